@@ -1,0 +1,23 @@
+"""advloss: adversarial losses as a component, and the image-to-image recipes made of them."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["AdversarialLoss", "load"]
+
+if TYPE_CHECKING:
+    from advloss.inference.model import load
+    from advloss.losses.adversarial import AdversarialLoss
+
+
+def __getattr__(name: str) -> Any:
+    """Imported at first use, so that `advloss --help` does not wait for torch."""
+    if name == "AdversarialLoss":
+        from advloss.losses.adversarial import AdversarialLoss
+
+        return AdversarialLoss
+    if name == "load":
+        from advloss.inference.model import load
+
+        return load
+    raise AttributeError(f"module 'advloss' has no attribute '{name}'")

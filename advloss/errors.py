@@ -1,0 +1,24 @@
+"""What goes wrong, sorted by whose turn it is: the user's input (exit code 2) or the training itself (exit code 1)."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave can't be used. The message says where, what is wrong and what to do."""
+
+    exit_code = 2
+
+
+class TrainingError(RuntimeError):
+    """Training can't go on (a loss is not finite, the disk is full). The last good checkpoint is kept."""
+
+    exit_code = 1
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that does not exist, with the nearest right one: `unknown objective 'lsgn'; did you mean ...`."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})"

@@ -1,0 +1,30 @@
+"""Shared by all tests: the reference data beside the checkout, which CI must have."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared(part: str) -> Path:
+    """The folder or file `part` of the shared reference data; skips where it is absent, fails in CI."""
+    path = SHARED / part
+    if not path.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{path} is missing, and CI must have it")
+        pytest.skip(f"{path} is not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of values that the reference implementations compute."""
+    return shared("golden")
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """bsds500: train and val, each with photo/*.jpg and edges/*.png of the same names."""
+    return shared("data/bsds500")
