@@ -22,3 +22,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})"
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM; what was done is saved."""
+
+    exit_code = 130

@@ -1,0 +1,229 @@
+"""The command line: words to calls, errors to exit codes (0 done, 1 training failed, 2 bad input, 130 interrupted)."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from advloss.errors import InputError, Interrupted, TrainingError
+
+if TYPE_CHECKING:
+    from advloss.recipe.schema import Recipe
+    from advloss.recipe.source import Source
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Image-to-image translators with adversarial losses: trained, resumed and used from the command line.",
+    epilog="First steps: `advloss train recipe=cyclegan-small stripes`, then "
+    "`advloss translate runs/cyclegan-small-stripes/model.safetensors PHOTOS RESULTS`.",
+)
+RUNS = Path("runs")
+
+Words = Annotated[list[str] | None, typer.Argument(help="recipe=NAME, the data (a set's name or a folder), key=value ...")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one if not given.")]
+
+
+def say(sentence: str) -> None:
+    """A line on standard error, where the progress bar is; standard output is for results."""
+    print(sentence, file=sys.stderr)
+
+
+def exit_codes(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with each of our errors as one message and its exit code, without a traceback."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except (InputError, TrainingError) as error:
+            say(f"advloss: {error}")
+            raise typer.Exit(error.exit_code) from None
+        except (Interrupted, KeyboardInterrupt) as error:
+            say(f"advloss: {error or 'interrupted'}")
+            raise typer.Exit(Interrupted.exit_code) from None
+
+    return run
+
+
+@app.command(
+    epilog="Examples: `advloss train recipe=cyclegan horse2zebra` ·"
+    " `advloss train recipe=pix2pix data.a=labels data.b=photos optimizer.lr=1e-4 losses.l1.weight=50` ·"
+    " `advloss train --run cyclegan-horse2zebra --resume` ·"
+    " `torchrun --nproc-per-node 2 -m advloss train recipe=cyclegan horse2zebra`"
+)
+@exit_codes
+def train(
+    words: Words = None,
+    run: Annotated[str | None, typer.Option(help="The run's name; RECIPE-DATA if not given.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds in all.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    device: Device = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, train nothing.")] = False,
+) -> None:
+    """Train a recipe on a data set; the run's files lie under runs/NAME/."""
+    from advloss.training.start import rehearse
+    from advloss.training.start import train as start
+
+    recipe, name = _wanted(words or [], run, rounds, resume)
+    if dry_run:
+        built, plan = rehearse(recipe, device, say)
+        _table(["tensor", "shape"], [[tensor, str(list(shape))] for tensor, shape in sorted(built.shapes.items())])
+        _table(["term", "loss", "between", "weight"], [_term_row(*item) for item in recipe.losses.items()])
+        print(*plan, sep="\n")
+        return
+    print(start(recipe, RUNS / (run or name), resume=resume, device=device, say=say))
+
+
+@app.command(
+    epilog="Examples: `advloss translate runs/NAME/model.safetensors horse.jpg zebra.png` ·"
+    " `advloss translate model.safetensors zebras/ horses/ --direction b2a`"
+)
+@exit_codes
+def translate(
+    model: Annotated[Path, typer.Argument(help="A model file (.safetensors).")],
+    input: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    output: Annotated[Path, typer.Argument(help="The result: a file for a file, a folder for a folder.")],
+    direction: Annotated[str | None, typer.Option(help="a2b or b2a; the model's first if not given.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    device: Device = None,
+) -> None:
+    """Translate a picture or a folder of pictures, of any size, with a trained model."""
+    from advloss.inference.model import load
+    from advloss.inference.translate import translate_files
+    from advloss.training.processes import choose_device
+
+    loaded = load(model, choose_device(device))
+    outcome = translate_files(loaded, input, output, direction, overwrite, say)
+    say(outcome.words())
+    if outcome.failed:
+        raise InputError("\n".join(["these could not be translated:", *outcome.failed]))
+
+
+@app.command("import", epilog="Example: `advloss import cyclegan horse2zebra.pth horse2zebra.safetensors`")
+@exit_codes
+def import_(
+    method: Annotated[str, typer.Argument(help="cyclegan or pix2pix.")],
+    file: Annotated[Path, typer.Argument(help="A generator of pytorch-CycleGAN-and-pix2pix, such as latest_net_G.pth.")],
+    model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
+) -> None:
+    """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix into a model file."""
+    from advloss.inference.importing import import_model
+
+    recipe = import_model(method, file, model)
+    settings = ", ".join(f"{key}={value}" for key, value in recipe.networks["generator"].model_dump().items())
+    say(f"{settings}")
+    print(model)
+
+
+@app.command(epilog="Example: `advloss show recipe=cyclegan losses.cycle_a.weight=5`")
+@exit_codes
+def show(words: Words = None) -> None:
+    """Show a recipe with every value resolved, and where each came from."""
+    from advloss.recipe.show import rows
+
+    recipe, source, _ = _recipe(words or [])
+    _table(["key", "value", "from"], rows(recipe, source))
+
+
+@app.command()
+@exit_codes
+def recipes() -> None:
+    """List the recipes that can be asked for by name."""
+    from advloss.recipe.show import headline
+    from advloss.recipe.source import known_recipes
+
+    _table(["recipe", "what it is", "file"], [[n, headline(path), str(path)] for n, path in known_recipes().items()])
+
+
+data = typer.Typer(no_args_is_help=True, help="List the data sets known by name, or check one.")
+app.add_typer(data, name="data")
+
+
+@data.command("list")
+@exit_codes
+def data_list() -> None:
+    """List the data sets that can be asked for by name."""
+    from advloss.data import known
+
+    _table(["name", "kind", "what it is"], [list(row) for row in known()])
+
+
+@data.command("check", epilog="Example: `advloss data check datasets/horse2zebra`")
+@exit_codes
+def data_check(
+    path: Annotated[str, typer.Argument(help="A folder, or a set's name.")],
+    paired: Annotated[bool, typer.Option("--paired", help="Read it as pairs (pix2pix).")] = False,
+) -> None:
+    """Read every file of a data set: counts, sizes, modes, unreadable files, partners, duplicates, leaks."""
+    from advloss.data import open_data
+    from advloss.data.check import check
+
+    report = check(open_data(path, paired=paired), full=True)
+    _table(report.rows[0], report.rows[1:])
+    print(*report.words(), sep="\n")
+
+
+def main() -> None:
+    """The `advloss` command."""
+    app()
+
+
+def _recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
+    """The recipe that the words ask for, where its values come from, and a name for its run."""
+    from advloss.recipe.resolve import resolve
+    from advloss.recipe.source import is_override, parse_value, read
+
+    overrides = [word for word in words if is_override(word)]
+    sets = [word for word in words if not is_override(word)]
+    names = [word.partition("=")[2] for word in overrides if word.startswith("recipe=")]
+    if len(names) != 1:
+        raise InputError("say which recipe: recipe=NAME (`advloss recipes` lists them)")
+    if len(sets) > 1:
+        raise InputError(f"one data set at a time: {', '.join(sets)}; anything else is key=value")
+    source = read(names[0])
+    for override in overrides:
+        if not override.startswith("recipe="):
+            source.override(override)
+    if sets:
+        source.assign(("data", "name"), parse_value("data", sets[0]))
+    recipe = resolve(source)
+    data_name = Path(recipe.data.name or recipe.data.a or "data").name or "data"
+    return recipe, source, f"{Path(names[0]).stem}-{data_name}"
+
+
+def _wanted(words: list[str], run: str | None, rounds: int | None, resume: bool) -> "tuple[Recipe, str]":
+    """The recipe to train and its run's name; with --resume and --run alone, the recipe that the run had."""
+    if rounds:
+        words = [*words, f"train.rounds={rounds}"]
+    if resume and run and not any(word.startswith("recipe=") for word in words):
+        before = RUNS / run / "recipe.yaml"
+        if not before.is_file():
+            raise InputError(f"--resume: there is no run in {RUNS / run}")
+        words = [f"recipe={before}", *words]
+    recipe, _, name = _recipe(words)
+    return recipe, name
+
+
+def _term_row(name: str, term: Any) -> list[str]:
+    given = f" given {term.parameters['given']}" if term.parameters.get("given") else ""
+    return [name, term.loss, ", ".join(term.between) + given, f"{term.weight:g}"]
+
+
+def _table(header: list[str], rows: list[list[Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*header, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*[Text(str(cell)) for cell in row])
+    console = Console()
+    if not console.is_terminal:
+        console.width = 400  # files and pipes have no edge
+    console.print(table)

@@ -1,0 +1,48 @@
+"""A grid of pictures with a name over each column."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+GAP = 4  # pixels between pictures
+HEADER = 18  # pixels for the names
+
+
+def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
+    """A picture uint8 [3, height, width] of a row an item, a column a named tensor.
+
+    rows: named images, each [1, 3, H, W] in [-1, 1].
+    """
+    cells = [[to_bytes(image[0]) for image in row.values()] for row in rows]
+    cells = [[enlarged(cell) for cell in line] for line in cells]
+    height = max(cell.shape[0] for line in cells for cell in line)
+    width = max(cell.shape[1] for line in cells for cell in line)
+    columns = max(len(line) for line in cells)
+    canvas = np.full(
+        (HEADER + len(cells) * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), 255, dtype=np.uint8
+    )
+    for i, line in enumerate(cells):
+        for j, cell in enumerate(line):
+            top, left = HEADER + GAP + i * (height + GAP), GAP + j * (width + GAP)
+            canvas[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size=14)
+    for j, name in enumerate(rows[0]):
+        draw.text((GAP + j * (width + GAP), 3), name, fill="black", font=font)
+    return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
+
+
+def to_bytes(image: Tensor) -> np.ndarray:
+    """[3, H, W] in [-1, 1] to uint8 [H, W, 3]."""
+    scaled = ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round()
+    return scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def enlarged(image: np.ndarray, least: int = 96) -> np.ndarray:
+    """Small pictures by a whole factor, so that names fit over them and eyes can judge them."""
+    factor = max(1, -(-least // image.shape[1]))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)

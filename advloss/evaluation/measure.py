@@ -1,0 +1,49 @@
+"""A recipe's metrics over a data set's images."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from advloss.methods.base import Method
+from advloss.recipe.build import BuiltMetric
+
+Images = Mapping[str, Tensor]
+
+
+def named_tensors(method: Method, item: Images, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
+    """The method's tensors for one item, with the true partners where the data knows them.
+
+    item: `a` and `b`, each [1, 3, H, W] in [-1, 1]. Draws no random number from the caller's generator.
+    """
+    wanted = set(wanted)
+    devices = [item["a"].device] if item["a"].device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        torch.manual_seed(0)  # dropout that is on in use gives the same picture every time
+        made = method(item, wanted)
+    if paired:
+        made |= {"partner_a": item["a"], "partner_b": item["b"]}
+    return {name: tensor for name, tensor in made.items() if name in wanted}
+
+
+def computable(metrics: Mapping[str, BuiltMetric], paired: bool) -> dict[str, BuiltMetric]:
+    """The metrics that these images allow: without known partners, those that need partners are left out."""
+    return {
+        name: metric
+        for name, metric in metrics.items()
+        if paired or not any(side.startswith("partner_") for side in metric.between)
+    }
+
+
+def sums(method: Method, items: Iterable[Images], paired: bool, metrics: Mapping[str, BuiltMetric]) -> list[float]:
+    """Each metric summed over the items, then the number of items; for a mean over several processes."""
+    wanted = {side for metric in metrics.values() for side in metric.between}
+    totals, count = [0.0] * len(metrics), 0
+    for item in items:
+        made = named_tensors(method, item, paired, wanted)
+        for position, metric in enumerate(metrics.values()):
+            x, y = (made[side] for side in metric.between)
+            with torch.no_grad():
+                totals[position] += float(metric.measure(x.float(), y.float()).sum())
+        count += item["a"].shape[0]
+    return [*totals, float(count)]

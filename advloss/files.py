@@ -1,0 +1,31 @@
+"""Files that are whole or not there: written under a temporary name, synced, then renamed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TEMPORARY = ".tmp-"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; on success it takes `path`'s place at once, on any error it is removed.
+
+    A process killed in between leaves a stray temporary file, and `path` as it was; `sweep` removes such strays.
+    """
+    # the suffix stays last: libraries choose the format by it
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed processes left of `replacing` in `folder`."""
+    for stray in folder.glob(f"{TEMPORARY}*"):
+        stray.unlink(missing_ok=True)

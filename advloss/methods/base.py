@@ -1,0 +1,49 @@
+"""What every method is: networks of the generator's side, and how a batch becomes named tensors."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from advloss.errors import InputError, unknown
+from advloss.methods.padding import apply_padded
+
+NetworkFactory = Callable[[], nn.Module]
+
+
+class Method(nn.Module, ABC):
+    """Turns a batch into named tensors; knows no loss.
+
+    A subclass's constructor takes one `NetworkFactory` for each key that a recipe has under `networks`.
+    """
+
+    paired: ClassVar[bool]
+    """whether b[i] of a training batch is the partner of a[i]"""
+    tensors: ClassVar[dict[str, str]]
+    """the names that terms, metrics and samples may use, each with what it is and its shape"""
+    directions: ClassVar[dict[str, str]]
+    """in use: a direction (`a2b`) and the attribute that holds its network"""
+
+    @abstractmethod
+    def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+        """batch: `a` and `b`, each [B, 3, H, W] in [-1, 1]; gives at least the tensors named in `wanted`."""
+
+    def network(self, direction: str) -> nn.Module:
+        """The network that translates in `direction`; InputError if this method (or this model file) has none."""
+        known = [name for name, attribute in self.directions.items() if getattr(self, attribute) is not None]
+        if direction not in known:
+            raise InputError(f"direction: {unknown('direction of this model', direction, known)}")
+        network: nn.Module = getattr(self, self.directions[direction])
+        return network
+
+    @torch.no_grad()
+    def translate(self, image: Tensor, direction: str) -> Tensor:
+        """image: [B, 3, H, W] in [-1, 1], any H and W; gives the same shape and range."""
+        return apply_padded(self.network(direction), image)
+
+
+def joinable(network: nn.Module) -> bool:
+    """Whether a network treats each image of a batch by itself, so that two calls can be one on the joined batch."""
+    return not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())

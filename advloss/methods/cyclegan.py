@@ -1,0 +1,57 @@
+"""CycleGAN: two translators that undo each other (Zhu, Park, Isola, Efros 2017, arXiv:1703.10593, section 3)."""
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from advloss.methods.base import Method, NetworkFactory, joinable
+
+
+class CycleGAN(Method):
+    """G: a -> b and F: b -> a, as the paper's figure 3 has them; here `g_ab` and `g_ba`.
+
+    generator: makes one translator; called twice.
+    """
+
+    paired = False
+    tensors = {
+        "a": "real images of domain a [B, 3, H, W]",
+        "b": "real images of domain b [B, 3, H, W]",
+        "fake_b": "a translated to b [B, 3, H, W]",
+        "fake_a": "b translated to a [B, 3, H, W]",
+        "cycle_a": "fake_b translated back to a [B, 3, H, W]",
+        "cycle_b": "fake_a translated back to b [B, 3, H, W]",
+        "same_a": "a through the translator to a, which should leave it alone [B, 3, H, W]",
+        "same_b": "b through the translator to b, which should leave it alone [B, 3, H, W]",
+    }
+    directions = {"a2b": "g_ab", "b2a": "g_ba"}
+
+    def __init__(self, generator: NetworkFactory) -> None:
+        super().__init__()
+        self.g_ab = generator()
+        self.g_ba = generator()
+        self.joinable = joinable(self.g_ab)
+
+    def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+        a, b = batch["a"], batch["b"]  # [B, 3, H, W]
+        made = {"a": a, "b": b}
+        made |= self._through(self.g_ab, {"fake_b": a, "same_b": b}, {*wanted} | _before(wanted, "cycle_a", "fake_b"))
+        made |= self._through(self.g_ba, {"fake_a": b, "same_a": a}, {*wanted} | _before(wanted, "cycle_b", "fake_a"))
+        if "cycle_a" in wanted:
+            made["cycle_a"] = self.g_ba(made["fake_b"])
+        if "cycle_b" in wanted:
+            made["cycle_b"] = self.g_ab(made["fake_a"])
+        return made
+
+    def _through(self, network: nn.Module, inputs: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+        """The wanted outputs of one translator, in one call where its norm looks at each image alone."""
+        inputs = {name: image for name, image in inputs.items() if name in wanted}
+        images = list(inputs.values())
+        if self.joinable and len(images) == 2 and images[0].shape == images[1].shape:
+            return dict(zip(inputs, network(torch.cat(images)).chunk(2), strict=True))
+        return {name: network(image) for name, image in inputs.items()}
+
+
+def _before(wanted: Collection[str], name: str, needed: str) -> set[str]:
+    return {needed} if name in wanted else set()

@@ -1,0 +1,28 @@
+"""Any image size through a network that needs multiples: mirrored at the right and bottom edge, cropped back."""
+
+import torch
+from torch import Tensor, nn
+
+
+def mirrored(length: int, padded: int, device: torch.device) -> Tensor:
+    """Indices 0..length-1 continued to `padded` entries by reflection (edge not repeated), however small `length` is."""
+    period = max(2 * (length - 1), 1)
+    index = torch.arange(padded, device=device) % period
+    return torch.where(index < length, index, period - index)  # [padded]
+
+
+def apply_padded(network: nn.Module, image: Tensor) -> Tensor:
+    """The network's output for an image of any size, cropped to that size.
+
+    image: [B, C, H, W]; `network.multiple` (1 where it has none) is what its height and width must be a multiple of.
+    """
+    multiple = int(getattr(network, "multiple", 1))
+    height, width = image.shape[-2:]
+    rows, columns = (-(-side // multiple) * multiple for side in (height, width))
+    padded = image
+    if rows != height:
+        padded = padded.index_select(-2, mirrored(height, rows, image.device))
+    if columns != width:
+        padded = padded.index_select(-1, mirrored(width, columns, image.device))
+    output: Tensor = network(padded)  # [B, C, rows, columns]
+    return output[..., :height, :width]

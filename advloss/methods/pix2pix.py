@@ -1,0 +1,30 @@
+"""pix2pix: one translator, learned from pairs (Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004)."""
+
+from collections.abc import Collection, Mapping
+
+from torch import Tensor
+
+from advloss.methods.base import Method, NetworkFactory
+
+
+class Pix2Pix(Method):
+    """G: a -> b. generator: makes the translator."""
+
+    paired = True
+    tensors = {
+        "a": "input images [B, 3, H, W]",
+        "b": "their true partners [B, 3, H, W]",
+        "fake_b": "a translated to b [B, 3, H, W]",
+    }
+    directions = {"a2b": "generator"}
+
+    def __init__(self, generator: NetworkFactory) -> None:
+        super().__init__()
+        self.generator = generator()
+
+    def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+        a, b = batch["a"], batch["b"]  # [B, 3, H, W]
+        made = {"a": a, "b": b}
+        if "fake_b" in wanted:
+            made["fake_b"] = self.generator(a)
+        return made

@@ -1,0 +1,159 @@
+"""From a checked recipe to its objects: method, terms, metrics. Shapes are tried out on the meta device first."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from advloss.errors import InputError
+from advloss.losses.adversarial import AdversarialLoss
+from advloss.methods.base import Method, NetworkFactory
+from advloss.recipe import components
+from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe
+from advloss.recipe.schema import Term as TermLine
+from advloss.recipe.terms import AdversarialTerm, Term
+
+CHANNELS = 3
+DTYPES = {"fp64": torch.float64}
+
+
+@dataclass
+class Built:
+    """A recipe's objects. `shapes` are those of the method's tensors in a training batch."""
+
+    recipe: Recipe
+    method: Method
+    terms: nn.ModuleDict
+    metrics: dict[str, "BuiltMetric"]
+    shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def adversaries(self) -> dict[str, AdversarialTerm]:
+        """The adversarial terms by name."""
+        return {name: term for name, term in self.terms.items() if isinstance(term, AdversarialTerm)}
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The tensors that some term names, so the only ones a round computes."""
+        return frozenset().union(*(_needs(term) for term in self.terms.values()))
+
+
+@dataclass
+class BuiltMetric:
+    """A measure between two named tensors of the validation images."""
+
+    measure: nn.Module
+    between: list[str]
+
+    @property
+    def higher_is_better(self) -> bool:
+        return bool(self.measure.higher_is_better)
+
+
+def build(recipe: Recipe) -> Built:
+    """The objects of a checked recipe, with weights drawn from `recipe.seed`.
+
+    Raises InputError for shapes that can't work together: place, both shapes, what to do.
+    """
+    torch.manual_seed(recipe.seed)
+    method = build_method(recipe)
+    made = _dry_run(method, recipe)
+    terms = nn.ModuleDict(
+        {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
+    )
+    for name, term in terms.items():
+        _try_term(term, f"losses.{name}", made)
+    metrics = {name: _metric(line, f"metrics.{name}") for name, line in recipe.metrics.items() if line is not None}
+    dtype = DTYPES.get(recipe.train.precision, torch.float32)
+    shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
+    return Built(recipe, method.to(dtype), terms.to(dtype), metrics, shapes)
+
+
+def build_method(recipe: Recipe) -> Method:
+    """The recipe's method with its networks, weights drawn from the global generator."""
+    factories = {name: _factory(component) for name, component in recipe.networks.items()}
+    return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
+
+
+def _factory(component: Component) -> NetworkFactory:
+    cls = components.GENERATORS[component.name]
+    return lambda: cls(in_channels=CHANNELS, out_channels=CHANNELS, **component.parameters)
+
+
+def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
+    """Every tensor that a term names, on the meta device: shapes without arithmetic."""
+    lines = [line for line in recipe.losses.values() if line is not None]
+    wanted = {name for line in lines for name in line.between}
+    wanted |= {given for line in lines if (given := line.parameters.get("given"))}
+    size = (recipe.data.batch, CHANNELS, recipe.data.crop, recipe.data.crop)
+    batch = {side: torch.empty(size, device="meta") for side in ("a", "b")}
+    try:
+        return copy.deepcopy(method).to("meta")(batch, wanted)
+    except (InputError, RuntimeError, ValueError) as error:
+        raise InputError(f"networks: a batch of {_shape(batch['a'])} (data.crop) does not pass: {error}") from None
+
+
+def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term | AdversarialTerm:
+    if len(line.between) == 2:
+        x, y = (made[name] for name in line.between)
+        if x.shape != y.shape:
+            raise InputError(
+                f"{place}.between: {line.between[0]} is {_shape(x)} and {line.between[1]} is {_shape(y)}: "
+                "they must have the same shape"
+            )
+    if line.loss != "adversarial":
+        return Term(_made(place, components.LOSSES[line.loss], line.parameters), line.between, line.weight)
+    options = AdversarialOptions.model_validate(line.parameters)
+    channels = made[line.between[0]].shape[1]
+    if options.given:
+        given = made[options.given]
+        if given.shape[2:] != made[line.between[0]].shape[2:]:
+            raise InputError(f"{place}.given: {options.given} is {_shape(given)}, its height and width must be the image's")
+        channels += given.shape[1]
+    loss = AdversarialLoss(
+        _made(
+            f"{place}.discriminator",
+            components.DISCRIMINATORS[options.discriminator.name],
+            {"in_channels": channels, **options.discriminator.parameters},
+        ),
+        objective=options.objective,
+        penalties=[components.PENALTIES[penalty.name](**penalty.parameters) for penalty in options.penalties],
+        pool=options.pool,
+    )
+    return AdversarialTerm(loss, line.between, options.given, line.weight, options.discriminator_weight)
+
+
+def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
+    """The term's value on the meta device, where an impossible size shows itself."""
+    try:
+        trial = copy.deepcopy(term).to("meta")
+        trial(made)
+        if isinstance(trial, AdversarialTerm):
+            trial.discriminator_loss(made)
+    except (InputError, RuntimeError, ValueError) as error:
+        shapes = ", ".join(f"{name} {_shape(made[name])}" for name in sorted(_needs(term)))
+        raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
+
+
+def _metric(line: Metric, place: str) -> BuiltMetric:
+    return BuiltMetric(_made(place, components.METRICS[line.metric], line.parameters), line.between)
+
+
+def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
+    try:
+        module: nn.Module = cls(**parameters)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    return module
+
+
+def _needs(term: nn.Module) -> set[str]:
+    assert isinstance(term, Term | AdversarialTerm)
+    return term.needs
+
+
+def _shape(tensor: Tensor) -> str:
+    return "[" + ", ".join(str(side) for side in tensor.shape) + "]"

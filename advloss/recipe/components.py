@@ -1,0 +1,49 @@
+"""Every component that a recipe can name: a plain dict for each kind. A new one is a class and one entry here."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from advloss.losses.metrics import METRICS
+from advloss.losses.objectives import OBJECTIVES
+from advloss.losses.penalties import PENALTIES
+from advloss.losses.perceptual import LPIPS
+from advloss.losses.pixel import L1, L2, Charbonnier
+from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
+from advloss.methods.base import Method
+from advloss.methods.cyclegan import CycleGAN
+from advloss.methods.pix2pix import Pix2Pix
+from advloss.networks.patchgan import PatchGAN
+from advloss.networks.pixel import PixelDiscriminator
+from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.unet import UNetGenerator
+from advloss.recipe.optimizers import OPTIMIZERS
+from advloss.recipe.schedules import SCHEDULES
+
+__all__ = [
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "LOSSES",
+    "METHODS",
+    "METRICS",
+    "OBJECTIVES",
+    "OPTIMIZERS",
+    "PENALTIES",
+    "SCHEDULES",
+]
+
+METHODS: dict[str, type[Method]] = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix}
+
+GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResNetGenerator, "unet": UNetGenerator}
+
+DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {"patchgan": PatchGAN, "pixel": PixelDiscriminator}
+
+LOSSES: dict[str, Callable[..., nn.Module]] = {
+    "l1": L1,
+    "l2": L2,
+    "charbonnier": Charbonnier,
+    "ssim": SSIM,
+    "ms_ssim": MSSSIM,
+    "total_variation": TotalVariation,
+    "lpips": LPIPS,
+}

@@ -1,0 +1,68 @@
+"""The model file: one `.safetensors` with the generator's weights and, in its metadata, the whole recipe."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import advloss
+from advloss.errors import InputError
+from advloss.files import replacing
+from advloss.methods.base import Method
+from advloss.recipe.build import build_method
+from advloss.recipe.resolve import complete
+from advloss.recipe.schema import Recipe
+
+KEY = "advloss"  # one entry only: safetensors does not keep the order of several, and equal models are equal bytes
+
+
+def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: dict[str, Any]) -> None:
+    """Writes a model file in one piece.
+
+    state: a method's state dict (it may lack the networks of a direction); about: what else is worth keeping
+    (`round`, `source`), as JSON values.
+    """
+    content = {"format": 1, "version": advloss.__version__, "recipe": recipe.plain(), **about}
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={KEY: json.dumps(content, sort_keys=True)})
+
+
+def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
+    """A model file's method (in eval mode, on the CPU, float32), its recipe, and what else it says about itself.
+
+    Raises InputError for a file that is missing, cut short, or not a model of advloss.
+    """
+    state, content = _read(path)
+    recipe = complete(Recipe.model_validate(content["recipe"]))
+    with torch.random.fork_rng(devices=[]):
+        method = build_method(recipe)
+    for name, network in list(method.named_children()):
+        part = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
+        if not part:
+            setattr(method, name, None)
+            continue
+        try:
+            network.load_state_dict(part)
+        except RuntimeError as error:
+            raise InputError(f"{path}: its weights do not fit its recipe's {name}: {error}") from None
+    return method.float().eval(), recipe, content
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such model file; a finished run has one at runs/NAME/model.safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole .safetensors file ({error}); was its copy or download cut short?") from None
+    if KEY not in metadata:
+        raise InputError(f"{path}: holds no recipe, so it is no model of advloss; see `advloss import --help`")
+    return state, json.loads(metadata[KEY])

@@ -1,0 +1,170 @@
+"""From a recipe's text to a checked recipe: every key, component, parameter and tensor name, before anything is built."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from advloss.errors import InputError, unknown
+from advloss.methods.base import Method, NetworkFactory
+from advloss.recipe import components
+from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe, Term
+from advloss.recipe.signatures import WIRED, check_parameters, sentences
+from advloss.recipe.source import COMMAND_LINE, Source
+
+_OWN = frozenset({"parameters"})  # what an optimizer is given besides its settings
+
+PARTNERS = {
+    "partner_a": "the true partner of b, where the data set knows it [B, 3, H, W]",
+    "partner_b": "the true partner of a, where the data set knows it [B, 3, H, W]",
+}
+
+
+def resolve(source: Source) -> Recipe:
+    """Checks a recipe and completes it: the result holds every value, also those that were left to a default.
+
+    Raises InputError, a line for each mistake: where it was written, its key, what is wrong, the nearest right name.
+    """
+    try:
+        return complete(Recipe.model_validate(source.values))
+    except ValidationError as error:
+        lines = sentences(error)
+    except InputError as error:
+        lines = str(error).splitlines()
+    raise InputError("\n".join(_located(line, source) for line in lines)) from None
+
+
+def complete(recipe: Recipe) -> Recipe:
+    """The recipe with each component checked against its signature and its parameters completed."""
+    method = lookup("method", components.METHODS, recipe.method.name, "method")
+    networks = network_names(method)
+    names = {**method.tensors, **PARTNERS}
+    checked = recipe.model_copy(
+        update={
+            "method": _component("method", components.METHODS, recipe.method, "method", networks),
+            "networks": _networks(recipe, networks),
+            "losses": {
+                name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
+            },
+            "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
+            "optimizer": _optimizer(recipe.optimizer),
+            "schedule": _component("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
+        }
+    )
+    for position, name in enumerate(recipe.samples):
+        _tensor(name, names, f"samples.{position}")
+    if not checked.losses:
+        raise InputError("losses: all terms are off, there is nothing to train for")
+    return checked
+
+
+def lookup(kind: str, table: Mapping[str, Any], name: str, place: str) -> Any:
+    """The entry `name` of a table of components; InputError with the nearest name."""
+    if name not in table:
+        raise InputError(f"{place}: {unknown(kind, name, table)}")
+    return table[name]
+
+
+def network_names(method: type[Method]) -> frozenset[str]:
+    """The keys that a recipe of this method has under `networks`: its constructor's `NetworkFactory` parameters."""
+    parameters = inspect.signature(method).parameters.values()
+    return frozenset(p.name for p in parameters if p.annotation in (NetworkFactory, "NetworkFactory"))
+
+
+def _component(
+    kind: str, table: Mapping[str, Callable[..., Any]], component: Component, place: str, given: frozenset[str] = frozenset()
+) -> Component:
+    cls = lookup(kind, table, component.name, f"{place}.name")
+    parameters = check_parameters(f"'{component.name}'", cls, component.parameters, place, given | WIRED)
+    return Component(name=component.name, **parameters)
+
+
+def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
+    for name in recipe.networks:
+        if name not in names:
+            raise InputError(f"networks.{name}: {unknown(f'network of {recipe.method.name}', name, names)}")
+    for name in names:
+        if name not in recipe.networks:
+            raise InputError(f"networks: {recipe.method.name} needs '{name}', for example networks.{name}={{name: resnet}}")
+    return {
+        name: _component("generator", components.GENERATORS, component, f"networks.{name}")
+        for name, component in recipe.networks.items()
+    }
+
+
+def _optimizer(optimizer: Component) -> Component:
+    settings = optimizer.parameters
+    changes = settings.pop("discriminator", None) or {}
+    if not isinstance(changes, dict):
+        raise InputError("optimizer.discriminator: is a mapping of what differs, such as {lr: 4e-4}")
+    both = _component("optimizer", components.OPTIMIZERS, Component(name=optimizer.name, **settings), "optimizer", _OWN)
+    changed = check_parameters(
+        f"'{optimizer.name}'",
+        components.OPTIMIZERS[optimizer.name],
+        {**both.parameters, **changes},
+        "optimizer.discriminator",
+        _OWN,
+    )
+    return Component(
+        name=optimizer.name, **both.parameters, discriminator={name: changed[name] for name in changes} or None
+    )
+
+
+def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
+    for position, name in enumerate(term.between):
+        _tensor(name, tensors, f"{place}.between.{position}")
+    if term.loss == "adversarial":
+        return _adversarial(term, place, tensors)
+    loss = lookup("loss", {**components.LOSSES, "adversarial": None}, term.loss, f"{place}.loss")
+    parameters = check_parameters(f"loss '{term.loss}'", loss, term.parameters, place)
+    takes = len(inspect.signature(loss.forward).parameters) - 1
+    if takes != len(term.between):
+        raise InputError(f"{place}.between: '{term.loss}' compares {takes} tensor(s), {len(term.between)} given")
+    return Term(loss=term.loss, between=term.between, weight=term.weight, **parameters)
+
+
+def _adversarial(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
+    try:
+        options = AdversarialOptions.model_validate(term.parameters)
+    except ValidationError as error:
+        raise InputError("\n".join(sentences(error, place))) from None
+    if len(term.between) != 2:
+        raise InputError(f"{place}.between: an adversarial term stands between two tensors: [fake, real]")
+    lookup("objective", components.OBJECTIVES, options.objective, f"{place}.objective")
+    if options.given is not None:
+        _tensor(options.given, tensors, f"{place}.given")
+    discriminator = _component(
+        "discriminator", components.DISCRIMINATORS, options.discriminator, f"{place}.discriminator"
+    )
+    penalties = [
+        _component("penalty", components.PENALTIES, penalty, f"{place}.penalties.{position}")
+        for position, penalty in enumerate(options.penalties)
+    ]
+    options = options.model_copy(update={"discriminator": discriminator, "penalties": penalties})
+    return Term(loss=term.loss, between=term.between, weight=term.weight, **options.model_dump())
+
+
+def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:
+    for position, name in enumerate(metric.between):
+        _tensor(name, tensors, f"{place}.between.{position}")
+    cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric")
+    parameters = check_parameters(f"metric '{metric.metric}'", cls, metric.parameters, place)
+    return Metric(metric=metric.metric, between=metric.between, **parameters)
+
+
+def _tensor(name: str, tensors: Mapping[str, str], place: str) -> None:
+    if name not in tensors:
+        raise InputError(f"{place}: {unknown('tensor', name, tensors)}")
+
+
+def _located(line: str, source: Source) -> str:
+    """The line behind the place in the YAML file (or the command line) where its key was written."""
+    key = tuple(line.partition(": ")[0].split("."))
+    origin = source.origin(key)
+    stale = ""
+    if "has no such parameter" in line and source.origin((*key[:-1], "name")) == COMMAND_LINE != origin:
+        component = ".".join(key[:-1])
+        stale = f"; it was written for another component: replace the whole, {component}={{name: ...}}"
+    return f"{origin or source.path}: {line}{stale}"
+

@@ -1,0 +1,77 @@
+"""Learning-rate schedules: a factor of the optimizer's rate as a pure function of the epoch or the round (from 0)."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=0)]
+Some = Annotated[int, Field(gt=0)]
+Factor = Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(ABC):
+    """unit: whether the numbers count epochs or rounds; warmup: rounds in which the rate grows from 0, linearly."""
+
+    unit: Literal["epochs", "rounds"] = "epochs"
+    warmup: Count = 0
+
+    @abstractmethod
+    def factor(self, position: int) -> float:
+        """The factor at `position` (the epoch or round, from 0)."""
+
+    def __call__(self, round: int, rounds_per_epoch: int) -> float:
+        """The factor of round number `round` (from 0)."""
+        warm = min(1.0, (round + 1) / self.warmup) if self.warmup else 1.0
+        return warm * self.factor(round if self.unit == "rounds" else round // rounds_per_epoch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Schedule):
+    """Always 1."""
+
+    def factor(self, position: int) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Schedule):
+    """1 for `hold`, then down to 0 over `decay` (CycleGAN, section 4: 100 and 100 epochs).
+
+    As in the authors' code the last of the `decay` epochs still has the factor 1 / (decay + 1).
+    """
+
+    hold: Count = 100
+    decay: Count = 100
+
+    def factor(self, position: int) -> float:
+        return max(0.0, 1.0 - max(0, position + 1 - self.hold) / (self.decay + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Schedule):
+    """Half a cosine from 1 to `floor` over `length`, then `floor` (Loshchilov, Hutter 2017, eq. 5)."""
+
+    length: Some = 200
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    def factor(self, position: int) -> float:
+        done = min(1.0, position / self.length)
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * done)) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Schedule):
+    """Multiplied by `gamma` after every `every`."""
+
+    every: Some = 50
+    gamma: Factor = 0.1
+
+    def factor(self, position: int) -> float:
+        return self.gamma ** (position // self.every)
+
+
+SCHEDULES: dict[str, type[Schedule]] = {"constant": Constant, "linear": Linear, "cosine": Cosine, "step": Step}

@@ -1,0 +1,147 @@
+"""What a recipe may say. Components (networks, losses, ...) are checked against their own signatures in `resolve`."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from advloss.errors import unknown
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused, with the nearest right one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(unknown("key", str(key), cls.model_fields))
+        return values
+
+
+class Component(BaseModel):
+    """A class by its name in a table, and its parameters: `{name: resnet, blocks: 9}`, or the name alone."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+def _names(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Term(BaseModel):
+    """One line under `losses`: a loss between named tensors, with a weight; what else it says are the loss's parameters."""
+
+    model_config = ConfigDict(extra="allow")
+    loss: str
+    between: Annotated[list[str], Field(min_length=1, max_length=2), BeforeValidator(_names)]
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class AdversarialOptions(Strict):
+    """What an adversarial term says besides `between` and `weight`."""
+
+    objective: str = "hinge"
+    discriminator: Component
+    given: str | None = None
+    penalties: list[Component] = []
+    pool: NotNegative = 0
+    discriminator_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class Metric(BaseModel):
+    """One line under `metrics`: a measure between two named tensors of the validation images."""
+
+    model_config = ConfigDict(extra="allow")
+    metric: str
+    between: Annotated[list[str], Field(min_length=2, max_length=2)]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Data(Strict):
+    """Which images, and what is done to them before a network sees them."""
+
+    name: str | None = None
+    a: Path | None = None
+    b: Path | None = None
+    direction: Literal["a2b", "b2a"] = "a2b"
+    resize: Literal["stretch", "shorter", "none"] = "stretch"
+    load: Positive = 286
+    crop: Positive = 256
+    flip: bool = True
+    augment: list[dict[str, Any]] | None = None
+    batch: Positive = 1
+    workers: NotNegative = 0
+    memory: Literal["auto", "on", "off"] = "auto"
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "Data":
+        if self.resize != "none" and self.crop > self.load:
+            raise ValueError(f"crop ({self.crop}) is larger than load ({self.load}), the size it is cut from")
+        return self
+
+
+class Train(Strict):
+    """How long, in which order, how precisely, and how often something is written."""
+
+    epochs: Positive | None = None
+    rounds: Positive | None = None
+    order: Literal["generator_first", "discriminator_first"] = "generator_first"
+    discriminator_steps: Positive = 1
+    accumulate: Positive = 1
+    clip: Annotated[float, Field(gt=0)] | None = None
+    precision: Literal["fp32", "bf16", "fp16", "fp64"] = "fp32"
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    log_every: Positive = 20
+    sample_every: Positive = 500
+    validate_every: Positive = 1000
+    checkpoint_every: Positive = 1000
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "Train":
+        if self.epochs is None and self.rounds is None:
+            raise ValueError("says no end: set epochs or rounds")
+        return self
+
+
+class Recipe(Strict):
+    """A whole recipe. `resolve` makes one from YAML, with every component's parameters checked and completed."""
+
+    method: Component
+    networks: dict[str, Component]
+    losses: dict[str, Term | None]
+    data: Data = Data()
+    optimizer: Component
+    schedule: Component = Component(name="constant")
+    train: Train
+    metrics: dict[str, Metric | None] = {}
+    samples: list[str] = []
+    seed: NotNegative = 0
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as nested plain values, which make the same recipe again."""
+        return self.model_dump(mode="json")

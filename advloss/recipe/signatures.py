@@ -1,0 +1,62 @@
+"""Parameters of a component, checked against its own signature: types, ranges and choices come from its annotations."""
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from advloss.errors import InputError, unknown
+
+# what building decides from the tensors' shapes, so no recipe has to
+WIRED = frozenset({"in_channels", "out_channels"})
+
+
+@lru_cache(maxsize=None)
+def parameters_model(component: Callable[..., Any], given: frozenset[str] = WIRED) -> type[BaseModel]:
+    """A pydantic model of the component's keyword parameters, without those in `given` (supplied when it is built)."""
+    function = component.__init__ if inspect.isclass(component) else component  # type: ignore[misc]
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(component).parameters.items():
+        if name in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    return create_model(
+        f"{component.__name__}Parameters",
+        __config__=ConfigDict(extra="forbid", validate_default=True, arbitrary_types_allowed=True),
+        **fields,
+    )
+
+
+def check_parameters(
+    kind: str, component: Callable[..., Any], values: dict[str, Any], place: str, given: frozenset[str] = WIRED
+) -> dict[str, Any]:
+    """The component's parameters, converted and completed with its defaults.
+
+    kind: what the component is called in messages (`unet`); place: where in the recipe it stands (`networks.generator`).
+    Raises InputError that names the place, the parameter and what is wrong with it.
+    """
+    model = parameters_model(component, given)
+    for name in values:
+        if name not in model.model_fields:
+            raise InputError(f"{place}.{name}: {kind} has no such parameter: {unknown('name', name, model.model_fields)}")
+    try:
+        checked = model(**values)
+    except ValidationError as error:
+        raise InputError("\n".join(sentences(error, place))) from None
+    return {name: getattr(checked, name) for name in model.model_fields}
+
+
+def sentences(error: ValidationError, place: str = "") -> list[str]:
+    """A pydantic error as lines `place.key: what is wrong (got ...)`."""
+    lines = []
+    for detail in error.errors():
+        where = ".".join(str(part) for part in ((place,) if place else ()) + tuple(detail["loc"]))
+        message = detail["msg"].removeprefix("Value error, ")
+        got = detail.get("input")
+        shown = "" if detail["type"] in ("missing", "value_error") else f" (got {got!r})"
+        lines.append(f"{where}: {message}{shown}")
+    return lines

@@ -1,0 +1,139 @@
+"""A recipe's text: found by name, read with the line of every value, changed by `key=value`."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import advloss
+from advloss.errors import InputError, unknown
+
+COMMAND_LINE = "command line"
+Key = tuple[str, ...]
+
+
+@dataclass
+class Source:
+    """A recipe before it is checked: nested plain values, and where each of them was written.
+
+    `origins` maps a value's key to `recipes/cyclegan.yaml:7` or `command line`; a key that is missing has its default.
+    """
+
+    path: str
+    values: dict[str, Any]
+    origins: dict[Key, str] = field(default_factory=dict)
+
+    def origin(self, key: Key) -> str | None:
+        """Where the value at `key` was written: its own place, or that of the nearest part above it."""
+        while key:
+            if key in self.origins:
+                return self.origins[key]
+            key = key[:-1]
+        return None
+
+    def override(self, text: str) -> None:
+        """Applies one `key=value` of the command line; see `parse_value` for what a value may be."""
+        name, _, value = text.partition("=")
+        self.assign(tuple(name.split(".")), parse_value(name, value))
+
+    def assign(self, key: Key, value: Any, origin: str = COMMAND_LINE) -> None:
+        """Sets the value at `key`, making the parts above it where they are missing."""
+        parts = self.values
+        for depth, part in enumerate(key[:-1], 1):
+            inner = parts.get(part)
+            if isinstance(inner, str) and part in ("method", "optimizer", "schedule"):
+                inner = parts[part] = {"name": inner}  # the short form of a component
+            if inner is None:
+                inner = parts[part] = {}
+            if not isinstance(inner, dict):
+                raise InputError(f"{'.'.join(key)}: '{'.'.join(key[:depth])}' is a single value, it has no keys")
+            parts = inner
+        parts[key[-1]] = value
+        for known in [known for known in self.origins if known[: len(key)] == key]:
+            del self.origins[known]
+        self.origins[key] = origin
+
+
+def parse_value(name: str, text: str) -> Any:
+    """A value of the command line. `null` is nothing, `[..]` and `{..}` are YAML; the rest stays text until the
+    recipe's own types convert it, so that `010`, `1e-4`, `no` and `12:30` mean what they say."""
+    if text in ("null", "none", "None"):
+        return None
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: {text} is not valid YAML ({getattr(error, 'problem', error)})") from None
+
+
+def folders() -> list[Path]:
+    """Where recipes are looked for by name: `./recipes`, then those that came with the package."""
+    package = Path(advloss.__file__).parent
+    shipped = package / "recipes"
+    return [Path("recipes"), shipped if shipped.is_dir() else package.parent / "recipes"]
+
+
+def known_recipes() -> dict[str, Path]:
+    """Every recipe that can be asked for by name; `./recipes` hides a packaged one of the same name."""
+    return {path.stem: path for folder in reversed(folders()) for path in sorted(folder.glob("*.yaml"))}
+
+
+def read(name: str) -> Source:
+    """The recipe `name`: a path to a YAML file, or a name from `known_recipes`."""
+    recipes = known_recipes()
+    path = Path(name) if name.endswith((".yaml", ".yml")) else recipes.get(name)
+    if path is None:
+        raise InputError(f"recipe={name}: {unknown('recipe', name, recipes)}; a path ends in .yaml")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"recipe={name}: {path} can't be read ({error})") from None
+    return parse(text, shorten(path))
+
+
+def shorten(path: Path) -> str:
+    """`recipes/cyclegan.yaml`, wherever the recipe lies."""
+    return "/".join(path.parts[-2:])
+
+
+def parse(text: str, path: str) -> Source:
+    """A recipe's YAML text, with the line of every value."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(f"{path}: a recipe is a mapping with keys such as method, networks and losses")
+    source = Source(path, {})
+    source.values = _mapping(node, (), source)
+    return source
+
+
+def _mapping(node: yaml.MappingNode, key: Key, source: Source) -> dict[str, Any]:
+    loader = yaml.SafeLoader("")
+    values: dict[str, Any] = {}
+    for name_node, value_node in node.value:
+        name = str(name_node.value)
+        place = f"{source.path}:{name_node.start_mark.line + 1}"
+        if name in values:
+            raise InputError(f"{place}: '{name}' is written twice")
+        inner = (*key, name)
+        source.origins[inner] = place
+        if isinstance(value_node, yaml.MappingNode):
+            values[name] = _mapping(value_node, inner, source)
+        else:
+            values[name] = loader.construct_object(value_node, deep=True)
+    return values
+
+
+OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=")
+
+
+def is_override(text: str) -> bool:
+    """Whether a word of the command line is `key=value`."""
+    return bool(OVERRIDE.match(text))

@@ -1,0 +1,26 @@
+"""The generator's moving average: what the model file holds, where the recipe asks for one."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Average:
+    """average = decay * average + (1 - decay) * model after every round, for parameters; buffers are copied.
+
+    (Polyak averaging as GANs use it: Yazici et al. 2019, arXiv:1806.04498.)
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = model
+        self.decay = decay
+        self.module = copy.deepcopy(model).requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes the model's present weights in."""
+        averaged, present = list(self.module.parameters()), list(self.model.parameters())
+        torch._foreach_lerp_(averaged, present, 1.0 - self.decay)
+        for mine, other in zip(self.module.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(other)

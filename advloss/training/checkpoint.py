@@ -1,0 +1,94 @@
+"""The checkpoint: everything that the next round depends on, in one file that is always whole."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from advloss.errors import InputError, TrainingError
+from advloss.files import replacing
+from advloss.recipe.schema import Recipe
+from advloss.training.processes import Processes
+from advloss.training.round import Round
+
+FORMAT = 1
+
+
+def write_checkpoint(path: Path, round: Round, recipe: Recipe, state: dict[str, Any], processes: Processes) -> None:
+    """state: the trainer's own numbers (`round`, `best`). Every process takes part, the first one writes.
+
+    Raises TrainingError when the file can't be written (a full disk); the checkpoint before it stays whole.
+    """
+    local = processes.gather(_local(round, processes))
+    failed = None
+    if processes.first:
+        content = {
+            "format": FORMAT,
+            "recipe": recipe.plain(),
+            **state,
+            "method": round.method.state_dict(),
+            "terms": _adversaries(round).state_dict(),
+            "players": [player.state_dict() for player in round.players],
+            "average": round.average.module.state_dict() if round.average else None,
+            "processes": local,
+        }
+        try:
+            with replacing(path) as temporary:
+                torch.save(content, temporary)
+        except (OSError, RuntimeError) as error:
+            failed = f"{path}: could not be written ({str(error).splitlines()[0]}); is the disk full?"
+    if processes.any(failed is not None):
+        kept = "the checkpoint before it is whole: make room, then --resume" if path.exists() else "there is none before it"
+        raise TrainingError(f"{failed or 'another process could not write the checkpoint'}; {kept}")
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's content. Raises InputError if it is not a whole one, or of another version."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
+        raise InputError(f"{path}: not a whole checkpoint ({str(error).splitlines()[0]})") from None
+    if content.get("format") != FORMAT:
+        raise InputError(f"{path}: is not a checkpoint of this version of advloss")
+    return content
+
+
+def restore(content: dict[str, Any], round: Round, processes: Processes) -> None:
+    """Puts a round into the state that `write_checkpoint` saved."""
+    round.method.load_state_dict(content["method"])
+    _adversaries(round).load_state_dict(content["terms"])
+    for player, state in zip(round.players, content["players"], strict=True):
+        player.load_state_dict(state)
+    if round.average:
+        round.average.module.load_state_dict(content["average"])
+    if len(content["processes"]) != processes.world:
+        return  # another number of processes: pools and random numbers start anew in each
+    local = content["processes"][processes.rank]
+    round.method.load_state_dict(local["method"], strict=False)
+    _adversaries(round).load_state_dict(local["terms"], strict=False)
+    torch.set_rng_state(local["random"])
+    if processes.device.type == "cuda" and "random_cuda" in local:
+        torch.cuda.set_rng_state(local["random_cuda"], processes.device)
+
+
+def _local(round: Round, processes: Processes) -> dict[str, Any]:
+    """What differs between processes: random states and, with several of them, pools and batch statistics."""
+    alone = processes.world == 1
+    local: dict[str, Any] = {
+        "random": torch.get_rng_state(),
+        "method": {} if alone else _buffers(round.method),
+        "terms": {} if alone else _buffers(_adversaries(round)),
+    }
+    if processes.device.type == "cuda":
+        local["random_cuda"] = torch.cuda.get_rng_state(processes.device)
+    return local
+
+
+def _adversaries(round: Round) -> nn.ModuleDict:
+    return nn.ModuleDict(dict(round.adversaries))
+
+
+def _buffers(module: nn.Module) -> dict[str, torch.Tensor]:
+    parameters = dict(module.named_parameters())
+    return {name: value.cpu() for name, value in module.state_dict().items() if name not in parameters}

@@ -1,0 +1,80 @@
+"""Several processes under torchrun: who is who, and the small things they tell each other."""
+
+import os
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from advloss.errors import InputError
+
+
+class Processes:
+    """This process among its peers; with one process everything here is a no-op.
+
+    Gradients travel over NCCL (CUDA) or gloo (CPU). Flags and numbers travel over a gloo group of their own, so that
+    asking whether to stop does not wait for the device.
+    """
+
+    def __init__(self, device: str | None) -> None:
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.device = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+        self.control: dist.ProcessGroup | None = None
+        self.started_here = self.world > 1 and not dist.is_initialized()
+        if self.started_here:
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        if self.world > 1:
+            self.control = dist.new_group(backend="gloo")
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.rank == 0
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process; all must ask at the same point."""
+        if self.control is None:
+            return flag
+        told = torch.tensor(int(flag))
+        dist.all_reduce(told, op=dist.ReduceOp.MAX, group=self.control)
+        return bool(told.item())
+
+    def sum(self, numbers: list[float]) -> list[float]:
+        """Each number summed over the processes."""
+        if self.control is None or not numbers:
+            return numbers
+        told = torch.tensor(numbers, dtype=torch.float64)
+        dist.all_reduce(told, group=self.control)
+        return told.tolist()  # type: ignore[no-any-return]
+
+    def gather(self, mine: Any) -> list[Any]:
+        """Everyone's object, in the order of their ranks, in the first process; an empty list elsewhere."""
+        if self.control is None:
+            return [mine]
+        several = [None] * self.world if self.first else None
+        dist.gather_object(mine, several, group=self.control)
+        return several or []
+
+    def wait(self) -> None:
+        """Returns when every process has come here."""
+        if self.control is not None:
+            dist.barrier(group=self.control)
+
+    def stop(self) -> None:
+        """Leaves the group, if this object joined it."""
+        if self.started_here and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
+    """`cuda` where there is one, else `cpu`, unless `name` says which. InputError for one that is not there."""
+    if name not in (None, "cpu", "cuda"):
+        raise InputError(f"--device {name}: is cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: PyTorch finds no CUDA device here; leave --device out, or install a CUDA build")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device

@@ -1,0 +1,126 @@
+"""The round: one iteration of the game between the generator and its discriminators (Goodfellow et al. 2014, algorithm 1)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
+from advloss.recipe.build import Built
+from advloss.recipe.optimizers import both_players
+from advloss.recipe import components
+from advloss.training.average import Average
+from advloss.training.player import Player
+
+Batch = Mapping[str, Tensor]
+Tensors = Mapping[str, Tensor]
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Round:
+    """Plays rounds with a built recipe: order of the steps, accumulation, precision and clipping are the recipe's.
+
+    Nothing in it waits for the device: losses are returned as tensors.
+    """
+
+    def __init__(self, built: Built, device: torch.device) -> None:
+        train = built.recipe.train
+        self.method = built.method
+        self.terms = built.terms
+        self.adversaries = built.adversaries
+        self.wanted = built.wanted
+        self.order = train.order
+        self.accumulate = train.accumulate
+        self.device = device
+        self.dtype = AUTOCAST.get(train.precision)
+        ours, theirs = both_players(built.recipe.optimizer.parameters)
+        make = components.OPTIMIZERS[built.recipe.optimizer.name]
+        parameters = list(self.method.parameters())
+        self.generator = Player(parameters, make(parameters, **ours), self._scaler(), train.clip)
+        parameters = [p for term in self.adversaries.values() for p in term.parameters()]
+        self.discriminators = (
+            Player(parameters, make(parameters, **theirs), self._scaler(), train.clip) if parameters else None
+        )
+        self.average = Average(self.method, train.average) if train.average else None
+
+    @property
+    def players(self) -> list[Player]:
+        """The generator and, where there is one, the discriminators' side."""
+        return [self.generator, *([self.discriminators] if self.discriminators else [])]
+
+    def play(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """One round on `discriminator_steps * accumulate` batches; the generator learns from the last `accumulate`.
+
+        Gives each term's loss (`cycle_a`), and each discriminator's (`adversarial_a.discriminator`), unweighted.
+        """
+        *extra, last = [batches[i : i + self.accumulate] for i in range(0, len(batches), self.accumulate)]
+        for group in extra:
+            self.discriminator_turn(self.without_graph(group))
+        if self.order == "generator_first":
+            generator, tensors = self.generator_turn(self.forward(batch) for batch in last)
+            discriminator = self.discriminator_turn(tensors)
+        elif self.accumulate == 1:
+            shared = [self.forward(batch) for batch in last]
+            discriminator = self.discriminator_turn(shared)
+            generator, _ = self.generator_turn(shared)
+        else:  # the graphs of several batches would not fit, so the fakes are made twice
+            discriminator = self.discriminator_turn(self.without_graph(last))
+            generator, _ = self.generator_turn(self.forward(batch) for batch in last)
+        if self.average:
+            self.average.update()
+        return generator | discriminator
+
+    def generator_turn(self, several: Iterable[Tensors]) -> tuple[dict[str, Tensor], list[Tensors]]:
+        """The generator's step; also gives back the tensors, without their graph."""
+        losses: dict[str, Tensor] = {}
+        made: list[Tensors] = []
+        for tensors in several:
+            with self.autocast():
+                values = {name: term(tensors) for name, term in self.terms.items()}
+            total = sum((self.terms[name].weight * value for name, value in values.items()), start=_zero(values))
+            self.generator.backward(total / self.accumulate)
+            self._add(losses, values)
+            made.append({name: tensor.detach() for name, tensor in tensors.items()})
+        self.generator.step()
+        return losses, made
+
+    def discriminator_turn(self, several: Iterable[Tensors]) -> dict[str, Tensor]:
+        """The discriminators' step on the same fakes."""
+        losses: dict[str, Tensor] = {}
+        if self.discriminators is None:
+            return losses
+        for tensors in several:
+            with self.autocast():
+                values = {f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.adversaries.items()}
+            self.discriminators.backward(sum(values.values(), start=_zero(values)) / self.accumulate)
+            self._add(losses, values)
+        self.discriminators.step()
+        return losses
+
+    def forward(self, batch: Batch) -> Tensors:
+        """The method's tensors in float32 (float64 stays), computed in the recipe's precision."""
+        with self.autocast():
+            tensors = self.method(batch, self.wanted)
+        return {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in tensors.items()}
+
+    def without_graph(self, batches: Iterable[Batch]) -> Iterable[Tensors]:
+        """The tensors for a discriminator's step alone."""
+        for batch in batches:
+            with torch.no_grad():
+                yield self.forward(batch)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The recipe's precision; float32 and float64 need none."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None)
+
+    def _scaler(self) -> torch.amp.GradScaler:
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+
+    def _add(self, losses: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            share = value.detach() / self.accumulate
+            losses[name] = losses[name] + share if name in losses else share
+
+
+def _zero(values: Mapping[str, Tensor]) -> Tensor:
+    return torch.zeros_like(next(iter(values.values())))

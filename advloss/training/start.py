@@ -1,0 +1,100 @@
+"""From a checked recipe to a running one: data, objects, folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from advloss.data import DataSet, open_data
+from advloss.data.check import check
+from advloss.distributed import broadcast
+from advloss.errors import InputError
+from advloss.recipe import components
+from advloss.recipe.build import Built, build
+from advloss.recipe.schema import Recipe
+from advloss.training.folder import RunFolder
+from advloss.training.processes import Processes
+from advloss.training.trainer import Trainer
+
+Say = Callable[[str], None]
+
+
+def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path:
+    """Trains `recipe` in the run folder `path`; gives its model file. say: shows a line to the person who waits.
+
+    Raises InputError before the first round, TrainingError and Interrupted during training.
+    """
+    folder = RunFolder(path)
+    folder.check(recipe, resume)
+    processes = Processes(device)
+    try:
+        say = say if processes.first else lambda sentence: None
+        data = checked_data(recipe, processes, say)
+        built = build(recipe)
+        broadcast(built.method)
+        broadcast(built.terms)
+        trainer = Trainer(built, data, folder, processes, say)
+        if processes.first:
+            folder.create(recipe)
+        processes.wait()
+        if resume:
+            trainer.resume()
+        for line in plan(trainer):
+            say(line)
+        return trainer.run()
+    finally:
+        processes.stop()
+
+
+def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[str]]:
+    """All of the checks that `train` makes, without a folder or a round; gives the objects and the plan in words."""
+    processes = Processes(device)
+    try:
+        data = checked_data(recipe, processes, say)
+        built = build(recipe)
+        return built, plan(Trainer(built, data, RunFolder(Path()), processes, say))
+    finally:
+        processes.stop()
+
+
+def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
+    """The recipe's data set, fetched by the first process and looked through; InputError if it can't be trained on."""
+    options = recipe.data
+    if options.name is None and (options.a is None or options.b is None):
+        raise InputError("no data: name a set (`advloss data list`) or a folder, or give data.a=FOLDER data.b=FOLDER")
+
+    def opened() -> DataSet:
+        return open_data(
+            options.name,
+            a=options.a,
+            b=options.b,
+            paired=components.METHODS[recipe.method.name].paired,
+            size=options.load,
+            seed=recipe.seed,
+            direction=options.direction,
+        )
+
+    if processes.first:
+        data = opened()
+        processes.wait()
+    else:
+        processes.wait()
+        data = opened()
+    for sentence in check(data, full=False).words():
+        say(sentence)
+    return data
+
+
+def plan(trainer: Trainer) -> list[str]:
+    """What is about to happen, in words."""
+    generator = sum(p.numel() for p in trainer.built.method.parameters())
+    adversaries = sum(p.numel() for p in trainer.built.terms.parameters() if p.requires_grad)
+    threads = f", {torch.get_num_threads()} threads" if trainer.processes.device.type == "cpu" else ""
+    epochs = trainer.total / trainer.rounds_per_epoch
+    return [
+        f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch}), "
+        f"from round {trainer.done + 1}" if trainer.done else
+        f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch})",
+        f"generators {generator / 1e6:.2f} M parameters, discriminators {adversaries / 1e6:.2f} M, "
+        f"{trainer.recipe.train.precision} on {trainer.processes.device}{threads}",
+    ]

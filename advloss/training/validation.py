@@ -1,0 +1,92 @@
+"""Looking at the generator while it trains: metrics and sample grids on images it does not learn from."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from advloss.data import DataSet
+from advloss.data.loading import evaluation_items, to_images
+from advloss.data.sources import Split
+from advloss.evaluation.grid import sample_grid
+from advloss.evaluation.measure import computable, named_tensors, sums
+from advloss.files import replacing
+from advloss.methods.base import Method
+from advloss.recipe.build import Built
+from advloss.training.folder import RunFolder
+from advloss.training.journal import Journal
+from advloss.training.processes import Processes
+
+ROWS = 4  # of a sample grid
+
+
+class Validation:
+    """The validation images of a data set (its test images where it has no val; its training images for samples only)."""
+
+    def __init__(self, built: Built, data: DataSet, processes: Processes) -> None:
+        self.recipe = built.recipe
+        self.processes = processes
+        self.held_out = data.validation
+        self.test = data.splits.get("test")
+        self.split = self.held_out or data.train
+        self.metrics = built.metrics if self.held_out else {}
+        for metric in self.metrics.values():
+            metric.measure.to(processes.device)
+        names = built.recipe.samples
+        self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
+
+    def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
+        """Each metric's mean over a split (the validation images), shared out over the processes."""
+        split = split or self.held_out
+        if split is None:
+            return {}
+        metrics = computable(self.metrics, split.paired)
+        if not metrics:
+            return {}
+        mine = islice(self._items(split), self.processes.rank, None, self.processes.world)
+        with in_use(method):
+            *totals, count = self.processes.sum(sums(method, mine, split.paired, metrics))
+        return {name: total / max(count, 1.0) for name, total in zip(metrics, totals, strict=True)}
+
+    def better(self, now: Mapping[str, float], best: float | None) -> bool:
+        """Whether the first metric is better than `best`."""
+        first = next(iter(now), None)
+        if first is None or now[first] != now[first]:
+            return False
+        return best is None or (now[first] > best) == self.metrics[first].higher_is_better and now[first] != best
+
+    def draw(self, method: Method, round: int, folder: RunFolder, journal: Journal) -> None:
+        """Writes the sample grid of this round; the first process does it."""
+        if not self.samples or not self.processes.first:
+            return
+        rows = []
+        with in_use(method):
+            for item in islice(self._items(self.split), ROWS):
+                made = named_tensors(method, item, self.split.paired, self.samples)
+                rows.append({name: made[name].cpu() for name in self.samples})
+        grid = sample_grid(rows)
+        with replacing(folder.samples / f"{round:07d}.png") as temporary:
+            Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary)
+        journal.picture("samples", grid, round)
+
+    def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
+        data = self.recipe.data
+        dtype = torch.float64 if self.recipe.train.precision == "fp64" else torch.float32
+        for item in evaluation_items(split, load=data.load, crop=data.crop, resize=data.resize):
+            yield {side: to_images(image.to(self.processes.device)).to(dtype) for side, image in item.items()}
+
+
+class in_use:  # noqa: N801 (reads as `with in_use(method)`)
+    """Within it the method is in eval mode; after it, as before."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    def __enter__(self) -> None:
+        self.training = self.method.training
+        self.method.eval()
+
+    def __exit__(self, *exception: object) -> None:
+        self.method.train(self.training)
