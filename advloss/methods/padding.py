@@ -14,11 +14,12 @@ def mirrored(length: int, padded: int, device: torch.device) -> Tensor:
 def apply_padded(network: nn.Module, image: Tensor) -> Tensor:
     """The network's output for an image of any size, cropped to that size.
 
-    image: [B, C, H, W]; `network.multiple` (1 where it has none) is what its height and width must be a multiple of.
+    image: [B, C, H, W]; its height and width become multiples of `network.multiple` and at least `network.smallest`
+    (1 where a network has no such attribute).
     """
-    multiple = int(getattr(network, "multiple", 1))
+    multiple, smallest = (int(getattr(network, name, 1)) for name in ("multiple", "smallest"))
     height, width = image.shape[-2:]
-    rows, columns = (-(-side // multiple) * multiple for side in (height, width))
+    rows, columns = (-(-max(side, smallest) // multiple) * multiple for side in (height, width))
     padded = image
     if rows != height:
         padded = padded.index_select(-2, mirrored(height, rows, image.device))

@@ -10,7 +10,7 @@ from advloss.errors import InputError, unknown
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe, Term
-from advloss.recipe.signatures import WIRED, check_parameters, sentences
+from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
 from advloss.recipe.source import COMMAND_LINE, Source
 
 _OWN = frozenset({"parameters"})  # what an optimizer is given besides its settings
@@ -29,7 +29,7 @@ def resolve(source: Source) -> Recipe:
     try:
         return complete(Recipe.model_validate(source.values))
     except ValidationError as error:
-        lines = sentences(error)
+        lines = sentences(error, model=Recipe)
     except InputError as error:
         lines = str(error).splitlines()
     raise InputError("\n".join(_located(line, source) for line in lines)) from None
@@ -117,7 +117,7 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
     if term.loss == "adversarial":
         return _adversarial(term, place, tensors)
     loss = lookup("loss", {**components.LOSSES, "adversarial": None}, term.loss, f"{place}.loss")
-    parameters = check_parameters(f"loss '{term.loss}'", loss, term.parameters, place)
+    parameters = check_parameters(f"'{term.loss}'", loss, term.parameters, place, beside=Term.model_fields)
     takes = len(inspect.signature(loss.forward).parameters) - 1
     if takes != len(term.between):
         raise InputError(f"{place}.between: '{term.loss}' compares {takes} tensor(s), {len(term.between)} given")
@@ -128,7 +128,7 @@ def _adversarial(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
     try:
         options = AdversarialOptions.model_validate(term.parameters)
     except ValidationError as error:
-        raise InputError("\n".join(sentences(error, place))) from None
+        raise InputError("\n".join(sentences(error, place, AdversarialOptions))) from None
     if len(term.between) != 2:
         raise InputError(f"{place}.between: an adversarial term stands between two tensors: [fake, real]")
     lookup("objective", components.OBJECTIVES, options.objective, f"{place}.objective")
@@ -149,7 +149,7 @@ def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:
     for position, name in enumerate(metric.between):
         _tensor(name, tensors, f"{place}.between.{position}")
     cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric")
-    parameters = check_parameters(f"metric '{metric.metric}'", cls, metric.parameters, place)
+    parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, beside=Metric.model_fields)
     return Metric(metric=metric.metric, between=metric.between, **parameters)
 
 
@@ -163,7 +163,7 @@ def _located(line: str, source: Source) -> str:
     key = tuple(line.partition(": ")[0].split("."))
     origin = source.origin(key)
     stale = ""
-    if "has no such parameter" in line and source.origin((*key[:-1], "name")) == COMMAND_LINE != origin:
+    if UNKNOWN_PARAMETER in line and source.origin((*key[:-1], "name")) == COMMAND_LINE != origin:
         component = ".".join(key[:-1])
         stale = f"; it was written for another component: replace the whole, {component}={{name: ...}}"
     return f"{origin or source.path}: {line}{stale}"

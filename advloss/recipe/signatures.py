@@ -1,7 +1,7 @@
 """Parameters of a component, checked against its own signature: types, ranges and choices come from its annotations."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, get_type_hints
 
@@ -11,6 +11,7 @@ from advloss.errors import InputError, unknown
 
 # what building decides from the tensors' shapes, so no recipe has to
 WIRED = frozenset({"in_channels", "out_channels"})
+UNKNOWN_PARAMETER = "parameter of"
 
 
 @lru_cache(maxsize=None)
@@ -32,17 +33,24 @@ def parameters_model(component: Callable[..., Any], given: frozenset[str] = WIRE
 
 
 def check_parameters(
-    kind: str, component: Callable[..., Any], values: dict[str, Any], place: str, given: frozenset[str] = WIRED
+    kind: str,
+    component: Callable[..., Any],
+    values: dict[str, Any],
+    place: str,
+    given: frozenset[str] = WIRED,
+    beside: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The component's parameters, converted and completed with its defaults.
 
-    kind: what the component is called in messages (`unet`); place: where in the recipe it stands (`networks.generator`).
+    kind: what the component is called in messages (`unet`); place: where in the recipe it stands (`networks.generator`);
+    beside: the keys that may stand beside its parameters there.
     Raises InputError that names the place, the parameter and what is wrong with it.
     """
     model = parameters_model(component, given)
     for name in values:
         if name not in model.model_fields:
-            raise InputError(f"{place}.{name}: {kind} has no such parameter: {unknown('name', name, model.model_fields)}")
+            known = {*model.model_fields, *beside}
+            raise InputError(f"{place}.{name}: {unknown(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
     try:
         checked = model(**values)
     except ValidationError as error:
@@ -50,13 +58,24 @@ def check_parameters(
     return {name: getattr(checked, name) for name in model.model_fields}
 
 
-def sentences(error: ValidationError, place: str = "") -> list[str]:
-    """A pydantic error as lines `place.key: what is wrong (got ...)`."""
+def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | None = None) -> list[str]:
+    """A pydantic error as lines `place.key: what is wrong (got ...)`; model: whose keys are suggested for unknown ones."""
     lines = []
     for detail in error.errors():
-        where = ".".join(str(part) for part in ((place,) if place else ()) + tuple(detail["loc"]))
+        key = [str(part) for part in detail["loc"]]
+        where = ".".join([place, *key] if place else key)
         message = detail["msg"].removeprefix("Value error, ")
-        got = detail.get("input")
-        shown = "" if detail["type"] in ("missing", "value_error") else f" (got {got!r})"
-        lines.append(f"{where}: {message}{shown}")
+        if detail["type"] == "extra_forbidden":
+            message = unknown("key", key[-1], _keys(model, key[:-1]))
+        elif detail["type"] not in ("missing", "value_error"):
+            message = f"{message} (got {detail.get('input')!r})"
+        lines.append(f"{where}: {message}")
     return lines
+
+
+def _keys(model: type[BaseModel] | None, key: list[str]) -> list[str]:
+    """The fields of the model that stands at `key` within `model`."""
+    for part in key:
+        inner = model.model_fields[part].annotation if model and part in model.model_fields else None
+        model = inner if inspect.isclass(inner) and issubclass(inner, BaseModel) else None
+    return list(model.model_fields) if model else []

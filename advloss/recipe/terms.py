@@ -29,7 +29,8 @@ class Term(nn.Module):
 
     def forward(self, tensors: Tensors) -> Tensor:
         images = [tensors[name] for name in self.between]
-        with torch.autocast(images[0].device.type, enabled=False):
+        device = "cpu" if images[0].is_meta else images[0].device.type
+        with torch.autocast(device, enabled=False):
             value: Tensor = self.loss(*images)
         return value
 
