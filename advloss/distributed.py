@@ -1,0 +1,72 @@
+"""Several processes: gradients averaged by hand, with no wrapper around the networks (floor 0).
+
+Everything here does nothing in a single process, so that a loop is written once. Start processes with torchrun.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+T = TypeVar("T", bound=Tensor)
+
+
+def _running() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    """The number of this process, from 0."""
+    return dist.get_rank() if _running() else 0
+
+
+def world_size() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if _running() else 1
+
+
+@torch.no_grad()
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replaces each gradient by its mean over the processes, in one all-reduce a dtype and device.
+
+    To be called between backward and step, in every process, with the same parameters in the same order. Every one of
+    them that requires a gradient takes part and has one afterwards: where a process has none, it counts as zero.
+    """
+    if world_size() == 1:
+        return
+    for group in _alike(parameter for parameter in parameters if parameter.requires_grad):
+        for parameter in group:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in group if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        _unflatten(flat.div_(world_size()), gradients)
+
+
+@torch.no_grad()
+def broadcast(module: nn.Module) -> None:
+    """Gives every process the parameters and buffers that process 0 has. To be called once, before training."""
+    if world_size() == 1:
+        return
+    for group in _alike([*module.parameters(), *module.buffers()]):
+        flat = torch.cat([tensor.flatten() for tensor in group])
+        dist.broadcast(flat, src=0)
+        _unflatten(flat, group)
+
+
+def _alike(tensors: Iterable[T]) -> Iterable[list[T]]:
+    """The tensors in groups of one dtype and device, which can lie in one buffer."""
+    groups: dict[tuple[torch.dtype, torch.device], list[T]] = defaultdict(list)
+    for tensor in tensors:
+        groups[tensor.dtype, tensor.device].append(tensor)
+    return groups.values()
+
+
+def _unflatten(flat: Tensor, tensors: Iterable[Tensor]) -> None:
+    tensors = list(tensors)
+    for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(part.view(tensor.shape))

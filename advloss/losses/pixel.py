@@ -1,0 +1,71 @@
+"""Losses between the pixels of two images, which must show the same thing: L1, L2, Charbonnier.
+
+x, y: float tensors of one shape, [B, C, H, W] in [-1, 1] or any other rank. Scalars, computed in float32 at least. The
+modules raise InputError if shapes differ, a tensor is empty or of integers, or its values are far outside [-1, 1].
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from advloss.losses.ranges import InputCheck
+from advloss.losses.tensors import at_least_float32
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """mean |x - y|."""
+    return (at_least_float32(x) - at_least_float32(y)).abs().mean()
+
+
+def l2(x: Tensor, y: Tensor) -> Tensor:
+    """mean (x - y)^2, with no factor of 1/2."""
+    return (at_least_float32(x) - at_least_float32(y)).square().mean()
+
+
+def charbonnier(x: Tensor, y: Tensor, eps: float = 1e-3) -> Tensor:
+    """mean sqrt((x - y)^2 + eps^2), an L1 that is smooth at 0, where its value is eps.
+
+    Charbonnier et al. 1994 (ICIP); in this form Lai et al. 2017, arXiv:1704.03915. eps in units of the pixels.
+    """
+    return ((at_least_float32(x) - at_least_float32(y)).square() + eps**2).sqrt().mean()
+
+
+class L1(nn.Module):
+    """mean |x - y|; see `l1`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.check = InputCheck()
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        self.check(x=x, y=y)
+        return l1(x, y)
+
+
+class L2(nn.Module):
+    """mean (x - y)^2; see `l2`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.check = InputCheck()
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        self.check(x=x, y=y)
+        return l2(x, y)
+
+
+class Charbonnier(nn.Module):
+    """mean sqrt((x - y)^2 + eps^2); see `charbonnier`."""
+
+    def __init__(self, eps: Annotated[float, Field(gt=0)] = 1e-3) -> None:
+        super().__init__()
+        self.eps = eps
+        self.check = InputCheck()
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        self.check(x=x, y=y)
+        return charbonnier(x, y, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"eps={self.eps}"

@@ -1,0 +1,56 @@
+"""What a loss asks of the tensors that it is given, checked so that a mistake stops with a sentence about it."""
+
+import torch
+from torch import Tensor
+
+from advloss.errors import InputError
+
+LIMIT = 1.5
+"""Images are in [-1, 1]; a network without a tanh may leave that a little, and [0, 255] leaves it by far."""
+
+
+def check_batch(x: Tensor, name: str) -> None:
+    """Raises InputError unless `x` is a floating-point tensor with something in it."""
+    if not x.is_floating_point():
+        raise InputError(f"{name} has dtype {x.dtype}; images are floating point in [-1, 1]: x.float() / 127.5 - 1")
+    if x.numel() == 0:
+        raise InputError(f"{name} is empty: shape {tuple(x.shape)}")
+
+
+def check_same_shape(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
+    """Raises InputError, with both shapes, unless they are the same."""
+    if x.shape != y.shape:
+        raise InputError(
+            f"{names[0]} has shape {tuple(x.shape)} and {names[1]} {tuple(y.shape)}; they must be the same"
+        )
+
+
+def check_range(x: Tensor, name: str) -> None:
+    """Raises InputError if values of `x` are far outside [-1, 1]: beyond 1.5. Waits for the device."""
+    low, high = torch.stack(torch.aminmax(x.detach())).tolist()
+    if low < -LIMIT or high > LIMIT:
+        raise InputError(f"{name} has values from {low:g} to {high:g}; images are in [-1, 1] here")
+
+
+class InputCheck:
+    """Checks the images that a loss module is called with: type and shapes at each call, values at its first three.
+
+    A look at the values waits for the device, so only the first calls have it, and none under torch.compile or on the
+    meta device. The mistake that it is for, another range, shows in the first batch.
+    """
+
+    def __init__(self, calls: int = 3) -> None:
+        self.calls_left = calls
+
+    def __call__(self, **images: Tensor) -> None:
+        """images: the tensors by the names that the message calls them; of one shape."""
+        (first, x), *others = images.items()
+        for name, image in images.items():
+            check_batch(image, name)
+        for name, image in others:
+            check_same_shape(x, image, (first, name))
+        if torch.compiler.is_compiling() or x.is_meta or self.calls_left == 0:
+            return
+        self.calls_left -= 1
+        for name, image in images.items():
+            check_range(image, name)
