@@ -1,0 +1,182 @@
+"""What is in a data set, and what is wrong with it, before anything is trained on it."""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from advloss.data.images import UnreadableImage, read_header
+from advloss.data.sources import DataSet, Source, Split
+
+COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
+SHOWN = 5
+"""How many files a sentence names."""
+
+
+@dataclass
+class Report:
+    """The findings: a table, sentences, and the lists behind them."""
+
+    name: str
+    columns: list[str] = field(default_factory=lambda: list(COLUMNS))
+    rows: list[list[str]] = field(default_factory=list)
+    """One a split and side, in the order of `columns`."""
+    notes: list[str] = field(default_factory=list)
+    """How the data set was read."""
+    problems: list[str] = field(default_factory=list)
+    """What should be looked at, one sentence each."""
+    unreadable: list[str] = field(default_factory=list)
+    """One message a file, each file once."""
+    alone: list[Path] = field(default_factory=list)
+    duplicates: list[list[Path]] = field(default_factory=list)
+    """Groups of files with the same bytes within one side of one split."""
+    leaks: list[tuple[Path, Path]] = field(default_factory=list)
+    """A file of train, and one of val or test with the same bytes."""
+
+    def words(self) -> list[str]:
+        """Everything in sentences."""
+        counts: dict[str, list[str]] = defaultdict(list)
+        for split, side, images, *_ in self.rows:
+            counts[split].append(f"{images} of {side}")
+        lines = [f"{self.name}: " + "; ".join(f"{split} {' and '.join(sides)}" for split, sides in counts.items())]
+        return lines + self.notes + (self.problems or ["no problems found"])
+
+
+@dataclass
+class _Seen:
+    """What one file says of itself."""
+
+    path: Path
+    size: tuple[int, int] | None = None
+    mode: str = ""
+    error: str = ""
+
+
+def check(dataset: DataSet, full: bool = False) -> Report:
+    """Looks at every file's header, or decodes all of them (`full`). Same files are told by their bytes."""
+    report = Report(dataset.name, notes=list(dataset.notes))
+    for name, split in dataset.splits.items():
+        for letter, side, called in zip("ab", (split.a, split.b), dataset.sides, strict=True):
+            seen = _look(side, full)
+            unreadable = [file.error for file in seen if file.error]
+            report.unreadable += [error for error in unreadable if error not in report.unreadable]
+            alone = len(dataset.alone.get(name, ())) if letter == "a" else 0
+            label = letter if called == letter else f"{letter} ({called})"
+            sizes, modes = _sizes(seen, side), _modes(seen)
+            report.rows.append([name, label, str(len(side)), sizes, modes, str(len(unreadable)), str(alone or "")])
+        if split.paired:
+            report.problems += _unequal(name, split)
+        if alone_here := dataset.alone.get(name):
+            report.alone += alone_here
+            report.problems.append(
+                f"{name}: {len(alone_here)} files without a partner are left out: {_some(alone_here)}"
+            )
+    if report.unreadable:
+        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {_some(report.unreadable, '; ')}")
+    _compare(dataset, report)
+    return report
+
+
+def _look(side: Source, full: bool) -> list[_Seen]:
+    """Every file of one side; nothing for pictures that are drawn."""
+
+    def look(index: int) -> _Seen | None:
+        path = side.path(index)
+        if path is None:
+            return None
+        seen = _Seen(path)
+        try:
+            seen.mode, seen.size = read_header(path).mode, side.size(index)
+            if full:
+                side.read(index)
+        except UnreadableImage as error:
+            seen.error = str(error)
+        return seen
+
+    return [seen for seen in _threaded(look, range(len(side))) if seen is not None]
+
+
+def _threaded(work: Callable[[int], _Seen | None], numbers: Iterable[int]) -> list[_Seen | None]:
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        return list(pool.map(work, numbers))
+
+
+def _sizes(seen: list[_Seen], side: Source) -> str:
+    """ "321x321", or the range of both heights and widths."""
+    sizes = [file.size for file in seen if file.size] or ([] if seen or not len(side) else [side.size(0)])
+    if not sizes:
+        return "-"
+    heights, widths = zip(*sizes, strict=True)
+    low, high = f"{min(heights)}x{min(widths)}", f"{max(heights)}x{max(widths)}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _modes(seen: list[_Seen]) -> str:
+    if not seen:
+        return "drawn"
+    counts = Counter(file.mode for file in seen if file.mode).most_common()
+    return counts[0][0] if len(counts) == 1 else ", ".join(f"{count} {mode}" for mode, count in counts)
+
+
+def _unequal(name: str, split: Split) -> list[str]:
+    """Pairs whose two pictures differ in size: a hint that they don't lie on each other."""
+    unequal = []
+    for index in range(len(split.a)):
+        path = split.a.path(index)
+        if path is None or path == split.b.path(index):
+            continue
+        try:
+            if split.a.size(index) != split.b.size(index):
+                unequal.append(path)
+        except UnreadableImage:
+            continue
+    return [f"{name}: {len(unequal)} pairs differ in size: {_some(unequal)}"] if unequal else []
+
+
+def _compare(dataset: DataSet, report: Report) -> None:
+    """Duplicates within a side, and leaks between train and the other splits."""
+    places: dict[Path, tuple[str, str]] = {}
+    for name, split in dataset.splits.items():
+        for letter, side in (("a", split.a), ("b", split.b)):
+            for path in (side.path(index) for index in range(len(side))):
+                if path is not None:
+                    places.setdefault(path, (name, letter))
+    for same in _same_bytes(places):
+        groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
+        for path in same:
+            groups[places[path]].append(path)
+        report.duplicates += [group for group in groups.values() if len(group) > 1]
+        trained = [path for path in same if places[path][0] == "train"]
+        if trained:
+            report.leaks += [(trained[0], path) for path in same if places[path][0] != "train"]
+    if report.duplicates:
+        groups_named = _some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
+        report.problems.append(f"{len(report.duplicates)} groups of exact duplicates: {groups_named}")
+    if report.leaks:
+        pairs = _some([f"{path} is {trained}" for trained, path in report.leaks], "; ")
+        report.problems.append(f"{len(report.leaks)} pictures of val or test are also in train: {pairs}")
+
+
+def _same_bytes(paths: Iterable[Path]) -> list[list[Path]]:
+    """Groups of files with equal content. Only files of equal length are read."""
+    lengths: dict[int, list[Path]] = defaultdict(list)
+    for path in paths:
+        if path.exists():
+            lengths[path.stat().st_size].append(path)
+    same: dict[bytes, list[Path]] = defaultdict(list)
+    for length, group in lengths.items():
+        if len(group) > 1 and length:
+            for path in group:
+                with path.open("rb") as file:
+                    same[hashlib.file_digest(file, "sha256").digest()].append(path)
+    return [group for group in same.values() if len(group) > 1]
+
+
+def _some(items: Iterable[object], separator: str = ", ") -> str:
+    """The first few of them."""
+    texts = [str(item) for item in items]
+    more = f"{separator}and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return separator.join(texts[:SHOWN]) + more

@@ -1,0 +1,144 @@
+"""A file from the network: resumed where it broke off, retried, and its SHA-256 compared with the first time's."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from advloss.data.writing import write_whole
+from advloss.errors import InputError
+
+TIMEOUT = 30.0
+"""In seconds without a byte."""
+TRIES = 4
+PAUSE = 1.0
+"""In seconds before the second try; doubled before each further one."""
+BLOCK = 2**20
+
+
+def cache_folder() -> Path:
+    """Where published sets lie: $ADVLOSS_DATA or ~/.cache/advloss/data."""
+    named = os.environ.get("ADVLOSS_DATA")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "advloss" / "data"
+
+
+def fetch(url: str, path: Path) -> Path:
+    """The file at `url` as `path`. A file that is there (put there by hand, or fetched before) is taken as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        part = path.with_name(path.name + ".part")
+        _fetch_part(url, part, path)
+        _compare(part, path)
+        part.replace(path)
+    elif path.name not in _recorded(path):
+        _compare(path, path)
+    return path
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time: several started together must not write one download. No lock where there is no flock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as file:
+        with contextlib.suppress(ImportError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_part(url: str, part: Path, path: Path) -> None:
+    """Tries until the whole file lies in `part`. A try that brought something on does not count as failed."""
+    failed, pause = 0, PAUSE
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            _continue(url, part)
+            return
+        except urllib.error.HTTPError as error:
+            if error.code in (401, 403, 404, 410):
+                raise _unreachable(url, path, f"{error.code} {error.reason}") from error
+            why: Exception = error
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno == 28:
+                raise InputError(f"no space left on the disk for {part}") from error
+            why = error
+        except ValueError as error:  # $ADVLOSS_DATA_URL is no address
+            raise _unreachable(url, path, str(error)) from error
+        came = part.stat().st_size if part.exists() else 0
+        failed = 0 if came > before else failed + 1
+        if failed >= TRIES:
+            raise _unreachable(url, path, str(getattr(why, "reason", why)) or type(why).__name__) from why
+        if failed:
+            time.sleep(pause)
+            pause *= 2
+
+
+def _continue(url: str, part: Path) -> None:
+    """One request for what is missing; raises if the connection ends before the file does."""
+    start = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        if error.headers.get("Content-Range", "") != f"bytes */{start}":  # else all of it was there already
+            part.unlink()
+            _continue(url, part)
+        return
+    with response:
+        if start and not (response.status == 206 and f"bytes {start}-" in response.headers.get("Content-Range", "")):
+            start = 0  # the server sends it from the beginning
+        length = response.headers.get("Content-Length")
+        total = None if length is None else start + int(length)
+        with (
+            part.open("ab" if start else "wb") as file,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem) as bar,
+        ):
+            while block := response.read(BLOCK):
+                file.write(block)
+                bar.update(len(block))
+            got = file.tell()
+    if total is not None and got != total:
+        raise ConnectionError(f"the connection ended after {got} of {total} bytes")
+
+
+def _unreachable(url: str, path: Path, why: str) -> InputError:
+    return InputError(f"can't download {url} ({why}). Get the file by other means and put it at {path}")
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    record = path.with_name("checksums.json")
+    if not record.exists():
+        return {}
+    try:
+        return dict(json.loads(record.read_text()))
+    except ValueError as error:
+        raise InputError(f"{record} is damaged ({error}); remove it") from error
+
+
+def _compare(file: Path, path: Path) -> None:
+    """The SHA-256 of `file`, to become `path`, against the recorded one; recorded at its first use."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    found, record = digest.hexdigest(), path.with_name("checksums.json")
+    known = _recorded(path)
+    if known.setdefault(path.name, found) != found:
+        if file != path:
+            file.unlink()
+        raise InputError(
+            f"{path.name}: its SHA-256 is {found}, not {known[path.name]} as at its first use. If the published file "
+            f"has changed and you trust it, remove its line from {record}"
+        )
+    write_whole(record, json.dumps(known, indent=2, sort_keys=True).encode())

@@ -1,0 +1,238 @@
+"""Image files as arrays: read with their bit depth, alpha and colour profile, or as 8-bit RGB for training.
+
+Pillow decodes. Colour with 16 bits a channel, which Pillow cuts to 8 without a word, goes through OpenCV.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from advloss.errors import InputError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+MAX_PIXELS = 2**28
+"""Larger pictures are refused before they are decoded: a few kilobytes can claim to be gigapixels."""
+
+ORIENTATION = 0x0112
+_PILLOW_LIMIT = threading.Lock()
+
+
+class UnreadableImage(InputError):
+    """One file that can't be read as a picture. The message names it and says why."""
+
+    def __init__(self, path: str | Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path, self.why = Path(path), why
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (str(self.path), self.why)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture the right way up: what a file holds, and nothing scaled or converted that need not be."""
+
+    pixels: np.ndarray  # [H, W, C] uint8 or uint16, C = 1 or 3
+    alpha: np.ndarray | None = None  # [H, W], the same type
+    icc: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself before it is decoded."""
+
+    size: tuple[int, int]  # (height, width), the right way up
+    mode: str  # in words: "8-bit RGB", "16-bit grey", "palette", ...
+
+
+def is_image(path: Path) -> bool:
+    """Whether the file's name says that it is a picture. Hidden files are none."""
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+
+
+def list_images(folder: Path, recursive: bool = True) -> list[Path]:
+    """The pictures in a folder, sorted; hidden files and folders are left out."""
+    found = folder.rglob("*") if recursive else folder.iterdir()
+    return sorted(
+        path
+        for path in found
+        if is_image(path)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts[:-1])
+        and path.is_file()
+    )
+
+
+def read_header(path: str | Path) -> Header:
+    """Size and mode without decoding."""
+    with _opened(Path(path)) as image:
+        width, height = image.size
+        # Pillow has turned a TIFF's size already, and no other format's.
+        if image.format != "TIFF" and _orientation(image) >= 5:
+            width, height = height, width
+        return Header((height, width), _mode_words(image))
+
+
+def read_picture(path: str | Path) -> Picture:
+    """The whole picture, EXIF orientation applied; palettes become RGB(A), CMYK becomes RGB.
+
+    Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels, floating point).
+    """
+    path = Path(path)
+    with _opened(path) as image:
+        orientation, deep, grey = _orientation(image), _deep(image), _grey(image)
+        _load(image)
+        orientation = max(orientation, _orientation(image))  # Pillow resets a TIFF's; a PNG's may stand at the end
+        icc = image.info.get("icc_profile") if image.mode != "CMYK" else None
+        if deep and image.mode[0] in "RL":
+            return _deep_colour(path, orientation, grey, icc)
+        if image.mode.startswith("I"):
+            return Picture(_integers(path, ImageOps.exif_transpose(image)), None, icc)
+        if image.mode == "F":
+            raise UnreadableImage(path, "floating-point samples; save it with 8 or 16 bits a channel")
+        array = np.asarray(ImageOps.exif_transpose(_simplified(image)))
+    if array.ndim == 2:
+        return Picture(array[..., None], None, icc)
+    if array.shape[2] in (2, 4):
+        return Picture(array[..., :-1], array[..., -1], icc)
+    return Picture(array, None, icc)
+
+
+def read_rgb8(path: str | Path) -> np.ndarray:
+    """The picture for training: uint8 [H, W, 3], grey repeated, alpha over white, 16 bits scaled to 8 (not cut)."""
+    picture = flattened(read_picture(path))
+    pixels = to_8bit(picture.pixels)
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def flattened(picture: Picture) -> Picture:
+    """The picture without alpha, laid over white and rounded."""
+    if picture.alpha is None:
+        return picture
+    top = np.uint32(np.iinfo(picture.pixels.dtype).max)
+    alpha = picture.alpha[..., None].astype(np.uint32)
+    over = (picture.pixels * alpha + top * (top - alpha) + top // 2) // top  # fits: top * top + top < 2**32
+    return Picture(over.astype(picture.pixels.dtype), None, picture.icc)
+
+
+def to_8bit(array: np.ndarray) -> np.ndarray:
+    """uint16 to uint8, rounded to the nearest: 65535 becomes 255."""
+    if array.dtype == np.uint8:
+        return array
+    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The file's header, checked; whatever goes wrong inside, decoding included, names the file and why."""
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableImage(path, "the file is empty (0 bytes)")
+        with _without_pillows_limit():
+            image = Image.open(path)
+        with image:
+            if image.width * image.height > MAX_PIXELS:
+                why = f"{image.width}x{image.height} pixels, more than the limit of {MAX_PIXELS:,}"
+                raise UnreadableImage(path, f"{why}; not decoded")
+            yield image
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(path, "not a picture in a format that can be read, whatever its name says") from error
+    except FileNotFoundError as error:
+        raise UnreadableImage(path, "no such file") from error
+    except Exception as error:  # Pillow's plugins raise a dozen kinds
+        why = str(error) or type(error).__name__
+        raise UnreadableImage(path, f"truncated: {why}" if "truncated" in why else f"damaged: {why}") from error
+
+
+@contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Pillow's limit warns or raises below ours and is the whole process's: lifted just while it is looked at."""
+    with _PILLOW_LIMIT:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _load(image: Image.Image) -> None:
+    if image.format == "TIFF" and image.width * image.height > 2**26:  # asks for the limit again
+        with _without_pillows_limit():
+            image.load()
+    else:
+        image.load()
+
+
+def _orientation(image: Image.Image) -> int:
+    value = Image.Image.getexif(image).get(ORIENTATION, 1)  # the PNG class's own would decode the picture
+    return value if value in range(1, 9) else 1
+
+
+def _tiles(image: Image.Image) -> str:
+    """The raw modes of the file's tiles: Pillow's `mode` does not tell 16 bits a channel from 8."""
+    return " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
+
+
+def _deep(image: Image.Image) -> bool:
+    return ";16" in _tiles(image)
+
+
+def _grey(image: Image.Image) -> bool:
+    return image.mode[0] in "L1IF" or "LA;16" in _tiles(image)
+
+
+def _mode_words(image: Image.Image) -> str:
+    depth = "16-bit" if _deep(image) else "32-bit" if image.mode in ("I", "F") else "8-bit"
+    if image.mode in ("P", "PA"):
+        return "palette"
+    if image.mode == "1":
+        return "1-bit"
+    alpha = image.mode in ("LA", "La", "RGBA", "RGBa") or "transparency" in image.info
+    if _grey(image):
+        return f"{depth} grey" + (" with alpha" if alpha else "")
+    return f"{depth} " + ("RGBA" if alpha else "RGB" if image.mode == "RGB" else image.mode)
+
+
+def _simplified(image: Image.Image) -> Image.Image:
+    """Any 8-bit mode as L, LA, RGB or RGBA."""
+    if image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info:
+        return image
+    grey = image.mode in ("1", "L", "LA", "La")
+    alpha = image.has_transparency_data
+    return image.convert(("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB"))
+
+
+def _integers(path: Path, image: Image.Image) -> np.ndarray:
+    array = np.asarray(image)
+    if array.min() < 0 or array.max() > 65535:
+        raise UnreadableImage(path, f"32-bit values {array.min()} to {array.max()}; only 0 to 65535 can be read")
+    return array.astype(np.uint16)[..., None]
+
+
+def _deep_colour(path: Path, orientation: int, grey: bool, icc: bytes | None) -> Picture:
+    # IMREAD_UNCHANGED leaves the orientation alone; Pillow has decoded the file before, so it is whole.
+    array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype != np.uint16 or array.ndim != 3:
+        raise UnreadableImage(path, "16 bits a channel in a form that can't be decoded")
+    array = _turned(array, orientation)
+    alpha = array[..., 3] if array.shape[2] == 4 else None
+    colour = np.ascontiguousarray(array[..., 2:3] if grey else array[..., 2::-1])  # BGR -> RGB
+    return Picture(colour, alpha, icc)
+
+
+def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    """EXIF orientation 1 to 8 applied to [H, W, C]."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array

@@ -1,0 +1,105 @@
+"""One side's pictures, resized: decoded each time, or decoded once and kept in memory."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from advloss.data.images import UnreadableImage
+from advloss.data.sources import Source
+from advloss.data.transforms import View, resized, resized_size
+
+T = TypeVar("T")
+
+
+class Pictures(Protocol):
+    """One side's pictures, resized."""
+
+    source: Source
+
+    def get(self, index: int) -> np.ndarray:
+        """uint8 [3, H, W], to be left as it is. Raises `UnreadableImage`."""
+
+
+class Decoded:
+    """Read and resized each time."""
+
+    def __init__(self, source: Source, view: View) -> None:
+        self.source, self.view = source, view
+
+    def get(self, index: int) -> np.ndarray:
+        picture = resized(self.source.read(index), self.view.resize, self.view.load)  # [H, W, 3]
+        return picture.transpose(2, 0, 1)
+
+
+class Kept:
+    """Read and resized once, kept as uint8: one array where all sizes agree, else a list."""
+
+    def __init__(
+        self, source: Source, view: View, sizes: "Sizes", found: Callable[[int, UnreadableImage], None]
+    ) -> None:
+        self.source, one = source, sizes.only
+        self.bad: dict[int, UnreadableImage] = {}
+        self.pictures = (
+            list(np.empty((len(source), 3, *one), np.uint8)) if one else [np.empty(0, np.uint8)] * len(source)
+        )
+        decoded = Decoded(source, view)
+
+        def keep(index: int) -> tuple[int, UnreadableImage | None]:
+            try:
+                picture = decoded.get(index)
+            except UnreadableImage as error:
+                return index, error
+            if picture.shape[1:] == one:
+                self.pictures[index][:] = picture
+            else:
+                self.pictures[index] = np.ascontiguousarray(picture)
+            return index, None
+
+        for index, error in tqdm(
+            _threaded(keep, len(source)), "decoding", len(source), unit="img", delay=2, leave=False
+        ):
+            if error is not None:
+                self.bad[index] = error
+                found(index, error)
+
+    def get(self, index: int) -> np.ndarray:
+        if index in self.bad:
+            raise self.bad[index]
+        return self.pictures[index]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a side's pictures will take once they are resized."""
+
+    count: int
+    bytes: int
+    only: tuple[int, int] | None
+    """(height, width) if all agree."""
+
+    @classmethod
+    def of(cls, source: Source, view: View) -> "Sizes":
+        """From the headers alone, or from nothing where the resize settles it. What can't be read counts nothing."""
+        if view.resize == "stretch":
+            return cls(len(source), len(source) * 3 * view.load**2, (view.load, view.load))
+
+        def size(index: int) -> tuple[int, int] | None:
+            try:
+                return resized_size(source.size(index), view.resize, view.load)
+            except UnreadableImage:
+                return None
+
+        sizes = [found for found in _threaded(size, len(source)) if found is not None]
+        only = sizes[0] if len(set(sizes)) == 1 else None
+        return cls(len(source), sum(3 * height * width for height, width in sizes), only)
+
+
+def _threaded(work: Callable[[int], T], count: int) -> Iterator[T]:
+    """work(0), work(1), ... in order; Pillow decodes and resizes without Python's lock."""
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        yield from pool.map(work, range(count))

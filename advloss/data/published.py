@@ -1,0 +1,86 @@
+"""The data sets of the CycleGAN and pix2pix papers by name, downloaded at first use."""
+
+import os
+from pathlib import Path
+
+from advloss.data import cityscapes
+from advloss.data.download import cache_folder, fetch, locked
+from advloss.data.folders import SPLITS, halves, open_folder
+from advloss.data.images import list_images
+from advloss.data.sources import DataSet
+from advloss.data.unpack import unpack
+from advloss.errors import InputError
+
+BASE_URL = "http://efrosgans.eecs.berkeley.edu"
+"""Another mirror: $ADVLOSS_DATA_URL, with the same paths below it."""
+
+UNPAIRED = {
+    "horse2zebra": ("horses", "zebras"),
+    "apple2orange": ("apples", "oranges"),
+    "summer2winter_yosemite": ("summer", "winter"),
+    "monet2photo": ("paintings by Monet", "photographs"),
+    "cezanne2photo": ("paintings by Cezanne", "photographs"),
+    "ukiyoe2photo": ("ukiyo-e prints", "photographs"),
+    "vangogh2photo": ("paintings by van Gogh", "photographs"),
+    "maps": ("aerial photographs", "maps"),
+    "cityscapes": ("street photographs", "labels"),
+    "facades": ("photographs of facades", "labels"),
+    "iphone2dslr_flower": ("flowers by a phone", "flowers by a camera"),
+}
+"""name -> what side a and side b show (folders ..A and ..B)."""
+
+PAIRED = {
+    "facades": ("photographs of facades", "labels"),
+    "maps": ("aerial photographs", "maps"),
+    "cityscapes": ("street photographs", "labels"),
+    "edges2shoes": ("edges", "shoes"),
+    "edges2handbags": ("edges", "handbags"),
+    "night2day": ("night", "day"),
+}
+"""name -> what side a (the left half) and side b (the right half) show."""
+
+NAMES = sorted({*UNPAIRED, *PAIRED})
+
+
+def open_published(name: str, *, paired: bool) -> DataSet:
+    """The published set `name` in the form that the method needs; a set of pairs serves unpaired methods, too."""
+    if paired and name not in PAIRED:
+        raise InputError(
+            f"'{name}' has no pairs, and this method needs them; use an unpaired method (cyclegan), "
+            f"or one of {', '.join(sorted(PAIRED))}"
+        )
+    if name == "cityscapes":
+        return _cityscapes(paired)
+    if paired or name not in UNPAIRED:
+        return _paired(name, paired)
+    opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), paired=False)
+    return DataSet(name, opened.splits, UNPAIRED[name])
+
+
+def _paired(name: str, paired: bool) -> DataSet:
+    """train, val and test of pairs side by side; unpaired training takes no notice of who belongs to whom."""
+    folder = _folder(name, "paired", f"pix2pix/datasets/{name}.tar.gz")
+    found = {split: list_images(folder / split) for split in SPLITS if (folder / split).is_dir()}
+    if not found.get("train"):
+        raise InputError(f"{folder} holds no pictures in train/; remove the folder, and it will be made again")
+    splits = {split: halves(paths, paired or split != "train") for split, paths in found.items() if paths}
+    return DataSet(name, splits, PAIRED[name])
+
+
+def _cityscapes(paired: bool) -> DataSet:
+    folder = cache_folder() / "prepared" / "cityscapes"
+    with locked(folder):
+        if not folder.exists():
+            cityscapes.prepare(cache_folder(), folder)
+    return DataSet("cityscapes", open_folder(folder, paired=paired).splits, PAIRED["cityscapes"])
+
+
+def _folder(name: str, kind: str, address: str) -> Path:
+    """The set unpacked in the cache folder, downloaded if need be."""
+    folder = cache_folder() / kind / name
+    with locked(folder):
+        if not folder.exists():
+            base = os.environ.get("ADVLOSS_DATA_URL", BASE_URL).rstrip("/")
+            archive = cache_folder() / Path(address).name
+            unpack(fetch(f"{base}/{address}", archive), folder)
+    return folder
