@@ -1,4 +1,4 @@
-"""`python -m advloss`, which torchrun needs: `torchrun --nproc-per-node 2 -m advloss train ...`."""
+"""`python -m advloss`, which torchrun needs: `torchrun --nproc-per-node 2 -m advloss -- train ...`."""
 
 from advloss.cli import main
 

@@ -55,7 +55,7 @@ def exit_codes(command: Callable[..., None]) -> Callable[..., None]:
     epilog="Examples: `advloss train recipe=cyclegan horse2zebra` ·"
     " `advloss train recipe=pix2pix data.a=labels data.b=photos optimizer.lr=1e-4 losses.l1.weight=50` ·"
     " `advloss train --run cyclegan-horse2zebra --resume` ·"
-    " `torchrun --nproc-per-node 2 -m advloss train recipe=cyclegan horse2zebra`"
+    " `torchrun --nproc-per-node 2 -m advloss -- train recipe=cyclegan horse2zebra`"
 )
 @exit_codes
 def train(
@@ -77,7 +77,9 @@ def train(
         _table(["term", "loss", "between", "weight"], [_term_row(*item) for item in recipe.losses.items()])
         print(*plan, sep="\n")
         return
-    print(start(recipe, RUNS / (run or name), resume=resume, device=device, say=say))
+    model = start(recipe, RUNS / (run or name), resume=resume, device=device, say=say)
+    if model:
+        print(model)
 
 
 @app.command(

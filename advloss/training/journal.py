@@ -1,6 +1,7 @@
 """What a run says while it trains: a progress bar, log.jsonl, TensorBoard."""
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -90,7 +91,7 @@ class Journal:
     def say(self, sentence: str) -> None:
         """A line for the person who watches."""
         if self.processes.first:
-            tqdm.write(sentence)
+            tqdm.write(sentence, file=sys.stderr)
 
     def pause(self) -> None:
         """Leaves out of images/s what happens until the next `resume`."""

@@ -19,8 +19,8 @@ from advloss.training.trainer import Trainer
 Say = Callable[[str], None]
 
 
-def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path:
-    """Trains `recipe` in the run folder `path`; gives its model file. say: shows a line to the person who waits.
+def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path | None:
+    """Trains `recipe` in the run folder `path`; gives its model file (in the first process). say: shows a line to the person who waits.
 
     Raises InputError before the first round, TrainingError and Interrupted during training.
     """
@@ -41,7 +41,8 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
             trainer.resume()
         for line in plan(trainer):
             say(line)
-        return trainer.run()
+        model = trainer.run()
+        return model if processes.first else None
     finally:
         processes.stop()
 

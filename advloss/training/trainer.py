@@ -43,7 +43,7 @@ class Trainer:
         built.method.to(processes.device).train()
         built.terms.to(processes.device).train()
         self.round = Round(built, processes.device)
-        self.validation = Validation(built, data, processes)
+        self.validation = Validation(built, data, processes, say)
         self.done = 0
         self.best: float | None = None
         # each process draws its own dropout and pool; what they start from is the same
@@ -171,6 +171,7 @@ def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable
         workers=options.workers,
         memory=options.memory,
         say=say,
+        pin=processes.device.type == "cuda",
     )
 
 

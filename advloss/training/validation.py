@@ -1,6 +1,6 @@
 """Looking at the generator while it trains: metrics and sample grids on images it does not learn from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 import torch
@@ -25,9 +25,10 @@ ROWS = 4  # of a sample grid
 class Validation:
     """The validation images of a data set (its test images where it has no val; its training images for samples only)."""
 
-    def __init__(self, built: Built, data: DataSet, processes: Processes) -> None:
+    def __init__(self, built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> None:
         self.recipe = built.recipe
         self.processes = processes
+        self.say = say
         self.held_out = data.validation
         self.test = data.splits.get("test")
         self.split = self.held_out or data.train
@@ -74,8 +75,9 @@ class Validation:
     def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
         data = self.recipe.data
         dtype = torch.float64 if self.recipe.train.precision == "fp64" else torch.float32
-        for item in evaluation_items(split, load=data.load, crop=data.crop, resize=data.resize):
-            yield {side: to_images(image.to(self.processes.device)).to(dtype) for side, image in item.items()}
+        for item in evaluation_items(split, data.crop, resize=data.resize, say=self.say):
+            sides = {"a": item.a, "b": item.b}
+            yield {side: to_images(image.to(self.processes.device)).to(dtype) for side, image in sides.items()}
 
 
 class in_use:  # noqa: N801 (reads as `with in_use(method)`)

@@ -1,0 +1,47 @@
+"""Two processes train as one with the doubled batch does."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.runs import TINY, log, succeed
+from safetensors.torch import load_file
+
+POOLS = ["losses.adversarial_a.pool=0", "losses.adversarial_b.pool=0"]
+WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, *POOLS, "train.precision=fp64", "--rounds", "6", "--run"]
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_losses_and_weights_of_one_with_the_doubled_batch(tmp_path: Path):
+    succeed(tmp_path, *WORDS, "one", "data.batch=2")
+    said = succeed(tmp_path, *WORDS, "two", "data.batch=1", processes=2)
+    assert said.stdout.count("runs/two/model.safetensors") == 1
+    ours, theirs = ([e for e in log(tmp_path, name) if "losses" in e] for name in ("two", "one"))
+    assert [e["round"] for e in ours] == [1, 2, 3, 4, 5, 6]
+    for two, one in zip(ours, theirs, strict=True):
+        assert two["losses"] == pytest.approx(one["losses"], rel=1e-8)
+    one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        if name.endswith(".bias") and "last" not in name:
+            # a bias that an instance norm takes out again has no gradient but rounding, which Adam makes a step of lr
+            assert (two[name] - value).abs().max() <= 2 * 6 * 4e-4, name
+        else:
+            torch.testing.assert_close(two[name], value, rtol=1e-8, atol=1e-12, msg=name)
+    measured = [[e.get("validation") or e.get("test") for e in log(tmp_path, n) if "losses" not in e] for n in ("one", "two")]
+    for mine, other in zip(*measured, strict=True):
+        assert mine == pytest.approx(other, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_batch_norm_discriminators_and_pools_in_two_processes_and_their_resumption(tmp_path: Path):
+    norms = [f"losses.adversarial_{side}.discriminator.norm=batch" for side in "ab"]
+    words = ["train", "recipe=cyclegan-small", "stripes", *TINY, *norms, "data.batch=2", "--run"]
+    succeed(tmp_path, *words, "whole", "--rounds", "8", processes=2)
+    succeed(tmp_path, *words, "cut", "--rounds", "4", processes=2)
+    succeed(tmp_path, *words, "cut", "--rounds", "8", "--resume", processes=2)
+    whole, cut = ((tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in ("whole", "cut"))
+    assert len(whole) == len(cut)
+    one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("whole", "cut"))
+    for name, value in one.items():
+        assert torch.equal(value, two[name]), name
