@@ -25,7 +25,9 @@ app = typer.Typer(
 )
 RUNS = Path("runs")
 
-Words = Annotated[list[str] | None, typer.Argument(help="recipe=NAME, the data (a set's name or a folder), key=value ...")]
+Words = Annotated[
+    list[str] | None, typer.Argument(help="recipe=NAME, the data (a set's name or a folder), key=value ...")
+]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one if not given.")]
 
 
@@ -111,7 +113,9 @@ def translate(
 @exit_codes
 def import_(
     method: Annotated[str, typer.Argument(help="cyclegan or pix2pix.")],
-    file: Annotated[Path, typer.Argument(help="A generator of pytorch-CycleGAN-and-pix2pix, such as latest_net_G.pth.")],
+    file: Annotated[
+        Path, typer.Argument(help="A generator of pytorch-CycleGAN-and-pix2pix, such as latest_net_G.pth.")
+    ],
     model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
 ) -> None:
     """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix into a model file."""
@@ -160,14 +164,13 @@ def data_list() -> None:
 @exit_codes
 def data_check(
     path: Annotated[str, typer.Argument(help="A folder, or a set's name.")],
-    paired: Annotated[bool, typer.Option("--paired", help="Read it as pairs (pix2pix).")] = False,
 ) -> None:
     """Read every file of a data set: counts, sizes, modes, unreadable files, partners, duplicates, leaks."""
-    from advloss.data import open_data
+    from advloss.data import open_any
     from advloss.data.check import check
 
-    report = check(open_data(path, paired=paired), full=True)
-    _table(report.rows[0], report.rows[1:])
+    report = check(open_any(path), full=True)
+    _table(report.columns, report.rows)
     print(*report.words(), sep="\n")
 
 

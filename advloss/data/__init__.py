@@ -9,7 +9,7 @@ from advloss.data.sources import DataSet, Source, Split
 from advloss.data.synthetic import SETS, SMALLEST
 from advloss.errors import InputError, unknown
 
-__all__ = ["DataSet", "Source", "Split", "known", "open_data"]
+__all__ = ["DataSet", "Source", "Split", "known", "open_any", "open_data"]
 
 
 def open_data(
@@ -31,6 +31,15 @@ def open_data(
         raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
     opened = _opened(name, a, b, paired, size, seed)
     return opened.swapped() if direction == "b2a" else opened
+
+
+def open_any(name: str | Path) -> DataSet:
+    """The same for a look at what is there: pairs if it holds pairs, else two unpaired sides. Raises `InputError`."""
+    size, seed = 256, 0
+    try:
+        return open_data(name, paired=True, size=size, seed=seed)
+    except InputError:
+        return open_data(name, paired=False, size=size, seed=seed)
 
 
 def known() -> list[tuple[str, str, str]]:

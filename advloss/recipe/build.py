@@ -111,7 +111,9 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term | Adve
     if options.given:
         given = made[options.given]
         if given.shape[2:] != made[line.between[0]].shape[2:]:
-            raise InputError(f"{place}.given: {options.given} is {_shape(given)}, its height and width must be the image's")
+            raise InputError(
+                f"{place}.given: {options.given} is {_shape(given)}, its height and width must be the image's"
+            )
         channels += given.shape[1]
     loss = AdversarialLoss(
         _made(

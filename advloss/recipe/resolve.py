@@ -73,7 +73,11 @@ def network_names(method: type[Method]) -> frozenset[str]:
 
 
 def _component(
-    kind: str, table: Mapping[str, Callable[..., Any]], component: Component, place: str, given: frozenset[str] = frozenset()
+    kind: str,
+    table: Mapping[str, Callable[..., Any]],
+    component: Component,
+    place: str,
+    given: frozenset[str] = frozenset(),
 ) -> Component:
     cls = lookup(kind, table, component.name, f"{place}.name")
     parameters = check_parameters(f"'{component.name}'", cls, component.parameters, place, given | WIRED)
@@ -86,7 +90,9 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
             raise InputError(f"networks.{name}: {unknown(f'network of {recipe.method.name}', name, names)}")
     for name in names:
         if name not in recipe.networks:
-            raise InputError(f"networks: {recipe.method.name} needs '{name}', for example networks.{name}={{name: resnet}}")
+            raise InputError(
+                f"networks: {recipe.method.name} needs '{name}', for example networks.{name}={{name: resnet}}"
+            )
     return {
         name: _component("generator", components.GENERATORS, component, f"networks.{name}")
         for name, component in recipe.networks.items()
@@ -106,9 +112,8 @@ def _optimizer(optimizer: Component) -> Component:
         "optimizer.discriminator",
         _OWN,
     )
-    return Component(
-        name=optimizer.name, **both.parameters, discriminator={name: changed[name] for name in changes} or None
-    )
+    settings = {**both.parameters, "discriminator": {name: changed[name] for name in changes} or None}
+    return Component(name=optimizer.name, **settings)
 
 
 def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
@@ -167,4 +172,3 @@ def _located(line: str, source: Source) -> str:
         component = ".".join(key[:-1])
         stale = f"; it was written for another component: replace the whole, {component}={{name: ...}}"
     return f"{origin or source.path}: {line}{stale}"
-

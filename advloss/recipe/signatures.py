@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -14,10 +14,10 @@ WIRED = frozenset({"in_channels", "out_channels"})
 UNKNOWN_PARAMETER = "parameter of"
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters_model(component: Callable[..., Any], given: frozenset[str] = WIRED) -> type[BaseModel]:
     """A pydantic model of the component's keyword parameters, without those in `given` (supplied when it is built)."""
-    function = component.__init__ if inspect.isclass(component) else component  # type: ignore[misc]
+    function = component.__init__ if inspect.isclass(component) else component
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(component).parameters.items():

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
@@ -20,7 +20,8 @@ class Average:
     @torch.no_grad()
     def update(self) -> None:
         """Takes the model's present weights in."""
-        averaged, present = list(self.module.parameters()), list(self.model.parameters())
+        averaged: list[Tensor] = list(self.module.parameters())
+        present: list[Tensor] = list(self.model.parameters())
         torch._foreach_lerp_(averaged, present, 1.0 - self.decay)
         for mine, other in zip(self.module.buffers(), self.model.buffers(), strict=True):
             mine.copy_(other)

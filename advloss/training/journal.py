@@ -62,7 +62,9 @@ class Journal:
             if value - value != 0.0:  # infinite or not a number
                 place = f"losses.{name.removesuffix('.discriminator')}"
                 whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
-                raise TrainingError(f"{place}: its loss{whose} is {value} in rounds {round - self.count + 1} to {round}")
+                raise TrainingError(
+                    f"{place}: its loss{whose} is {value} in rounds {round - self.count + 1} to {round}"
+                )
         now = time.perf_counter()
         speed = self.images * self.processes.world / (now - self.since)
         self.write({"round": round, "epoch": epoch, "losses": losses, "lr": rate, "images_per_second": round_to(speed)})

@@ -15,7 +15,10 @@ class Player:
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
+        self,
+        parameters: Iterable[nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
         clip: float | None = None,
     ) -> None:
         self.parameters = list(parameters)

@@ -20,7 +20,7 @@ class Processes:
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
         self.device = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
-        self.control: dist.ProcessGroup | None = None
+        self.control: Any = None  # a gloo ProcessGroup
         self.started_here = self.world > 1 and not dist.is_initialized()
         if self.started_here:
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
@@ -46,7 +46,7 @@ class Processes:
             return numbers
         told = torch.tensor(numbers, dtype=torch.float64)
         dist.all_reduce(told, group=self.control)
-        return told.tolist()  # type: ignore[no-any-return]
+        return told.tolist()
 
     def gather(self, mine: Any) -> list[Any]:
         """Everyone's object, in the order of their ranks, in the first process; an empty list elsewhere."""
@@ -72,7 +72,9 @@ def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
     if name not in (None, "cpu", "cuda"):
         raise InputError(f"--device {name}: is cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: PyTorch finds no CUDA device here; leave --device out, or install a CUDA build")
+        raise InputError(
+            "--device cuda: PyTorch finds no CUDA device here; leave --device out, or install a CUDA build"
+        )
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     device = torch.device("cuda", local_rank % torch.cuda.device_count())

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.optimizers import both_players
-from advloss.recipe import components
 from advloss.training.average import Average
 from advloss.training.player import Player
 
@@ -91,7 +91,9 @@ class Round:
             return losses
         for tensors in several:
             with self.autocast():
-                values = {f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.adversaries.items()}
+                values = {
+                    f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.adversaries.items()
+                }
             self.discriminators.backward(sum(values.values(), start=_zero(values)) / self.accumulate)
             self._add(losses, values)
         self.discriminators.step()

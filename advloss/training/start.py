@@ -93,9 +93,9 @@ def plan(trainer: Trainer) -> list[str]:
     threads = f", {torch.get_num_threads()} threads" if trainer.processes.device.type == "cpu" else ""
     epochs = trainer.total / trainer.rounds_per_epoch
     return [
-        f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch}), "
-        f"from round {trainer.done + 1}" if trainer.done else
-        f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch})",
+        f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch}), from round {trainer.done + 1}"
+        if trainer.done
+        else f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch})",
         f"generators {generator / 1e6:.2f} M parameters, discriminators {adversaries / 1e6:.2f} M, "
         f"{trainer.recipe.train.precision} on {trainer.processes.device}{threads}",
     ]

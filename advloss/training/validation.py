@@ -56,7 +56,7 @@ class Validation:
         first = next(iter(now), None)
         if first is None or now[first] != now[first]:
             return False
-        return best is None or (now[first] > best) == self.metrics[first].higher_is_better and now[first] != best
+        return best is None or ((now[first] > best) == self.metrics[first].higher_is_better and now[first] != best)
 
     def draw(self, method: Method, round: int, folder: RunFolder, journal: Journal) -> None:
         """Writes the sample grid of this round; the first process does it."""
@@ -80,7 +80,7 @@ class Validation:
             yield {side: to_images(image.to(self.processes.device)).to(dtype) for side, image in sides.items()}
 
 
-class in_use:  # noqa: N801 (reads as `with in_use(method)`)
+class in_use:
     """Within it the method is in eval mode; after it, as before."""
 
     def __init__(self, method: Method) -> None:

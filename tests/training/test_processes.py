@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.training.runs import TINY, log, succeed
 from safetensors.torch import load_file
+
+from tests.training.runs import TINY, log, succeed
 
 POOLS = ["losses.adversarial_a.pool=0", "losses.adversarial_b.pool=0"]
 WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, *POOLS, "train.precision=fp64", "--rounds", "6", "--run"]
@@ -28,7 +29,9 @@ def test_two_processes_give_the_losses_and_weights_of_one_with_the_doubled_batch
             assert (two[name] - value).abs().max() <= 2 * 6 * 4e-4, name
         else:
             torch.testing.assert_close(two[name], value, rtol=1e-8, atol=1e-12, msg=name)
-    measured = [[e.get("validation") or e.get("test") for e in log(tmp_path, n) if "losses" not in e] for n in ("one", "two")]
+    measured = [
+        [e.get("validation") or e.get("test") for e in log(tmp_path, n) if "losses" not in e] for n in ("one", "two")
+    ]
     for mine, other in zip(*measured, strict=True):
         assert mine == pytest.approx(other, rel=1e-6)
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.training.runs import ENVIRONMENT, TINY, advloss, command, log, succeed
 
 WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, "train.average=0.9", "--rounds", "40", "--run"]
@@ -37,7 +38,10 @@ def test_three_kills_change_no_byte_of_the_model(tmp_path: Path, workers: int):
     words = [*WORDS[:-1], *data, "--run", "cut"]
     for number, after in enumerate(sorted(draw.sample(range(3, 36), 3))):
         resume = ["--resume"] if number else []
-        assert killed(tmp_path, [words[0], *resume, *words[1:]], after, signal.SIGKILL, draw.random() * 0.05) == -signal.SIGKILL
+        assert (
+            killed(tmp_path, [words[0], *resume, *words[1:]], after, signal.SIGKILL, draw.random() * 0.05)
+            == -signal.SIGKILL
+        )
     succeed(tmp_path, *words, "--resume")
     whole, cut = (tmp_path / "runs" / name for name in ("whole", "cut"))
     assert (whole / "model.safetensors").read_bytes() == (cut / "model.safetensors").read_bytes()

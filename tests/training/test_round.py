@@ -1,6 +1,5 @@
 """The round against whole training iterations of the reference implementation, in float64."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -60,8 +59,13 @@ def test_cyclegan_plays_the_references_iterations(golden: Path):
 def test_pix2pix_plays_the_references_iterations(golden: Path, file: str, objective: str):
     tensors = load_file(golden / f"pix2pix_training_{file}.safetensors")
     round = make_round(
-        "pix2pix", "networks.generator.width=8", "networks.generator.levels=7", "networks.generator.dropout=0",
-        "data.load=128", "data.crop=128", "losses.adversarial.discriminator.width=8",
+        "pix2pix",
+        "networks.generator.width=8",
+        "networks.generator.levels=7",
+        "networks.generator.dropout=0",
+        "data.load=128",
+        "data.crop=128",
+        "losses.adversarial.discriminator.width=8",
         f"losses.adversarial.objective={objective}",
     )
     generator, discriminator = round.method.generator, round.adversaries["adversarial"].loss.discriminator
