@@ -113,9 +113,7 @@ def translate(
 @exit_codes
 def import_(
     method: Annotated[str, typer.Argument(help="cyclegan or pix2pix.")],
-    file: Annotated[
-        Path, typer.Argument(help="A generator of pytorch-CycleGAN-and-pix2pix, such as latest_net_G.pth.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A generator's weights, such as latest_net_G.pth.")],
     model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
 ) -> None:
     """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix into a model file."""

@@ -17,7 +17,7 @@ class TrainingError(RuntimeError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist, with the nearest right one: `unknown objective 'lsgn'; did you mean ...`."""
+    """The sentence for a name that does not exist, with the nearest that does: `unknown objective 'lsgn'; did ...`."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 def mirrored(length: int, padded: int, device: torch.device) -> Tensor:
-    """Indices 0..length-1 continued to `padded` entries by reflection (edge not repeated), however small `length` is."""
+    """Indices 0..length-1 continued to `padded` entries by reflection (edge not repeated), however small `length`."""
     period = max(2 * (length - 1), 1)
     index = torch.arange(padded, device=device) % period
     return torch.where(index < length, index, period - index)  # [padded]

@@ -62,9 +62,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"{path}: not a whole .safetensors file ({error}); was its copy or download cut short?"
-        ) from None
+        raise InputError(f"{path}: not a whole .safetensors file ({error}); was its download cut short?") from None
     if KEY not in metadata:
         raise InputError(f"{path}: holds no recipe, so it is no model of advloss; see `advloss import --help`")
     return state, json.loads(metadata[KEY])

@@ -1,4 +1,4 @@
-"""From a recipe's text to a checked recipe: every key, component, parameter and tensor name, before anything is built."""
+"""From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -90,9 +90,7 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
             raise InputError(f"networks.{name}: {unknown(f'network of {recipe.method.name}', name, names)}")
     for name in names:
         if name not in recipe.networks:
-            raise InputError(
-                f"networks: {recipe.method.name} needs '{name}', for example networks.{name}={{name: resnet}}"
-            )
+            raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: resnet}}")
     return {
         name: _component("generator", components.GENERATORS, component, f"networks.{name}")
         for name, component in recipe.networks.items()

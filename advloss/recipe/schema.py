@@ -36,7 +36,7 @@ def _names(value: Any) -> Any:
 
 
 class Term(BaseModel):
-    """One line under `losses`: a loss between named tensors, with a weight; what else it says are the loss's parameters."""
+    """One line under `losses`: a loss between named tensors, with a weight; the rest are the loss's parameters."""
 
     model_config = ConfigDict(extra="allow")
     loss: str

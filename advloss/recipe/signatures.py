@@ -42,8 +42,8 @@ def check_parameters(
 ) -> dict[str, Any]:
     """The component's parameters, converted and completed with its defaults.
 
-    kind: what the component is called in messages (`unet`); place: where in the recipe it stands (`networks.generator`);
-    beside: the keys that may stand beside its parameters there.
+    kind: what the component is called in messages (`unet`); place: where in the recipe it stands
+    (`networks.generator`); beside: the keys that may stand beside its parameters there.
     Raises InputError that names the place, the parameter and what is wrong with it.
     """
     model = parameters_model(component, given)
@@ -59,7 +59,7 @@ def check_parameters(
 
 
 def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | None = None) -> list[str]:
-    """A pydantic error as lines `place.key: what is wrong (got ...)`; model: whose keys are suggested for unknown ones."""
+    """A pydantic error as lines `place.key: what is wrong (got ...)`; model: whose keys to suggest for unknown ones."""
     lines = []
     for detail in error.errors():
         key = [str(part) for part in detail["loc"]]

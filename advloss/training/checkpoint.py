@@ -39,11 +39,7 @@ def write_checkpoint(path: Path, round: Round, recipe: Recipe, state: dict[str, 
         except (OSError, RuntimeError) as error:
             failed = f"{path}: could not be written ({str(error).splitlines()[0]}); is the disk full?"
     if processes.any(failed is not None):
-        kept = (
-            "the checkpoint before it is whole: make room, then --resume"
-            if path.exists()
-            else "there is none before it"
-        )
+        kept = "the one before it is whole: make room, then --resume" if path.exists() else "there is none before it"
         raise TrainingError(f"{failed or 'another process could not write the checkpoint'}; {kept}")
 
 

@@ -7,7 +7,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """Within `with Interrupt() as interrupt`, the first signal sets `interrupt.requested`; a second one acts at once."""
+    """Within `with Interrupt() as interrupt` a first signal sets `interrupt.requested`; a second acts at once."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -72,9 +72,7 @@ def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
     if name not in (None, "cpu", "cuda"):
         raise InputError(f"--device {name}: is cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "--device cuda: PyTorch finds no CUDA device here; leave --device out, or install a CUDA build"
-        )
+        raise InputError("--device cuda: PyTorch finds no CUDA device; leave --device out, or install a CUDA build")
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     device = torch.device("cuda", local_rank % torch.cuda.device_count())

@@ -1,4 +1,4 @@
-"""The round: one iteration of the game between the generator and its discriminators (Goodfellow et al. 2014, algorithm 1)."""
+"""The round: one iteration of the game between generator and discriminators (Goodfellow et al. 2014, algorithm 1)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager

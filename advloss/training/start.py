@@ -20,7 +20,9 @@ Say = Callable[[str], None]
 
 
 def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path | None:
-    """Trains `recipe` in the run folder `path`; gives its model file (in the first process). say: shows a line to the person who waits.
+    """Trains `recipe` in the run folder `path`; gives its model file (in the first process).
+
+    say: shows a line to the person who waits.
 
     Raises InputError before the first round, TrainingError and Interrupted during training.
     """

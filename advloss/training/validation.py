@@ -23,7 +23,7 @@ ROWS = 4  # of a sample grid
 
 
 class Validation:
-    """The validation images of a data set (its test images where it has no val; its training images for samples only)."""
+    """The validation images of a data set: val, else test; without either, training images for the samples alone."""
 
     def __init__(self, built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> None:
         self.recipe = built.recipe
