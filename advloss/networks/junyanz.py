@@ -8,26 +8,22 @@ before torch 0.4 and never used are dropped; a batch counter that older files la
 Raises InputError that names missing, unexpected and wrongly shaped tensors.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from advloss.errors import InputError
+from advloss.networks import state_dicts
 from advloss.networks.patchgan import PatchGAN
 from advloss.networks.pixel import PixelDiscriminator
 from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.state_dicts import Component, Result, State, plain, renamed
 from advloss.networks.unet import UNetGenerator
 
-State = Mapping[str, Tensor]
-Component = dict[str, Any]
-Result = tuple[Component, dict[str, Tensor]]
+PROJECT = "pytorch-CycleGAN-and-pix2pix"
 
 
 def generator_from(state: State) -> Result:
     """A ResNet or a U-Net, whichever the keys say."""
-    state = _plain(state)
+    state = plain(state)
     if "model.model.0.weight" in state:
         return unet_from(state)
     if "model.1.weight" in state:
@@ -37,7 +33,7 @@ def generator_from(state: State) -> Result:
 
 def discriminator_from(state: State) -> Result:
     """A PatchGAN or a pixel discriminator, whichever the keys say."""
-    state = _plain(state)
+    state = plain(state)
     if "net.0.weight" in state:
         return pixel_from(state)
     if "model.0.weight" in state:
@@ -47,7 +43,7 @@ def discriminator_from(state: State) -> Result:
 
 def resnet_from(state: State) -> Result:
     """A `ResNetGenerator` of any number of blocks, with instance or batch norm, with or without dropout."""
-    state = _plain(state)
+    state = plain(state)
     first = _kernel(state, "model.1.weight", "a ResNet")
     blocks = len({key.split(".")[1] for key in state if ".conv_block." in key})
     dropout = "model.10.conv_block.6.weight" in state and state["model.10.conv_block.6.weight"].dim() == 4
@@ -73,12 +69,12 @@ def resnet_from(state: State) -> Result:
         "norm": _norm(state, "model.1.bias"),
         "dropout": 0.5 if dropout else 0.0,
     }
-    return component, _renamed(state, names, ResNetGenerator, component)
+    return component, renamed(state, names, ResNetGenerator, component)
 
 
 def unet_from(state: State) -> Result:
     """A `UNetGenerator` of any number of levels, with instance or batch norm."""
-    state = _plain(state)
+    state = plain(state)
     first = _kernel(state, "model.model.0.weight", "a U-Net")
     last = _kernel(state, "model.model.3.weight", "a U-Net")
     paths = ["model.model.1.model"]  # where each level's layers are, outermost first: a level holds the next
@@ -103,30 +99,34 @@ def unet_from(state: State) -> Result:
         "width": first.shape[0],
         "norm": _norm(state, "model.model.0.bias"),
     }
-    return component, _renamed(state, names, UNetGenerator, component)
+    return component, renamed(state, names, UNetGenerator, component)
 
 
-def patchgan_from(state: State) -> Result:
-    """A `PatchGAN` of any number of layers, with instance or batch norm."""
-    state = _plain(state)
-    first = _kernel(state, "model.0.weight", "a PatchGAN")
+def patchgan_from(state: State, root: str = "model", project: str = PROJECT) -> Result:
+    """A `PatchGAN` of any number of layers, with instance or batch norm.
+
+    root: the name that all keys begin with. project: whose file it is, for messages. taming-transformers has the same
+    layers under another root.
+    """
+    state = plain(state)
+    first = state_dicts.kernel(state, f"{root}.0.weight", "a PatchGAN", project)
     layers = sum(tensor.dim() == 4 for tensor in state.values()) - 2
-    names = {"model.0": "body.0.conv", f"model.{2 + 3 * layers}": "last"}
+    names = {f"{root}.0": "body.0.conv", f"{root}.{2 + 3 * layers}": "last"}
     for n in range(1, layers + 1):
-        names |= {f"model.{3 * n - 1}": f"body.{n}.conv", f"model.{3 * n}": f"body.{n}.norm"}
+        names |= {f"{root}.{3 * n - 1}": f"body.{n}.conv", f"{root}.{3 * n}": f"body.{n}.norm"}
     component: Component = {
         "name": "patchgan",
         "in_channels": first.shape[1],
         "width": first.shape[0],
         "layers": layers,
-        "norm": _norm(state, "model.2.bias"),
+        "norm": _norm(state, f"{root}.2.bias"),
     }
-    return component, _renamed(state, names, PatchGAN, component)
+    return component, renamed(state, names, PatchGAN, component)
 
 
 def pixel_from(state: State) -> Result:
     """A `PixelDiscriminator`, with instance or batch norm."""
-    state = _plain(state)
+    state = plain(state)
     first = _kernel(state, "net.0.weight", "a pixel discriminator")
     names = {"net.0": "body.0.conv", "net.2": "body.1.conv", "net.3": "body.1.norm", "net.5": "last"}
     component: Component = {
@@ -135,26 +135,11 @@ def pixel_from(state: State) -> Result:
         "width": first.shape[0],
         "norm": _norm(state, "net.2.bias"),
     }
-    return component, _renamed(state, names, PixelDiscriminator, component)
-
-
-def _plain(state: State) -> dict[str, Tensor]:
-    """The state without DataParallel's prefix, when all is tensors."""
-    for key, value in state.items():
-        if not isinstance(value, Tensor):
-            raise InputError(
-                f"'{key}' is of type {type(value).__name__}, not a tensor: this is no network's state dict"
-            )
-    while state and all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-    return dict(state)
+    return component, renamed(state, names, PixelDiscriminator, component)
 
 
 def _kernel(state: State, key: str, network: str) -> Tensor:
-    """The weight of a convolution that says how wide the network is."""
-    if key not in state or state[key].dim() != 4:
-        raise _unlike(state, f"{network} ({key})")
-    return state[key]
+    return state_dicts.kernel(state, key, network, PROJECT)
 
 
 def _norm(state: State, bias: str) -> str:
@@ -163,44 +148,4 @@ def _norm(state: State, bias: str) -> str:
 
 
 def _unlike(state: State, wanted: str) -> InputError:
-    first = ", ".join(sorted(state)[:4])
-    held = f"{first} ({len(state)} tensors)" if first else "nothing"
-    return InputError(f"expected {wanted} of pytorch-CycleGAN-and-pix2pix; the file holds {held}")
-
-
-def _renamed(
-    state: State, names: dict[str, str], network: Callable[..., nn.Module], component: Component
-) -> dict[str, Tensor]:
-    """The state under the keys of the network that the component describes, checked against it.
-
-    names: their layer to ours (`model.1` to `first.conv`).
-    """
-    with torch.device("meta"):
-        wanted = network(**{key: value for key, value in component.items() if key != "name"}).state_dict()
-    theirs = {ours: layer for layer, ours in names.items()}
-    left = dict(state)
-    renamed, missing, misshapen = {}, [], []
-    for key, like in wanted.items():
-        layer, leaf = key.rsplit(".", 1)
-        source = f"{theirs[layer]}.{leaf}"
-        if source in left:
-            renamed[key] = left.pop(source)
-            if renamed[key].shape != like.shape:
-                misshapen.append(f"{source} (is {list(renamed[key].shape)}, must be {list(like.shape)})")
-        elif leaf == "num_batches_tracked":
-            renamed[key] = torch.zeros((), dtype=torch.long)
-        else:
-            missing.append(source)
-    unexpected = [key for key in left if not _stale(key, left, names)]
-    lists = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
-    wrong = "; ".join(f"{what}: {', '.join(sorted(keys))}" for what, keys in lists if keys)
-    if wrong:
-        raise InputError(f"the weights are not those of {component}: {wrong}")
-    return renamed
-
-
-def _stale(key: str, state: State, names: dict[str, str]) -> bool:
-    """Whether it is a statistic of an instance norm without a scale, which torch kept before 0.4 and nothing used."""
-    layer, leaf = key.rsplit(".", 1) if "." in key else ("", key)
-    statistic = leaf in ("running_mean", "running_var", "num_batches_tracked")
-    return statistic and names.get(layer, "").rpartition(".")[2].startswith("norm") and f"{layer}.weight" not in state
+    return state_dicts.unlike(state, wanted, PROJECT)

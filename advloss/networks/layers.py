@@ -9,6 +9,8 @@ from collections import OrderedDict
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from advloss.errors import InputError
 from advloss.networks.parameters import Norm, Padding, Statistics, Upsampling, check_choice, check_probability
@@ -40,10 +42,10 @@ class InstanceNorm(nn.Module):
         return f"{self.channels}, affine={self.weight is not None}, eps={self.eps}"
 
 
-class BatchNorm(nn.BatchNorm2d):
+class BatchNorm(_BatchNorm):
     """Batch norm (Ioffe, Szegedy 2015, arXiv:1502.03167, alg. 1) whose statistics in eval mode are a recorded choice.
 
-    x: [B, C, H, W]. Returns the same shape.
+    x: [B, C, *]. Returns the same shape.
     statistics_in_use: what eval mode normalises by: the `running` averages of training, or the `batch`'s own mean and
     variance, which leaves the running ones alone (pix2pix at test time: Isola et al. 2017, arXiv:1611.07004, sec. 3.3).
     """
@@ -58,7 +60,10 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if self.training or self.statistics_in_use == "running":
             return super().forward(input)
-        return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)  # [B, C, H, W]
+        return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)  # [B, C, *]
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any number of dimensions is right."""
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, statistics_in_use={self.statistics_in_use}"
@@ -155,9 +160,9 @@ def init_weights(module: nn.Module, std: float = 0.02) -> None:
     shifts 0. Works in place on the module and all it holds.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(layer, _ConvNd | nn.Linear):
             layer.weight.normal_(0.0, std)
-        elif isinstance(layer, nn.BatchNorm2d) and layer.affine:
+        elif isinstance(layer, _BatchNorm) and layer.affine:
             layer.weight.normal_(1.0, std)
         else:
             continue

@@ -1,8 +1,8 @@
 """The types of the networks' parameters, which recipes are checked against, and the same checks in Python."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from advloss.errors import InputError, unknown
@@ -15,10 +15,21 @@ Positive = Annotated[int, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
-def check_choice(kind: str, value: str, choices: Any) -> None:
+def _number(value: Any) -> Any:
+    """The number that a word of the command line is: pydantic takes no text for a Literal of numbers."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Dims = Annotated[Literal[1, 2, 3], BeforeValidator(_number)]
+"""Of what is judged, without batch and channels: 1 for signals [B, C, L], 2 for images, 3 for volumes."""
+DownKernel = Annotated[Literal[3, 4], BeforeValidator(_number)]
+
+
+def check_choice(kind: str, value: str | int, choices: Any) -> None:
     """Raises InputError, with the nearest right one, where `value` is not one of the Literal `choices`."""
-    if value not in get_args(choices):
-        raise InputError(unknown(kind, value, get_args(choices)))
+    literal = get_args(choices)[0] if get_origin(choices) is Annotated else choices
+    if value not in get_args(literal):
+        raise InputError(unknown(kind, str(value), map(str, get_args(literal))))
 
 
 def check_at_least(least: int, **values: int) -> None:

@@ -1,0 +1,58 @@
+"""Making feature maps smaller: without aliasing, or to one size from any."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Blur(nn.Module):
+    """The binomial filter [1, 3, 3, 1] / 8 along rows and columns, before every second pixel is taken.
+
+    Zhang 2019, arXiv:1904.11486; these numbers are those of StyleGAN2's code. x: [B, C, H, W] ->
+    [B, C, (H + 2 padding - 4) / stride + 1, ...], padded with zeros.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, padding: int, stride: int = 1) -> None:
+        super().__init__()
+        self.padding = padding
+        self.stride = stride
+        row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)  # [1, 1, 4, 4]
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        return F.conv2d(x, self.kernel.expand(channels, -1, -1, -1), None, self.stride, self.padding, groups=channels)
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding}, stride={self.stride}"
+
+
+class ToGrid(nn.Module):
+    """Means over grid x grid cells of a map of any size, as adaptive pooling: [B, C, H, W] -> [B, C, grid, grid].
+
+    A map of that size stays as it is. By two matrix products, because the gradient of torch's adaptive pooling is not
+    deterministic on CUDA.
+    """
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        if height == width == self.grid:
+            return x
+        return _cells(height, self.grid, x) @ x @ _cells(width, self.grid, x).mT  # [B, C, grid, grid]
+
+    def extra_repr(self) -> str:
+        return f"{self.grid}x{self.grid}"
+
+
+def _cells(length: int, grid: int, like: Tensor) -> Tensor:
+    """How much each pixel counts in each cell, [grid, length]. Cells overlap where `grid` doesn't divide `length`."""
+    cell = torch.arange(grid, device=like.device)[:, None]
+    pixel = torch.arange(length, device=like.device)
+    ingrid = (pixel >= cell * length // grid) & (pixel < ((cell + 1) * length + grid - 1) // grid)
+    return ingrid.to(like.dtype) / ingrid.sum(1, keepdim=True)
