@@ -1,9 +1,12 @@
-"""Shared by all tests: the reference data beside the checkout, which CI must have."""
+"""Shared by all tests: the reference data beside the checkout, which CI must have; one thread a pytest-xdist worker."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported, and for the processes that tests start
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -1,0 +1,114 @@
+"""Rounds on a device: finite in every precision, without a wait, equal to the CPU's, and resumed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from advloss.recipe.build import Built
+from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.processes import Processes
+from advloss.training.round import Round
+from tests.cuda.waiting import no_waiting
+
+MakeBuilt = Callable[..., Built]
+MakeRound = Callable[..., Round]
+Batches = Callable[[int, torch.device], list[dict[str, torch.Tensor]]]
+
+LOOKS = 3  # a loss looks at the values of its first batches, to find images in a wrong range
+
+WGAN_GP = ["losses.adversarial_a.objective=wasserstein", "losses.adversarial_a.penalties=[wgan_gp]"]
+VARIANTS = [
+    pytest.param("cyclegan", [], id="cyclegan"),
+    pytest.param("cyclegan", ["train.average=0.9", "train.clip=1"], id="cyclegan, average, clip"),
+    pytest.param("cyclegan", ["train.discriminator_steps=2", "train.accumulate=2"], id="cyclegan, steps, accumulate"),
+    pytest.param("pix2pix", [], id="pix2pix"),
+    pytest.param("pix2pix", ["train.accumulate=2"], id="pix2pix, accumulate"),
+    pytest.param("cyclegan", WGAN_GP, id="wgan_gp"),
+]
+
+
+def per_round(overrides: list[str]) -> int:
+    """How many batches a round takes."""
+    return (2 if "train.accumulate=2" in overrides else 1) * (2 if "train.discriminator_steps=2" in overrides else 1)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix"])
+def test_rounds_are_finite(
+    make_round: MakeRound, batches: Batches, device: torch.device, recipe: str, precision: str
+) -> None:
+    round = make_round(recipe, device, f"train.precision={precision}")
+    for batch in batches(2, device):
+        losses = round.play([batch])
+        for name, value in losses.items():
+            assert value.dtype == torch.float32, name
+            assert value.device.type == device.type and torch.isfinite(value), name
+    for parameter in [*round.method.parameters(), *round.terms.parameters()]:
+        assert parameter.dtype == torch.float32 and torch.isfinite(parameter).all()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("recipe", "overrides"), VARIANTS)
+def test_no_round_waits_for_the_device(
+    make_round: MakeRound,
+    batches: Batches,
+    device: torch.device,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+    overrides: list[str],
+    precision: str,
+) -> None:
+    round = make_round(recipe, device, f"train.precision={precision}", *overrides)
+    group = batches(per_round(overrides), device)
+    for _ in range(LOOKS + 1):
+        round.play(group)
+    if device.type == "cpu":  # Adam reads its step counter, which lies on the CPU wherever the weights are
+        for player in round.players:
+            monkeypatch.setattr(player.optimizer, "step", lambda: None)
+    with no_waiting(device):
+        round.play(group)
+
+
+def test_a_wait_would_be_found(device: torch.device) -> None:
+    x = torch.ones(3, device=device)
+    for wait in (lambda: x.sum().item(), lambda: x.nonzero(), lambda: x[x > 0], lambda: bool(x.any())):
+        with pytest.raises(RuntimeError), no_waiting(device):
+            wait()
+
+
+@pytest.mark.parametrize(("recipe", "overrides"), [("cyclegan", []), ("pix2pix", ["networks.generator.dropout=0"])])
+def test_one_round_gives_the_losses_of_the_cpu(
+    make_round: MakeRound, batches: Batches, device: torch.device, recipe: str, overrides: list[str]
+) -> None:
+    cpu = torch.device("cpu")
+    theirs = make_round(recipe, cpu, *overrides).play(batches(1, cpu))
+    ours = make_round(recipe, device, *overrides).play(batches(1, device))
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        torch.testing.assert_close(value.cpu(), theirs[name], rtol=1e-3, atol=1e-3, msg=name)
+
+
+@pytest.mark.usefixtures("deterministic")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix"])
+def test_a_round_from_a_checkpoint_is_the_round_that_would_have_come(
+    make_built: MakeBuilt, batches: Batches, device: torch.device, tmp_path: Path, recipe: str, precision: str
+) -> None:
+    overrides = [f"train.precision={precision}", "train.average=0.9"]  # a pool of 3 (cyclegan) and dropout (pix2pix)
+    processes, path = Processes(device.type), tmp_path / "checkpoint.pt"
+    built = make_built(recipe, device, *overrides)
+    before = Round(built, device)
+    data = batches(10, device)
+    for batch in data[:5]:
+        before.play([batch])
+    write_checkpoint(path, before, built.recipe, {"round": 5, "best": None}, processes)
+    want = [before.play([batch]) for batch in data[5:]]
+
+    after = Round(make_built(recipe, device, *overrides), device)
+    torch.rand(7, device=device)  # the random numbers stand elsewhere
+    restore(read_checkpoint(path), after, processes)
+    for batch, losses in zip(data[5:], want, strict=True):
+        for name, value in after.play([batch]).items():
+            torch.testing.assert_close(value, losses[name], rtol=0 if device.type == "cpu" else 1e-5, atol=0, msg=name)

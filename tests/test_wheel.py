@@ -1,0 +1,64 @@
+"""The wheel alone, without the checkout: it trains, translates, and has its recipes with it."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+BUILD = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts' folder of an environment with advloss from its wheel, and this environment's other packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    succeed([*BUILD, "--outdir", str(folder), str(CHECKOUT)], folder)
+    (wheel,) = folder.glob("advloss-*.whl")
+    venv.create(folder / "venv", with_pip=False)
+    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+    # a path in a .pth file is searched, but the .pth files in it are not read: an editable advloss there stays unknown
+    others = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
+    (packages / "others.pth").write_text("\n".join(sorted(others)), encoding="utf-8")
+    python = str(folder / "venv" / "bin" / "python")
+    options = ["--no-deps", "--no-index", "--quiet", "--ignore-installed", "--disable-pip-version-check"]
+    succeed([python, "-m", "pip", "install", *options, str(wheel)], folder)
+    return folder / "venv" / "bin"
+
+
+def succeed(command: list[str], folder: Path) -> str:
+    """Runs it in `folder` as a user would, with nothing that points to the checkout; gives its standard output."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=540)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_is_what_is_imported_and_its_recipes_are_its_own(installed: Path, tmp_path: Path) -> None:
+    file = Path(succeed([str(installed / "python"), "-c", "import advloss; print(advloss.__file__)"], tmp_path).strip())
+    assert installed.parent in file.parents
+    listed = succeed([str(installed / "advloss"), "recipes"], tmp_path)
+    for recipe in sorted((CHECKOUT / "recipes").glob("*.yaml")):
+        assert str(file.parent / "recipes" / recipe.name) in listed
+    assert (file.parent / "py.typed").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_trains_and_translates_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    advloss = str(installed / "advloss")
+    succeed([advloss, "train", "recipe=cyclegan-small", "stripes", "--rounds", "3", "--device", "cpu"], tmp_path)
+    model = tmp_path / "runs" / "cyclegan-small-stripes" / "model.safetensors"
+    assert model.is_file()
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    succeed([advloss, "translate", str(model), "in.png", "out.png", "--device", "cpu"], tmp_path)
+    with Image.open(tmp_path / "out.png") as result:
+        assert result.size == (70, 50)
+        assert not np.array_equal(np.asarray(result), pixels)

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""How fast advloss is on this machine, against what the machine can do and against the same thing written by hand.
+
+    python tools/benchmark.py round --recipe cyclegan --size 256 --device cuda --precision bf16 --out round.json
+    python tools/benchmark.py round --recipe pix2pix networks.generator.width=32 --rounds 10
+    python tools/benchmark.py data
+    python tools/benchmark.py adversarial --size 128
+
+Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
+and `run`, from the parsed arguments to the result. What is measured together alternates in one process, because a
+machine's speed drifts; compare results of one machine only.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))  # also where advloss is not installed
+
+from advloss.errors import InputError  # noqa: E402
+from advloss.files import replacing  # noqa: E402
+from tools.benchmarks import adversarial, data, report, round  # noqa: E402
+
+COMMANDS = {"round": round, "data": data, "adversarial": adversarial}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs one sub-command; gives the exit code: 0, or 2 for bad input."""
+    words = sys.argv[1:] if words is None else words
+    arguments = parser().parse_args(words)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    try:
+        result = COMMANDS[arguments.benchmark].run(arguments)
+    except InputError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return InputError.exit_code
+    text = json.dumps(report.document(arguments.benchmark, words, result), indent=2)
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(arguments.out) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    whole = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = whole.add_subparsers(dest="benchmark", required=True)
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
+        command.add_argument("--out", type=Path, help="the JSON file to write, besides printing it")
+        command.add_argument("--threads", type=int, help="of PyTorch on the CPU; all cores if not given")
+        module.options(command)
+    return whole
+
+
+if __name__ == "__main__":
+    sys.exit(main())

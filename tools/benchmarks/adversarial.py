@@ -1,0 +1,72 @@
+"""A generator's and a discriminator's turn with AdversarialLoss, against the same written by hand in plain PyTorch."""
+
+import argparse
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from advloss.losses.adversarial import AdversarialLoss
+from advloss.networks.patchgan import PatchGAN
+from tools.benchmarks import measure
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The sub-command's arguments."""
+    parser.add_argument("--size", type=int, default=256, help="of the images, in pixels")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--width", type=int, default=64, help="channels of the PatchGAN's first layer")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--pairs", type=int, default=15, help="of alternating measurements")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Least squares on a 70x70 PatchGAN in float32, gradients included, without an optimizer's step."""
+    device = measure.chosen_device(arguments.device)
+    torch.manual_seed(0)
+    discriminator = PatchGAN(width=arguments.width, norm="instance").to(device)
+    adversary = AdversarialLoss(copy.deepcopy(discriminator), objective="lsgan")
+    shape = (arguments.batch, 3, arguments.size, arguments.size)
+    real, fake = (torch.rand(shape, device=device) * 2 - 1 for _ in range(2))
+    fake.requires_grad_()
+
+    def ours() -> tuple[Tensor, Tensor]:
+        fake.grad = None
+        adversary.zero_grad()
+        return with_component(adversary, fake, real)
+
+    def plain() -> tuple[Tensor, Tensor]:
+        fake.grad = None
+        discriminator.zero_grad()
+        return by_hand(discriminator, fake, real)
+
+    for mine, other in zip(ours(), plain(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)
+    measure.alternating(ours, plain, device, 3)
+    times = [measure.spread(values) for values in measure.alternating(ours, plain, device, arguments.pairs)]
+    return {
+        "seconds_with_adversarial_loss": times[0],
+        "seconds_by_hand": times[1],
+        "ratio_of_medians": times[0]["median"] / times[1]["median"],
+    }
+
+
+def with_component(adversary: AdversarialLoss, fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Both turns; gives the generator's loss and the discriminator's."""
+    generator = adversary(fake, real)
+    generator.backward()
+    discriminator = adversary.discriminator_loss(fake, real)
+    discriminator.backward()
+    return generator.detach(), discriminator.detach()
+
+
+def by_hand(network: nn.Module, fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """The same as a training script has it: the discriminator frozen, then not."""
+    network.requires_grad_(False)
+    generator = (network(fake) - 1).square().mean()
+    generator.backward()
+    network.requires_grad_(True)
+    discriminator = network(fake.detach()).square().mean() + (network(real) - 1).square().mean()
+    discriminator.backward()
+    return generator.detach(), discriminator.detach()

@@ -1,0 +1,78 @@
+"""The JSON document of a benchmark: what ran, on which machine, with which versions, and what came out."""
+
+import os
+import platform
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy
+import PIL
+import torch
+import torchvision
+
+import advloss
+
+
+def document(name: str, words: list[str], result: dict[str, Any]) -> dict[str, Any]:
+    """words: the command line after the program's name."""
+    return {
+        "benchmark": name,
+        "command": command(words),
+        "machine": machine(),
+        "versions": versions(),
+        "result": result,
+    }
+
+
+def command(words: list[str]) -> str:
+    """The command that makes the result again: without --out, which is a matter of the machine it ran on."""
+    kept, words = [], list(words)
+    while words:
+        word = words.pop(0)
+        if word == "--out":
+            words = words[1:]
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(["python", "tools/benchmark.py", *kept])
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores that this process may use, threads, and the GPU where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found: dict[str, Any] = {
+        "cpu": _cpu(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": cores,
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+        "gpu": None,
+    }
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        found |= {"gpu": properties.name, "gpu_memory_bytes": properties.total_memory}
+    return found
+
+
+def versions() -> dict[str, str | None]:
+    """Of what the figures depend on."""
+    cudnn = torch.backends.cudnn.version() if torch.cuda.is_available() else None
+    return {
+        "advloss": advloss.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": numpy.__version__,
+        "pillow": PIL.__version__,
+        "cuda": torch.version.cuda,
+        "cudnn": None if cudnn is None else str(cudnn),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
