@@ -204,7 +204,9 @@ def _wanted(words: list[str], run: str | None, rounds: int | None, resume: bool)
     """The recipe to train and its run's name; with --resume and --run alone, the recipe that the run had."""
     if rounds:
         words = [*words, f"train.rounds={rounds}"]
-    if resume and run and not any(word.startswith("recipe=") for word in words):
+    if resume and not any(word.startswith("recipe=") for word in words):
+        if run is None:
+            raise InputError("--resume: say which run, --run NAME, or the words that it was started with")
         before = RUNS / run / "recipe.yaml"
         if not before.is_file():
             raise InputError(f"--resume: there is no run in {RUNS / run}")

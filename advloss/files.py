@@ -27,5 +27,5 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sweep(folder: Path) -> None:
     """Removes what killed processes left of `replacing` in `folder`."""
-    for stray in folder.glob(f"{TEMPORARY}*"):
+    for stray in folder.glob(".tmp*"):  # safetensors has temporary names of its own, .tmpAbCdEf
         stray.unlink(missing_ok=True)

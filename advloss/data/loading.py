@@ -27,7 +27,7 @@ MOST_UNREADABLE = 0.01
 
 def to_images(batch: torch.Tensor) -> torch.Tensor:
     """uint8 in [0, 255] to float32 in [-1, 1], on the device where it is."""
-    return batch.float() / 127.5 - 1
+    return batch.float().div_(127.5).sub_(1)
 
 
 def to_uint8(images: torch.Tensor) -> torch.Tensor:

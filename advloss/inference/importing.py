@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from advloss.errors import InputError, unknown
@@ -25,7 +26,11 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
         raise InputError(f"import: {unknown('method', method, NETWORKS)}")
     if model.suffix != ".safetensors":
         raise InputError(f"{model}: a model file ends in .safetensors")
-    component, state = generator_from(read_state(file))
+    held = read_state(file)
+    try:
+        component, state = generator_from(held)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
     channels = component.pop("in_channels"), component.pop("out_channels")
     if channels != (3, 3):
         raise InputError(f"{file}: takes {channels[0]} and gives {channels[1]} channels; only 3 and 3 can be used")
@@ -36,8 +41,8 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
     recipe = resolve(source)
     try:
         save_model(model, recipe, {f"{NETWORKS[method]}.{key}": t for key, t in state.items()}, {"source": file.name})
-    except OSError as error:
-        raise InputError(f"{model}: can't be written ({error.strerror or error})") from None
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None
     return recipe
 
 
@@ -47,8 +52,17 @@ def read_state(file: Path) -> dict[str, Tensor]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
-    except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
-        raise InputError(f"{file}: not a checkpoint that can be read safely ({str(error).splitlines()[0]})") from None
+    except Exception:  # torch.load raises whatever its zip and pickle readers raise
+        raise InputError(f"{file}: not a checkpoint that can be read safely ({_culprit(file)})") from None
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{file}: not the weights of one network; import takes a file such as latest_net_G.pth")
     return state
+
+
+def _culprit(file: Path) -> str:
+    """Why torch.load refused a file; its own message advises to run what the file holds."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except Exception:  # no zip archive, or a broken one
+        names = []
+    return f"it holds {', '.join(names)} besides tensors" if names else "cut short, or no file of torch.save"

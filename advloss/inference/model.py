@@ -48,7 +48,7 @@ class Model:
             raise InputError(
                 f"translate: takes float images [B, 3, H, W] in [-1, 1], not {image.dtype} {list(image.shape)}"
             )
-        if image.abs().max() > 1.5:
+        if not image.abs().max() <= 1.5:  # or not a number
             low, high = image.min().item(), image.max().item()
             raise InputError(f"translate: takes images in [-1, 1], these reach from {low:.3g} to {high:.3g}")
         devices = [self.device] if self.device.type == "cuda" else []

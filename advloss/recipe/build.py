@@ -67,6 +67,8 @@ def build(recipe: Recipe) -> Built:
     for name, term in terms.items():
         _try_term(term, f"losses.{name}", made)
     metrics = {name: _metric(line, f"metrics.{name}") for name, line in recipe.metrics.items() if line is not None}
+    for name, metric in metrics.items():
+        _try_metric(metric, f"metrics.{name}", made)
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
     return Built(recipe, method.to(dtype), terms.to(dtype), metrics, shapes)
@@ -84,9 +86,9 @@ def _factory(component: Component) -> NetworkFactory:
 
 
 def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
-    """Every tensor that a term names, on the meta device: shapes without arithmetic."""
-    lines = [line for line in recipe.losses.values() if line is not None]
-    wanted = {name for line in lines for name in line.between}
+    """Every tensor that a term or a metric names, on the meta device: shapes without arithmetic."""
+    lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
+    wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
     wanted |= {given for line in lines if (given := line.parameters.get("given"))}
     size = (recipe.data.batch, CHANNELS, recipe.data.crop, recipe.data.crop)
     batch = {side: torch.empty(size, device="meta") for side in ("a", "b")}
@@ -142,6 +144,15 @@ def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
 
 def _metric(line: Metric, place: str) -> BuiltMetric:
     return BuiltMetric(_made(place, components.METRICS[line.metric], line.parameters), line.between)
+
+
+def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> None:
+    """The metric of two black images, so that an impossible size does not wait for the first validation."""
+    pair = [torch.zeros(1, *made[name.removeprefix("partner_")].shape[1:]) for name in metric.between]
+    try:
+        copy.deepcopy(metric.measure)(*pair)
+    except (InputError, RuntimeError, ValueError) as error:
+        raise InputError(f"{place}: can't be computed on images of {_shape(pair[0])}: {error}") from None
 
 
 def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -39,7 +40,7 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     Raises InputError for a file that is missing, cut short, or not a model of advloss.
     """
     state, content = _read(path)
-    recipe = complete(Recipe.model_validate(content["recipe"]))
+    recipe = _recipe(path, content)
     with torch.random.fork_rng(devices=[]):
         method = build_method(recipe)
     for name, network in list(method.named_children()):
@@ -54,6 +55,14 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     return method.float().eval(), recipe, content
 
 
+def _recipe(path: Path, content: Any) -> Recipe:
+    try:
+        return complete(Recipe.model_validate(content["recipe"]))
+    except (InputError, ValidationError, KeyError, TypeError) as error:
+        why = str(error).splitlines()[0]
+        raise InputError(f"{path}: its recipe is not one of this version of advloss ({why})") from None
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file; a finished run has one at runs/NAME/model.safetensors")
@@ -65,4 +74,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"{path}: not a whole .safetensors file ({error}); was its download cut short?") from None
     if KEY not in metadata:
         raise InputError(f"{path}: holds no recipe, so it is no model of advloss; see `advloss import --help`")
-    return state, json.loads(metadata[KEY])
+    try:
+        return state, json.loads(metadata[KEY])
+    except ValueError as error:
+        raise InputError(f"{path}: its recipe can't be read ({error})") from None

@@ -27,6 +27,8 @@ def resolve(source: Source) -> Recipe:
     Raises InputError, a line for each mistake: where it was written, its key, what is wrong, the nearest right name.
     """
     try:
+        _check_names(source.values, "losses", "term", "loss")
+        _check_names(source.values, "metrics", "metric", "metric")
         return complete(Recipe.model_validate(source.values))
     except ValidationError as error:
         lines = sentences(error, model=Recipe)
@@ -57,6 +59,17 @@ def complete(recipe: Recipe) -> Recipe:
     if not checked.losses:
         raise InputError("losses: all terms are off, there is nothing to train for")
     return checked
+
+
+def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str) -> None:
+    """A line without the key `needed` comes from a misspelt override, such as `losses.cycel_a.weight=5`."""
+    lines = values.get(section)
+    if not isinstance(lines, dict):
+        return
+    for name, line in lines.items():
+        if isinstance(line, dict) and needed not in line:
+            others = [other for other in lines if other != name]
+            raise InputError(f"{section}.{name}: {unknown(kind, name, others)}; a new one needs {needed} and between")
 
 
 def lookup(kind: str, table: Mapping[str, Any], name: str, place: str) -> Any:

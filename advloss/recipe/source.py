@@ -47,6 +47,7 @@ class Source:
                 inner = parts[part] = {"name": inner}  # the short form of a component
             if inner is None:
                 inner = parts[part] = {}
+                self.origins[key[:depth]] = origin
             if not isinstance(inner, dict):
                 raise InputError(f"{'.'.join(key)}: '{'.'.join(key[:depth])}' is a single value, it has no keys")
             parts = inner
@@ -59,7 +60,7 @@ class Source:
 def parse_value(name: str, text: str) -> Any:
     """A value of the command line. `null` is nothing, `[..]` and `{..}` are YAML; the rest stays text until the
     recipe's own types convert it, so that `010`, `1e-4`, `no` and `12:30` mean what they say."""
-    if text in ("null", "none", "None"):
+    if text == "null":  # and not "none", which is the name of a norm and of a resize
         return None
     if not text.startswith(("[", "{")):
         return text
@@ -131,9 +132,9 @@ def _mapping(node: yaml.MappingNode, key: Key, source: Source) -> dict[str, Any]
     return values
 
 
-OVERRIDE = re.compile(r"^[A-Za-z_][\w.]*=")
+OVERRIDE = re.compile(r"^[A-Za-z_][^=/\\\s]*=")
 
 
 def is_override(text: str) -> bool:
-    """Whether a word of the command line is `key=value`."""
+    """Whether a word of the command line is `key=value`, its key right or wrong; a path can begin with ./."""
     return bool(OVERRIDE.match(text))

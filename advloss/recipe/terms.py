@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from advloss.losses.adversarial import AdversarialLoss
+from advloss.losses.tensors import full_precision
 
 Tensors = Mapping[str, Tensor]
 
@@ -29,8 +29,7 @@ class Term(nn.Module):
 
     def forward(self, tensors: Tensors) -> Tensor:
         images = [tensors[name] for name in self.between]
-        device = "cpu" if images[0].is_meta else images[0].device.type
-        with torch.autocast(device, enabled=False):
+        with full_precision(images[0]):
             value: Tensor = self.loss(*images)
         return value
 

@@ -21,7 +21,7 @@ def write_checkpoint(path: Path, round: Round, recipe: Recipe, state: dict[str, 
     Raises TrainingError when the file can't be written (a full disk); the checkpoint before it stays whole.
     """
     local = processes.gather(_local(round, processes))
-    failed = None
+    failed: TrainingError | None = None
     if processes.first:
         content = {
             "format": FORMAT,
@@ -37,10 +37,16 @@ def write_checkpoint(path: Path, round: Round, recipe: Recipe, state: dict[str, 
             with replacing(path) as temporary:
                 torch.save(content, temporary)
         except (OSError, RuntimeError) as error:
-            failed = f"{path}: could not be written ({str(error).splitlines()[0]}); is the disk full?"
+            failed = unwritten(path, error)
     if processes.any(failed is not None):
-        kept = "the one before it is whole: make room, then --resume" if path.exists() else "there is none before it"
-        raise TrainingError(f"{failed or 'another process could not write the checkpoint'}; {kept}")
+        raise failed or TrainingError("another process could not write the checkpoint")
+
+
+def unwritten(path: Path, error: Exception) -> TrainingError:
+    """What to raise where a file of the run can't be written; the one before it, if there is one, is whole."""
+    kept = "the one before it is whole; " if path.exists() else ""
+    why = str(error).splitlines()[0]
+    return TrainingError(f"{path}: could not be written ({why}); is the disk full? {kept}make room, then --resume")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -56,17 +62,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def restore(content: dict[str, Any], round: Round, processes: Processes) -> None:
     """Puts a round into the state that `write_checkpoint` saved."""
-    round.method.load_state_dict(content["method"])
-    _adversaries(round).load_state_dict(content["terms"])
+    alike = len(content["processes"]) == processes.world
+    # with another number of processes, each goes on with the first one's pool and with random numbers of its own
+    local = content["processes"][processes.rank] if alike else {"method": {}, "terms": {}}
+    # in one call: a pool that is loaded from a state without its images is empty
+    round.method.load_state_dict(content["method"] | local["method"])
+    _adversaries(round).load_state_dict(content["terms"] | local["terms"])
     for player, state in zip(round.players, content["players"], strict=True):
         player.load_state_dict(state)
     if round.average:
         round.average.module.load_state_dict(content["average"])
-    if len(content["processes"]) != processes.world:
-        return  # another number of processes: pools and random numbers start anew in each
-    local = content["processes"][processes.rank]
-    round.method.load_state_dict(local["method"], strict=False)
-    _adversaries(round).load_state_dict(local["terms"], strict=False)
+    if not alike:
+        return
     torch.set_rng_state(local["random"])
     if processes.device.type == "cuda" and "random_cuda" in local:
         torch.cuda.set_rng_state(local["random_cuda"], processes.device)

@@ -6,8 +6,9 @@ import yaml
 
 from advloss.errors import InputError
 from advloss.files import replacing, sweep
-from advloss.recipe.resolve import complete
+from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
+from advloss.recipe.source import read
 
 # what may change between a run and its resumption: how long and how often, not what is learned
 FREE = {
@@ -37,7 +38,7 @@ class RunFolder:
             return
         if not self.recipe.is_file():
             raise InputError(f"--resume: there is no run in {self.path}")
-        before = complete(Recipe.model_validate(yaml.safe_load(self.recipe.read_text(encoding="utf-8"))))
+        before = resolve(read(str(self.recipe)))
         different = changes(before, recipe)
         if different:
             raise InputError(

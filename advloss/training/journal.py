@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -17,6 +18,10 @@ from advloss.training.folder import RunFolder
 from advloss.training.processes import Processes
 
 LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a progress bar
+
+
+class NotFinite(TrainingError):
+    """A loss or a weight became infinite or not a number."""
 
 
 class Journal:
@@ -51,7 +56,7 @@ class Journal:
     def flush(self, round: int, epoch: int, rate: float) -> dict[str, float]:
         """The mean losses since the last flush, checked and logged; rate: the learning rate in force.
 
-        Raises TrainingError with the term's name if one is not finite.
+        Raises NotFinite with the term's name if one is not finite.
         """
         if not self.count:
             return {}
@@ -62,9 +67,8 @@ class Journal:
             if value - value != 0.0:  # infinite or not a number
                 place = f"losses.{name.removesuffix('.discriminator')}"
                 whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
-                raise TrainingError(
-                    f"{place}: its loss{whose} is {value} in rounds {round - self.count + 1} to {round}"
-                )
+                rounds = f"round {round}" if self.count == 1 else f"rounds {round - self.count + 1} to {round}"
+                raise NotFinite(f"{place}: its loss{whose} is {value} in {rounds}")
         now = time.perf_counter()
         speed = self.images * self.processes.world / (now - self.since)
         self.write({"round": round, "epoch": epoch, "losses": losses, "lr": rate, "images_per_second": round_to(speed)})
@@ -107,7 +111,8 @@ class Journal:
         """Ends the bar and closes the files."""
         for part in (self.bar, self.file, self.events):
             if part is not None:
-                part.close()
+                with suppress(OSError):  # a full disk has been reported already
+                    part.close()
 
     def _show(self, round: int, losses: Mapping[str, float], speed: float, now: float) -> None:
         shown = {name: f"{value:.3g}" for name, value in losses.items() if not name.endswith(".discriminator")}

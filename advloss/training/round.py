@@ -108,8 +108,9 @@ class Round:
     def without_graph(self, batches: Iterable[Batch]) -> Iterable[Tensors]:
         """The tensors for a discriminator's step alone."""
         for batch in batches:
-            with torch.no_grad():
-                yield self.forward(batch)
+            with torch.no_grad():  # not around the yield, where the caller's discriminators learn
+                tensors = self.forward(batch)
+            yield tensors
 
     def autocast(self) -> AbstractContextManager[object]:
         """The recipe's precision; float32 and float64 need none."""

@@ -1,12 +1,15 @@
 """From a checked recipe to a running one: data, objects, folder."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
+from advloss.data.images import UnreadableImage
+from advloss.data.transforms import check_crop_fits
 from advloss.distributed import broadcast
 from advloss.errors import InputError
 from advloss.recipe import components
@@ -36,13 +39,14 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
         broadcast(built.method)
         broadcast(built.terms)
         trainer = Trainer(built, data, folder, processes, say)
-        if processes.first:
-            folder.create(recipe)
-        processes.wait()
         if resume:
             trainer.resume()
         for line in plan(trainer):
             say(line)
+        trainer.prepare()
+        if processes.first:
+            folder.create(recipe)
+        processes.wait()
         model = trainer.run()
         return model if processes.first else None
     finally:
@@ -55,7 +59,9 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     try:
         data = checked_data(recipe, processes, say)
         built = build(recipe)
-        return built, plan(Trainer(built, data, RunFolder(Path()), processes, say))
+        trainer = Trainer(built, data, RunFolder(Path()), processes, say)
+        trainer.prepare()
+        return built, plan(trainer)
     finally:
         processes.stop()
 
@@ -85,7 +91,18 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
         data = opened()
     for sentence in check(data, full=False).words():
         say(sentence)
+    if options.resize == "none":
+        _check_crops(data, options.crop)
     return data
+
+
+def _check_crops(data: DataSet, crop: int) -> None:
+    """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
+    for split in data.splits.values():
+        for side in (split.a, split.b):
+            for index in range(len(side)):
+                with suppress(UnreadableImage):  # is skipped when its turn comes
+                    check_crop_fits(str(side.path(index) or side.name(index)), side.size(index), crop)
 
 
 def plan(trainer: Trainer) -> list[str]:

@@ -1,5 +1,6 @@
 """Training from a recipe to a model file: rounds, logs, samples, validation, checkpoints."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.model_file import save_model
 from advloss.recipe.schedules import Schedule
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
 from advloss.training.folder import RunFolder
 from advloss.training.interrupt import Interrupt
-from advloss.training.journal import Journal
+from advloss.training.journal import Journal, NotFinite
 from advloss.training.processes import Processes
 from advloss.training.round import Batch, Round
 from advloss.training.validation import Validation
@@ -46,6 +47,7 @@ class Trainer:
         self.validation = Validation(built, data, processes, say)
         self.done = 0
         self.best: float | None = None
+        self.batches: Iterator[Batch] | None = None
         # each process draws its own dropout and pool; what they start from is the same
         torch.manual_seed(self.recipe.seed + 1 + processes.rank)
 
@@ -62,25 +64,39 @@ class Trainer:
         self.done, self.best = content["round"], content["best"]
         restore(content, self.round, self.processes)
 
+    def prepare(self) -> None:
+        """Reads the first batch: pictures that can't be used show before anything is written."""
+        if self.done < self.total:
+            batches = self._batches(self.done * self.batches_per_round)
+            self.batches = itertools.chain([next(batches)], batches)
+
     def run(self) -> Path:
         """Plays the rounds that are left. Gives the model file's path.
 
         Raises Interrupted after a signal (the checkpoint is written), TrainingError when training can't go on.
         """
+        try:
+            return self._run()
+        except NotFinite as error:
+            raise TrainingError(f"{error}\n{self._last_good()}") from None
+        except OSError as error:
+            raise TrainingError(f"{self.folder.path}: could not be written to ({error}); --resume goes on") from None
+
+    def _run(self) -> Path:
         journal = Journal(self.folder, self.done, self.total, self.processes)
         try:
+            if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
+                self._save_model(self.folder.model)
             with Interrupt() as interrupt:
                 self._play(journal, interrupt)
             self._finish(journal)
-        except TrainingError as error:
-            raise TrainingError(f"{error}\n{self._last_good()}") from None
         finally:
             journal.close()
         return self.folder.model
 
     def _play(self, journal: Journal, interrupt: Interrupt) -> None:
         train = self.recipe.train
-        batches = self._batches(self.done * self.batches_per_round)
+        batches = self.batches or self._batches(self.done * self.batches_per_round)
         while self.done < self.total:
             factor = self.schedule(self.done, self.rounds_per_epoch)
             for player in self.round.players:
@@ -125,9 +141,17 @@ class Trainer:
             self._save_model(self.folder.best)
 
     def _checkpoint(self) -> None:
+        self._check_weights()
         state: dict[str, Any] = {"round": self.done, "best": self.best}
         write_checkpoint(self.folder.checkpoint, self.round, self.recipe, state, self.processes)
         self._save_model(self.folder.model)
+
+    def _check_weights(self) -> None:
+        """A finite loss may have a gradient that is not: weights that it spoilt don't replace a good checkpoint."""
+        for side in (self.round.method, self.round.terms):
+            for name, parameter in side.named_parameters():
+                if not parameter.isfinite().all():
+                    raise NotFinite(f"{name}: not finite after round {self.done}, so no checkpoint was written")
 
     def _save_model(self, path: Path) -> None:
         if not self.processes.first:
@@ -135,9 +159,11 @@ class Trainer:
         try:
             save_model(path, self.recipe, self.averaged.state_dict(), {"round": self.done})
         except Exception as error:  # safetensors and the file system each raise their own
-            raise TrainingError(f"{path}: could not be written ({error}); is the disk full?") from None
+            raise unwritten(path, error) from None
 
     def _finish(self, journal: Journal) -> None:
+        if self.loader.skipped:
+            journal.say(in_number(len(self.loader.skipped)))
         if self.validation.test is not None and self.validation.test is not self.validation.held_out:
             measured = self.validation.measure(self.averaged, self.validation.test)
             if measured:
@@ -173,6 +199,12 @@ def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable
         say=say,
         pin=processes.device.type == "cuda",
     )
+
+
+def in_number(skipped: int) -> str:
+    """`skipped 2 pictures that can't be read; they are named above`."""
+    what, which = ("picture", "it is") if skipped == 1 else ("pictures", "they are")
+    return f"skipped {skipped} {what} that can't be read; {which} named above"
 
 
 def in_words(measured: dict[str, float]) -> str:

@@ -49,7 +49,9 @@ class Validation:
         mine = islice(self._items(split), self.processes.rank, None, self.processes.world)
         with in_use(method):
             *totals, count = self.processes.sum(sums(method, mine, split.paired, metrics))
-        return {name: total / max(count, 1.0) for name, total in zip(metrics, totals, strict=True)}
+        if not count:  # not one of the images can be read
+            return {}
+        return {name: total / count for name, total in zip(metrics, totals, strict=True)}
 
     def better(self, now: Mapping[str, float], best: float | None) -> bool:
         """Whether the first metric is better than `best`."""
@@ -67,6 +69,8 @@ class Validation:
             for item in islice(self._items(self.split), ROWS):
                 made = named_tensors(method, item, self.split.paired, self.samples)
                 rows.append({name: made[name].cpu() for name in self.samples})
+        if not rows:  # not one of the images can be read
+            return
         grid = sample_grid(rows)
         with replacing(folder.samples / f"{round:07d}.png") as temporary:
             Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary)

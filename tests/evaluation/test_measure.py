@@ -1,0 +1,105 @@
+"""A recipe's metrics over images, and the grid of samples."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advloss.evaluation.grid import GAP, HEADER, enlarged, sample_grid, to_bytes
+from advloss.evaluation.measure import computable, named_tensors, sums
+from advloss.losses.metrics import METRICS
+from advloss.methods.pix2pix import Pix2Pix
+from advloss.networks.layers import BatchNorm, Dropout
+from advloss.recipe.build import BuiltMetric
+from advloss.training.validation import in_use
+
+
+class Half(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x / 2
+
+
+def item(a: float, b: float) -> dict[str, Tensor]:
+    return {"a": torch.full((1, 3, 12, 12), float(a)), "b": torch.full((1, 3, 12, 12), float(b))}
+
+
+def metrics(**between: list[str]) -> dict[str, BuiltMetric]:
+    return {name: BuiltMetric(METRICS["l1"](), sides) for name, sides in between.items()}
+
+
+def test_sums_and_their_count():
+    wanted = metrics(l1=["fake_b", "b"], other=["a", "partner_b"], same=["a", "partner_a"])
+    found = sums(Pix2Pix(Half), [item(1, 0), item(0.5, 1)], True, wanted)
+    assert found == pytest.approx([0.5 + 0.75, 1 + 0.5, 0, 2])
+    assert sums(Pix2Pix(Half), [], True, wanted) == [0, 0, 0, 0]
+
+
+def test_partners_are_known_on_paired_images_alone():
+    wanted = metrics(l1=["fake_b", "b"], one=["fake_b", "partner_b"], two=["partner_a", "a"])
+    assert computable(wanted, True) == wanted
+    assert list(computable(wanted, False)) == ["l1"]
+    method, names = Pix2Pix(Half), ["fake_b", "partner_a", "partner_b"]
+    made = named_tensors(method, item(1, 0), True, names)
+    assert {name: tensor.mean().item() for name, tensor in made.items()} == {
+        "fake_b": 0.5, "partner_a": 1, "partner_b": 0
+    }  # fmt: skip
+    assert named_tensors(method, item(1, 0), False, names).keys() == {"fake_b"}
+
+
+class Noisy(nn.Module):
+    """A generator with dropout that stays on in use, and batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = BatchNorm(3, statistics_in_use="batch")
+        self.noise = Dropout(0.5, in_use=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.noise(self.norm(x)).clamp(-1, 1)
+
+
+def test_measuring_leaves_no_trace():
+    torch.manual_seed(3)
+    method = Pix2Pix(Noisy)
+    images = {side: torch.rand(1, 3, 12, 12) * 2 - 1 for side in "ab"}
+    method(images, {"fake_b"})  # training moves the statistics
+    state = {name: value.clone() for name, value in method.state_dict().items()}
+    random = torch.get_rng_state()
+    with in_use(method):
+        assert not method.training
+        one, two = (sums(method, [images], True, metrics(l1=["fake_b", "b"])) for _ in range(2))
+    assert method.training
+    assert one == two  # the noise is the same every time
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, state[name]) for name, value in method.state_dict().items())
+    assert all(parameter.grad is None for parameter in method.parameters())
+
+
+def test_the_grid_has_a_row_an_item_and_a_column_a_tensor():
+    white = torch.ones(1, 3, 100, 120)
+    rows = [{"a": value * white, "fake_b": -value * white} for value in (1, 0, -1)]
+    grid = sample_grid(rows)
+    assert grid.dtype == torch.uint8 and grid.shape == (3, HEADER + 3 * (100 + GAP) + GAP, 2 * (120 + GAP) + GAP)
+    top = [HEADER + GAP + row * (100 + GAP) for row in range(3)]
+    cells = [[grid[:, y : y + 100, x : x + 120] for x in (GAP, 120 + 2 * GAP)] for y in top]
+    assert [[cell.unique().tolist() for cell in line] for line in cells] == [[[255], [0]], [[128], [128]], [[0], [255]]]
+    header = grid[:, :HEADER]
+    assert (header[:, :, : 120 + GAP] < 128).any() and (header[:, :, 120 + 2 * GAP :] < 128).any()  # the names
+
+
+def test_unequal_pictures_in_one_grid():
+    rows = [{"a": torch.zeros(1, 3, 100, 200)}, {"a": torch.zeros(1, 3, 130, 96)}]
+    assert sample_grid(rows).shape == (3, HEADER + 2 * (130 + GAP) + GAP, 200 + 2 * GAP)
+
+
+def test_small_pictures_are_enlarged_by_whole_factors():
+    small = np.arange(2 * 40 * 3, dtype=np.uint8).reshape(2, 40, 3)
+    large = enlarged(small)
+    assert large.shape == (6, 120, 3)
+    np.testing.assert_array_equal(large[1::3, 1::3], small)
+    assert enlarged(np.zeros((9, 96, 3), np.uint8)).shape == (9, 96, 3)
+
+
+def test_bytes_are_rounded_and_clipped():
+    image = torch.tensor([-2.0, -1.0, 0.0, 0.999, 5.0]).expand(3, 1, 5)
+    assert to_bytes(image)[0, :, 0].tolist() == [0, 0, 128, 255, 255]

@@ -1,0 +1,81 @@
+"""The model file: whole, equal for equal models, and enough by itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+import advloss
+from advloss.errors import InputError
+from advloss.recipe.build import build, build_method
+from advloss.recipe.model_file import read_model, save_model
+from advloss.recipe.resolve import resolve
+from advloss.recipe.source import read
+from tests.training.runs import TINY
+
+
+@pytest.fixture(scope="module")
+def made():
+    source = read("cyclegan-small")
+    for override in TINY:
+        source.override(override)
+    return build(resolve(source))
+
+
+def test_equal_models_are_equal_bytes_in_any_order(made, tmp_path: Path):
+    state = made.method.state_dict()
+    save_model(tmp_path / "one.safetensors", made.recipe, state, {"round": 3, "source": "x"})
+    backwards = dict(reversed(state.items()))
+    backwards["g_ab.last.weight"] = state["g_ab.last.weight"].to(memory_format=torch.channels_last)
+    save_model(tmp_path / "two.safetensors", made.recipe, backwards, {"source": "x", "round": 3})
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.safetensors", "two.safetensors"]
+
+
+def test_there_and_back(made, tmp_path: Path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, made.recipe, made.method.state_dict(), {"round": 3})
+    method, recipe, about = read_model(path)
+    assert recipe == made.recipe and about["round"] == 3 and about["version"] == advloss.__version__
+    assert not method.training
+    for name, value in made.method.state_dict().items():
+        assert torch.equal(method.state_dict()[name], value)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    assert metadata.keys() == {"advloss"}
+    assert json.loads(metadata["advloss"])["recipe"] == made.recipe.plain()
+
+
+def test_a_float64_model_is_used_in_float32(made, tmp_path: Path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, made.recipe, {name: value.double() for name, value in made.method.state_dict().items()}, {})
+    assert {parameter.dtype for parameter in read_model(path)[0].parameters()} == {torch.float32}
+
+
+def test_reading_draws_no_random_number(made, tmp_path: Path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, made.recipe, made.method.state_dict(), {})
+    before = torch.get_rng_state()
+    read_model(path)
+    assert torch.equal(torch.get_rng_state(), before)
+    build_method(made.recipe)
+    assert not torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_may_lack_a_direction(made, tmp_path: Path):
+    state = {name: value for name, value in made.method.state_dict().items() if name.startswith("g_ab.")}
+    save_model(tmp_path / "m.safetensors", made.recipe, state, {})
+    model = advloss.load(tmp_path / "m.safetensors")
+    assert model.directions == ["a2b"]
+    with pytest.raises(InputError, match=r"unknown direction of this model 'b2a'.*known: a2b"):
+        model.translate(torch.zeros(1, 3, 8, 8), "b2a")
+
+
+def test_a_network_that_lacks_weights_is_named(made, tmp_path: Path):
+    state = made.method.state_dict()
+    del state["g_ba.last.bias"]
+    save_model(tmp_path / "m.safetensors", made.recipe, state, {})
+    with pytest.raises(InputError, match=r"(?s)m\.safetensors: its weights do not fit its recipe's g_ba.*last\.bias"):
+        advloss.load(tmp_path / "m.safetensors")

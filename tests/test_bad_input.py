@@ -1,0 +1,610 @@
+"""What goes wrong, as the user meets it: one message that says where and what to do, the right exit code, nothing
+half-written."""
+
+import errno
+import functools
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from advloss.data.order import Order
+from tests.data.pictures import fill, picture
+from tests.training.runs import TINY, TINY_PAIRS, done, invoke, log, pairs, refused, two_sides
+
+SMALL = ["train", "recipe=cyclegan-small", *TINY]
+RUN = Path("runs/run")
+PHOTOS = [*SMALL[1:], "photos"]
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder to work in, with two sides of four pictures in `photos`."""
+    monkeypatch.chdir(tmp_path)
+    two_sides(Path("photos"))
+
+
+def trained(*words: str, rounds: int = 2) -> None:
+    done(*SMALL, "photos", "--run", "run", "--rounds", str(rounds), *words)
+
+
+# what is written wrong -----------------------------------------------------------------------------------------------
+
+TYPOS = {
+    "unknown recipe": (["recipe=cycelgan", "photos"], ["recipe=cycelgan", "did you mean 'cyclegan'?", ".yaml"]),
+    "no recipe": (["photos"], ["recipe=NAME", "`advloss recipes`"]),
+    "two recipes": (["recipe=pix2pix", "recipe=cyclegan", "photos"], ["recipe=NAME"]),
+    "missing recipe file": (["recipe=mine.yaml", "photos"], ["mine.yaml can't be read"]),
+    "unknown key": ([*PHOTOS, "loss.cycle_a.weight=5"], ["command line", "did you mean 'losses'?"]),
+    "unknown inner key": ([*PHOTOS, "train.round=5"], ["train.round", "did you mean 'rounds'?"]),
+    "misspelt term": ([*PHOTOS, "losses.cycel_a.weight=5"], ["command line: losses.cycel_a", "'cycle_a'?"]),
+    "dashes": ([*PHOTOS, "losses.cycle-a.weight=5"], ["losses.cycle-a", "did you mean 'cycle_a'?"]),
+    "misspelt parameter": ([*PHOTOS, "losses.cycle_a.wieght=5"], ["did you mean 'weight'?"]),
+    "misspelt loss": ([*PHOTOS, "losses.cycle_a.loss=charbonier"], ["cycle_a.loss", "'charbonnier'?"]),
+    "misspelt objective": ([*PHOTOS, "losses.adversarial_a.objective=lsgn"], ["objective", "'lsgan'?"]),
+    "misspelt network": ([*PHOTOS, "networks.generator.name=resnt"], ["networks.generator", "'resnet'?"]),
+    "network parameter": ([*PHOTOS, "networks.generator.block=2"], ["did you mean 'blocks'?"]),
+    "misspelt metric": ([*PHOTOS, "metrics.psn.between=[a,b]"], ["metrics.psn", "did you mean 'psnr'?"]),
+    "missing tensor": (
+        [*PHOTOS, "losses.cycle_a.between=[cycle_c,a]"],
+        ["command line: losses.cycle_a.between.0", "unknown tensor 'cycle_c'", "did you mean 'cycle_"],
+    ),
+    "missing sample": ([*PHOTOS, "samples=[a,fake_c]"], ["samples", "unknown tensor 'fake_c'"]),
+    "one tensor too few": ([*PHOTOS, "losses.cycle_a.between=[a]"], ["'l1' compares 2 tensor(s), 1 given"]),
+    "bad YAML": ([*PHOTOS, "losses.cycle_a.between=[a"], ["losses.cycle_a.between: [a is not valid YAML"]),
+    "no value": ([*PHOTOS, "optimizer.lr="], ["optimizer.lr", "valid number", "(got '')"]),
+    "no sign": ([*PHOTOS, "optimizer.lr"], ["one data set at a time: photos, optimizer.lr", "key=value"]),
+    "a key of a value": ([*PHOTOS, "data.batch.x=5"], ["data.batch.x: 'data.batch' is a single value, it has no keys"]),
+    "negative rate": ([*PHOTOS, "optimizer.lr=-1"], ["optimizer.lr", "greater than 0", "(got '-1')"]),
+    "precision": ([*PHOTOS, "train.precision=fp8"], ["train.precision", "'bf16'"]),
+    "no rounds in the recipe": ([*PHOTOS, "train.rounds=0"], ["train.rounds", "greater than 0"]),
+    "no end": ([*PHOTOS, "train.rounds=null"], ["train: says no end: set epochs or rounds"]),
+    "all terms off": (
+        ["recipe=pix2pix-small", "photos", "losses.l1=null", "losses.adversarial=null"],
+        ["losses: all terms are off"],
+    ),
+    "crop": ([*PHOTOS, "data.crop=64"], ["data: crop (64) is larger than load (32)"]),
+    "augmentation": ([*PHOTOS, "data.augment=[{name: ColorJiter}]"], ["data.augment[0]", "'ColorJitter'?"]),
+    "device": ([*PHOTOS, "--device", "tpu"], ["--device tpu: is cpu or cuda"]),
+    "two data sets": ([*PHOTOS, "stripes"], ["one data set at a time: photos, stripes"]),
+    "no data": (SMALL[1:], ["`advloss data list`", "data.a=FOLDER data.b=FOLDER"]),
+    "half the data": ([*SMALL[1:], "data.a=photos/trainA"], ["data.b=FOLDER"]),
+    "a set and a side": ([*PHOTOS, "data.a=photos/trainA"], ["data.b"]),
+    "unknown set": ([*SMALL[1:], "horse2zebr"], ["did you mean 'horse2zebra'?", "or a folder"]),
+    "missing folder": ([*SMALL[1:], "./horses"], ["horses: no such folder"]),
+    "no pairs": (["recipe=pix2pix-small", "stripes"], ["'stripes' has no pairs", "facades-like"]),
+    "unpaired folder": (["recipe=pix2pix-small", "sides"], ["share a name", "cyclegan"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TYPOS)
+def test_a_wrong_word_stops_before_anything_is_written(case: str):
+    words, fragments = TYPOS[case]
+    fill(Path("sides/left"), ["a.png", "b.png"])
+    fill(Path("sides/right"), ["c.png", "d.png"])
+    said = refused("train", *words)
+    for fragment in fragments:
+        assert fragment in said
+    assert not Path("runs").exists()
+
+
+def test_every_mistake_of_a_recipe_file_is_named_with_its_line():
+    text = Path(__file__).resolve().parents[1].joinpath("recipes/cyclegan-small.yaml").read_text()
+    text = text.replace("batch: 1}", "batch: 0, cropp: 3}").replace("order: generator_first", "order: both")
+    Path("mine.yaml").write_text(text)
+    said = refused("show", "recipe=mine.yaml")
+    lines = text.splitlines()
+    data, train = (next(n for n, line in enumerate(lines, 1) if line.startswith(k)) for k in ("data:", "train:"))
+    assert f"mine.yaml:{data}: data.batch: Input should be greater than 0 (got 0)" in said
+    assert f"mine.yaml:{data}: data.cropp: unknown key 'cropp'; did you mean 'crop'?" in said
+    assert f"mine.yaml:{train}: train.order:" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("method: [a", "mine.yaml:1: not valid YAML"),
+        ("x: 1\ny: {z: 1,\n z: 2}\n", "mine.yaml:3: 'z' is written twice"),
+        ("- a\n", "mine.yaml: a recipe is a mapping"),
+        ("", "mine.yaml: a recipe is a mapping"),
+    ],
+)
+def test_a_file_that_is_no_recipe(text: str, fragment: str):
+    Path("mine.yaml").write_text(text)
+    assert fragment in refused("train", "recipe=mine.yaml", "photos")
+    assert not Path("runs").exists()
+
+
+def test_the_command_lines_own_checks_have_exit_code_2_too():
+    for words in (["--rounds", "0"], ["--rounds", "x"], ["--nonsense"]):
+        result = invoke(*SMALL, "photos", *words)
+        assert result.exit_code == 2 and words[0] in result.stderr
+    assert not Path("runs").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_where_there_is_none():
+    trained()
+    for words in ([*SMALL, "photos"], ["translate", "runs/run/model.safetensors", "photos", "out"]):
+        assert "--device cuda: PyTorch finds no CUDA device" in refused(*words, "--device", "cuda")
+    assert not Path("out").exists() and [path.name for path in Path("runs").iterdir()] == ["run"]
+
+
+# shapes that can't match ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "fragments"),
+    [
+        (["data.crop=30"], ["networks", "30x30 pixels", "multiples of 4", "data.crop"]),
+        (["networks.generator={name: unet, levels: 8, width: 2}"], ["networks", "32x32 pixels", "multiples of 256"]),
+        (["losses.adversarial_a.discriminator.layers=5"], ["losses.adversarial_a", "32", "96"]),
+        (["losses.look={loss: ms_ssim, between: [fake_b, b]}"], ["losses.look", "at least 161 x 161", "32 x 32"]),
+        (
+            ["metrics.look={metric: ssim, between: [a, partner_b]}", "data.crop=8"]
+            + [f"losses.adversarial_{side}.discriminator.layers=1" for side in "ab"],
+            ["metrics.look", "at least 11 x 11", "8 x 8"],
+        ),
+    ],
+)
+def test_shapes_that_can_not_work_are_found_before_the_first_batch(words: list[str], fragments: list[str]):
+    for more in ([], ["--dry-run"]):
+        said = refused(*SMALL, "photos", *words, *more)
+        assert all(fragment in said for fragment in fragments), said
+    assert not Path("runs").exists()
+
+
+# the data ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_folder_and_one_image():
+    Path("empty").mkdir()
+    assert "empty holds no pictures that can be used; understood are:" in refused(*SMALL, "empty")
+    for side in ("trainA", "trainB"):
+        Path("hollow", side).mkdir(parents=True)
+    assert "hollow/trainA holds no pictures (.png," in refused(*SMALL, "hollow")
+    two_sides(Path("one"), 1)
+    assert "one/trainA holds 1 image; at least 2 are needed" in refused(*SMALL, "one")
+    fill(Path("pair"), 1)
+    assert "pair holds 1 image; at least 2 are needed" in refused("train", "recipe=pix2pix-small", "pair")
+    assert "pair is one folder of pictures" in refused(*SMALL, "pair")
+    assert not Path("runs").exists()
+
+
+def test_images_smaller_than_the_crop_are_found_before_the_first_round():
+    fill(Path("photos/testA"), 1, height=20, width=50)  # it would stop the run at its end
+    fill(Path("photos/testB"), 1)
+    for words in (["data.crop=48"], []):
+        said = refused(*SMALL, "photos", "data.resize=none", *words)
+        assert "pixels after the resize, smaller than the crop of" in said and "lower data.crop" in said
+        assert ("trainA/000.png: 44x40" if words else "testA/000.png: 50x20") in said
+    assert not Path("runs").exists()
+
+
+def test_images_of_all_kinds_mixed():
+    for side in ("trainA", "trainB"):
+        folder, rgb = Path("mixed", side), picture(3, 40, 44)
+        folder.mkdir(parents=True)
+        image = Image.fromarray(rgb)
+        cv2.imwrite(str(folder / "deep.png"), rgb.astype(np.uint16) * 257)
+        Image.fromarray(rgb[..., 0].astype(np.uint16) * 257).save(folder / "deep-grey.png")
+        for mode in ("P", "L", "LA", "RGBA", "1"):
+            image.convert(mode).save(folder / f"{mode}.png")
+        image.convert("CMYK").save(folder / "CMYK.jpg")
+        image.save(folder / "plain.webp")
+    said = done(*SMALL, "mixed", "--run", "run", "--rounds", "9", "data.resize=shorter").stderr
+    assert "no problems found" in said and "skipped" not in said
+    assert len(log(Path(), "run")) == 9
+
+
+def halved(path: Path) -> None:
+    """Cuts a file in the middle: its header is good, its pixels are not."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def sixty(folder: Path, batch: int, damaged_in: list[int]) -> list[Path]:
+    """60 JPEGs a side; those of side a that a run's batches of these numbers need are damaged, and named."""
+    for side in ("trainA", "trainB"):
+        fill(folder / side, [f"{n:02d}.jpg" for n in range(60)])
+    order = Order(60, 60, False, batch, 0)
+    bad = [folder / "trainA" / f"{order.items(number)[0].a:02d}.jpg" for number in damaged_in]
+    for path in bad:
+        halved(path)
+    return bad
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_corrupt_jpeg_in_the_middle_of_an_epoch_is_named_skipped_and_counted(workers: int):
+    (bad,) = sixty(Path("many"), 6, [4])
+    words = ["data.batch=6", "data.memory=off", f"data.workers={workers}", "--run", "run", "--rounds", "20"]
+    said = done(*SMALL, "many", *words).stderr
+    assert said.count(f"skipped {bad}: ") == 1  # though the second epoch meets it again
+    assert "skipped 1 picture that can't be read; it is named above" in said
+    assert [line["round"] for line in log(Path(), "run")] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_more_than_one_percent_of_corrupt_jpegs_stops_the_training(workers: int):
+    bad = sixty(Path("many"), 6, [3, 5])
+    words = ["data.batch=6", "data.memory=off", f"data.workers={workers}", "--run", "run", "--rounds", "20"]
+    said = refused(*SMALL, "many", *words)
+    assert "2 of 120 pictures can't be read, more than 1%; repair or remove them (`advloss data check`" in said
+    assert all(str(path) in said for path in bad)
+    assert torch.load(RUN / "checkpoint.pt", weights_only=True)["round"] == 4
+    assert len(log(Path(), "run")) == 5
+    for path in bad:
+        fill(path.parent, [path.name])
+    assert "from round 5" in done("train", "--run", "run", "--resume").stderr
+
+
+def test_too_many_corrupt_jpegs_in_memory_leave_no_run_behind():
+    sixty(Path("many"), 6, [3, 5])
+    assert "2 of 120 pictures can't be read" in refused(*SMALL, "many", "--run", "run")
+    assert "2 of 120 pictures can't be read" in refused(*SMALL, "many", "--dry-run")
+    assert not Path("runs").exists()
+
+
+def test_validation_images_that_can_not_be_read():
+    for side in ("valA", "valB"):
+        fill(Path("photos", side), ["a.jpg"])
+        halved(Path("photos", side, "a.jpg"))
+    assert "skipped photos/valA/a.jpg" in done(*SMALL, "photos", "--run", "run", "--rounds", "2").stderr
+    assert not any("validation" in line for line in log(Path(), "run"))
+
+
+# downloads -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is served as the place where data sets are published."""
+    folder = Path("server").resolve()
+    archive = folder / "cyclegan/datasets/horse2zebra.zip"
+    archive.parent.mkdir(parents=True)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("ADVLOSS_DATA", str(Path("cache").resolve()))
+    monkeypatch.setenv("ADVLOSS_DATA_URL", f"http://127.0.0.1:{server.server_port}")
+    yield archive
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_set_that_is_published(published: Path):
+    with zipfile.ZipFile(published, "w") as file:
+        for path in Path("photos").rglob("*.png"):
+            file.write(path, f"horse2zebra/{path.relative_to('photos')}")
+    done(*SMALL, "horse2zebra", "--rounds", "1")
+    assert Path("runs/cyclegan-small-horse2zebra/model.safetensors").exists()
+
+
+def test_an_archive_with_a_member_that_leads_out_of_it(published: Path):
+    with zipfile.ZipFile(published, "w") as file:
+        file.write("photos/trainA/000.png", "horse2zebra/trainA/000.png")
+        file.writestr("../../evil.txt", "evil")
+    said = refused(*SMALL, "horse2zebra")
+    assert "horse2zebra.zip is not safe to unpack: its member '../../evil.txt' leads out of the archive" in said
+    assert not list(Path().rglob("evil.txt")) and not Path("cache/unpaired/horse2zebra").exists()
+    assert not Path("runs").exists()
+
+
+def test_a_set_that_is_not_there(published: Path):
+    said = refused(*SMALL, "horse2zebra")
+    assert "can't download http://127.0.0.1" in said and "404" in said and "put it at" in said
+    assert not Path("runs").exists()
+
+
+def test_a_set_that_can_not_be_reached(monkeypatch: pytest.MonkeyPatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("ADVLOSS_DATA", str(Path("cache").resolve()))
+    monkeypatch.setenv("ADVLOSS_DATA_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr("advloss.data.download.PAUSE", 0.01)
+    said = refused(*SMALL, "horse2zebra")
+    assert f"can't download http://127.0.0.1:{port}/cyclegan/datasets/horse2zebra.zip" in said
+    assert "Get the file by other means and put it at" in said and "cache/horse2zebra.zip" in said
+    assert not Path("runs").exists()
+
+
+# runs ----------------------------------------------------------------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_run_that_exists_is_not_overwritten():
+    trained()
+    before = contents(RUN)
+    said = refused(*SMALL, "photos", "--run", "run")
+    assert "runs/run exists" in said and "--resume" in said and "--run NAME" in said
+    assert contents(RUN) == before
+
+
+def test_a_resume_from_another_recipe_names_what_differs():
+    trained()
+    before = contents(RUN)
+    said = refused(*SMALL, "photos", "--run", "run", "--resume", "--rounds", "4", "losses.cycle_a.weight=3")
+    assert "losses.cycle_a.weight: 10.0 then, 3.0 now" in said and "rounds" not in said.partition("resume with")[0]
+    said = refused("train", "--run", "run", "--resume", "networks.generator.blocks=2", "losses.identity_a=null")
+    assert "networks.generator.blocks: 1 then, 2 now" in said and "losses.identity_a.loss: l1 then, absent now" in said
+    two_sides(Path("others"))
+    assert "data.name: photos then, others now" in refused(*SMALL, "others", "--run", "run", "--resume")
+    said = refused("train", "recipe=pix2pix-small", "photos", "--run", "run", "--resume")
+    assert "method.name: cyclegan then, pix2pix now" in said
+    assert contents(RUN) == before
+
+
+def test_a_resume_where_there_is_no_run():
+    assert "--resume: there is no run in runs/run" in refused(*SMALL, "photos", "--run", "run", "--resume")
+    assert "--resume: there is no run in runs/run" in refused("train", "--run", "run", "--resume")
+    assert "--resume: say which run, --run NAME" in refused("train", "--resume")
+    assert not Path("runs").exists()
+
+
+def test_a_resume_from_a_checkpoint_that_is_cut_short():
+    trained()
+    halved(RUN / "checkpoint.pt")
+    assert "runs/run/checkpoint.pt: not a whole checkpoint" in refused("train", "--run", "run", "--resume")
+    trained("--run", "other")
+    Path("runs/other/recipe.yaml").write_text("method: [")
+    words = [*SMALL, "photos", "--run", "other", "--rounds", "4", "--resume"]
+    assert "other/recipe.yaml:1: not valid YAML" in refused(*words)
+
+
+def test_a_resume_at_the_end_changes_nothing():
+    trained()
+    model = (RUN / "model.safetensors").read_bytes()
+    trained("--resume")
+    assert (RUN / "model.safetensors").read_bytes() == model
+
+
+# training that fails -------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_terms_name():
+    said = refused(*SMALL, "photos", "--run", "run", "--rounds", "9", "optimizer.lr=1e30", code=1)
+    assert "losses.adversarial_b: its loss is nan in round 2" in said
+    assert "There is no checkpoint yet. A lower optimizer.lr or train.clip often helps." in said
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
+    from advloss.training.round import Round
+
+    trained()
+    before = (RUN / "checkpoint.pt").read_bytes()
+    play = Round.play
+
+    def spoilt(self, batches):
+        losses = play(self, batches)
+        losses["adversarial_a.discriminator"] *= float("inf")
+        return losses
+
+    with monkeypatch.context() as context:
+        context.setattr(Round, "play", spoilt)
+        words = ["train", "--run", "run", "--resume", "--rounds", "6", "train.log_every=100"]
+        said = refused(*words, code=1)
+    assert "losses.adversarial_a: its loss (the discriminator's) is inf in rounds 3 to 4" in said
+    assert "The last good checkpoint is runs/run/checkpoint.pt: --resume" in said
+    assert (RUN / "checkpoint.pt").read_bytes() == before
+    trained("--resume", rounds=4)
+
+
+def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
+    from advloss.training.round import Round
+
+    trained()
+    before = (RUN / "checkpoint.pt").read_bytes()
+    play = Round.play
+
+    def spoilt(self, batches):
+        losses = play(self, batches)
+        with torch.no_grad():
+            next(self.method.g_ba.parameters()).fill_(float("nan"))  # as the gradient of a root at 0 does
+        return losses
+
+    monkeypatch.setattr(Round, "play", spoilt)
+    said = refused(
+        "train", "--run", "run", "--resume", "--rounds", "3", "train.checkpoint_every=1", "samples=[]", code=2
+    )
+    assert "samples" in said
+    said = refused("train", "--run", "run", "--resume", "--rounds", "3", code=1)
+    assert "g_ba.first.conv.weight: not finite after round 3, so no checkpoint was written" in said
+    assert (RUN / "checkpoint.pt").read_bytes() == before
+
+
+# a full disk ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A file system of 8 MB. Only root may mount one."""
+    folder = Path("disk").resolve()
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here; the test with a write that fails stands in for it")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def left(folder: Path, size: int) -> Path:
+    """Fills the disk up to `size` bytes."""
+    filler = folder / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(folder).free - size))
+    return filler
+
+
+def test_a_disk_that_is_full_at_a_checkpoint(disk: Path, monkeypatch: pytest.MonkeyPatch):
+    photos = Path("photos").resolve()
+    monkeypatch.chdir(disk)
+    words = [*SMALL, f"data.name={photos}", "samples=[]", "--run", "run", "--rounds"]
+    done(*words, "2")
+    before = {name: (RUN / name).read_bytes() for name in ("checkpoint.pt", "model.safetensors")}
+    filler = left(Path(), len(before["checkpoint.pt"]) // 2)
+    said = refused(*words, "4", "--resume", code=1)
+    assert "runs/run/checkpoint.pt: could not be written (" in said
+    assert "is the disk full? the one before it is whole; make room, then --resume" in said
+    assert {name: (RUN / name).read_bytes() for name in before} == before
+    assert not list(RUN.glob(".tmp*"))
+    torch.load(RUN / "checkpoint.pt", weights_only=True)
+    filler.unlink()
+    assert "from round 3" in done(*words, "4", "--resume").stderr
+
+
+def test_a_disk_that_is_full_from_the_start(disk: Path, monkeypatch: pytest.MonkeyPatch):
+    photos = Path("photos").resolve()
+    monkeypatch.chdir(disk)
+    left(Path(), 0)
+    assert "runs/run: can't be written (No space left on device)" in refused(*SMALL, str(photos), "--run", "run")
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "model.safetensors"])
+def test_a_write_that_fails_in_the_middle_leaves_the_file_before_it(name: str, monkeypatch: pytest.MonkeyPatch):
+    trained()
+    before = (RUN / name).read_bytes()
+
+    def broken(content: object, path: Path, **options: object) -> None:
+        Path(path).write_bytes(before[: len(before) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        if name == "checkpoint.pt":
+            context.setattr(torch, "save", broken)
+        else:
+            context.setattr("advloss.recipe.model_file.save_file", broken)
+        said = refused("train", "--run", "run", "--resume", "--rounds", "4", code=1)
+    assert f"runs/run/{name}: could not be written (" in said and "No space left on device" in said
+    assert "the one before it is whole; make room, then --resume" in said
+    assert (RUN / name).read_bytes() == before
+    assert not list(RUN.glob(".tmp*"))
+    trained("--resume", rounds=4)
+    assert (RUN / name).read_bytes() != before
+
+
+def test_a_log_that_can_not_be_written(monkeypatch: pytest.MonkeyPatch):
+    trained()
+
+    def broken(self: object, entry: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("advloss.training.journal.Journal.write", broken)
+    said = refused("train", "--run", "run", "--resume", "--rounds", "4", code=1)
+    assert "runs/run: could not be written to (" in said and "No space left on device" in said and "--resume" in said
+
+
+# model files ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_file_that_can_not_be_used():
+    trained()
+    model = RUN / "model.safetensors"
+    fill(Path("in"), 1)
+
+    def said(path: Path) -> str:
+        return refused("translate", path, "in", "out")
+
+    assert "none.safetensors: no such model file" in said(Path("none.safetensors"))
+    assert "photos: no such model file" in said(Path("photos"))
+    shutil.copy(model, "cut.safetensors")
+    halved(Path("cut.safetensors"))
+    assert "cut.safetensors: not a whole .safetensors file" in said(Path("cut.safetensors"))
+    assert "download cut short" in said(Path("cut.safetensors"))
+    assert "000.png: not a whole .safetensors file" in said(Path("in/000.png"))
+    Path("empty.safetensors").touch()
+    assert "empty.safetensors: not a whole .safetensors file" in said(Path("empty.safetensors"))
+    save_file({"weight": torch.zeros(3)}, "other.safetensors")
+    assert "other.safetensors: holds no recipe, so it is no model of advloss" in said(Path("other.safetensors"))
+    for content in ("{", json.dumps({"recipe": {"method": "cyclegan"}}), json.dumps({}), "[]"):
+        save_file({"weight": torch.zeros(3)}, "foreign.safetensors", metadata={"advloss": content})
+        assert "foreign.safetensors: its recipe" in said(Path("foreign.safetensors"))
+    assert not Path("out").exists()
+
+
+def test_weights_that_do_not_fit_the_recipe_of_their_file():
+    from advloss.recipe.model_file import read_model, save_model
+
+    trained()
+    method, recipe, _ = read_model(RUN / "model.safetensors")
+    state = method.state_dict()
+    state["g_ab.last.bias"] = torch.zeros(7)
+    save_model(Path("bent.safetensors"), recipe, state, {})
+    said = refused("translate", "bent.safetensors", "photos", "out")
+    assert "bent.safetensors: its weights do not fit its recipe's g_ab" in said and "last.bias" in said
+
+
+def test_a_direction_that_the_model_does_not_have():
+    pairs(Path("pairs"))
+    done("train", "recipe=pix2pix-small", "pairs", *TINY_PAIRS, "--run", "run", "--rounds", "1")
+    model = RUN / "model.safetensors"
+    said = refused("translate", model, "photos", "out", "--direction", "b2a")
+    assert "unknown direction of this model 'b2a' (known: a2b)" in said
+    assert "'up'" in refused("translate", model, "photos", "out", "--direction", "up")
+    assert not Path("out").exists()
+
+
+def test_inputs_and_outputs_of_translate():
+    trained()
+    model = RUN / "model.safetensors"
+    Path("empty").mkdir()
+    Path("file.png").write_bytes(b"")
+    photo = Path("photos/trainA/000.png")
+    for words, fragment in (
+        (["nowhere", "out"], "nowhere: no such file or folder"),
+        (["empty", "out"], "empty: holds no picture"),
+        (["photos", "file.png"], "file.png: is a file, and photos is a folder; name a folder"),
+        ([photo, "out.gif"], "out.gif: not a format that can be written (.png,"),
+    ):
+        assert fragment in refused("translate", model, *words)
+    assert not Path("out").exists()
+
+
+def test_imports_that_are_refused():
+    torch.save({"weight": torch.zeros(3)}, "other.pth")
+    torch.save({"epoch": 3, "weight": torch.zeros(3)}, "whole.pth")
+    Path("text.pth").write_text("hello")
+    for words, fragments in (
+        (["cyclegn", "other.pth", "m.safetensors"], ["unknown method 'cyclegn'; did you mean 'cyclegan'?"]),
+        (["cyclegan", "other.pth", "m.pth"], ["m.pth: a model file ends in .safetensors"]),
+        (["cyclegan", "none.pth", "m.safetensors"], ["none.pth: no such file"]),
+        (["cyclegan", "text.pth", "m.safetensors"], ["text.pth: not a checkpoint", "no file of torch.save"]),
+        (["cyclegan", "whole.pth", "m.safetensors"], ["whole.pth: not the weights of one network"]),
+        (["cyclegan", "other.pth", "m.safetensors"], ["other.pth: ", "a ResNet", "a U-Net", "the file holds weight"]),
+    ):
+        said = refused("import", *words)
+        assert all(fragment in said for fragment in fragments), said
+    assert not Path("m.safetensors").exists()
+
+
+class Trap:
+    """What a pickle can hold: something that runs when it is read."""
+
+    def __reduce__(self):
+        return os.mkdir, ("trapped",)
+
+
+def test_a_pickle_with_something_in_it_is_refused_without_being_run():
+    torch.save({"weight": torch.zeros(3), "trap": Trap()}, "trap.pth")
+    said = refused("import", "cyclegan", "trap.pth", "m.safetensors")
+    assert "trap.pth: not a checkpoint that can be read safely (it holds " in said and "mkdir" in said
+    assert not Path("trapped").exists() and not Path("m.safetensors").exists()
