@@ -26,6 +26,8 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
         raise InputError(f"import: {unknown('method', method, NETWORKS)}")
     if model.suffix != ".safetensors":
         raise InputError(f"{model}: a model file ends in .safetensors")
+    if model.exists():
+        raise InputError(f"{model} exists; name another")
     held = read_state(file)
     try:
         component, state = generator_from(held)

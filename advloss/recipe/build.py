@@ -35,11 +35,6 @@ class Built:
         """The adversarial terms by name."""
         return {name: term for name, term in self.terms.items() if isinstance(term, AdversarialTerm)}
 
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The tensors that some term names, so the only ones a round computes."""
-        return frozenset().union(*(_needs(term) for term in self.terms.values()))
-
 
 @dataclass
 class BuiltMetric:
@@ -98,7 +93,7 @@ def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
         raise InputError(f"networks: a batch of {_shape(batch['a'])} (data.crop) does not pass: {error}") from None
 
 
-def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term | AdversarialTerm:
+def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
     if len(line.between) == 2:
         x, y = (made[name] for name in line.between)
         if x.shape != y.shape:
@@ -107,7 +102,7 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term | Adve
                 "they must have the same shape"
             )
     if line.loss != "adversarial":
-        return Term(_made(place, components.LOSSES[line.loss], line.parameters), line.between, line.weight)
+        return Term(_made(place, components.LOSSES[line.loss], line.parameters), line.between, **_schedule(line))
     options = AdversarialOptions.model_validate(line.parameters)
     channels = made[line.between[0]].shape[1]
     if options.given:
@@ -127,7 +122,19 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term | Adve
         penalties=[components.PENALTIES[penalty.name](**penalty.parameters) for penalty in options.penalties],
         pool=options.pool,
     )
-    return AdversarialTerm(loss, line.between, options.given, line.weight, options.discriminator_weight)
+    learns = options.discriminator_start
+    return AdversarialTerm(
+        loss,
+        line.between,
+        given=options.given,
+        discriminator_weight=options.discriminator_weight,
+        discriminator_start=line.start if learns is None else learns,
+        **_schedule(line),
+    )
+
+
+def _schedule(line: TermLine) -> dict[str, Any]:
+    return {"weight": line.weight, "start": line.start, "ramp": line.ramp}
 
 
 def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
@@ -164,7 +171,7 @@ def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
 
 
 def _needs(term: nn.Module) -> set[str]:
-    assert isinstance(term, Term | AdversarialTerm)
+    assert isinstance(term, Term)
     return term.needs
 
 

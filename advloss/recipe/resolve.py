@@ -56,8 +56,8 @@ def complete(recipe: Recipe) -> Recipe:
     )
     for position, name in enumerate(recipe.samples):
         _tensor(name, names, f"samples.{position}")
-    if not checked.losses:
-        raise InputError("losses: all terms are off, there is nothing to train for")
+    if not any(term and term.weight > 0 and term.start == 0 for term in checked.losses.values()):
+        raise InputError("losses: no term counts from the first round, there is nothing to train for")
     return checked
 
 
@@ -137,7 +137,7 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
     takes = len(inspect.signature(loss.forward).parameters) - 1
     if takes != len(term.between):
         raise InputError(f"{place}.between: '{term.loss}' compares {takes} tensor(s), {len(term.between)} given")
-    return Term(loss=term.loss, between=term.between, weight=term.weight, **parameters)
+    return Term(**_common(term), **parameters)
 
 
 def _adversarial(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
@@ -158,7 +158,12 @@ def _adversarial(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
         for position, penalty in enumerate(options.penalties)
     ]
     options = options.model_copy(update={"discriminator": discriminator, "penalties": penalties})
-    return Term(loss=term.loss, between=term.between, weight=term.weight, **options.model_dump())
+    return Term(**_common(term), **options.model_dump())
+
+
+def _common(term: Term) -> dict[str, Any]:
+    """What any term says, whatever its loss."""
+    return term.model_dump(include=set(Term.model_fields))
 
 
 def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:

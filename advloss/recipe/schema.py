@@ -42,6 +42,8 @@ class Term(BaseModel):
     loss: str
     between: Annotated[list[str], Field(min_length=1, max_length=2), BeforeValidator(_names)]
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    start: NotNegative = 0
+    ramp: NotNegative = 0
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class AdversarialOptions(Strict):
     penalties: list[Component] = []
     pool: NotNegative = 0
     discriminator_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    discriminator_start: NotNegative | None = None
 
 
 class Metric(BaseModel):

@@ -13,19 +13,28 @@ Tensors = Mapping[str, Tensor]
 class Term(nn.Module):
     """A loss between named tensors, computed in float32 at least whatever the autocast.
 
-    between: one or two names; weight: its factor in the generator's sum.
+    between: one or two names; weight: its factor in the generator's sum; start: the round (from 0) that it counts from;
+    ramp: the number of rounds in which its weight then grows to the whole, linearly.
     """
 
-    def __init__(self, loss: nn.Module, between: list[str], weight: float = 1.0) -> None:
+    def __init__(self, loss: nn.Module, between: list[str], weight: float = 1.0, start: int = 0, ramp: int = 0) -> None:
         super().__init__()
         self.loss = loss
         self.between = between
         self.weight = weight
+        self.start = start
+        self.ramp = ramp
 
     @property
     def needs(self) -> set[str]:
         """The tensors that this term names."""
         return set(self.between)
+
+    def weight_at(self, round: int) -> float:
+        """The weight in round number `round` (from 0); 0 before `start`, and then the term is not computed."""
+        if round < self.start:
+            return 0.0
+        return self.weight * min(1.0, (round - self.start + 1) / self.ramp) if self.ramp else self.weight
 
     def forward(self, tensors: Tensors) -> Tensor:
         images = [tensors[name] for name in self.between]
@@ -34,30 +43,32 @@ class Term(nn.Module):
         return value
 
 
-class AdversarialTerm(nn.Module):
+class AdversarialTerm(Term):
     """An adversary between a generated and a real tensor, given a condition.
 
-    discriminator_weight: the factor of the discriminator's own loss (0.5 where a paper halves it).
+    discriminator_weight: the factor of the discriminator's own loss (0.5 where a paper halves it);
+    discriminator_start: the round that the discriminator learns from, which may be before its loss counts.
     """
+
+    loss: AdversarialLoss
 
     def __init__(
         self,
         loss: AdversarialLoss,
         between: list[str],
+        *,
         given: str | None = None,
-        weight: float = 1.0,
         discriminator_weight: float = 1.0,
+        discriminator_start: int = 0,
+        **schedule: float,
     ) -> None:
-        super().__init__()
-        self.loss = loss
-        self.between = between
+        super().__init__(loss, between, **schedule)  # type: ignore[arg-type]
         self.given = given
-        self.weight = weight
         self.discriminator_weight = discriminator_weight
+        self.discriminator_start = discriminator_start
 
     @property
     def needs(self) -> set[str]:
-        """The tensors that this term names."""
         return {*self.between} | ({self.given} if self.given else set())
 
     def _inputs(self, tensors: Tensors) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -34,6 +35,7 @@ class Journal:
         self.processes = processes
         self.total = total
         self.sums: dict[str, Tensor] = {}
+        self.counts: Counter[str] = Counter()
         self.count = 0
         self.images = 0
         self.since = self.said = time.perf_counter()
@@ -48,6 +50,7 @@ class Journal:
         """Takes one round's losses in, without reading them."""
         for name, value in losses.items():
             self.sums[name] = self.sums[name] + value.double() if name in self.sums else value.double()
+            self.counts[name] += 1  # a term may start in the middle
         self.count += 1
         self.images += images
         if self.bar is not None:
@@ -61,8 +64,9 @@ class Journal:
         if not self.count:
             return {}
         sums = torch.stack([self.sums[name] for name in self.sums]).tolist()
-        count = self.count * self.processes.world
-        losses = {name: value / count for name, value in zip(self.sums, self.processes.sum(sums), strict=True)}
+        means = [total / self.counts[name] for name, total in zip(self.sums, sums, strict=True)]
+        summed = self.processes.sum(means)
+        losses = {name: value / self.processes.world for name, value in zip(self.sums, summed, strict=True)}
         for name, value in losses.items():
             if value - value != 0.0:  # infinite or not a number
                 place = f"losses.{name.removesuffix('.discriminator')}"
@@ -74,6 +78,7 @@ class Journal:
         self.write({"round": round, "epoch": epoch, "losses": losses, "lr": rate, "images_per_second": round_to(speed)})
         self._show(round, losses, speed, now)
         self.sums, self.count, self.images, self.since = {}, 0, 0, now
+        self.counts.clear()
         return losses
 
     def write(self, entry: dict[str, Any]) -> None:

@@ -28,7 +28,6 @@ class Round:
         self.method = built.method
         self.terms = built.terms
         self.adversaries = built.adversaries
-        self.wanted = built.wanted
         self.order = train.order
         self.accumulate = train.accumulate
         self.device = device
@@ -42,17 +41,32 @@ class Round:
             Player(parameters, make(parameters, **theirs), self._scaler(), train.clip) if parameters else None
         )
         self.average = Average(self.method, train.average) if train.average else None
+        self.begin(0)
 
     @property
     def players(self) -> list[Player]:
         """The generator and, where there is one, the discriminators' side."""
         return [self.generator, *([self.discriminators] if self.discriminators else [])]
 
-    def play(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """One round on `discriminator_steps * accumulate` batches; the generator learns from the last `accumulate`.
+    def begin(self, number: int) -> None:
+        """Settles which terms count in round `number`, and whose discriminators learn."""
+        weights = {name: term.weight_at(number) for name, term in self.terms.items()}
+        self.weights = {name: weight for name, weight in weights.items() if weight > 0}
+        counting = {name: term for name, term in self.adversaries.items() if term.weight > 0}
+        self.learning = {name: term for name, term in counting.items() if number >= term.discriminator_start}
+
+    @property
+    def wanted(self) -> set[str]:
+        """The tensors that a term names in this round: what is off costs nothing."""
+        return {name for term in (*self.weights, *self.learning) for name in self.terms[term].needs}
+
+    def play(self, batches: Sequence[Batch], number: int = 0) -> dict[str, Tensor]:
+        """Round `number` (from 0) on `discriminator_steps * accumulate` batches; the generator learns from the last
+        `accumulate`.
 
         Gives each term's loss (`cycle_a`), and each discriminator's (`adversarial_a.discriminator`), unweighted.
         """
+        self.begin(number)
         *extra, last = [batches[i : i + self.accumulate] for i in range(0, len(batches), self.accumulate)]
         for group in extra:
             self.discriminator_turn(self.without_graph(group))
@@ -76,8 +90,8 @@ class Round:
         made: list[Tensors] = []
         for tensors in several:
             with self.autocast():
-                values = {name: term(tensors) for name, term in self.terms.items()}
-            total = sum((self.terms[name].weight * value for name, value in values.items()), start=_zero(values))
+                values = {name: self.terms[name](tensors) for name in self.weights}
+            total = sum((weight * values[name] for name, weight in self.weights.items()), start=_zero(values))
             self.generator.backward(total / self.accumulate)
             self._add(losses, values)
             made.append({name: tensor.detach() for name, tensor in tensors.items()})
@@ -87,13 +101,11 @@ class Round:
     def discriminator_turn(self, several: Iterable[Tensors]) -> dict[str, Tensor]:
         """The discriminators' step on the same fakes."""
         losses: dict[str, Tensor] = {}
-        if self.discriminators is None:
+        if self.discriminators is None or not self.learning:
             return losses
         for tensors in several:
             with self.autocast():
-                values = {
-                    f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.adversaries.items()
-                }
+                values = {f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.learning.items()}
             self.discriminators.backward(sum(values.values(), start=_zero(values)) / self.accumulate)
             self._add(losses, values)
         self.discriminators.step()

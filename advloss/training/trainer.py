@@ -46,6 +46,7 @@ class Trainer:
         self.round = Round(built, processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
+        self.began = 0  # the round that this process began with
         self.best: float | None = None
         self.batches: Iterator[Batch] | None = None
         # each process draws its own dropout and pool; what they start from is the same
@@ -62,6 +63,7 @@ class Trainer:
             return
         content = read_checkpoint(self.folder.checkpoint)
         self.done, self.best = content["round"], content["best"]
+        self.began = self.done
         restore(content, self.round, self.processes)
 
     def prepare(self) -> None:
@@ -102,7 +104,7 @@ class Trainer:
             for player in self.round.players:
                 player.set_rate(factor)
             group = [next(batches) for _ in range(self.batches_per_round)]
-            losses = self.round.play(group)
+            losses = self.round.play(group, self.done)
             self.done += 1
             journal.add(losses, images=len(group) * self.recipe.data.batch)
             last = self.done == self.total
@@ -164,7 +166,8 @@ class Trainer:
     def _finish(self, journal: Journal) -> None:
         if self.loader.skipped:
             journal.say(in_number(len(self.loader.skipped)))
-        if self.validation.test is not None and self.validation.test is not self.validation.held_out:
+        played = self.done > self.began
+        if played and self.validation.test is not None and self.validation.test is not self.validation.held_out:
             measured = self.validation.measure(self.averaged, self.validation.test)
             if measured:
                 journal.write({"round": self.done, "test": measured})

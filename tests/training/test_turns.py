@@ -116,7 +116,7 @@ def test_no_gradient_is_left_behind():
 
 def test_the_weights_of_terms_and_the_discriminators_own():
     """The generator learns from weight * loss; `discriminator_weight` halves the discriminators' alone."""
-    plain, weighted = (make_round(*EXACT, f"losses.adversarial_a.weight={weight}") for weight in (1, 0))
+    plain, weighted = (make_round(*EXACT, f"losses.adversarial_a.weight={weight}") for weight in (1, 2))
     one, two = plain.play([batch(0)]), weighted.play([batch(0)])
     assert one["adversarial_a"] == two["adversarial_a"]  # reported without its weight
     assert not torch.equal(weights(plain)["g_ba.last.weight"], weights(weighted)["g_ba.last.weight"])

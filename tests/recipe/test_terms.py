@@ -1,0 +1,69 @@
+"""When a term counts: its weight round by round, and what is computed for one that is off."""
+
+import pytest
+import torch
+
+from advloss.errors import InputError
+from advloss.losses.pixel import L1
+from advloss.recipe.build import build
+from advloss.recipe.resolve import resolve
+from advloss.recipe.source import read
+from advloss.recipe.terms import Term
+from advloss.training.round import Round
+
+TINY = ["networks.generator.width=2", "networks.generator.levels=2", "losses.adversarial.discriminator.width=2"]
+SIZE = ["data.load=32", "data.crop=32", "networks.generator.dropout=0", "networks.generator.dropout_in_use=false"]
+
+
+def make_round(*overrides: str) -> Round:
+    source = read("pix2pix-small")
+    for override in (*TINY, *SIZE, *overrides):
+        source.override(override)
+    return Round(build(resolve(source)), torch.device("cpu"))
+
+
+def test_a_weight_starts_late_and_grows():
+    term = Term(L1(), ["a", "b"], weight=8.0, start=3, ramp=4)
+    assert [term.weight_at(number) for number in range(9)] == [0, 0, 0, 2, 4, 6, 8, 8, 8]
+    assert [Term(L1(), ["a", "b"], weight=8.0, start=2).weight_at(number) for number in range(4)] == [0, 0, 8, 8]
+
+
+def played(round: Round, number: int) -> set[str]:
+    batch = {side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}
+    return set(round.play([batch], number))
+
+
+def test_an_adversary_that_starts_late_is_not_asked_before():
+    round = make_round("losses.adversarial.start=2")
+    adversary = round.adversaries["adversarial"].loss.discriminator
+    asked = []
+    adversary.register_forward_hook(lambda *_: asked.append(1))
+    before = [parameter.clone() for parameter in adversary.parameters()]
+    assert played(round, 0) == played(round, 1) == {"l1"}
+    assert not asked and round.wanted == {"fake_b", "b"}
+    assert all(torch.equal(one, other) for one, other in zip(before, adversary.parameters(), strict=True))
+    assert played(round, 2) == {"l1", "adversarial", "adversarial.discriminator"}
+    assert round.wanted == {"a", "fake_b", "b"}
+
+
+def test_a_discriminator_may_learn_before_its_loss_counts():
+    round = make_round("losses.adversarial.start=2", "losses.adversarial.discriminator_start=1")
+    assert played(round, 0) == {"l1"}
+    assert played(round, 1) == {"l1", "adversarial.discriminator"}
+    assert played(round, 2) == {"l1", "adversarial", "adversarial.discriminator"}
+
+
+def test_the_ramp_scales_the_gradient():
+    whole, half = make_round("losses.adversarial=null"), make_round("losses.adversarial=null", "losses.l1.ramp=2")
+    batch = {side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}
+    gradients = []
+    for round in (whole, half):
+        round.generator.step = lambda: None
+        round.play([batch], 0)
+        gradients.append(next(round.method.parameters()).grad)
+    torch.testing.assert_close(gradients[0], 2 * gradients[1])
+
+
+def test_something_must_count_from_the_first_round():
+    with pytest.raises(InputError, match="no term counts from the first round"):
+        make_round("losses.adversarial.start=2", "losses.l1.start=1")
