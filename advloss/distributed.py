@@ -48,6 +48,16 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 @torch.no_grad()
+def average(x: Tensor) -> Tensor:
+    """The mean of a tensor over the processes, without gradient; in a single process the tensor itself."""
+    if world_size() == 1:
+        return x.detach()
+    total = x.detach().clone()
+    dist.all_reduce(total)
+    return total / world_size()
+
+
+@torch.no_grad()
 def broadcast(module: nn.Module) -> None:
     """Gives every process the parameters and buffers that process 0 has. To be called once, before training."""
     if world_size() == 1:

@@ -1,8 +1,8 @@
-"""The adversarial loss: a discriminator, an objective, penalties and a pool of past fakes, as one loss module."""
+"""The adversarial loss: a discriminator, an objective and what steadies their game, as one loss module."""
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -11,10 +11,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from advloss import distributed
 from advloss.errors import InputError
+from advloss.losses.augmentations import Augmentation
+from advloss.losses.features import Maps, check_gives_features, feature_matching, split
 from advloss.losses.objectives import Objective, get_objective
 from advloss.losses.pool import Pool
 from advloss.losses.ranges import check_batch, check_same_shape
-from advloss.losses.tensors import Critic, Logits, scales
+from advloss.losses.tensors import scales
+from advloss.losses.topk import TopK
+from advloss.losses.watch import LogitWatch
 
 
 class AdversarialLoss(nn.Module):
@@ -30,8 +34,14 @@ class AdversarialLoss(nn.Module):
     discriminator: any module from images [B, C, ...] (or feature vectors [B, F]) to a tensor of logits of any shape, or
         to a sequence of them, one a scale, over which losses are averaged. No sigmoid at its end.
     objective: a name in `objectives.OBJECTIVES`, or an Objective.
-    penalties: regularisers of the discriminator, added in its turn: modules of (critic, fake, real), see `penalties`.
-    pool: how many past fakes are kept to show the discriminator instead of the newest, see `Pool`; 0 for none.
+    What follows is off by default and costs nothing then.
+    penalties: in the discriminator's turn, modules added to its loss, see `penalties`. They are given what the
+        discriminator saw (pooled, augmented, with its condition), or, `LogitPenalty`s, its logits.
+    pool: in the discriminator's turn, how many past fakes are kept to show it instead of the newest, see `Pool`.
+    augment: in both turns, random changes of fake, real and condition before the discriminator, see `augmentations`.
+    feature_matching: in the generator's turn, the weight of the distance between the discriminator's feature maps of
+        fake and real (pix2pixHD: 10), see `features`; taken from the same pass, with one of the real images besides.
+    top_k: in the generator's turn, only the best fakes count, see `TopK`.
 
     With a condition, `given=condition`, the discriminator judges the pair: cat([given, image], 1), on the channel axis
     (Isola et al. 2017, arXiv:1611.07004); `discriminator` takes the channels of both, and the pool keeps such pairs.
@@ -42,11 +52,15 @@ class AdversarialLoss(nn.Module):
 
     Works under autocast, with gradient accumulation, inside torch.compile(fullgraph=True) (the generator's turn) or
     with a compiled discriminator. In several processes call `average_gradients()` before the discriminator's step.
-    The state dict holds the discriminator, the pool and the penalties' call counts, all tensors.
+    The state dict holds the discriminator, the pool and what penalties, augmentations and top_k count, all tensors.
 
     Raises InputError: an unknown objective; fake and real of different shapes; a given whose batch or spatial size is
-    another; integer or empty images; no real where the objective needs it; logits that are not tensors.
+    another; integer or empty images; no real where it is needed; logits that are not tensors; feature_matching without
+    features. TrainingError for logits that are NaN, and a warning for logits after a sigmoid, both from the
+    discriminator's turn, which looks at its first and every 200th call, see `LogitWatch`.
     """
+
+    top_k: TopK | None
 
     def __init__(
         self,
@@ -54,30 +68,47 @@ class AdversarialLoss(nn.Module):
         objective: str | Objective = "hinge",
         penalties: Sequence[nn.Module] = (),
         pool: Annotated[int, Field(ge=0)] = 0,
+        *,
+        augment: Sequence[Augmentation] = (),
+        feature_matching: Annotated[float, Field(ge=0)] = 0.0,
+        top_k: TopK | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(discriminator, nn.Module):
             raise InputError(f"discriminator is a {type(discriminator).__name__}; it must be an nn.Module")
+        if not 0 <= feature_matching < float("inf"):
+            raise InputError(f"feature_matching={feature_matching}; it is a weight, at least 0")
+        if feature_matching:
+            check_gives_features(discriminator)
         self.discriminator = discriminator
         self.objective = get_objective(objective) if isinstance(objective, str) else objective
         self.penalties = nn.ModuleList(penalties)
         self.pool = Pool(pool)
+        self.augment = nn.ModuleList(_augmentations(augment))
+        self.feature_matching = feature_matching
+        self.top_k = top_k
+        self.watch = LogitWatch(energies=self.objective.energy)
         self._warn_of_batch_norm()
 
     def forward(self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
         """The generator's loss, a scalar in float32 at least. Its gradient reaches `fake` and `given` alone.
 
-        fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective needs it.
-        given: [B, C', ...] or None.
+        fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective or feature
+        matching needs it. given: [B, C', ...] or None.
         """
         _check(fake, real, given)
-        critic = self._detached()
-        fake_logits, real_logits = critic(_join(given, fake)), None
-        if self.objective.needs_real:
-            if real is None:
-                raise InputError("this objective compares fake with real: call adv(fake, real)")
-            real_logits = critic(_join(given, real.detach()))
-        return _over_scales(self.objective.generator, fake_logits, real_logits)
+        if not (self.objective.needs_real or self.feature_matching):
+            (fakes,) = self._shown(fake, given=given)
+            fake_logits, _ = self._judged(fakes)
+            return self._generator_loss(fake_logits, None)
+        if real is None:
+            needs = "this objective" if self.objective.needs_real else "feature matching"
+            raise InputError(f"{needs} compares fake with real: call adv(fake, real)")
+        fakes, reals = self._shown(fake, real.detach(), given=given)
+        fake_logits, fake_maps = self._judged(fakes)
+        real_logits, real_maps = self._judged(reals)
+        loss = self._generator_loss(fake_logits, real_logits if self.objective.needs_real else None)
+        return loss + self.feature_matching * feature_matching(fake_maps, real_maps) if self.feature_matching else loss
 
     def discriminator_loss(self, fake: Tensor, real: Tensor, *, given: Tensor | None = None) -> Tensor:
         """The discriminator's loss, a scalar in float32 at least: objective plus penalties. Its gradient reaches the
@@ -87,11 +118,21 @@ class AdversarialLoss(nn.Module):
         pool returns them) first and then the real images; a penalty is given the same two batches.
         """
         _check(fake, real, given)
-        fakes = _join(*self._pooled(fake, given))
-        reals = _join(given, real).detach()
-        loss = _over_scales(self.objective.discriminator, self.discriminator(fakes), self.discriminator(reals))
+        given = None if given is None else given.detach()
+        fake, given_of_fake = self._pooled(fake, given)
+        (fakes,) = self._shown(fake, given=given_of_fake)
+        (reals,) = self._shown(real.detach(), given=given)
+        fake_logits, real_logits = scales(self.discriminator(fakes)), scales(self.discriminator(reals))
+        loss = _over_scales(self.objective.discriminator, fake_logits, real_logits)
         for penalty in self.penalties:
-            loss = loss + penalty(self.discriminator, fakes, reals)
+            on_logits = getattr(penalty, "on_logits", False)
+            seen = (fake_logits, real_logits) if on_logits else (self.discriminator, fakes, reals)
+            loss = loss + penalty(*seen)
+        if self.training:
+            self.watch(fake_logits + real_logits)
+            for augmentation in self.augment:
+                assert isinstance(augmentation, Augmentation)
+                augmentation.adapt(real_logits)
         return loss
 
     def average_gradients(self) -> None:
@@ -101,14 +142,32 @@ class AdversarialLoss(nn.Module):
         """
         distributed.average_gradients(self.discriminator.parameters())
 
-    def _detached(self) -> Critic:
+    def _judged(self, x: Tensor) -> tuple[list[Tensor], Maps]:
+        """The generator's turn's judgement: logits, one tensor a scale, and feature maps if they are matched."""
         parameters = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-        return lambda x: torch.func.functional_call(self.discriminator, parameters, (x,))
+        if not self.feature_matching:
+            return scales(torch.func.functional_call(self.discriminator, parameters, (x,))), ()
+        result = torch.func.functional_call(self.discriminator, parameters, (x,), {"features": True})
+        logits, maps = split(result)
+        return scales(logits), maps
 
-    def _pooled(self, fake: Tensor, given: Tensor | None) -> tuple[Tensor | None, Tensor]:
+    def _generator_loss(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
+        if self.top_k is not None:
+            fake, real = self.top_k(fake, real, lowest=self.objective.energy)
+        return _over_scales(self.objective.generator, fake, real)
+
+    def _shown(self, *images: Tensor, given: Tensor | None) -> list[Tensor]:
+        """What the discriminator is shown of each batch of images: augmented by one draw, with the condition."""
+        shown = list(images)
+        for augmentation in self.augment:
+            shown, given = augmentation(*shown, given=given)
+        return [image if given is None else torch.cat([given, image], 1) for image in shown]
+
+    def _pooled(self, fake: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if given is None:
-            return None, *self.pool(fake)
-        return self.pool(given, fake)
+            return self.pool(fake)[0], None
+        given, fake = self.pool(given, fake)
+        return fake, given
 
     def _warn_of_batch_norm(self) -> None:
         names = [name for name, module in self.discriminator.named_modules() if isinstance(module, _BatchNorm)]
@@ -119,6 +178,17 @@ class AdversarialLoss(nn.Module):
                 f"({', '.join(names)}) mixes the samples of a batch: use another norm (instance, layer) or none",
                 stacklevel=3,
             )
+
+
+def _augmentations(augment: Any) -> list[Augmentation]:
+    augment = [augment] if isinstance(augment, nn.Module) and not isinstance(augment, nn.ModuleList) else list(augment)
+    for each in augment:
+        if not isinstance(each, Augmentation):
+            raise InputError(
+                f"augment holds a {type(each).__name__}; it takes augmentations such as DiffAugment, "
+                "or a subclass of Augmentation that draws your own"
+            )
+    return augment
 
 
 def _check(fake: Tensor, real: Tensor | None, given: Tensor | None) -> None:
@@ -135,17 +205,8 @@ def _check(fake: Tensor, real: Tensor | None, given: Tensor | None) -> None:
             )
 
 
-def _join(given: Tensor | None, image: Tensor) -> Tensor:
-    return image if given is None else torch.cat([given, image], 1)
-
-
-def _over_scales(
-    function: Callable[..., Tensor],
-    fake: Logits,
-    real: Logits | None,
-) -> Tensor:
+def _over_scales(function: Callable[..., Tensor], fakes: list[Tensor], reals: list[Tensor] | None) -> Tensor:
     """The mean over the scales of an objective's function of (fake logits, real logits)."""
-    fakes = scales(fake)
-    reals = [None] * len(fakes) if real is None else scales(real)
-    losses = [function(*pair) for pair in zip(fakes, reals, strict=True)]
+    none: list[Tensor | None] = [None] * len(fakes)
+    losses = [function(*pair) for pair in zip(fakes, none if reals is None else reals, strict=True)]
     return sum(losses[1:], losses[0]) / len(losses)

@@ -33,3 +33,13 @@ def scales(logits: Logits) -> list[Tensor]:
         "a discriminator returns a tensor of logits or a sequence of such tensors, one a scale; "
         f"this one returned {type(logits).__name__}{kinds}"
     )
+
+
+def shifted(x: Tensor, steps: Tensor, axis: int) -> Tensor:
+    """`x` [B, ...] moved along an axis, each sample by its own whole number of steps [B]; zeros come in."""
+    size = x.shape[axis]
+    source = torch.arange(size, device=x.device) - steps[:, None]  # [B, size]
+    shape = [x.shape[0], *[1] * (x.ndim - 1)]
+    shape[axis] = size
+    inside = ((source >= 0) & (source < size)).reshape(shape)
+    return x.gather(axis, source.clamp(0, size - 1).reshape(shape).expand(x.shape)) * inside

@@ -10,6 +10,21 @@ def patches(channels: int = 3, norm: type[nn.Module] = nn.InstanceNorm2d) -> nn.
     return nn.Sequential(first, norm(4), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
 
 
+class Featured(nn.Module):
+    """`patches`, which gives its layers' outputs where they are asked for."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.body = patches(channels)
+
+    def forward(self, x: Tensor, features: bool = False) -> Tensor | tuple[Tensor, list[Tensor]]:
+        maps = []
+        for layer in self.body:
+            x = layer(x)
+            maps.append(x)
+        return (x, maps[:-1]) if features else x
+
+
 class Spy(nn.Module):
     """Judges by one parameter's multiple of the mean, at as many scales as asked, and keeps what it saw."""
 

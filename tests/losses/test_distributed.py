@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from advloss import distributed
 from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.penalties import GradientPenalty
+from advloss.losses.augmentations import ADA
+from advloss.losses.penalties import GradientPenalty, LeCam
 from advloss.losses.tensors import Critic
+from advloss.losses.weighting import Balancer
 
 
 class Judge(nn.Module):
@@ -50,6 +52,17 @@ def images() -> Tensor:
     return torch.randn(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
+def moving_averages(part: slice) -> dict[str, Tensor]:
+    """What LeCam, ADA and the balancer make of a part of four samples, in two calls."""
+    lecam, ada, balancer = LeCam(), ADA(target=0.0, p=0.5, speed=100, interval=1), Balancer({"l1": 1.0, "l2": 1.0})
+    for fake, real in (images(), images().flip(0)):
+        lecam(fake[part], real[part])
+        ada.adapt([real[part]])
+        output = fake[part].clone().requires_grad_()
+        balancer({"l1": 3 * output.abs().sum(), "l2": output.square().sum()}, output)
+    return {**lecam.state_dict(), "p": ada.p, "norms": balancer.sums / balancer.seen}
+
+
 def gradients(adv: AdversarialLoss) -> dict[str, Tensor | None]:
     return {name: parameter.grad for name, parameter in adv.discriminator.named_parameters()}
 
@@ -68,6 +81,7 @@ def work(rank: int, folder: str) -> None:
         adv.discriminator_loss(*images()[:, 2 * rank : 2 * rank + 2]).backward()
         adv.average_gradients()
         result[case] = gradients(adv)
+    result["averages"] = moving_averages(slice(2 * rank, 2 * rank + 2))
     torch.save(result, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -85,6 +99,8 @@ def test_two_processes_get_the_gradients_of_the_union_batch(tmp_path: Path) -> N
     torch.testing.assert_close(first["union"], gradients(adv))
     assert first["union"]["frozen"] is None
 
+    torch.testing.assert_close(first["averages"], moving_averages(slice(None)))
+
     adv.zero_grad()  # a gradient that only the first process has is halved: the other's counts as zero
     adv.discriminator_loss(*images()[:, :2]).backward()
     alone = gradients(adv)["extra"]
@@ -96,5 +112,6 @@ def test_a_single_process() -> None:
     module = nn.Linear(2, 2)
     distributed.broadcast(module)
     distributed.average_gradients(module.parameters())
+    assert distributed.average(module.weight).data_ptr() == module.weight.data_ptr()
     assert module.weight.grad is None
     assert (distributed.rank(), distributed.world_size()) == (0, 1)

@@ -154,7 +154,17 @@ def test_the_lazy_form() -> None:
 
 
 def test_defaults_and_errors() -> None:
-    assert {name: (p().weight, p().interval) for name, p in PENALTIES.items()} == {"wgan_gp": (10.0, 1)}
+    defaults = {"wgan_gp": 10, "wgan_lp": 10, "r1": 10, "r2": 10, "dragan": 10, "consistency": 10}
+    assert {name: p().weight for name, p in PENALTIES.items()} == {
+        **defaults,
+        "lecam": 0.01,
+        "historical_averaging": 1,
+    }
+    assert all(p().interval == 1 for p in PENALTIES.values() if issubclass(p, Penalty))
+    assert [name for name, p in PENALTIES.items() if p.on_logits] == ["lecam"]
+    for penalty in PENALTIES.values():
+        with pytest.raises(InputError, match="weight=-1; it is a number, at least 0"):
+            penalty(weight=-1)
     with pytest.raises(InputError, match="interval=0; it is a number of calls"):
         GradientPenalty(interval=0)
     with pytest.raises(InputError, match="returned tuple of str"):

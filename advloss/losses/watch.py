@@ -1,0 +1,59 @@
+"""A look at the logits now and then, for mistakes that no single value shows."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from advloss.errors import TrainingError
+
+
+class LogitWatch:
+    """Gathers the smallest and the largest logit on the device, and looks at them at the first and every 200th call.
+
+    Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in (0, 1):
+    then there is most likely a sigmoid at the discriminator's end, which doesn't belong there.
+
+    A look waits for the device, so a NaN is reported up to 199 calls late, and nothing is looked at under torch.compile
+    or on the meta device. It keeps no state that training depends on.
+
+    energies: low values of no sign are right, so there is no such warning.
+    """
+
+    def __init__(self, every: int = 200, energies: bool = False) -> None:
+        self.every = every
+        self.energies = energies
+        self.calls = 0
+        self.range: Tensor | None = None  # [-smallest, largest] since the last look
+
+    @torch.no_grad()
+    def __call__(self, logits: list[Tensor]) -> None:
+        """logits: those of fake and real, of all scales."""
+        if torch.compiler.is_compiling() or logits[0].is_meta:
+            return
+        self.calls += 1
+        low, high = torch.aminmax(torch.cat([scale.flatten() for scale in logits]))
+        now = torch.stack([-low, high]).float()
+        if self.range is not None and self.range.device == now.device:
+            now = torch.maximum(self.range, now)  # NaN stays NaN
+        self.range = now
+        if self.calls == 1 or self.calls % self.every == 0:
+            self._look(now)
+
+    def _look(self, reached: Tensor) -> None:
+        smallest, largest = reached.tolist()
+        smallest = -smallest
+        if smallest != smallest:
+            raise TrainingError(
+                f"the discriminator's logits are NaN (seen at call {self.calls}; it is looked for every {self.every}): "
+                "its weights or the images hold NaN or infinity; a lower learning rate, a penalty or precision bf16 "
+                "instead of fp16 may help"
+            )
+        if self.calls == self.every and smallest > 0 and largest < 1 and not self.energies:
+            warnings.warn(
+                f"in {self.calls} calls all of the discriminator's logits were between {smallest:.3g} and "
+                f"{largest:.3g}: has it a sigmoid at its end? Objectives take logits: leave the sigmoid out",
+                stacklevel=5,
+            )
+        if self.calls % self.every == 0:
+            self.range = None

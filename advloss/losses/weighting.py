@@ -1,0 +1,181 @@
+"""Weightings: what each of several losses counts in the generator's sum.
+
+    weighting = LastLayerAdaptive({"l1": 1.0, "adversarial": 0.8})
+    y = autoencoder(x)
+    losses = {"l1": l1(y, x), "adversarial": adv(y, x)}
+    weighting(losses, autoencoder.decoder.last.weight).backward()      # Balancer: weighting(losses, y)
+    optimizer.step()
+
+The losses are scalars of one graph; the result is sum_k factor_k loss_k, a scalar whose backward is the weighted one.
+Factors are numbers without a graph of their own. A loss whose weight is 0 is left out, and so may its entry be.
+`weights` may be changed between calls, for a late start or a ramp: `weighting.weights["adversarial"] = 0.0`.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from advloss import distributed
+from advloss.errors import InputError, unknown
+from advloss.losses.tensors import at_least_float32
+
+Losses = Mapping[str, Tensor]
+
+
+class Weighting(nn.Module):
+    """The sum of losses, each times a factor that a subclass works out.
+
+    weights: of each loss by name, numbers of at least 0. `latest` has the factors of the last call, for a log.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        super().__init__()
+        for name, weight in weights.items():
+            if not 0 <= weight < float("inf"):
+                raise InputError(f"weight of {name}: {weight}; it is a number, at least 0")
+        if not weights:
+            raise InputError("a weighting needs the weight of at least one loss")
+        self.weights = dict(weights)
+        self.latest: dict[str, Tensor | float] = {}
+
+    @abstractmethod
+    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, Tensor | float]:
+        """The factor of each of `losses`, all of which have a weight above 0."""
+
+    def forward(self, losses: Losses, at: Tensor | None = None) -> Tensor:
+        """losses: scalars by their names. at: the tensor at which gradients are compared, if they are. -> a scalar."""
+        for name in losses:
+            if name not in self.weights:
+                raise InputError(unknown("loss", name, self.weights))
+        used = {name: loss for name, loss in losses.items() if self.weights[name] != 0}
+        if not used:
+            return torch.stack([0.0 * loss.detach() for loss in losses.values()]).sum()
+        self.latest = dict(self.factors(used, at))
+        terms = [self.latest[name] * loss for name, loss in used.items()]
+        return sum(terms[1:], terms[0])
+
+    def extra_repr(self) -> str:
+        return f"weights={self.weights}"
+
+
+class Fixed(Weighting):
+    """sum_k w_k loss_k."""
+
+    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, float]:
+        return {name: self.weights[name] for name in losses}
+
+
+class LastLayerAdaptive(Weighting):
+    """L_rec + lambda w L_adv with lambda = |grad L_rec| / (|grad L_adv| + delta), clamped to [0, limit], L_rec = sum
+    of all other losses, weighted, and gradients in `at`: the weight of the generator's last layer.
+
+    Esser et al. 2021 (VQGAN), arXiv:2012.09841, eq. 7 (the paper's delta is 1e-6, its code's 1e-4; limit 1e4).
+    While the adversarial weight is 0, or its loss is not among the losses, no gradient is computed. Norms are taken in
+    float32 at least, and lambda is finite also where a gradient in half precision is not: the losses show that.
+    It costs two backward passes down to the last layer. In several processes each has the lambda of its own batch.
+
+    adversarial: the name of L_adv. delta: in units of the gradient's norm. limit: of lambda.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        adversarial: str = "adversarial",
+        delta: Annotated[float, Field(gt=0)] = 1e-4,
+        limit: Annotated[float, Field(gt=0)] = 1e4,
+    ) -> None:
+        super().__init__(weights)
+        if adversarial not in self.weights:
+            raise InputError(f"adversarial: {unknown('loss', adversarial, self.weights)}")
+        if not (delta > 0 and limit > 0):
+            raise InputError(f"LastLayerAdaptive: delta={delta}, limit={limit}; both are above 0")
+        self.adversarial = adversarial
+        self.delta = delta
+        self.limit = limit
+
+    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, Tensor | float]:
+        factors: dict[str, Tensor | float] = {name: self.weights[name] for name in losses}
+        others = [self.weights[name] * loss for name, loss in losses.items() if name != self.adversarial]
+        if self.adversarial not in losses or not others:
+            return factors
+        reconstruction = _gradient("the other losses", sum(others[1:], others[0]), at).norm()
+        adversarial = _gradient(self.adversarial, losses[self.adversarial], at).norm()
+        ratio = (reconstruction / (adversarial + self.delta)).nan_to_num(nan=0.0, posinf=self.limit)
+        factors[self.adversarial] = self.weights[self.adversarial] * ratio.clamp(0, self.limit)
+        return factors
+
+
+class Balancer(Weighting):
+    """Each loss gets its share of the gradient at `at`, the generator's output [B, ...], whatever its own scale:
+    factor_k = total_norm * (w_k / sum_j w_j) / <|grad L_k|>, so that the gradient there is the sum of
+    total_norm * share_k * grad L_k / <|grad L_k|>.
+
+    Défossez et al. 2022 (EnCodec), arXiv:2210.13438, section 3.4 (total norm 1, decay 0.999). <> is a moving average
+    over calls, corrected for its start, of the mean over samples and processes of each sample's norm; buffers.
+    For losses of the output only: add others, such as a codebook's, to the result yourself. It costs one backward pass
+    from each loss to the output, besides the result's own. In eval mode the averages stay.
+
+    decay: of the averages, a call, in [0, 1). total_norm: of the whole gradient, were all parts parallel.
+    """
+
+    sums: Tensor  # of norms, decayed, in the order of `weights`: [K]
+    seen: Tensor  # the sums of the decayed weights, towards 1: [K]
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        decay: Annotated[float, Field(ge=0, lt=1)] = 0.999,
+        total_norm: Annotated[float, Field(gt=0)] = 1.0,
+    ) -> None:
+        super().__init__(weights)
+        if not 0 <= decay < 1:
+            raise InputError(f"Balancer: decay={decay}; it is at least 0 and below 1")
+        if not total_norm > 0:
+            raise InputError(f"Balancer: total_norm={total_norm}; it is above 0")
+        self.decay = decay
+        self.total_norm = total_norm
+        self.register_buffer("sums", torch.zeros(len(self.weights)))
+        self.register_buffer("seen", torch.zeros(len(self.weights)))
+
+    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, Tensor | float]:
+        gradients = [_gradient(name, loss, at) for name, loss in losses.items()]
+        norms = torch.stack([gradient.flatten(1).norm(dim=1).mean() for gradient in gradients])  # [those used]
+        norms = self._averages(list(losses), distributed.average(norms))
+        total = sum(self.weights[name] for name in losses)
+        return {
+            name: self.total_norm * self.weights[name] / total / (norm + 1e-12)
+            for name, norm in zip(losses, norms.unbind(), strict=True)
+        }
+
+    @torch.no_grad()
+    def _averages(self, names: list[str], norms: Tensor) -> Tensor:
+        order = list(self.weights)
+        results = []
+        for name, norm in zip(names, norms.unbind(), strict=True):
+            total, seen = self.sums[order.index(name)], self.seen[order.index(name)]
+            if self.training:
+                total.lerp_(norm.to(total), 1 - self.decay)
+                seen.lerp_(torch.ones_like(seen), 1 - self.decay)
+            results.append(torch.where(seen > 0, total / seen, norm.to(total)))
+        return torch.stack(results)
+
+
+WEIGHTINGS: dict[str, type[Weighting]] = {"fixed": Fixed, "last_layer": LastLayerAdaptive, "balancer": Balancer}
+
+
+def _gradient(name: str, loss: Tensor, at: Tensor | None) -> Tensor:
+    """The gradient of a loss in `at`, in float32 at least; the graph stays."""
+    if at is None:
+        raise InputError("this weighting compares gradients: call it with the tensor `at` which they are compared")
+    (gradient,) = torch.autograd.grad(loss, at, retain_graph=True, allow_unused=True) if _graph(loss, at) else (None,)
+    if gradient is None:
+        raise InputError(f"{name}: does not depend on the tensor at which gradients are compared; add it yourself")
+    return at_least_float32(gradient)
+
+
+def _graph(loss: Tensor, at: Tensor) -> bool:
+    return loss.requires_grad and at.requires_grad

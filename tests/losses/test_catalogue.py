@@ -1,0 +1,35 @@
+"""Everything that has a name: its parameters are known to the recipes, and its documentation says where it is from."""
+
+from typing import Any
+
+import pytest
+
+from advloss.losses.augmentations import AUGMENTATIONS
+from advloss.losses.objectives import OBJECTIVES
+from advloss.losses.penalties import PENALTIES
+from advloss.losses.topk import TopK
+from advloss.losses.weighting import WEIGHTINGS
+from advloss.recipe.signatures import parameters_model
+
+BY_NAME: dict[str, Any] = {**OBJECTIVES, **PENALTIES, **AUGMENTATIONS, "top_k": TopK}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_defaults_are_its_signatures_and_pass_its_own_checks(name: str) -> None:
+    component = BY_NAME[name]
+    defaults = parameters_model(component)().model_dump()
+    made, plain = component(**defaults), component()
+    for parameter in defaults:
+        if parameter != "p":  # ADA's, a buffer
+            assert str(getattr(made, parameter)) == str(getattr(plain, parameter))
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_weightings_take_their_weights_and_parameters(name: str) -> None:
+    parameters = parameters_model(WEIGHTINGS[name], frozenset({"weights"}))().model_dump()
+    assert WEIGHTINGS[name](weights={"l1": 1.0, "adversarial": 0.5}, **parameters).weights["l1"] == 1
+
+
+@pytest.mark.parametrize("name", [*PENALTIES, *AUGMENTATIONS, "top_k"])
+def test_a_paper_is_named(name: str) -> None:
+    assert "arXiv:" in (BY_NAME[name].__doc__ or "")
