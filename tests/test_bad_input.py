@@ -74,7 +74,7 @@ TYPOS = {
     "no end": ([*PHOTOS, "train.rounds=null"], ["train: says no end: set epochs or rounds"]),
     "all terms off": (
         ["recipe=pix2pix-small", "photos", "losses.l1=null", "losses.adversarial=null"],
-        ["losses: all terms are off"],
+        ["losses: no term counts from the first round"],
     ),
     "crop": ([*PHOTOS, "data.crop=64"], ["data: crop (64) is larger than load (32)"]),
     "augmentation": ([*PHOTOS, "data.augment=[{name: ColorJiter}]"], ["data.augment[0]", "'ColorJitter'?"]),
@@ -395,8 +395,8 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: 
     before = (RUN / "checkpoint.pt").read_bytes()
     play = Round.play
 
-    def spoilt(self, batches):
-        losses = play(self, batches)
+    def spoilt(self, batches, number):
+        losses = play(self, batches, number)
         losses["adversarial_a.discriminator"] *= float("inf")
         return losses
 
@@ -417,8 +417,8 @@ def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(mon
     before = (RUN / "checkpoint.pt").read_bytes()
     play = Round.play
 
-    def spoilt(self, batches):
-        losses = play(self, batches)
+    def spoilt(self, batches, number):
+        losses = play(self, batches, number)
         with torch.no_grad():
             next(self.method.g_ba.parameters()).fill_(float("nan"))  # as the gradient of a root at 0 does
         return losses

@@ -13,7 +13,7 @@ Factors are numbers without a graph of their own. A loss whose weight is 0 is le
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -31,6 +31,9 @@ class Weighting(nn.Module):
 
     weights: of each loss by name, numbers of at least 0. `latest` has the factors of the last call, for a log.
     """
+
+    compared_at: ClassVar[Literal["nothing", "last_layer", "output"]] = "nothing"
+    """what `at` is: the weight of the generator's last layer, or its output"""
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
@@ -81,6 +84,8 @@ class LastLayerAdaptive(Weighting):
     adversarial: the name of L_adv. delta: in units of the gradient's norm. limit: of lambda.
     """
 
+    compared_at = "last_layer"
+
     def __init__(
         self,
         weights: Mapping[str, float],
@@ -122,6 +127,7 @@ class Balancer(Weighting):
     decay: of the averages, a call, in [0, 1). total_norm: of the whole gradient, were all parts parallel.
     """
 
+    compared_at = "output"
     sums: Tensor  # of norms, decayed, in the order of `weights`: [K]
     seen: Tensor  # the sums of the decayed weights, towards 1: [K]
 

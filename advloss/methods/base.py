@@ -26,6 +26,12 @@ class Method(nn.Module, ABC):
     directions: ClassVar[dict[str, str]]
     """in use: a direction (`a2b`) and the attribute that holds its network"""
 
+    @property
+    def last_layer(self) -> Tensor | None:
+        """The weight of the one network's last layer, for weightings that compare gradients there; None if several."""
+        networks = list(self.children())
+        return getattr(networks[0], "last_layer", None) if len(networks) == 1 else None
+
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         """batch: `a` and `b`, each [B, 3, H, W] in [-1, 1]; gives at least the tensors named in `wanted`."""

@@ -75,6 +75,11 @@ class ResNetGenerator(nn.Module):
         self.last = Conv(width, out_channels, 7, padding=3, padding_mode=padding)
         init_weights(self)
 
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the last convolution, where an adaptive weighting compares gradients."""
+        return self.last.weight
+
     def forward(self, x: Tensor) -> Tensor:
         check_size("ResNetGenerator", x, self.smallest, self.multiple)
         x = self.first(x)  # [B, width, H, W]

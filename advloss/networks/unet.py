@@ -76,6 +76,11 @@ class UNetGenerator(nn.Module):
         self.ups = nn.ModuleList([*map(up, range(innermost, 0, -1)), chain(activation=nn.ReLU(), conv=last)])
         init_weights(self)
 
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the last convolution, where an adaptive weighting compares gradients."""
+        return next(weight for name, weight in self.ups[-1].named_parameters() if name.endswith("weight"))
+
     def forward(self, x: Tensor) -> Tensor:
         check_size("UNetGenerator", x, self.multiple, self.multiple)
         skips = []

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from advloss.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
+from advloss.losses.topk import TopK
+from advloss.losses.weighting import Weighting
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe
@@ -27,6 +29,7 @@ class Built:
     recipe: Recipe
     method: Method
     terms: nn.ModuleDict
+    weighting: Weighting
     metrics: dict[str, "BuiltMetric"]
     shapes: dict[str, tuple[int, ...]]
 
@@ -66,7 +69,8 @@ def build(recipe: Recipe) -> Built:
         _try_metric(metric, f"metrics.{name}", made)
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
-    return Built(recipe, method.to(dtype), terms.to(dtype), metrics, shapes)
+    weighting = _weighting(recipe, method)
+    return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, shapes)
 
 
 def build_method(recipe: Recipe) -> Method:
@@ -118,9 +122,12 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
             components.DISCRIMINATORS[options.discriminator.name],
             {"in_channels": channels, **options.discriminator.parameters},
         ),
-        objective=options.objective,
+        objective=components.OBJECTIVES[options.objective.name](**options.objective.parameters),
         penalties=[components.PENALTIES[penalty.name](**penalty.parameters) for penalty in options.penalties],
         pool=options.pool,
+        augment=[components.AUGMENTATIONS[one.name](**one.parameters) for one in options.augment],
+        feature_matching=options.feature_matching,
+        top_k=TopK(**options.top_k) if options.top_k is not None else None,
     )
     learns = options.discriminator_start
     return AdversarialTerm(
@@ -129,6 +136,7 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
         given=options.given,
         discriminator_weight=options.discriminator_weight,
         discriminator_start=line.start if learns is None else learns,
+        clip_weights=options.clip_weights,
         **_schedule(line),
     )
 
@@ -147,6 +155,18 @@ def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
     except (InputError, RuntimeError, ValueError) as error:
         shapes = ", ".join(f"{name} {_shape(made[name])}" for name in sorted(_needs(term)))
         raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
+
+
+def _weighting(recipe: Recipe, method: Method) -> Weighting:
+    weights = {name: line.weight for name, line in recipe.losses.items() if line is not None}
+    parameters = {name: value for name, value in recipe.weighting.parameters.items() if name != "at"}
+    weighting = components.WEIGHTINGS[recipe.weighting.name](weights, **parameters)
+    if weighting.compared_at == "last_layer" and method.last_layer is None:
+        raise InputError(
+            f"weighting: '{recipe.weighting.name}' compares gradients at the generator's last layer, and "
+            f"{recipe.method.name} with these networks has none; use weighting=fixed or a balancer"
+        )
+    return weighting
 
 
 def _metric(line: Metric, place: str) -> BuiltMetric:

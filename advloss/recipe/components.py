@@ -4,23 +4,30 @@ from collections.abc import Callable
 
 from torch import nn
 
+from advloss.losses.augmentations import AUGMENTATIONS
 from advloss.losses.metrics import METRICS
 from advloss.losses.objectives import OBJECTIVES
 from advloss.losses.penalties import PENALTIES
 from advloss.losses.perceptual import LPIPS
 from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
+from advloss.losses.weighting import WEIGHTINGS
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.pix2pix import Pix2Pix
+from advloss.networks.multi_scale import MultiScale
 from advloss.networks.patchgan import PatchGAN
 from advloss.networks.pixel import PixelDiscriminator
 from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.unet import UNetGenerator
+from advloss.networks.unet_discriminator import UNetDiscriminator
+from advloss.networks.vgg_style import VGGStyleDiscriminator
 from advloss.recipe.optimizers import OPTIMIZERS
 from advloss.recipe.schedules import SCHEDULES
 
 __all__ = [
+    "AUGMENTATIONS",
     "DISCRIMINATORS",
     "GENERATORS",
     "LOSSES",
@@ -30,13 +37,21 @@ __all__ = [
     "OPTIMIZERS",
     "PENALTIES",
     "SCHEDULES",
+    "WEIGHTINGS",
 ]
 
 METHODS: dict[str, type[Method]] = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix}
 
 GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResNetGenerator, "unet": UNetGenerator}
 
-DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {"patchgan": PatchGAN, "pixel": PixelDiscriminator}
+DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
+    "patchgan": PatchGAN,
+    "pixel": PixelDiscriminator,
+    "multi_scale": MultiScale,
+    "vgg_style": VGGStyleDiscriminator,
+    "unet": UNetDiscriminator,
+    "stylegan2": StyleGAN2Discriminator,
+}
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
     "l1": L1,

@@ -7,12 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from advloss.errors import InputError, unknown
+from advloss.losses.topk import TopK
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe, Term
 from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
 from advloss.recipe.source import COMMAND_LINE, Source
 
+_WEIGHTS = frozenset({"weights"})  # a weighting's weights are the terms'
 _OWN = frozenset({"parameters"})  # what an optimizer is given besides its settings
 
 PARTNERS = {
@@ -52,6 +54,7 @@ def complete(recipe: Recipe) -> Recipe:
             "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
             "optimizer": _optimizer(recipe.optimizer),
             "schedule": _component("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
+            "weighting": _weighting(recipe, method),
         }
     )
     for position, name in enumerate(recipe.samples):
@@ -110,6 +113,28 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
     }
 
 
+def _weighting(recipe: Recipe, method: type[Method]) -> Component:
+    """The weighting; one that compares gradients at the output says at which tensor: `at`."""
+    settings = recipe.weighting.parameters
+    cls = lookup("weighting", components.WEIGHTINGS, recipe.weighting.name, "weighting.name")
+    at = settings.pop("at", None) if cls.compared_at == "output" else None
+    if cls.compared_at == "output":
+        if not isinstance(at, str):
+            raise InputError("weighting.at: name the tensor at which gradients are compared, such as at=fake_b")
+        _tensor(at, method.tensors, "weighting.at")
+        settings = {**check_parameters("'balancer'", cls, settings, "weighting", _WEIGHTS), "at": at}
+        return Component(name=recipe.weighting.name, **settings)
+    component = _component(
+        "weighting", components.WEIGHTINGS, Component(name=recipe.weighting.name, **settings), "weighting", _WEIGHTS
+    )
+    adversarial = component.parameters.get("adversarial")
+    if adversarial is not None and recipe.losses.get(adversarial) is None:
+        raise InputError(
+            f"weighting.adversarial: {unknown('term', adversarial, [n for n, t in recipe.losses.items() if t])}"
+        )
+    return component
+
+
 def _optimizer(optimizer: Component) -> Component:
     settings = optimizer.parameters
     changes = settings.pop("discriminator", None) or {}
@@ -147,17 +172,25 @@ def _adversarial(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
         raise InputError("\n".join(sentences(error, place, AdversarialOptions))) from None
     if len(term.between) != 2:
         raise InputError(f"{place}.between: an adversarial term stands between two tensors: [fake, real]")
-    lookup("objective", components.OBJECTIVES, options.objective, f"{place}.objective")
     if options.given is not None:
         _tensor(options.given, tensors, f"{place}.given")
-    discriminator = _component(
-        "discriminator", components.DISCRIMINATORS, options.discriminator, f"{place}.discriminator"
-    )
-    penalties = [
-        _component("penalty", components.PENALTIES, penalty, f"{place}.penalties.{position}")
-        for position, penalty in enumerate(options.penalties)
-    ]
-    options = options.model_copy(update={"discriminator": discriminator, "penalties": penalties})
+    checked: dict[str, Any] = {}
+    for key, kind, table in (
+        ("objective", "objective", components.OBJECTIVES),
+        ("discriminator", "discriminator", components.DISCRIMINATORS),
+    ):
+        checked[key] = _component(kind, table, getattr(options, key), f"{place}.{key}")
+    for key, kind, several in (
+        ("penalties", "penalty", components.PENALTIES),
+        ("augment", "augmentation", components.AUGMENTATIONS),
+    ):
+        checked[key] = [
+            _component(kind, several, one, f"{place}.{key}.{position}")
+            for position, one in enumerate(getattr(options, key))
+        ]
+    if options.top_k is not None:
+        checked["top_k"] = check_parameters("top_k", TopK, options.top_k, f"{place}.top_k")
+    options = options.model_copy(update=checked)
     return Term(**_common(term), **options.model_dump())
 
 

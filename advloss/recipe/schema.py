@@ -53,11 +53,15 @@ class Term(BaseModel):
 class AdversarialOptions(Strict):
     """What an adversarial term says besides `between` and `weight`."""
 
-    objective: str = "hinge"
+    objective: Component = Component(name="hinge")
     discriminator: Component
     given: str | None = None
     penalties: list[Component] = []
     pool: NotNegative = 0
+    augment: list[Component] = []
+    feature_matching: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    top_k: dict[str, Any] | None = None
+    clip_weights: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     discriminator_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     discriminator_start: NotNegative | None = None
 
@@ -126,6 +130,7 @@ class Recipe(Strict):
     method: Component
     networks: dict[str, Component]
     losses: dict[str, Term | None]
+    weighting: Component = Component(name="fixed")
     data: Data = Data()
     optimizer: Component
     schedule: Component = Component(name="constant")

@@ -29,6 +29,7 @@ def write_checkpoint(path: Path, round: Round, recipe: Recipe, state: dict[str, 
             **state,
             "method": round.method.state_dict(),
             "terms": _adversaries(round).state_dict(),
+            "weighting": round.weighting.state_dict(),
             "players": [player.state_dict() for player in round.players],
             "average": round.average.module.state_dict() if round.average else None,
             "processes": local,
@@ -68,6 +69,7 @@ def restore(content: dict[str, Any], round: Round, processes: Processes) -> None
     # in one call: a pool that is loaded from a state without its images is empty
     round.method.load_state_dict(content["method"] | local["method"])
     _adversaries(round).load_state_dict(content["terms"] | local["terms"])
+    round.weighting.load_state_dict(content["weighting"])
     for player, state in zip(round.players, content["players"], strict=True):
         player.load_state_dict(state)
     if round.average:

@@ -56,9 +56,10 @@ class Journal:
         if self.bar is not None:
             self.bar.update()
 
-    def flush(self, round: int, epoch: int, rate: float) -> dict[str, float]:
-        """The mean losses since the last flush, checked and logged; rate: the learning rate in force.
+    def flush(self, round: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> dict[str, float]:
+        """The mean losses since the last flush, checked and logged.
 
+        rate: the learning rate in force; factors: what each term counted in the last round, where that is worked out.
         Raises NotFinite with the term's name if one is not finite.
         """
         if not self.count:
@@ -75,7 +76,10 @@ class Journal:
                 raise NotFinite(f"{place}: its loss{whose} is {value} in {rounds}")
         now = time.perf_counter()
         speed = self.images * self.processes.world / (now - self.since)
-        self.write({"round": round, "epoch": epoch, "losses": losses, "lr": rate, "images_per_second": round_to(speed)})
+        entry = {"round": round, "epoch": epoch, "losses": losses, "lr": rate, "images_per_second": round_to(speed)}
+        if factors:
+            entry["factors"] = {name: float(factor) for name, factor in factors.items()}
+        self.write(entry)
         self._show(round, losses, speed, now)
         self.sums, self.count, self.images, self.since = {}, 0, 0, now
         self.counts.clear()

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from advloss.losses.penalties import clip_weights
 from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.optimizers import both_players
+from advloss.recipe.terms import Term
 from advloss.training.average import Average
 from advloss.training.player import Player
 
@@ -27,6 +30,9 @@ class Round:
         train = built.recipe.train
         self.method = built.method
         self.terms = built.terms
+        self.by_name = cast(dict[str, Term], dict(built.terms.items()))
+        self.weighting = built.weighting
+        self.compared_at = built.recipe.weighting.parameters.get("at")
         self.adversaries = built.adversaries
         self.order = train.order
         self.accumulate = train.accumulate
@@ -48,17 +54,24 @@ class Round:
         """The generator and, where there is one, the discriminators' side."""
         return [self.generator, *([self.discriminators] if self.discriminators else [])]
 
+    @property
+    def factors(self) -> Mapping[str, Tensor | float]:
+        """What each term counted in the last round, where the weighting works that out; else nothing."""
+        return {} if self.weighting.compared_at == "nothing" else self.weighting.latest
+
     def begin(self, number: int) -> None:
         """Settles which terms count in round `number`, and whose discriminators learn."""
-        weights = {name: term.weight_at(number) for name, term in self.terms.items()}
+        weights = {name: term.weight_at(number) for name, term in self.by_name.items()}
         self.weights = {name: weight for name, weight in weights.items() if weight > 0}
+        self.weighting.weights.update(weights)
         counting = {name: term for name, term in self.adversaries.items() if term.weight > 0}
         self.learning = {name: term for name, term in counting.items() if number >= term.discriminator_start}
 
     @property
     def wanted(self) -> set[str]:
         """The tensors that a term names in this round: what is off costs nothing."""
-        return {name for term in (*self.weights, *self.learning) for name in self.terms[term].needs}
+        compared = {self.compared_at} if self.compared_at else set()
+        return compared.union(*(self.by_name[name].needs for name in (*self.weights, *self.learning)))
 
     def play(self, batches: Sequence[Batch], number: int = 0) -> dict[str, Tensor]:
         """Round `number` (from 0) on `discriminator_steps * accumulate` batches; the generator learns from the last
@@ -90,9 +103,8 @@ class Round:
         made: list[Tensors] = []
         for tensors in several:
             with self.autocast():
-                values = {name: self.terms[name](tensors) for name in self.weights}
-            total = sum((weight * values[name] for name, weight in self.weights.items()), start=_zero(values))
-            self.generator.backward(total / self.accumulate)
+                values = {name: self.by_name[name](tensors) for name in self.weights}
+            self.generator.backward(self.weighting(values, self._place(tensors)) / self.accumulate)
             self._add(losses, values)
             made.append({name: tensor.detach() for name, tensor in tensors.items()})
         self.generator.step()
@@ -106,9 +118,13 @@ class Round:
         for tensors in several:
             with self.autocast():
                 values = {f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.learning.items()}
-            self.discriminators.backward(sum(values.values(), start=_zero(values)) / self.accumulate)
+            first, *others = values.values()
+            self.discriminators.backward(sum(others, start=first) / self.accumulate)
             self._add(losses, values)
         self.discriminators.step()
+        for term in self.learning.values():
+            if term.clip_weights is not None:
+                clip_weights(term.loss.discriminator, term.clip_weights)
         return losses
 
     def forward(self, batch: Batch) -> Tensors:
@@ -124,6 +140,12 @@ class Round:
                 tensors = self.forward(batch)
             yield tensors
 
+    def _place(self, tensors: Tensors) -> Tensor | None:
+        """Where the weighting compares gradients: a tensor of the recipe's `at`, the last layer, or nowhere."""
+        if self.compared_at:
+            return tensors[self.compared_at]
+        return self.method.last_layer if self.weighting.compared_at == "last_layer" else None
+
     def autocast(self) -> AbstractContextManager[object]:
         """The recipe's precision; float32 and float64 need none."""
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None)
@@ -135,7 +157,3 @@ class Round:
         for name, value in values.items():
             share = value.detach() / self.accumulate
             losses[name] = losses[name] + share if name in losses else share
-
-
-def _zero(values: Mapping[str, Tensor]) -> Tensor:
-    return torch.zeros_like(next(iter(values.values())))

@@ -43,6 +43,7 @@ class Trainer:
         self.schedule: Schedule = components.SCHEDULES[self.recipe.schedule.name](**parameters)
         built.method.to(processes.device).train()
         built.terms.to(processes.device).train()
+        built.weighting.to(processes.device).train()
         self.round = Round(built, processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
@@ -111,7 +112,7 @@ class Trainer:
             stop = self.processes.any(interrupt.requested)
             if stop or last or self._due(train.log_every) or self._due(train.checkpoint_every):
                 rate = self.round.generator.rates[0] * factor
-                journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate)
+                journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate, self.round.factors)
             journal.pause()
             if last or self._due(train.sample_every):
                 self.validation.draw(self.averaged, self.done, self.folder, journal)

@@ -1,0 +1,135 @@
+"""Everything that an adversarial term and a weighting may say in a recipe reaches the objects, and trains."""
+
+import pytest
+import torch
+
+from advloss.errors import InputError
+from advloss.losses.augmentations import AUGMENTATIONS
+from advloss.losses.objectives import OBJECTIVES
+from advloss.losses.penalties import PENALTIES
+from advloss.recipe import components
+from advloss.recipe.build import build
+from advloss.recipe.resolve import resolve
+from advloss.recipe.source import read
+from advloss.training.round import Round
+
+TINY = [
+    "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",
+    "losses.adversarial.discriminator={name: patchgan, width: 4, layers: 1, norm: instance}",
+    "data.load=32",
+    "data.crop=32",
+]
+
+
+def made(*overrides: str) -> Round:
+    source = read("pix2pix-small")
+    for override in (*TINY, *overrides):
+        source.override(override)
+    return Round(build(resolve(source)), torch.device("cpu"))
+
+
+def played(round: Round, number: int = 0) -> dict[str, float]:
+    batch = {side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}
+    losses = round.play([batch], number)
+    assert all(value.isfinite() for value in losses.values())
+    return {name: value.item() for name, value in losses.items()}
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_every_objective_plays(name: str):
+    played(made(f"losses.adversarial.objective={name}"))
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES))
+def test_every_penalty_plays(name: str):
+    round = made(f"losses.adversarial.penalties=[{name}]")
+    before = [parameter.clone() for parameter in round.adversaries["adversarial"].parameters()]
+    played(round)
+    after = round.adversaries["adversarial"].parameters()
+    assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
+def test_every_augmentation_plays(name: str):
+    played(made(f"losses.adversarial.augment=[{name}]"))
+
+
+# a small form of each that judges 32 px
+DISCRIMINATORS = {
+    "patchgan": "width: 4, layers: 1, spectral_norm: true",
+    "pixel": "width: 4",
+    "multi_scale": "width: 4, layers: 1, scales: 2",
+    "vgg_style": "width: 4, levels: 2, hidden: 4",
+    "unet": "width: 4",
+    "stylegan2": "width: 4, levels: 2",
+}
+
+
+def test_no_discriminator_is_forgotten_here():
+    assert DISCRIMINATORS.keys() == components.DISCRIMINATORS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(DISCRIMINATORS))
+def test_every_discriminator_plays_with_feature_matching(name: str):
+    setting = f"losses.adversarial.discriminator={{name: {name}, {DISCRIMINATORS[name]}}}"
+    played(made(setting, "losses.adversarial.feature_matching=10"))
+
+
+def test_parameters_reach_the_objective_the_penalty_and_top_k():
+    round = made(
+        "losses.adversarial.objective={name: lsgan, a: -1, c: 0}",
+        "losses.adversarial.penalties=[{name: r1, weight: 3, interval: 16}, lecam]",
+        "losses.adversarial.augment=[{name: noise, std: 0.3}]",
+        "losses.adversarial.top_k={fraction: 0.25}",
+    )
+    loss = round.adversaries["adversarial"].loss
+    assert (loss.objective.a, loss.objective.b, loss.objective.c) == (-1, 1, 0)
+    assert (loss.penalties[0].weight, loss.penalties[0].interval) == (3, 16)
+    assert loss.augment[0].std == 0.3 and loss.top_k.fraction == 0.25
+    played(round)
+
+
+def test_weights_are_clipped_after_the_discriminators_step():
+    round = made("losses.adversarial.objective=wasserstein", "losses.adversarial.clip_weights=0.01")
+    played(round)
+    parameters = list(round.adversaries["adversarial"].parameters())
+    assert max(parameter.abs().max().item() for parameter in parameters) == pytest.approx(0.01)
+
+
+def test_the_adaptive_weight_is_the_ratio_of_the_gradients_at_the_last_layer():
+    adaptive = ["weighting={name: last_layer, delta: 1e-30}", "losses.l1.weight=1", "losses.adversarial.weight=0.5"]
+    round = made(*adaptive, "train.precision=fp64", "losses.adversarial.start=1")
+    batch = {side: torch.rand(1, 3, 32, 32, dtype=torch.float64) * 2 - 1 for side in "ab"}
+    round.play([batch], 0)
+    assert round.factors == {"l1": 1.0}  # not computed while the adversary is off
+    round.begin(1)
+    tensors = round.forward(batch)
+    last = round.method.generator.last_layer
+    norms = [
+        torch.autograd.grad(round.by_name[name](tensors), last, retain_graph=True)[0].norm()
+        for name in ("l1", "adversarial")
+    ]
+    round.generator_turn([tensors])
+    assert float(round.factors["adversarial"]) == pytest.approx(0.5 * float(norms[0] / norms[1]), rel=1e-9)
+
+
+def test_the_balancer_compares_at_a_tensor_and_its_state_is_in_the_round():
+    round = made("weighting={name: balancer, at: fake_b}")
+    played(round)
+    assert round.factors.keys() == {"l1", "adversarial"} and round.weighting.state_dict()["seen"].min() > 0
+
+
+def test_weightings_that_can_not_work_are_named():
+    for words, said in (
+        (["weighting=balancer"], "weighting.at: name the tensor"),
+        (["weighting={name: balancer, at: fake_c}"], "weighting.at: unknown tensor 'fake_c'"),
+        (["weighting={name: last_layer, adversarial: adversary}"], "did you mean 'adversarial'"),
+        (["weighting=last_leyer"], "did you mean 'last_layer'"),
+        (["weighting={name: fixed, at: b}"], "weighting.at: unknown parameter"),
+    ):
+        with pytest.raises(InputError, match=said):
+            made(*words)
+    source = read("cyclegan-small")
+    source.override("weighting={name: last_layer, adversarial: adversarial_a}")
+    with pytest.raises(InputError, match="cyclegan with these networks has none"):
+        build(resolve(source))
