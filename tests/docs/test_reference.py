@@ -1,0 +1,78 @@
+"""docs/reference.md against the code: every part is listed, and every line selects what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import advloss.losses.augmentations as augmentations
+import advloss.losses.penalties as penalties
+import advloss.losses.weighting as weighting
+from advloss.losses.pool import Pool
+from advloss.losses.topk import TopK
+from advloss.recipe import components
+from advloss.recipe.build import build
+from advloss.recipe.resolve import resolve
+from advloss.recipe.source import read
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/reference.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
+STABILISERS = {
+    "pool": Pool,
+    **augmentations.AUGMENTATIONS,
+    "feature_matching": None,
+    "top_k": TopK,
+    "start": None,
+    "ramp": None,
+    "discriminator_start": None,
+    "discriminator_steps": None,
+}
+TABLES = {
+    "Objectives": components.OBJECTIVES,
+    "Penalties": penalties.PENALTIES,
+    "Stabilisers": STABILISERS,
+    "Weightings": weighting.WEIGHTINGS,
+    "Discriminators": components.DISCRIMINATORS,
+}
+
+
+def rows(section: str) -> dict[str, list[str]]:
+    """The rows of a section's table by their names, without backticks."""
+    lines = [line for line in SECTIONS[section].splitlines() if line.startswith("| `")]
+    cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+    assert all(len(row) == 6 and all(row) for row in cells), "six filled cells a row"
+    return {row[0]: row for row in cells}
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_the_tables_list_everything_and_nothing_else(section: str):
+    listed = rows(section)
+    assert listed.keys() == TABLES[section].keys()
+    for name, part in TABLES[section].items():
+        assert listed[name][1] == ("-" if part is None else part.__name__)
+
+
+@pytest.mark.parametrize(("section", "name"), [(section, name) for section in TABLES for name in rows(section)])
+def test_every_line_selects_its_part(section: str, name: str):
+    source = read("pix2pix-small")
+    source.override("networks.generator.width=2")
+    source.override("losses.adversarial.discriminator={name: patchgan, width: 2, layers: 2, norm: instance}")
+    source.override(rows(section)[name][5])
+    made = build(resolve(source))
+    loss = made.adversaries["adversarial"].loss
+    chosen = {
+        "Objectives": [loss.objective],
+        "Penalties": list(loss.penalties),
+        "Stabilisers": [loss.pool, loss.top_k, *loss.augment],
+        "Weightings": [made.weighting],
+        "Discriminators": [loss.discriminator],
+    }[section]
+    part = TABLES[section][name]
+    if part is not None:
+        assert any(type(one) is part for one in chosen)
+    elif name == "feature_matching":
+        assert loss.feature_matching == 10
+    elif name == "discriminator_steps":
+        assert made.recipe.train.discriminator_steps == 5
+    else:
+        assert getattr(made.adversaries["adversarial"], name) == int(rows(section)[name][5].split("=")[1])
