@@ -145,6 +145,18 @@ def recipes() -> None:
     _table(["recipe", "what it is", "file"], [[n, headline(path), str(path)] for n, path in known_recipes().items()])
 
 
+@app.command(epilog="Example: `advloss theory pages`")
+@exit_codes
+def theory(
+    folder: Annotated[Path, typer.Argument(help="Where theory.png and theory.html go.")] = Path("theory"),
+) -> None:
+    """Draw what theory says of adversarial losses, measured with this package: one page, PNG and HTML."""
+    from advloss.theory.page import draw
+
+    for file in draw(folder, say):
+        print(file)
+
+
 data = typer.Typer(no_args_is_help=True, help="List the data sets known by name, or check one.")
 app.add_typer(data, name="data")
 

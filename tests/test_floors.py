@@ -25,6 +25,7 @@ UNITS = {
     "training": ("training", 4),
     "inference": ("inference", 4),
     "evaluation": ("evaluation", 4),
+    "theory": ("theory", 4),
     "cli": ("command line", 5),
     "__main__": ("command line", 5),
 }

@@ -8,11 +8,15 @@ from torch import Tensor
 from advloss.errors import TrainingError
 
 
+SPAN = 0.05
+"""Logits that differ by less say nothing of a sigmoid: a critic whose weights are clipped to 0.01 gives such."""
+
+
 class LogitWatch:
     """Gathers the smallest and the largest logit on the device, and looks at them at the first and every 200th call.
 
-    Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in (0, 1):
-    then there is most likely a sigmoid at the discriminator's end, which doesn't belong there.
+    Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in (0, 1)
+    and not all alike: then there is most likely a sigmoid at the discriminator's end, which doesn't belong there.
 
     A look waits for the device, so a NaN is reported up to 199 calls late, and nothing is looked at under torch.compile
     or on the meta device. It keeps no state that training depends on.
@@ -49,7 +53,13 @@ class LogitWatch:
                 "its weights or the images hold NaN or infinity; a lower learning rate, a penalty or precision bf16 "
                 "instead of fp16 may help"
             )
-        if self.calls == self.every and smallest > 0 and largest < 1 and not self.energies:
+        if (
+            self.calls == self.every
+            and smallest > 0
+            and largest < 1
+            and largest - smallest > SPAN
+            and not self.energies
+        ):
             warnings.warn(
                 f"in {self.calls} calls all of the discriminator's logits were between {smallest:.3g} and "
                 f"{largest:.3g}: has it a sigmoid at its end? Objectives take logits: leave the sigmoid out",

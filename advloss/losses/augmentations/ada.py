@@ -28,7 +28,7 @@ class ADA(Augmentation):
     threshold: the logit between fake and real: 0, or 0.5 for lsgan's labels 0 and 1. Energies (ebgan) have none.
 
     Unlike the paper's, the warp is one bilinear resampling, without a wavelet filter around it, and its backward on
-    CUDA is not deterministic. kornia's warp inverts matrices, which waits for the device.
+    CUDA is not deterministic.
     """
 
     p: Tensor  # []

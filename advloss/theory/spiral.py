@@ -1,0 +1,72 @@
+"""The smallest game, xy: who moves when decides whether the players run away.
+
+Played with the loss itself: the generator makes one number x, the only real one is 0, and the discriminator D(v) = y v
+has the Wasserstein objective. So the discriminator's loss is xy and the generator's -xy: the Dirac-GAN with f(t) = t of
+Mescheder et al. 2018, arXiv:1801.04406, definition 2.1, whose only equilibrium is x = y = 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from advloss.losses.adversarial import AdversarialLoss
+from advloss.theory.distances import Array
+
+Turns = Literal["simultaneous", "alternating"]
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where the players were after each step."""
+
+    x: Array  # the generator's [steps + 1]
+    y: Array  # the discriminator's [steps + 1]
+    lr: float
+
+    @property
+    def radius(self) -> Array:
+        """[steps + 1]."""
+        return np.hypot(self.x, self.y)
+
+    @property
+    def growth(self) -> Array:
+        """The factor by which the radius grew in each step: [steps]."""
+        return self.radius[1:] / self.radius[:-1]
+
+    @property
+    def energy(self) -> Array:
+        """x^2 + y^2 - lr x y, which alternating steps, the discriminator first, leave as it is: [steps + 1]."""
+        return self.x**2 + self.y**2 - self.lr * self.x * self.y
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which the radius stays where `energy` does: an ellipse's half axes."""
+        energy = float(self.energy[0])
+        return (energy / (1 + self.lr / 2)) ** 0.5, (energy / (1 - self.lr / 2)) ** 0.5
+
+
+def spiral(turns: Turns, lr: float = 0.1, steps: int = 200, penalties: Sequence[nn.Module] = ()) -> Path:
+    """Gradient descent of both players from (1, 0), in float64. simultaneous: both see where the other was before."""
+    x = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
+    line = nn.Linear(1, 1, bias=False, dtype=torch.float64)
+    nn.init.zeros_(line.weight)
+    adversary = AdversarialLoss(line, objective="wasserstein", penalties=penalties)
+    generator, discriminator = torch.optim.SGD([x], lr), torch.optim.SGD(line.parameters(), lr)
+    path = [(x.item(), line.weight.item())]
+    for _ in range(steps):
+        generator.zero_grad()
+        discriminator.zero_grad()
+        adversary.discriminator_loss(x, torch.zeros_like(x)).backward()
+        if turns == "alternating":
+            discriminator.step()
+        adversary(x).backward()
+        if turns == "simultaneous":
+            discriminator.step()
+        generator.step()
+        path.append((x.item(), line.weight.item()))
+    xs, ys = (np.array(values) for values in zip(*path, strict=True))
+    return Path(xs, ys, lr)
