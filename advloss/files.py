@@ -1,6 +1,7 @@
 """Files that are whole or not there: written under a temporary name, synced, then renamed."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ def replacing(path: Path) -> Iterator[Path]:
     A process killed in between leaves a stray temporary file, and `path` as it was; `sweep` removes such strays.
     """
     # the suffix stays last: libraries choose the format by it
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -23,6 +24,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file with this content, or what stood there before; never a part."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def sweep(folder: Path) -> None:

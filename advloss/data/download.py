@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from advloss.data.writing import write_whole
 from advloss.errors import InputError
+from advloss.files import write_whole
 
 TIMEOUT = 30.0
 """In seconds without a byte."""

@@ -1,9 +1,7 @@
 """Pictures to files: whole or not at all, with the bit depth, alpha and colour profile that the format can hold."""
 
 import io
-import os
 import struct
-import threading
 import zlib
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from PIL import Image
 
 from advloss.data.images import Picture, flattened, to_8bit
 from advloss.errors import InputError
+from advloss.files import write_whole
 
 FORMATS = {
     ".png": "PNG",
@@ -39,19 +38,6 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     if form is None:
         raise InputError(f"{path}: can't write '{path.suffix}'; use one of {', '.join(FORMATS)}")
     write_whole(path, encoded(picture, form))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """The file, or what stood there before; never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def encoded(picture: Picture, form: str) -> bytes:

@@ -64,9 +64,13 @@ def translate_files(
 
 
 def translate_picture(model: Model, picture: Picture, direction: str | None = None) -> Picture:
-    """One picture; its alpha and colour profile are carried over, its bit depth is kept. Grey becomes colour."""
+    """One picture; its alpha and colour profile are carried over, its bit depth is kept.
+
+    Grey becomes colour, which a grey picture's profile does not describe: that one is left out.
+    """
     translated = model.translate(to_tensor(picture), direction)
-    return Picture(to_pixels(translated, picture.pixels.dtype), picture.alpha, picture.icc)
+    profile = picture.icc if picture.pixels.shape[2] == 3 else None
+    return Picture(to_pixels(translated, picture.pixels.dtype), picture.alpha, profile)
 
 
 def to_tensor(picture: Picture) -> Tensor:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from advloss.errors import TrainingError
 
-
 SPAN = 0.05
 """Logits that differ by less say nothing of a sigmoid: a critic whose weights are clipped to 0.01 gives such."""
 
