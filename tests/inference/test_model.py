@@ -92,4 +92,6 @@ def test_alpha_and_profile_go_along(pix2pix: Model):
     pixels, alpha = np.zeros((5, 6, 1), np.uint16), np.full((5, 6), 9, np.uint16)
     made = translate_picture(pix2pix, Picture(pixels, alpha, b"icc"), None)
     assert made.pixels.shape == (5, 6, 3) and made.pixels.dtype == np.uint16
-    assert made.alpha is alpha and made.icc == b"icc"
+    assert made.alpha is alpha and made.icc is None  # a grey picture's profile does not describe colours
+    coloured = Picture(pixels.repeat(3, axis=2), alpha, b"icc")
+    assert translate_picture(pix2pix, coloured, None).icc == b"icc"
