@@ -16,6 +16,10 @@ class TrainingError(RuntimeError):
     exit_code = 1
 
 
+class NotFinite(TrainingError):
+    """A loss, a logit or a weight became infinite or not a number."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a name that does not exist, with the nearest that does: `unknown objective 'lsgn'; did ...`."""
     known = sorted(known)

@@ -550,7 +550,7 @@ def test_weights_that_do_not_fit_the_recipe_of_their_file():
     state["g_ab.last.bias"] = torch.zeros(7)
     save_model(Path("bent.safetensors"), recipe, state, {})
     said = refused("translate", "bent.safetensors", "photos", "out")
-    assert "bent.safetensors: its weights do not fit its recipe's g_ab" in said and "last.bias" in said
+    assert "bent.safetensors: its weights do not fit its recipe" in said and "g_ab.last.bias" in said
 
 
 def test_a_direction_that_the_model_does_not_have():

@@ -278,6 +278,13 @@ def test_a_folder_keeps_its_tree_and_what_is_there_already(translator: Path):
     assert Path("out/a.png").read_bytes() != before
 
 
+def test_results_within_the_folder_are_not_translated_again(translator: Path):
+    fill(Path("in"), ["a.png", "b.png"])
+    done("translate", translator, "in", "in/out")
+    assert "0 pictures written, 2 were there already" in done("translate", translator, "in", "in/out").stderr
+    assert sorted(path.name for path in Path("in/out").iterdir()) == ["a.png", "b.png"]
+
+
 def test_a_corrupt_file_is_named_and_the_rest_is_done(translator: Path):
     fill(Path("in"), ["a.png", "b.jpg", "c.png"])
     data = Path("in/b.jpg").read_bytes()

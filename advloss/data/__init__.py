@@ -34,8 +34,13 @@ def open_data(
 
 
 def open_any(name: str | Path) -> DataSet:
-    """The same for a look at what is there: pairs if it holds pairs, else two unpaired sides. Raises `InputError`."""
+    """The same for a look at what is there. Raises `InputError`.
+
+    Pairs if a folder or a synthetic set holds pairs, else two unpaired sides; a published set unpaired if it can be.
+    """
     size, seed = 256, 0
+    if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
+        return open_published(str(name), paired=str(name) not in UNPAIRED)
     try:
         return open_data(name, paired=True, size=size, seed=seed)
     except InputError:

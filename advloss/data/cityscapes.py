@@ -1,6 +1,5 @@
 """cityscapes as CycleGAN and pix2pix use it, made from the two archives that its licence lets only the user fetch."""
 
-import os
 import shutil
 import zipfile
 import zlib
@@ -31,13 +30,15 @@ def prepare(cache: Path, folder: Path) -> Path:
             f"https://www.cityscapes-dataset.com (an account is needed) and put them into {cache} "
             f"(missing there: {', '.join(absent)})"
         )
-    temporary = folder.with_name(f".{folder.name}.unpacking-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
     try:
         with zipfile.ZipFile(cache / PHOTOS) as photos, zipfile.ZipFile(cache / LABELS) as labels:
             _convert(photos, labels, temporary)
         temporary.rename(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's; Pillow's, of a damaged picture, have no number
         raise InputError(f"{cache / PHOTOS} or {cache / LABELS} is damaged ({error}); get it again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,6 +1,7 @@
 """A file from the network: resumed where it broke off, retried, and its SHA-256 compared with the first time's."""
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import json
@@ -31,16 +32,26 @@ def cache_folder() -> Path:
 
 
 def fetch(url: str, path: Path) -> Path:
-    """The file at `url` as `path`. A file that is there (put there by hand, or fetched before) is taken as it is."""
+    """The file at `url` as `path`; refused if its SHA-256 is not the recorded one.
+
+    A file that is there (put there by hand, or fetched before) is taken as it is. Raises `OSError` if `path` can't be
+    written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         part = path.with_name(path.name + ".part")
         _fetch_part(url, part, path)
         _compare(part, path)
         part.replace(path)
-    elif path.name not in _recorded(path):
-        _compare(path, path)
     return path
+
+
+def record(path: Path) -> None:
+    """Keeps the SHA-256 of a file that proved whole at its first use; later downloads are compared with it."""
+    known = _recorded(path)
+    if path.name not in known:
+        known[path.name] = _sha256(path)
+        write_whole(_record(path), json.dumps(known, indent=2, sort_keys=True).encode())
 
 
 @contextlib.contextmanager
@@ -68,8 +79,8 @@ def _fetch_part(url: str, part: Path, path: Path) -> None:
                 raise _unreachable(url, path, f"{error.code} {error.reason}") from error
             why: Exception = error
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno == 28:
-                raise InputError(f"no space left on the disk for {part}") from error
+            if isinstance(error, OSError) and (error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT)):
+                raise  # the disk, not the network
             why = error
         except ValueError as error:  # $ADVLOSS_DATA_URL is no address
             raise _unreachable(url, path, str(error)) from error
@@ -116,8 +127,12 @@ def _unreachable(url: str, path: Path, why: str) -> InputError:
     return InputError(f"can't download {url} ({why}). Get the file by other means and put it at {path}")
 
 
+def _record(path: Path) -> Path:
+    return path.with_name("checksums.json")
+
+
 def _recorded(path: Path) -> dict[str, str]:
-    record = path.with_name("checksums.json")
+    record = _record(path)
     if not record.exists():
         return {}
     try:
@@ -126,19 +141,20 @@ def _recorded(path: Path) -> dict[str, str]:
         raise InputError(f"{record} is damaged ({error}); remove it") from error
 
 
-def _compare(file: Path, path: Path) -> None:
-    """The SHA-256 of `file`, to become `path`, against the recorded one; recorded at its first use."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    found, record = digest.hexdigest(), path.with_name("checksums.json")
-    known = _recorded(path)
-    if known.setdefault(path.name, found) != found:
-        if file != path:
-            file.unlink()
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _compare(part: Path, path: Path) -> None:
+    """Removes `part`, to become `path`, and raises if its SHA-256 is another than the recorded one."""
+    known = _recorded(path).get(path.name)
+    if known is None:
+        return
+    found = _sha256(part)
+    if found != known:
+        part.unlink()
         raise InputError(
-            f"{path.name}: its SHA-256 is {found}, not {known[path.name]} as at its first use. If the published file "
-            f"has changed and you trust it, remove its line from {record}"
+            f"{path.name}: its SHA-256 is {found}, not {known} as at its first use. If the published file has changed "
+            f"and you trust it, remove its line from {_record(path)}"
         )
-    write_whole(record, json.dumps(known, indent=2, sort_keys=True).encode())

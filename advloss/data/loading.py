@@ -30,11 +30,6 @@ def to_images(batch: torch.Tensor) -> torch.Tensor:
     return batch.float().div_(127.5).sub_(1)
 
 
-def to_uint8(images: torch.Tensor) -> torch.Tensor:
-    """Images in [-1, 1] to uint8, rounded to the nearest and clipped."""
-    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
 class Loader:
     """Batches `{"a": uint8 [B, 3, crop, crop], "b": the same}` of a split; number n is the same however it is reached.
 
@@ -171,38 +166,29 @@ def _from_workers(samples: Samples, start: int, workers: int) -> Iterator[tuple[
 class EvaluationItem:
     """One pair of pictures to look at or to score: uint8 [1, 3, H, W] each; partners if the split is paired."""
 
-    index: int
-    name: str
     a: torch.Tensor
     b: torch.Tensor
 
 
 def evaluation_items(
-    split: Split,
-    size: int | None,
-    count: int | None = None,
-    resize: Resize = "stretch",
-    say: Callable[[str], None] = print,
+    split: Split, size: int, *, resize: Resize, say: Callable[[str], None]
 ) -> Iterator[EvaluationItem]:
-    """The first `count` pictures (all, if None) in order, up to the end of the shorter side; the same every time.
+    """All pictures in order, up to the end of the shorter side; the same every time.
 
-    size: in pixels; each is resized to it as for training and its middle cut out; None leaves them as they are.
-    What can't be read is named through `say` and left out.
+    size: in pixels; each is resized to it as for training and its middle cut out. What can't be read is named through
+    `say` and left out.
     """
-    most = min(len(split.a), len(split.b))
-    for index in range(most if count is None else min(count, most)):
+    for index in range(min(len(split.a), len(split.b))):
         try:
             a, b = (_evaluated(side, index, size, resize) for side in (split.a, split.b))
         except UnreadableImage as error:
             say(f"skipped {error}")
             continue
-        yield EvaluationItem(index, split.a.name(index), a, b)
+        yield EvaluationItem(a, b)
 
 
-def _evaluated(source: Source, index: int, size: int | None, resize: Resize) -> torch.Tensor:
-    picture = source.read(index)  # [H, W, 3]
-    if size is not None:
-        picture = resized(picture, resize, size)
-        check_crop_fits(str(source.path(index) or source.name(index)), picture.shape[:2], size)
-        picture = middle_crop(picture, size)
+def _evaluated(source: Source, index: int, size: int, resize: Resize) -> torch.Tensor:
+    picture = resized(source.read(index), resize, size)  # [H, W, 3]
+    check_crop_fits(str(source.path(index) or source.name(index)), picture.shape[:2], size)
+    picture = middle_crop(picture, size)
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]

@@ -1,10 +1,11 @@
 """The data sets of the CycleGAN and pix2pix papers by name, downloaded at first use."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from advloss.data import cityscapes
-from advloss.data.download import cache_folder, fetch, locked
+from advloss.data.download import cache_folder, fetch, locked, record
 from advloss.data.folders import SPLITS, halves, open_folder
 from advloss.data.images import list_images
 from advloss.data.sources import DataSet
@@ -68,19 +69,31 @@ def _paired(name: str, paired: bool) -> DataSet:
 
 
 def _cityscapes(paired: bool) -> DataSet:
-    folder = cache_folder() / "prepared" / "cityscapes"
-    with locked(folder):
-        if not folder.exists():
-            cityscapes.prepare(cache_folder(), folder)
+    folder = _made("prepared/cityscapes", lambda folder: cityscapes.prepare(cache_folder(), folder))
     return DataSet("cityscapes", open_folder(folder, paired=paired).splits, PAIRED["cityscapes"])
 
 
 def _folder(name: str, kind: str, address: str) -> Path:
     """The set unpacked in the cache folder, downloaded if need be."""
-    folder = cache_folder() / kind / name
-    with locked(folder):
+
+    def make(folder: Path) -> None:
+        base = os.environ.get("ADVLOSS_DATA_URL", BASE_URL).rstrip("/")
+        archive = fetch(f"{base}/{address}", cache_folder() / Path(address).name)
+        unpack(archive, folder)
+        record(archive)  # not before: what can't be unpacked must not be what later downloads are compared with
+
+    return _made(f"{kind}/{name}", make)
+
+
+def _made(place: str, make: Callable[[Path], object]) -> Path:
+    """The folder at `place` in the cache folder, made by one process if it is not there; a whole one is only read."""
+    folder = cache_folder() / place
+    try:
         if not folder.exists():
-            base = os.environ.get("ADVLOSS_DATA_URL", BASE_URL).rstrip("/")
-            archive = cache_folder() / Path(address).name
-            unpack(fetch(f"{base}/{address}", archive), folder)
+            with locked(folder):
+                if not folder.exists():
+                    make(folder)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError(f"{cache_folder()}: can't be written ({why}); set ADVLOSS_DATA to another folder") from error
     return folder

@@ -1,5 +1,6 @@
 """Batches from pictures: which pictures, where they are cut, and what replaces a file that can't be read."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import cv2
@@ -9,8 +10,18 @@ from advloss.data.augment import Augmenter
 from advloss.data.images import UnreadableImage
 from advloss.data.memory import Pictures
 from advloss.data.order import Item, Order
-from advloss.data.sources import Source
-from advloss.data.transforms import VIEW_A, VIEW_B, Crop, View, check_crop_fits, drawn_crop, random
+from advloss.data.sources import Source, Split
+from advloss.data.transforms import (
+    VIEW_A,
+    VIEW_B,
+    Crop,
+    Resize,
+    View,
+    check_crop_fits,
+    drawn_crop,
+    random,
+    resized_size,
+)
 from advloss.errors import InputError
 
 
@@ -53,11 +64,7 @@ class Samples:
         if not self.paired:
             crop_b = self._crop(VIEW_B, place, second, self.b, index_b)
         elif first.shape != second.shape:
-            shapes = " and ".join(f"{picture.shape[2]}x{picture.shape[1]}" for picture in (first, second))
-            names = f"{_called(self.a.source, index_a)} and {_called(self.b.source, index_b)}"
-            raise InputError(
-                f"{names} are a pair, but {shapes} pixels after the resize; data.resize=stretch makes them alike"
-            )
+            raise _unequal(self.a.source, self.b.source, index_a, first.shape[1:], second.shape[1:])
         _copy(crop_a, first, a)
         _copy(crop_b, second, b)
         if self.augment is not None:
@@ -106,13 +113,35 @@ class Samples:
             return None
 
 
+def check_pairs(split: Split, resize: Resize, load: int) -> None:
+    """Raises for the first pair of two sizes after the resize, by the headers; a file that can't be read is no matter.
+
+    load: in pixels; see `View` for it and `resize`.
+    """
+    if not split.paired or resize == "stretch":
+        return
+    for index in range(len(split.a)):
+        with suppress(UnreadableImage):  # is skipped when its turn comes
+            size_a, size_b = (resized_size(side.size(index), resize, load) for side in (split.a, split.b))
+            if size_a != size_b:
+                raise _unequal(split.a, split.b, index, size_a, size_b)
+
+
+def _unequal(a: Source, b: Source, index: int, size_a: tuple[int, ...], size_b: tuple[int, ...]) -> InputError:
+    shapes = " and ".join(f"{width}x{height}" for height, width in (size_a, size_b))
+    return InputError(
+        f"{_called(a, index)} and {_called(b, index)} are a pair, but {shapes} pixels after the resize; "
+        "data.resize=stretch makes them alike"
+    )
+
+
 def _called(source: Source, index: int) -> str:
     return str(source.path(index) or source.name(index))
 
 
 def _copy(crop: Crop, picture: np.ndarray, out: np.ndarray) -> None:
     """The crop into `out` [3, side, side]. OpenCV mirrors in place, six times as fast as numpy's negative steps."""
-    out[:] = Crop(crop.top, crop.left, crop.side, False).of(picture)
+    out[:] = picture[:, crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
     if crop.mirrored:
         rows = out.reshape(-1, crop.side)
         cv2.flip(rows, 1, dst=rows)

@@ -106,10 +106,6 @@ class DataSet:
     def validation(self) -> Split | None:
         return self.splits.get("val") or self.splits.get("test")
 
-    @property
-    def test(self) -> Split | None:
-        return self.splits.get("test") or self.splits.get("val")
-
     def swapped(self) -> "DataSet":
         """The same with a and b exchanged: for training b2a."""
         splits = {name: split.swapped() for name, split in self.splits.items()}

@@ -51,11 +51,6 @@ class Crop:
     side: int
     mirrored: bool
 
-    def of(self, picture: np.ndarray) -> np.ndarray:
-        """[C, H, W] -> [C, side, side], a view."""
-        part = picture[:, self.top : self.top + self.side, self.left : self.left + self.side]
-        return part[:, :, ::-1] if self.mirrored else part
-
 
 def resized_size(size: tuple[int, int], resize: Resize, load: int) -> tuple[int, int]:
     """(height, width) after the resize."""

@@ -1,6 +1,6 @@
 """Archives to folders: nothing is written outside, and a folder that is there is always whole."""
 
-import os
+import gzip
 import shutil
 import stat
 import tarfile
@@ -10,15 +10,17 @@ from pathlib import Path, PurePosixPath
 
 from advloss.errors import InputError
 
+DAMAGED = (zipfile.BadZipFile, tarfile.ReadError, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError)
+
 
 def unpack(archive: Path, folder: Path) -> Path:
     """The archive's content as `folder`; a single folder at the archive's top is taken off.
 
-    Unpacked under a temporary name beside it and renamed. A member with an absolute path or with `..`, or a link out
-    of the archive, raises `InputError` before anything is written.
+    Unpacked under a temporary name beside it and renamed; the caller sees to it that one process does. A member with an
+    absolute path or with `..`, or a link out of the archive, raises `InputError` before anything is written.
     """
-    temporary = folder.with_name(f".{folder.name}.unpacking-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         if archive.suffix == ".zip":
@@ -28,7 +30,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         top = [path for path in temporary.iterdir() if path.name != "__MACOSX"]
         whole = top[0] if len(top) == 1 and top[0].is_dir() else temporary
         whole.rename(folder)
-    except (zipfile.BadZipFile, tarfile.ReadError, EOFError, zlib.error, NotImplementedError) as error:
+    except DAMAGED as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{archive} is damaged ({why.removesuffix(':')}); remove it, and it will be downloaded again"

@@ -26,7 +26,7 @@ class Model:
     @property
     def directions(self) -> list[str]:
         """The directions this model can translate in: `a2b`, `b2a`."""
-        return [name for name, network in self.method.directions.items() if getattr(self.method, network) is not None]
+        return self.method.known_directions
 
     @property
     def device(self) -> torch.device:

@@ -89,7 +89,9 @@ def to_pixels(image: Tensor, dtype: np.dtype) -> np.ndarray:
 
 def _jobs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
     if source.is_dir():
-        paths = list_images(source)
+        # a target within the source holds results, which are not translated again
+        inside = target.resolve() if target.resolve() != source.resolve() else None
+        paths = [path for path in list_images(source) if not (inside and path.resolve().is_relative_to(inside))]
         if not paths:
             raise InputError(f"{source}: holds no picture")
         if target.is_file():

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from advloss import distributed
-from advloss.errors import InputError
-from advloss.losses.augmentations import Augmentation
+from advloss.errors import InputError, unknown
+from advloss.losses.augmentations import ADA, Augmentation
 from advloss.losses.features import Maps, check_gives_features, feature_matching, split
 from advloss.losses.objectives import Objective, get_objective
+from advloss.losses.penalties import PENALTIES
 from advloss.losses.pool import Pool
 from advloss.losses.ranges import check_batch, check_same_shape
 from advloss.losses.tensors import scales
@@ -54,7 +55,8 @@ class AdversarialLoss(nn.Module):
     with a compiled discriminator. In several processes call `average_gradients()` before the discriminator's step.
     The state dict holds the discriminator, the pool and what penalties, augmentations and top_k count, all tensors.
 
-    Raises InputError: an unknown objective; fake and real of different shapes; a given whose batch or spatial size is
+    Raises InputError: an unknown objective; a part that is a name, a class or of another kind; ADA without a threshold
+    where the objective has no boundary; fake and real of different shapes; a given whose batch or spatial size is
     another; integer or empty images; no real where it is needed; logits that are not tensors; feature_matching without
     features. TrainingError for logits that are NaN, and a warning for logits after a sigmoid, both from the
     discriminator's turn, which looks at its first and every 200th call, see `LogitWatch`.
@@ -81,13 +83,16 @@ class AdversarialLoss(nn.Module):
         if feature_matching:
             check_gives_features(discriminator)
         self.discriminator = discriminator
-        self.objective = get_objective(objective) if isinstance(objective, str) else objective
-        self.penalties = nn.ModuleList(penalties)
+        self.objective = _objective(objective)
+        self.penalties = nn.ModuleList(_penalties(penalties))
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(_augmentations(augment))
         self.feature_matching = feature_matching
+        if top_k is not None and not isinstance(top_k, TopK):
+            raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
         self.top_k = top_k
         self.watch = LogitWatch(energies=self.objective.energy)
+        self._set_thresholds()
         self._warn_of_batch_norm()
 
     def forward(self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
@@ -169,6 +174,20 @@ class AdversarialLoss(nn.Module):
         given, fake = self.pool(given, fake)
         return fake, given
 
+    def _set_thresholds(self) -> None:
+        """ADA judges real images by the objective's boundary, unless it has a threshold of its own."""
+        for augmentation in self.augment:
+            if not isinstance(augmentation, ADA) or augmentation.target is None:
+                continue
+            if augmentation.threshold is None:
+                augmentation.threshold = self.objective.boundary
+            if self.objective.energy or augmentation.threshold is None:
+                given = "" if self.objective.energy else "give ADA(threshold=...), the logit between fake and real, or "
+                raise InputError(
+                    f"ADA adapts to how many real images are judged real, and {type(self.objective).__name__} has no "
+                    f"logit between fake and real: {given}keep p as it is: ADA(target=None, p=...)"
+                )
+
     def _warn_of_batch_norm(self) -> None:
         names = [name for name, module in self.discriminator.named_modules() if isinstance(module, _BatchNorm)]
         penalties = [type(penalty).__name__ for penalty in self.penalties if getattr(penalty, "per_sample", False)]
@@ -178,6 +197,34 @@ class AdversarialLoss(nn.Module):
                 f"({', '.join(names)}) mixes the samples of a batch: use another norm (instance, layer) or none",
                 stacklevel=3,
             )
+
+
+def _objective(objective: Any) -> Objective:
+    if isinstance(objective, str):
+        return get_objective(objective)
+    if not isinstance(objective, Objective):
+        raise InputError(f"objective is {_what(objective)}; it takes a name such as 'hinge', or an instance: Hinge()")
+    return objective
+
+
+def _penalties(penalties: Any) -> list[nn.Module]:
+    """A single one is as good as a list."""
+    single = isinstance(penalties, str | type | nn.Module) and not isinstance(penalties, nn.ModuleList)
+    penalties = [penalties] if single else list(penalties)
+    for each in penalties:
+        if isinstance(each, str) and each not in PENALTIES:
+            raise InputError(f"penalties: {unknown('penalty', each, PENALTIES)}; give an instance, such as R1()")
+        if not isinstance(each, nn.Module):
+            kind = PENALTIES[each] if isinstance(each, str) else each
+            name = kind.__name__ if isinstance(kind, type) else "R1"
+            raise InputError(f"penalties holds {_what(each)}; give an instance: {name}()")
+    return penalties
+
+
+def _what(thing: Any) -> str:
+    if isinstance(thing, str):
+        return f"the name '{thing}'"
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
 
 
 def _augmentations(augment: Any) -> list[Augmentation]:

@@ -20,7 +20,8 @@ class Pool(nn.Module):
 
     The images stay on their device and nothing is read back from it, so that no call waits: the places are worked out
     there for the whole batch at once, with the result of one image after the other. The random numbers come from the
-    device's global generator, 2 B of them a call, whether the pool is full or not.
+    device's global generator, 2 B of them a call, whether the pool is full or not. In eval mode images are returned as
+    they are, and none is stored.
 
     The images are buffers, made at the first call (zeros until filled); a state dict restores them in a new Pool too.
     """
@@ -41,7 +42,7 @@ class Pool(nn.Module):
         Raises InputError if a shape, batch axis aside, or the number of tensors is not what the pool stores.
         """
         images = tuple(image.detach() for image in images)
-        if self.size == 0 or images[0].is_meta:
+        if self.size == 0 or not self.training or images[0].is_meta:
             return images
         stored = self._stored(images)
         slot, returned, kept = self._places(images[0].shape[0], images[0].device)

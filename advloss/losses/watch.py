@@ -14,7 +14,7 @@ SPAN = 0.05
 class LogitWatch:
     """Gathers the smallest and the largest logit on the device, and looks at them at the first and every 200th call.
 
-    Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in (0, 1)
+    Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in [0, 1]
     and not all alike: then there is most likely a sigmoid at the discriminator's end, which doesn't belong there.
 
     A look waits for the device, so a NaN is reported up to 199 calls late, and nothing is looked at under torch.compile
@@ -54,8 +54,8 @@ class LogitWatch:
             )
         if (
             self.calls == self.every
-            and smallest > 0
-            and largest < 1
+            and smallest >= 0
+            and largest <= 1  # 0 and 1 themselves: a sigmoid that is sure rounds to them
             and largest - smallest > SPAN
             and not self.energies
         ):

@@ -46,18 +46,21 @@ class Weighting(nn.Module):
         self.latest: dict[str, Tensor | float] = {}
 
     @abstractmethod
-    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, Tensor | float]:
+    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, Tensor | float]:
         """The factor of each of `losses`, all of which have a weight above 0."""
 
-    def forward(self, losses: Losses, at: Tensor | None = None) -> Tensor:
-        """losses: scalars by their names. at: the tensor at which gradients are compared, if they are. -> a scalar."""
+    def forward(self, losses: Losses, at: Tensor | None = None, scale: Tensor | float = 1.0) -> Tensor:
+        """losses: scalars by their names. at: the tensor at which gradients are compared, if they are. -> a scalar.
+
+        scale: that of a GradScaler, with which gradients in float16 do not vanish; the result is not scaled.
+        """
         for name in losses:
             if name not in self.weights:
                 raise InputError(unknown("loss", name, self.weights))
         used = {name: loss for name, loss in losses.items() if self.weights[name] != 0}
         if not used:
             return torch.stack([0.0 * loss.detach() for loss in losses.values()]).sum()
-        self.latest = dict(self.factors(used, at))
+        self.latest = dict(self.factors(used, at, scale))
         terms = [self.latest[name] * loss for name, loss in used.items()]
         return sum(terms[1:], terms[0])
 
@@ -68,7 +71,7 @@ class Weighting(nn.Module):
 class Fixed(Weighting):
     """sum_k w_k loss_k."""
 
-    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, float]:
+    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, float]:
         return {name: self.weights[name] for name in losses}
 
 
@@ -102,13 +105,13 @@ class LastLayerAdaptive(Weighting):
         self.delta = delta
         self.limit = limit
 
-    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, Tensor | float]:
+    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, Tensor | float]:
         factors: dict[str, Tensor | float] = {name: self.weights[name] for name in losses}
         others = [self.weights[name] * loss for name, loss in losses.items() if name != self.adversarial]
         if self.adversarial not in losses or not others:
             return factors
-        reconstruction = _gradient("the other losses", sum(others[1:], others[0]), at).norm()
-        adversarial = _gradient(self.adversarial, losses[self.adversarial], at).norm()
+        reconstruction = _gradient("the other losses", sum(others[1:], others[0]), at, scale).norm()
+        adversarial = _gradient(self.adversarial, losses[self.adversarial], at, scale).norm()
         ratio = (reconstruction / (adversarial + self.delta)).nan_to_num(nan=0.0, posinf=self.limit)
         factors[self.adversarial] = self.weights[self.adversarial] * ratio.clamp(0, self.limit)
         return factors
@@ -147,8 +150,8 @@ class Balancer(Weighting):
         self.register_buffer("sums", torch.zeros(len(self.weights)))
         self.register_buffer("seen", torch.zeros(len(self.weights)))
 
-    def factors(self, losses: Losses, at: Tensor | None) -> Mapping[str, Tensor | float]:
-        gradients = [_gradient(name, loss, at) for name, loss in losses.items()]
+    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, Tensor | float]:
+        gradients = [_gradient(name, loss, at, scale) for name, loss in losses.items()]
         norms = torch.stack([gradient.flatten(1).norm(dim=1).mean() for gradient in gradients])  # [those used]
         norms = self._averages(list(losses), distributed.average(norms))
         total = sum(self.weights[name] for name in losses)
@@ -163,25 +166,26 @@ class Balancer(Weighting):
         results = []
         for name, norm in zip(names, norms.unbind(), strict=True):
             total, seen = self.sums[order.index(name)], self.seen[order.index(name)]
+            finite = norm.isfinite()  # float16's scaler tries scales that are too large
+            norm = torch.where(finite, norm, 1.0).to(total)
             if self.training:
-                total.lerp_(norm.to(total), 1 - self.decay)
-                seen.lerp_(torch.ones_like(seen), 1 - self.decay)
-            results.append(torch.where(seen > 0, total / seen, norm.to(total)))
+                share = (1 - self.decay) * finite.to(total)
+                total.lerp_(norm, share)
+                seen.lerp_(torch.ones_like(seen), share)
+            results.append(torch.where(seen > 0, total / seen, norm))
         return torch.stack(results)
 
 
 WEIGHTINGS: dict[str, type[Weighting]] = {"fixed": Fixed, "last_layer": LastLayerAdaptive, "balancer": Balancer}
 
 
-def _gradient(name: str, loss: Tensor, at: Tensor | None) -> Tensor:
-    """The gradient of a loss in `at`, in float32 at least; the graph stays."""
+def _gradient(name: str, loss: Tensor, at: Tensor | None, scale: Tensor | float) -> Tensor:
+    """The gradient of a loss in `at`, in float32 at least, taken through the scaled loss; the graph stays."""
     if at is None:
         raise InputError("this weighting compares gradients: call it with the tensor `at` which they are compared")
-    (gradient,) = torch.autograd.grad(loss, at, retain_graph=True, allow_unused=True) if _graph(loss, at) else (None,)
+    gradient = None
+    if loss.requires_grad and at.requires_grad:
+        (gradient,) = torch.autograd.grad(scale * loss, at, retain_graph=True, allow_unused=True)
     if gradient is None:
         raise InputError(f"{name}: does not depend on the tensor at which gradients are compared; add it yourself")
-    return at_least_float32(gradient)
-
-
-def _graph(loss: Tensor, at: Tensor) -> bool:
-    return loss.requires_grad and at.requires_grad
+    return at_least_float32(gradient) / scale

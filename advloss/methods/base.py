@@ -36,11 +36,17 @@ class Method(nn.Module, ABC):
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         """batch: `a` and `b`, each [B, 3, H, W] in [-1, 1]; gives at least the tensors named in `wanted`."""
 
+    @property
+    def known_directions(self) -> list[str]:
+        """The directions that there are networks for: a model file may hold one alone."""
+        return [name for name, attribute in self.directions.items() if getattr(self, attribute) is not None]
+
     def network(self, direction: str) -> nn.Module:
         """The network that translates in `direction`; InputError if this method (or this model file) has none."""
-        known = [name for name, attribute in self.directions.items() if getattr(self, attribute) is not None]
+        known = self.known_directions
         if direction not in known:
-            raise InputError(f"direction: {unknown('direction of this model', direction, known)}")
+            message = unknown("direction of this model", direction, known)
+            raise InputError(f"direction: {message}; a is what it was trained to translate from (data.direction)")
         network: nn.Module = getattr(self, self.directions[direction])
         return network
 

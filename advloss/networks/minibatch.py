@@ -16,8 +16,8 @@ class MinibatchStdDev(nn.Module):
 
     group: samples a group (4 in StyleGAN2; the whole batch if it is smaller). With m = ceil(B / group) groups sample i
     is in group i mod m, as in StyleGAN2's code; where `group` does not divide the batch, some have one sample less.
-    A batch of one has deviation 0. Samples of a group influence each other's logits: gradient penalties, which look at
-    single samples, then see that too, as in StyleGAN2.
+    A batch of one has deviation sqrt(1e-8) = 1e-4. Samples of a group influence each other's logits: gradient
+    penalties, which look at single samples, then see that too, as in StyleGAN2.
     """
 
     def __init__(self, group: Positive = 4) -> None:

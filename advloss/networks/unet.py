@@ -27,7 +27,9 @@ class UNetGenerator(nn.Module):
     levels: halvings of the image: 8 is the paper's for 256 px, whose innermost map is 1x1; 7 suits 128 px.
     width: channels of the outermost level; level i has `min(width * 2**i, width * 8)`.
     norm: after each convolution but the outermost's and, on the way down, the innermost's.
-    dropout: its probability in the `levels - 5` ups within the innermost (three of eight): the paper's only noise.
+    dropout: its probability in the `levels - 5` ups after the innermost one (three of eight), the paper's only noise.
+        It stands where the authors' PyTorch code has it; the paper's CD512 are one up further in, and its innermost
+        down has a norm.
     upsample: see `upsampling_layer`. statistics_in_use: what batch norm uses in eval mode; the paper's is `batch`.
     dropout_in_use: dropout in eval mode too; the paper's is True.
     Raises InputError for a parameter out of range and for an image of a wrong size.

@@ -1,15 +1,19 @@
 """From a checked recipe to its objects: method, terms, metrics. Shapes are tried out on the meta device first."""
 
 import copy
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
+from advloss.losses.objectives import Wasserstein
+from advloss.losses.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
 from advloss.losses.topk import TopK
 from advloss.losses.weighting import Weighting
 from advloss.methods.base import Method, NetworkFactory
@@ -70,6 +74,7 @@ def build(recipe: Recipe) -> Built:
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
     weighting = _weighting(recipe, method)
+    _try_weighting(recipe, terms, made)
     return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, shapes)
 
 
@@ -129,6 +134,7 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
         feature_matching=options.feature_matching,
         top_k=TopK(**options.top_k) if options.top_k is not None else None,
     )
+    _warn_if_unbounded(loss, options.clip_weights is not None, place)
     learns = options.discriminator_start
     return AdversarialTerm(
         loss,
@@ -167,6 +173,40 @@ def _weighting(recipe: Recipe, method: Method) -> Weighting:
             f"{recipe.method.name} with these networks has none; use weighting=fixed or a balancer"
         )
     return weighting
+
+
+def _try_weighting(recipe: Recipe, terms: nn.ModuleDict, made: Mapping[str, Tensor]) -> None:
+    """InputError if the gradients that a balancer compares are none: a term does not depend on the tensor `at`."""
+    at = recipe.weighting.parameters.get("at")
+    if at is None:
+        return
+    apart = [name for name, term in terms.items() if not any(_depends(made[one], made[at]) for one in _needs(term))]
+    if apart:
+        raise InputError(
+            f"weighting.at: {', '.join(apart)} do not depend on {at}, so they have no gradient there to balance; "
+            "name a tensor that all terms depend on, or use weighting=fixed"
+        )
+
+
+def _depends(tensor: Tensor, on: Tensor) -> bool:
+    if tensor is on:
+        return on.requires_grad
+    if not (tensor.requires_grad and on.requires_grad):
+        return False
+    return torch.autograd.grad(tensor.sum(), on, retain_graph=True, allow_unused=True)[0] is not None
+
+
+def _warn_if_unbounded(loss: AdversarialLoss, clipped: bool, place: str) -> None:
+    """A Wasserstein critic estimates a distance only if something holds its slope."""
+    held = (GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2)
+    if not isinstance(loss.objective, Wasserstein) or clipped or any(isinstance(p, held) for p in loss.penalties):
+        return
+    if not any(is_parametrized(module) for module in loss.discriminator.modules()):
+        warnings.warn(
+            f"{place}: nothing holds the slope of its wasserstein critic, which then grows without bound; add "
+            "penalties=[wgan_gp], clip_weights=0.01 or a discriminator with spectral_norm",
+            stacklevel=2,
+        )
 
 
 def _metric(line: Metric, place: str) -> BuiltMetric:

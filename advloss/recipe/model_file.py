@@ -43,15 +43,13 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     recipe = _recipe(path, content)
     with torch.random.fork_rng(devices=[]):
         method = build_method(recipe)
-    for name, network in list(method.named_children()):
-        part = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
-        if not part:
-            setattr(method, name, None)
-            continue
-        try:
-            network.load_state_dict(part)
-        except RuntimeError as error:
-            raise InputError(f"{path}: its weights do not fit its recipe's {name}: {error}") from None
+    for name in method.directions.values():
+        if not any(key.startswith(f"{name}.") for key in state):
+            setattr(method, name, None)  # an imported model has one direction
+    try:
+        method.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights do not fit its recipe: {error}") from None
     return method.float().eval(), recipe, content
 
 

@@ -52,6 +52,7 @@ class RunFolder:
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
             sweep(self.path)
+            sweep(self.samples)
             with replacing(self.recipe) as temporary:
                 temporary.write_text(yaml.safe_dump(recipe.plain(), sort_keys=False), encoding="utf-8")
         except OSError as error:

@@ -13,16 +13,12 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from advloss.errors import TrainingError
+from advloss.errors import NotFinite
 from advloss.files import replacing
 from advloss.training.folder import RunFolder
 from advloss.training.processes import Processes
 
 LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a progress bar
-
-
-class NotFinite(TrainingError):
-    """A loss or a weight became infinite or not a number."""
 
 
 class Journal:
@@ -43,7 +39,7 @@ class Journal:
         if processes.first:
             _cut(folder, done)
             self.file = folder.log.open("a", encoding="utf-8")
-            self.events = SummaryWriter(str(folder.events), purge_step=done)
+            self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
             self.bar = tqdm(total=total, initial=done, unit="round", disable=None, dynamic_ncols=True)
 
     def add(self, losses: Mapping[str, Tensor], images: int) -> None:

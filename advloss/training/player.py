@@ -32,13 +32,20 @@ class Player:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
 
+    @property
+    def scale(self) -> Tensor:
+        """What the loss is multiplied by before its backward: 1 but for fp16. Does not wait for the device."""
+        return self.scaler.scale(torch.ones((), device=self.parameters[0].device))
+
     def backward(self, loss: Tensor) -> None:
         """Adds the loss's gradient to the parameters'."""
         self.scaler.scale(loss).backward()
 
     def step(self) -> None:
         """One step along the gradient: the mean over all processes, clipped."""
-        average_gradients(self.parameters)
+        # which parameters have a gradient follows from the recipe and the round, so the processes agree on it; one that
+        # has none (its term has not started) is not stepped, as in a single process
+        average_gradients(parameter for parameter in self.parameters if parameter.grad is not None)
         if self.clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self.clip)

@@ -1,6 +1,7 @@
 """Several processes under torchrun: who is who, and the small things they tell each other."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -23,9 +24,10 @@ class Processes:
         self.control: Any = None  # a gloo ProcessGroup
         self.started_here = self.world > 1 and not dist.is_initialized()
         if self.started_here:
-            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            dist.init_process_group(backends(self.device))
         if self.world > 1:
-            self.control = dist.new_group(backend="gloo")
+            # the others wait in it while the first process downloads a data set
+            self.control = dist.new_group(backend="gloo", timeout=timedelta(days=1))
 
     @property
     def first(self) -> bool:
@@ -67,6 +69,11 @@ class Processes:
             dist.destroy_process_group()
 
 
+def backends(device: torch.device) -> str:
+    """What torch.distributed uses: models are broadcast before they move to their device, so the CPU has one always."""
+    return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+
+
 def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
     """`cuda` where there is one, else `cpu`, unless `name` says which. InputError for one that is not there."""
     if name not in (None, "cpu", "cuda"):
@@ -75,6 +82,10 @@ def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
         raise InputError("--device cuda: PyTorch finds no CUDA device; leave --device out, or install a CUDA build")
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    if local_rank >= torch.cuda.device_count():
+        raise InputError(
+            f"process {local_rank + 1} on this machine has no GPU of its own: it has {torch.cuda.device_count()}"
+        )
+    device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
     return device

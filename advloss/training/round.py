@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from advloss.errors import NotFinite, TrainingError
 from advloss.losses.penalties import clip_weights
 from advloss.recipe import components
 from advloss.recipe.build import Built
@@ -23,7 +24,8 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 class Round:
     """Plays rounds with a built recipe: order of the steps, accumulation, precision and clipping are the recipe's.
 
-    Nothing in it waits for the device: losses are returned as tensors.
+    Nothing in it waits for the device, but for a look at the logits every 200 turns (`LogitWatch`) and for fp16's
+    scaler: losses are returned as tensors.
     """
 
     def __init__(self, built: Built, device: torch.device) -> None:
@@ -104,7 +106,8 @@ class Round:
         for tensors in several:
             with self.autocast():
                 values = {name: self.by_name[name](tensors) for name in self.weights}
-            self.generator.backward(self.weighting(values, self._place(tensors)) / self.accumulate)
+            total = self.weighting(values, self._place(tensors), self.generator.scale)
+            self.generator.backward(total / self.accumulate)
             self._add(losses, values)
             made.append({name: tensor.detach() for name, tensor in tensors.items()})
         self.generator.step()
@@ -117,7 +120,7 @@ class Round:
             return losses
         for tensors in several:
             with self.autocast():
-                values = {f"{name}.discriminator": t.discriminator_loss(tensors) for name, t in self.learning.items()}
+                values = {f"{name}.discriminator": self._learnt(name, tensors) for name in self.learning}
             first, *others = values.values()
             self.discriminators.backward(sum(others, start=first) / self.accumulate)
             self._add(losses, values)
@@ -126,6 +129,13 @@ class Round:
             if term.clip_weights is not None:
                 clip_weights(term.loss.discriminator, term.clip_weights)
         return losses
+
+    def _learnt(self, name: str, tensors: Tensors) -> Tensor:
+        """A discriminator's loss; where its logits are no numbers, the error says whose."""
+        try:
+            return self.learning[name].discriminator_loss(tensors)
+        except TrainingError as error:
+            raise NotFinite(f"losses.{name}: {error}") from None
 
     def forward(self, batch: Batch) -> Tensors:
         """The method's tensors in float32 (float64 stays), computed in the recipe's precision."""

@@ -9,6 +9,7 @@ import torch
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
 from advloss.data.images import UnreadableImage
+from advloss.data.samples import check_pairs
 from advloss.data.transforms import check_crop_fits
 from advloss.distributed import broadcast
 from advloss.errors import InputError
@@ -89,8 +90,10 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
     else:
         processes.wait()
         data = opened()
-    for sentence in check(data, full=False).words():
-        say(sentence)
+    if processes.first:
+        for sentence in check(data, full=False).words():
+            say(sentence)
+    check_pairs(data.train, options.resize, options.load)
     if options.resize == "none":
         _check_crops(data, options.crop)
     return data

@@ -9,7 +9,7 @@ import torch
 
 from advloss.data import DataSet
 from advloss.data.loading import Loader, to_images
-from advloss.errors import Interrupted, TrainingError
+from advloss.errors import Interrupted, NotFinite, TrainingError
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build import Built
@@ -18,7 +18,7 @@ from advloss.recipe.schedules import Schedule
 from advloss.training.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
 from advloss.training.folder import RunFolder
 from advloss.training.interrupt import Interrupt
-from advloss.training.journal import Journal, NotFinite
+from advloss.training.journal import Journal
 from advloss.training.processes import Processes
 from advloss.training.round import Batch, Round
 from advloss.training.validation import Validation
@@ -116,7 +116,7 @@ class Trainer:
             journal.pause()
             if last or self._due(train.sample_every):
                 self.validation.draw(self.averaged, self.done, self.folder, journal)
-            if not stop and (last or self._due(train.validate_every)):
+            if last or self._due(train.validate_every):
                 self._validate(journal)
             if stop or last or self._due(train.checkpoint_every):
                 self._checkpoint()

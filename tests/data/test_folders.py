@@ -21,7 +21,7 @@ def test_train_a_train_b(tmp_path: Path) -> None:
         "train": (2, 3, False),
         "test": (4, 5, False),
     }
-    assert data.validation is data.test
+    assert data.validation is data.splits["test"]
     np.testing.assert_array_equal(data.train.b.read(1), picture(11))
     assert data.train.a.size(0) == (24, 24)
     assert (data.sides, data.notes) == (("A", "B"), ())
@@ -38,7 +38,7 @@ def test_pairs_by_name_leave_out_who_is_alone(tmp_path: Path) -> None:
     assert data.notes == (
         "the sides are taken in the order of their folders' names; data.direction=b2a exchanges them",
     )
-    assert data.test is None
+    assert data.validation is None
 
 
 def test_two_folders_by_key(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from PIL import Image
 
 from advloss.data.folders import open_folder
 from advloss.data.images import Picture, UnreadableImage
-from advloss.data.loading import Batch, Loader, evaluation_items, to_images, to_uint8
+from advloss.data.loading import Batch, Loader, evaluation_items, to_images
 from advloss.data.memory import Kept
 from advloss.data.order import Order
+from advloss.data.samples import check_pairs
 from advloss.data.sources import FileSource, Split
 from advloss.data.synthetic import SETS
 from advloss.data.transforms import random, resized
@@ -178,6 +179,20 @@ def test_pairs_of_unequal_size(tmp_path: Path) -> None:
     assert take(loader(split), 1)
 
 
+def test_pairs_are_compared_by_their_headers(tmp_path: Path) -> None:
+    a, b = fill(tmp_path / "a", 4), fill(tmp_path / "b", 4)
+    (a / "000.png").write_bytes(b"")  # no size: skipped
+    fill(b, ["001.png"], height=48, width=48)  # of one size after the resize alone
+    fill(b, ["002.png"], height=30)
+    split = open_folder(None, a, b, paired=True).train
+    with pytest.raises(InputError, match=r"a/002\.png and .*b/002\.png are a pair, but 20x20 and 20x25 pixels"):
+        check_pairs(split, "shorter", 20)
+    with pytest.raises(InputError, match=r"001\.png are a pair, but 24x24 and 48x48 pixels.*data\.resize=stretch"):
+        check_pairs(split, "none", 20)
+    check_pairs(split, "stretch", 20)
+    check_pairs(open_folder(None, a, b, paired=False).train, "none", 20)
+
+
 def _spoilt(folder: Path, count: int, bad: list[int]) -> Path:
     """One small JPEG linked so many times, and some cut in the middle."""
     folder.mkdir()
@@ -261,8 +276,7 @@ def test_range_of_images() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
     images = to_images(levels)
     assert (images[0], images[-1], images.dtype) == (-1, 1, torch.float32)
-    assert torch.equal(to_uint8(images), levels)
-    assert to_uint8(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+    assert torch.equal(((images + 1) * 127.5).round().to(torch.uint8), levels)
 
 
 @pytest.mark.parametrize(
@@ -286,19 +300,19 @@ def test_wrong_augmentation(tmp_path: Path, augment: Any, says: str) -> None:
 
 def test_evaluation_items_are_in_order_and_the_same_every_time(tmp_path: Path) -> None:
     split = unpaired(tmp_path)
-    items = list(evaluation_items(split, 16))
-    assert [item.name for item in items] == [f"{i:03d}.png" for i in range(5)]  # to the end of the shorter side
-    assert items[0].a.shape == (1, 3, 16, 16)
-    again = list(evaluation_items(split, 16, count=2))
-    assert len(again) == 2
+    items = list(evaluation_items(split, 16, resize="stretch", say=_quiet))
+    assert len(items) == 5  # to the end of the shorter side
+    for number, item in enumerate(items):
+        assert item.a.shape == (1, 3, 16, 16)
+        np.testing.assert_array_equal(item.a[0].numpy().transpose(1, 2, 0), resized(picture(number), "stretch", 16))
+    again = list(evaluation_items(split, 16, resize="stretch", say=_quiet))
     assert torch.equal(items[1].b, again[1].b)
-    whole = next(evaluation_items(split, None))
-    np.testing.assert_array_equal(whole.a[0].numpy().transpose(1, 2, 0), picture(0))
-    middle = next(evaluation_items(split, 16, resize="none"))
+    middle = next(evaluation_items(split, 16, resize="none", say=_quiet))
     np.testing.assert_array_equal(middle.a[0].numpy().transpose(1, 2, 0), picture(0)[4:20, 4:20])
     (tmp_path / "a" / "001.png").write_bytes(b"")
     said: list[str] = []
-    assert [item.index for item in evaluation_items(split, 16, say=said.append)] == [0, 2, 3, 4]
+    left = list(evaluation_items(split, 16, resize="stretch", say=said.append))
+    assert all(torch.equal(one.a, other.a) for one, other in zip(left, [items[0], *items[2:]], strict=True))
     assert "001.png: the file is empty" in said[0]
 
 

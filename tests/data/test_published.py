@@ -1,8 +1,11 @@
 """Downloads from a server on this machine: resumed, compared, unpacked safely, or refused with what to do."""
 
+import errno
 import hashlib
 import io
 import json
+import os
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -14,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from advloss.data import cityscapes, download, known, open_data
-from advloss.data.download import fetch
+from advloss.data import cityscapes, download, known, open_any, open_data
+from advloss.data.download import fetch, record
 from advloss.data.published import NAMES, open_published
 from advloss.data.unpack import unpack
 from advloss.errors import InputError
@@ -87,7 +90,6 @@ def test_a_connection_that_is_cut_is_resumed(server: Server, tmp_path: Path) -> 
     path = fetch(f"{server.url}/x.zip", tmp_path / "x.zip")
     assert path.read_bytes() == DATA
     assert server.asked == [None, "bytes=30000-", "bytes=60000-", "bytes=90000-"]
-    assert json.loads((tmp_path / "checksums.json").read_text()) == {"x.zip": hashlib.sha256(DATA).hexdigest()}
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -119,7 +121,10 @@ def test_a_server_that_always_cuts_is_given_up(server: Server, tmp_path: Path) -
 
 def test_another_checksum_than_at_first_use(server: Server, tmp_path: Path) -> None:
     server.files["/x.zip"] = DATA
-    fetch(f"{server.url}/x.zip", tmp_path / "x.zip").unlink()
+    path = fetch(f"{server.url}/x.zip", tmp_path / "x.zip")
+    record(path)
+    assert json.loads((tmp_path / "checksums.json").read_text()) == {"x.zip": hashlib.sha256(DATA).hexdigest()}
+    path.unlink()
     server.files["/x.zip"] = DATA[::-1]
     with pytest.raises(InputError, match=r"x\.zip: its SHA-256 is .* as at its first use.*checksums\.json"):
         fetch(f"{server.url}/x.zip", tmp_path / "x.zip")
@@ -187,6 +192,72 @@ def test_an_unpaired_set_by_name(server: Server, tmp_path: Path) -> None:
     assert len(server.asked) == 1
     with pytest.raises(InputError, match=r"'horse2zebra' has no pairs.*facades"):
         open_data("horse2zebra", paired=True, size=256, seed=0)
+
+
+def test_a_first_download_that_is_no_archive_locks_nothing(server: Server, tmp_path: Path) -> None:
+    address, cache = "/cyclegan/datasets/horse2zebra.zip", tmp_path / "cache"
+    server.files[address] = b"<html>we are moving</html>"
+    with pytest.raises(InputError, match=r"is damaged .*remove it, and it will be downloaded again"):
+        open_published("horse2zebra", paired=False)
+    (cache / "horse2zebra.zip").unlink()
+    server.files[address] = _unpaired("horse2zebra")
+    assert len(open_published("horse2zebra", paired=False).train.a) == 3
+    (cache / "horse2zebra.zip").unlink()
+    shutil.rmtree(cache / "unpaired" / "horse2zebra")
+    server.files[address] = _unpaired("another")
+    with pytest.raises(InputError, match=r"its SHA-256 is .* as at its first use"):
+        open_published("horse2zebra", paired=False)
+
+
+@pytest.mark.parametrize("name", ["horse2zebra", "cityscapes"])
+def test_a_cache_folder_that_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ADVLOSS_DATA", str(tmp_path / "file" / "x"))
+    with pytest.raises(InputError, match=r"file/x: can't be written \(Not a directory\); set ADVLOSS_DATA to another"):
+        open_published(name, paired=False)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_is_full_or_read_only(server: Server, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refused(*arguments: object) -> None:
+        raise OSError(code, os.strerror(code), "x.png")
+
+    server.files["/cyclegan/datasets/horse2zebra.zip"] = _unpaired("horse2zebra")
+    with monkeypatch.context() as patched, pytest.raises(InputError, match=f"cache: can't be .*{os.strerror(code)}"):
+        patched.setattr(zipfile.ZipFile, "extractall", refused)
+        open_published("horse2zebra", paired=False)
+    assert open_published("horse2zebra", paired=False)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    monkeypatch.setattr(Path, "open", refused)
+    assert open_published("horse2zebra", paired=False)  # a whole set needs nothing written
+
+
+def test_a_download_that_can_not_be_written_is_not_tried_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["/cyclegan/datasets/horse2zebra.zip"] = _unpaired("horse2zebra")
+    (tmp_path / "cache" / "horse2zebra.zip.part").mkdir(parents=True)
+    with pytest.raises(InputError, match="can't be written"):
+        open_published("horse2zebra", paired=False)
+    assert len(server.asked) == 1
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".x.unpacking" / "half").mkdir(parents=True)
+    (tmp_path / "x.zip").write_bytes(_zip({"x/1.png": b"1", "x/2.png": b"2"}))
+    unpack(tmp_path / "x.zip", tmp_path / "x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "x.zip"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["1.png", "2.png"]
+
+
+def test_a_look_at_a_published_set_asks_once(server: Server, tmp_path: Path) -> None:
+    for name in ("maps", "edges2shoes", "horse2zebra"):
+        server.asked.clear()
+        with pytest.raises(InputError, match="404"):
+            open_any(name)
+        assert len(server.asked) == 1
+    server.files["/pix2pix/datasets/edges2shoes.tar.gz"] = _pairs("edges2shoes")
+    assert open_any("edges2shoes").train.paired
 
 
 def test_the_need_of_the_method_picks_the_form(server: Server) -> None:
@@ -279,7 +350,11 @@ def test_cityscapes_from_its_archives(server: Server, tmp_path: Path) -> None:
             labels[f"gtFine/{stem}_gtFine_labelIds.png"] = _png(20 + i, 16)
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / cityscapes.PHOTOS).write_bytes(_zip(photos))
+    (tmp_path / "cache" / cityscapes.LABELS).write_bytes(_zip(labels | {next(iter(labels)): b"no picture"}))
+    with pytest.raises(InputError, match=f"{cityscapes.PHOTOS} or .*{cityscapes.LABELS} is damaged"):
+        open_published("cityscapes", paired=True)
     (tmp_path / "cache" / cityscapes.LABELS).write_bytes(_zip(labels))
+    (tmp_path / "cache" / "prepared" / ".cityscapes.unpacking" / "trainA").mkdir(parents=True)  # by a killed process
     for paired in (True, False):
         data = open_published("cityscapes", paired=paired)
         assert [(name, len(split.a), split.paired) for name, split in data.splits.items()] == [

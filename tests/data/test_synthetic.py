@@ -19,7 +19,7 @@ def test_a_picture_depends_on_seed_split_and_index_alone(name: str, size: int) -
     assert (first.shape, first.dtype) == ((size, size, 3), np.uint8)
     one.train.a.read(6)
     np.testing.assert_array_equal(SETS[name](size, 3).train.a.read(5), first)
-    for different in (other.train.a.read(5), one.train.a.read(6), one.test.a.read(5)):  # type: ignore[union-attr]
+    for different in (other.train.a.read(5), one.train.a.read(6), one.splits["test"].a.read(5)):
         assert (different != first).any()
     assert {split: len(sides.a) for split, sides in one.splits.items()} == COUNTS
 
@@ -38,8 +38,7 @@ def test_stripes_partners() -> None:
 
 def test_the_coat_is_a_function_of_what_can_be_seen() -> None:
     """Of the plain coat's colour the stripes follow: a table from one to the other, made on some, serves the others."""
-    test = SETS["stripes"](64, 0).test
-    assert test is not None
+    test = SETS["stripes"](64, 0).splits["test"]
     pairs = [(test.a.read(i), test.b.read(i)) for i in range(40)]
     sums, counts = np.zeros((64**3, 3)), np.zeros(64**3)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from advloss.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.augmentations import ADA
 from advloss.losses.augmentations.matrices import draw_colors, draw_warp, warped
+from advloss.losses.objectives import LSGAN
 from tests.losses.judges import Spy, constant
 
 
@@ -123,6 +125,33 @@ def test_the_threshold_and_scales() -> None:
     ada = ADA(target=0.1, p=0.5, speed=10, interval=1)
     ada.adapt([torch.ones(1, 1, 1, 1), -torch.ones(1, 1, 9, 9)])  # mean sign 0
     assert ada.p.item() == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("objective", "boundary"),
+    [("minimax", 0.0), ("non_saturating", 0.0), ("hinge", 0.0), ("lsgan", 0.5), (LSGAN(a=-1, b=1, c=0), 0.0)],
+)
+def test_the_threshold_is_the_objectives_boundary(objective: Any, boundary: float) -> None:
+    ada = ADA(p=0.5, speed=10, interval=1)
+    adv = AdversarialLoss(Spy(), objective, augment=[ada])
+    assert adv.objective.boundary == ada.threshold == boundary
+    ada.adapt([torch.full((2, 1), 0.4)])  # real to all but lsgan's labels 0 and 1
+    assert (ada.p.item() > 0.5) == (boundary < 0.4)
+    kept = ADA(threshold=0.25)
+    AdversarialLoss(Spy(), objective, augment=[kept])
+    assert kept.threshold == 0.25
+
+
+@pytest.mark.parametrize("objective", ["wasserstein", "rpgan", "ragan", "ebgan"])
+def test_an_objective_without_a_boundary(objective: str) -> None:
+    with pytest.raises(InputError, match=r"has no logit between fake and real: .*ADA\(target=None, p=\.\.\.\)"):
+        AdversarialLoss(Spy(), objective, augment=[ADA()])
+    AdversarialLoss(Spy(), objective, augment=[ADA(target=None, p=0.3)])
+    if objective == "ebgan":  # low is real, so no threshold helps
+        with pytest.raises(InputError, match="EBGAN has no logit between fake and real: keep p"):
+            AdversarialLoss(Spy(), objective, augment=[ADA(threshold=0.5)])
+    else:
+        AdversarialLoss(Spy(), objective, augment=[ADA(threshold=0.5)])
 
 
 def test_within_the_loss() -> None:

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 
 from advloss.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.objectives import OBJECTIVES, RpGAN, get_objective
-from advloss.losses.penalties import GradientPenalty
+from advloss.losses.objectives import OBJECTIVES, Hinge, RpGAN, get_objective
+from advloss.losses.penalties import R1, GradientPenalty
 from tests.losses.judges import Spy, constant, patches
 
 
@@ -180,6 +181,30 @@ def test_errors() -> None:
         AdversarialLoss(patches(), "higne")
     with pytest.raises(InputError, match=r"must be an nn\.Module"):
         AdversarialLoss(lambda x: x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"penalties": ["r1"]}, r"penalties holds the name 'r1'; give an instance: R1\(\)"),
+        ({"penalties": "wgan_gp"}, r"penalties holds the name 'wgan_gp'; give an instance: GradientPenalty\(\)"),
+        ({"penalties": ["lecan"]}, r"unknown penalty 'lecan'; did you mean 'lecam'\? .*give an instance"),
+        ({"penalties": [R1]}, r"penalties holds the class R1; give an instance: R1\(\)"),
+        ({"penalties": R1}, r"penalties holds the class R1; give an instance: R1\(\)"),
+        ({"penalties": [0.5]}, "penalties holds a float; give an instance"),
+        ({"objective": Hinge}, r"objective is the class Hinge; .* an instance: Hinge\(\)"),
+        ({"objective": None}, "objective is a NoneType; it takes a name"),
+        ({"top_k": 0.5}, r"top_k is a float; give a TopK, such as TopK\(fraction=0\.5\)"),
+    ],
+)
+def test_parts_of_another_kind(part: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        AdversarialLoss(patches(), **part)
+
+
+def test_a_single_penalty_is_as_good_as_a_list() -> None:
+    adv = AdversarialLoss(patches(), penalties=R1())  # type: ignore[arg-type]
+    assert [type(penalty) for penalty in adv.penalties] == [R1]
 
 
 def test_logits_that_are_none() -> None:

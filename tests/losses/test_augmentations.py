@@ -114,6 +114,16 @@ def test_precision_eval_and_meta(name: str) -> None:
     assert unchanged is image is given
 
 
+def test_ada_computes_the_same_under_autocast() -> None:
+    """Its matrices would lose two decimals in bfloat16."""
+    image, changed = photographs(), []
+    for autocast in (False, True):
+        torch.manual_seed(2)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            changed.append(ADA(p=1.0)(image)[0][0])
+    torch.testing.assert_close(changed[0], changed[1], rtol=0, atol=0)
+
+
 def test_the_condition_moves_with_its_image() -> None:
     """The condition is the image itself, so that geometry changes both alike, and colours change one."""
     image = photographs()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.augmentations import ADA, DiffAugment, InstanceNoise
@@ -59,6 +59,22 @@ def test_stabilisers_too_compile_without_a_break() -> None:
     torch.testing.assert_close(*losses)
     losses[0].backward()
     assert fake.grad is not None and all(p.grad is None for p in adv.discriminator.parameters())
+
+
+def test_the_discriminators_turn_compiled_is_isolated() -> None:
+    discriminator, generator = patches(), nn.Conv2d(3, 3, 1)
+    adv = AdversarialLoss(discriminator)
+    noise, real = torch.randn(2, 2, 3, 12, 12)
+    expected = adv.discriminator_loss(generator(noise), real)
+
+    def turn(noise: Tensor, real: Tensor) -> Tensor:
+        return adv.discriminator_loss(generator(noise), real)
+
+    loss = torch.compile(turn, backend="eager")(noise, real)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert all(p.grad is None for p in generator.parameters())
+    assert all(p.grad is not None for p in discriminator.parameters())
 
 
 def test_a_compiled_discriminator_with_a_penalty() -> None:

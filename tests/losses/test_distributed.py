@@ -1,6 +1,7 @@
 """Two processes do what one does with both their batches."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from advloss import distributed
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.augmentations import ADA
-from advloss.losses.penalties import GradientPenalty, LeCam
+from advloss.losses.penalties import R1, GradientPenalty, LeCam
 from advloss.losses.tensors import Critic
 from advloss.losses.weighting import Balancer
 
@@ -67,6 +68,22 @@ def gradients(adv: AdversarialLoss) -> dict[str, Tensor | None]:
     return {name: parameter.grad for name, parameter in adv.discriminator.named_parameters()}
 
 
+def isolated_turns(rank: int) -> dict[str, Any]:
+    """Both turns with what gathers over the processes and what draws twice; which gradients each of them leaves."""
+    judge, generator = Judge(), nn.Conv2d(3, 3, 1)
+    adv = AdversarialLoss(judge, "rpgan", [R1(), LeCam()], pool=2)
+    noise, real = images()[:, 2 * rank : 2 * rank + 2]
+    before = judge.frozen.clone()
+    adv(generator(noise), real).backward()
+    result = {"judge": [name for name, parameter in judge.named_parameters() if parameter.grad is not None]}
+    generator.zero_grad()
+    adv.discriminator_loss(generator(noise), real).backward()
+    adv.average_gradients()
+    result["generator"] = [name for name, parameter in generator.named_parameters() if parameter.grad is not None]
+    result["missing"] = [name for name, parameter in judge.named_parameters() if parameter.grad is None]
+    return {**result, "frozen": torch.equal(before, judge.frozen) and not judge.frozen.requires_grad}
+
+
 def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
@@ -82,6 +99,7 @@ def work(rank: int, folder: str) -> None:
         adv.average_gradients()
         result[case] = gradients(adv)
     result["averages"] = moving_averages(slice(2 * rank, 2 * rank + 2))
+    result["isolation"] = isolated_turns(rank)
     torch.save(result, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -90,6 +108,8 @@ def test_two_processes_get_the_gradients_of_the_union_batch(tmp_path: Path) -> N
     mp.spawn(work, args=(str(tmp_path),), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert (first.pop("world"), second.pop("world")) == ((0, 2), (1, 2))
+    isolated = {"judge": [], "generator": [], "missing": ["frozen"], "frozen": True}
+    assert first.pop("isolation") == second.pop("isolation") == isolated
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert first["state"]["calls"] == 5
 

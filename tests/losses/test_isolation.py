@@ -67,7 +67,7 @@ STABILISERS = {
         "objective": "rpgan",
         "penalties": [make() for make in PENALTIES.values()],
         "pool": 3,
-        "augment": [ADA(p=0.5), InstanceNoise()],
+        "augment": [ADA(p=0.5, threshold=0.0), InstanceNoise()],
         "feature_matching": 10.0,
         "top_k": TopK(0.5, over=3),
     },
@@ -166,6 +166,13 @@ def test_real_images_and_conditions_get_no_gradient_in_the_discriminators_turn()
     given = torch.randn(2, 1, 16, 16, requires_grad=True)
     adv.discriminator_loss(fake, real, given=given).backward()
     assert fake.grad is real.grad is given.grad is None
+
+
+def test_real_images_get_no_gradient_in_the_generators_turn() -> None:
+    """Where the objective reads their logits."""
+    fake, real = (torch.randn(2, 3, 16, 16, requires_grad=True) for _ in "fr")
+    AdversarialLoss(patches(), "rpgan")(fake, real).backward()
+    assert fake.grad is not None and real.grad is None
 
 
 def test_frozen_parameters_stay_frozen() -> None:

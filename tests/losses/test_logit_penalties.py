@@ -8,6 +8,7 @@ from torch import Tensor, nn, tensor
 
 from advloss.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
+from advloss.losses.augmentations import DiffAugment
 from advloss.losses.penalties import R1, Consistency, HistoricalAveraging, LeCam, clip_weights
 from advloss.losses.penalties.consistency import flip_and_shift
 from tests.losses.judges import Spy, constant
@@ -54,6 +55,16 @@ def test_lecams_averages_survive_a_resume() -> None:
     assert step(lecam, 0) == step(LeCam(), 0)
 
 
+def test_lecam_asks_the_other_processes_in_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr("advloss.distributed.average", lambda x: calls.append(x) or x)
+    lecam = LeCam()
+    for _ in range(2):
+        lecam(tensor([1.0]), tensor([3.0]))
+        lecam.eval()
+    assert len(calls) == 1
+
+
 def test_lecam_scales_eval_and_precision() -> None:
     lecam = LeCam(weight=1.0).eval()
     assert lecam(tensor([1.0]), tensor([3.0])).item() == pytest.approx(8.0)  # no past: its own means
@@ -85,6 +96,11 @@ class Negate(nn.Module):
         return -x
 
 
+class Double(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
 def test_consistency_by_hand() -> None:
     """T(x) = -x on a critic w x: (2 w x)^2 at real x, and at the fakes in bCR."""
     fake, real = tensor([[1.0], [2.0]]), tensor([[3.0], [0.0]])
@@ -101,6 +117,26 @@ def test_consistency_by_hand() -> None:
     assert lists(lambda x: [critic(x), 0 * critic(x)], fake, real).item() == pytest.approx(36.0)
     patches = lists(lambda x: torch.stack([critic(x), 3 * critic(x)], 1).reshape(-1, 1, 1, 2), fake, real)
     assert patches.item() == pytest.approx((24**2) / 2)  # of the samples' mean logits
+
+
+def test_consistency_of_a_quadratic_critic() -> None:
+    """D(x) = c |x|^2 and T(x) = 2 x: (c (4 - 1) |x|^2)^2 = 9 c^2 |x|^4, here with c = 0.5 and |x|^2 = 5 and 8."""
+    c = tensor(0.5, dtype=torch.float64, requires_grad=True)
+    fake, real = tensor([[2.0, 2.0]]).double(), tensor([[1.0, 2.0]]).double()
+    loss = Consistency(weight=2.0, augment=Double())(lambda x: c * x.square().sum(1), fake, real)
+    assert loss.item() == pytest.approx(2 * 9 * 0.25 * (25 + 64), abs=1e-12)
+    loss.backward()
+    assert c.grad is not None and c.grad.item() == pytest.approx(2 * 9 * 2 * 0.5 * (25 + 64), abs=1e-12)
+
+
+def test_consistency_takes_an_augmentation() -> None:
+    x = torch.randn(2, 3, 8, 8)
+    torch.manual_seed(0)
+    loss = Consistency(weight=1.0, on_fake=False, augment=DiffAugment())(first_pixel, x, x)
+    torch.manual_seed(0)
+    (changed,), _ = DiffAugment()(x)
+    assert loss.item() == pytest.approx((first_pixel(changed) - first_pixel(x)).square().mean().item())
+    assert loss.item() > 0
 
 
 def test_consistency_of_an_invariant_critic_is_zero() -> None:
@@ -156,6 +192,17 @@ def test_historical_averaging_by_hand() -> None:
         slopes.append(critic.weight.grad.item())
     assert values == pytest.approx([0, 0.5 * 4, 0, 0.5 * 9])
     assert slopes == pytest.approx([0, 2, 0, 3])
+
+
+def test_historical_averagings_gradient() -> None:
+    critic, x = nn.Linear(3, 2).double(), torch.zeros(2, 3).double()
+    penalty = HistoricalAveraging(weight=0.5)
+    penalty(critic, x, x)
+    penalty.eval()  # so that the mean stays for the finite differences
+    with torch.no_grad():
+        critic.weight += torch.randn(2, 3)
+    assert penalty(critic, x, x).item() > 0
+    assert torch.autograd.gradcheck(lambda *_: penalty(critic, x, x), (critic.weight, critic.bias))
 
 
 def test_historical_averaging_keeps_its_mean_and_leaves_frozen_parameters() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.errors import InputError
-from advloss.losses.penalties import PENALTIES, GradientPenalty, Penalty, gradient_norms
+from advloss.losses.penalties import PENALTIES, R1, Consistency, GradientPenalty, Penalty, gradient_norms
 
 WEIGHT = torch.arange(1.0, 13.0, dtype=torch.float64).reshape(3, 2, 2) / 10  # |w|^2 = 6.5
 
@@ -151,6 +151,26 @@ def test_the_lazy_form() -> None:
     copied = copy.deepcopy(lazy)
     for penalty in (lazy, resumed, copied):
         assert [penalty(critic, *images()).item() for _ in range(2)] == pytest.approx([0, 3 * full])
+
+
+def test_eval_mode_computes_it_plainly_and_leaves_the_rhythm() -> None:
+    full = 10 * (6.5**0.5 - 1) ** 2
+    lazy = GradientPenalty(interval=3)
+    lazy(linear, *images())
+    lazy.eval()
+    assert [lazy(linear, *images()).item() for _ in range(2)] == pytest.approx([full, full])
+    lazy.train()
+    assert [lazy(linear, *images()).item() for _ in range(3)] == pytest.approx([0, 0, 3 * full])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("penalty", [R1(), Consistency(shift=1)])
+def test_a_module_cast_below_float32(penalty: Penalty, dtype: torch.dtype) -> None:
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(12, 1))
+    fake, real = (image.to(dtype) for image in images())
+    penalty(critic, fake, real)
+    with pytest.raises(InputError, match=r"16, and a penalty is .* run it under torch\.autocast instead"):
+        penalty(critic.to(dtype), fake, real)
 
 
 def test_defaults_and_errors() -> None:

@@ -91,6 +91,17 @@ def test_tensors_that_belong_together_stay_together() -> None:
         assert torch.equal(given[:, 1, 0, 0], fake[:, 0, 0, 0] + 0.5)
 
 
+def test_in_eval_mode_it_returns_what_it_gets_and_keeps_nothing() -> None:
+    pool = Pool(2)
+    pool(batch(0, 2))
+    before, state = copy.deepcopy(pool.state_dict()), torch.get_rng_state()
+    pool.eval()
+    for start in range(2, 12, 2):
+        assert numbers(pool(batch(start, 2))[0]) == [start, start + 1]
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(pool.state_dict(), before, rtol=0, atol=0)
+
+
 def test_off() -> None:
     pool = Pool(0)
     image = batch(0, 2)

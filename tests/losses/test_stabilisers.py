@@ -156,6 +156,20 @@ def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
     assert len(record) == 1 and record[0].filename == __file__
 
 
+@pytest.mark.parametrize("autocast", [False, True])
+def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
+    """sigmoid(20) is 1 in float32 and in bfloat16, and sigmoid(-200) is 0."""
+    judge = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Sigmoid())
+    nn.init.constant_(judge[0].weight, 20.0)
+    adv = AdversarialLoss(judge)
+    adv.watch = LogitWatch(every=2)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        assert judge(tensor([[1.0], [-10.0]])).flatten().tolist() == [1, 0]
+        with pytest.warns(UserWarning, match="between 0 and 1: has it a sigmoid"):
+            for low in (-1.0, -10.0):
+                adv.discriminator_loss(tensor([[low]]), tensor([[1.0]]))
+
+
 @pytest.mark.parametrize(
     ("objective", "logits"), [(LSGAN(), (0.5, -0.1)), (LSGAN(), (0.5, 1.2)), (EBGAN(), (0.5, 0.6))]
 )

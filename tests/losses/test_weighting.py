@@ -186,3 +186,28 @@ def test_errors() -> None:
 def test_all_off_is_zero() -> None:
     weighting = Fixed({"l1": 0.0})
     assert weighting({"l1": tensor(3.0)}).item() == 0
+
+
+def test_gradients_that_vanish_in_float16_are_compared_through_the_scale():
+    """A loss whose gradient is below float16's smallest number (6e-8) on the way to the layer."""
+    layer = torch.ones(4, 4, requires_grad=True)
+    x = torch.ones(1, 4)
+
+    def losses() -> dict[str, torch.Tensor]:
+        y = (x @ layer).half().float().mul(1e-9)  # the gradient passes a tensor of float16
+        return {"l1": y.sum(), "adversarial": 2 * y.sum()}
+
+    weighting = LastLayerAdaptive({"l1": 1.0, "adversarial": 1.0}, delta=1e-30)
+    weighting(losses(), layer)
+    assert weighting.latest["adversarial"] == 0  # both gradients are 0
+    weighting(losses(), layer, scale=2.0**16)
+    assert float(weighting.latest["adversarial"]) == pytest.approx(0.5, rel=1e-2)
+
+
+def test_the_balancers_averages_leave_out_what_is_not_finite():
+    balancer = Balancer({"l1": 1.0})
+    y = torch.ones(2, 3, requires_grad=True)
+    balancer({"l1": (y * float("inf")).sum()}, y)
+    assert balancer.seen.item() == 0
+    balancer({"l1": y.sum()}, y)
+    assert float(balancer.latest["l1"]) == pytest.approx(1 / 3**0.5, rel=1e-5)

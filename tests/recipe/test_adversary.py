@@ -1,5 +1,7 @@
 """Everything that an adversarial term and a weighting may say in a recipe reaches the objects, and trains."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -37,16 +39,32 @@ def played(round: Round, number: int = 0) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_every_objective_plays(name: str):
-    played(made(f"losses.adversarial.objective={name}"))
+    held = ["losses.adversarial.penalties=[wgan_gp]"] if name == "wasserstein" else []
+    played(made(f"losses.adversarial.objective={name}", *held))
 
 
 @pytest.mark.parametrize("name", sorted(PENALTIES))
 def test_every_penalty_plays(name: str):
-    round = made(f"losses.adversarial.penalties=[{name}]")
-    before = [parameter.clone() for parameter in round.adversaries["adversarial"].parameters()]
-    played(round)
-    after = round.adversaries["adversarial"].parameters()
-    assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    with_it, without = made(f"losses.adversarial.penalties=[{{name: {name}, weight: 100}}]"), made()
+    batches = [{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"} for _ in range(2)]
+    losses = [[round.play([batch])["adversarial.discriminator"] for batch in batches] for round in (with_it, without)]
+    assert losses[0] != losses[1]  # historical averaging has no past in the first round
+    assert all(loss.isfinite() for loss in losses[0])
+
+
+def test_a_misspelt_penalty_or_augmentation_is_named():
+    for word, said in (("penalties=[wgan_gpp]", "'wgan_gp'"), ("augment=[diffaugmnt]", "'diffaugment'")):
+        with pytest.raises(InputError, match=f"did you mean {said}"):
+            made(f"losses.adversarial.{word}")
+
+
+@pytest.mark.parametrize("held", ["penalties=[wgan_lp]", "clip_weights=0.01", "discriminator.spectral_norm=true"])
+def test_a_wasserstein_critic_that_nothing_holds_is_warned_of(held: str):
+    with pytest.warns(UserWarning, match="nothing holds the slope of its wasserstein critic"):
+        made("losses.adversarial.objective=wasserstein")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made("losses.adversarial.objective=wasserstein", f"losses.adversarial.{held}")
 
 
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
@@ -126,10 +144,14 @@ def test_weightings_that_can_not_work_are_named():
         (["weighting={name: last_layer, adversarial: adversary}"], "did you mean 'adversarial'"),
         (["weighting=last_leyer"], "did you mean 'last_layer'"),
         (["weighting={name: fixed, at: b}"], "weighting.at: unknown parameter"),
+        (["weighting={name: balancer, at: a}"], "l1 do not depend on a"),
     ):
         with pytest.raises(InputError, match=said):
             made(*words)
     source = read("cyclegan-small")
     source.override("weighting={name: last_layer, adversarial: adversarial_a}")
     with pytest.raises(InputError, match="cyclegan with these networks has none"):
+        build(resolve(source))
+    source.override("weighting={name: balancer, at: fake_b}")
+    with pytest.raises(InputError, match="adversarial_a, cycle_b, identity_a, identity_b do not depend on fake_b"):
         build(resolve(source))

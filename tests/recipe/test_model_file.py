@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from torch import nn
 
 import advloss
 from advloss.errors import InputError
+from advloss.methods.base import NetworkFactory
+from advloss.methods.cyclegan import CycleGAN
+from advloss.recipe import components
 from advloss.recipe.build import build, build_method
 from advloss.recipe.model_file import read_model, save_model
 from advloss.recipe.resolve import resolve
@@ -77,5 +81,21 @@ def test_a_network_that_lacks_weights_is_named(made, tmp_path: Path):
     state = made.method.state_dict()
     del state["g_ba.last.bias"]
     save_model(tmp_path / "m.safetensors", made.recipe, state, {})
-    with pytest.raises(InputError, match=r"(?s)m\.safetensors: its weights do not fit its recipe's g_ba.*last\.bias"):
+    with pytest.raises(InputError, match=r"(?s)m\.safetensors: its weights do not fit its recipe.*g_ba\.last\.bias"):
         advloss.load(tmp_path / "m.safetensors")
+
+
+def test_what_hangs_on_the_method_itself_is_kept(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Gained(CycleGAN):
+        def __init__(self, generator: NetworkFactory) -> None:
+            super().__init__(generator)
+            self.before = nn.Upsample(scale_factor=1)  # a part without weights
+            self.gain = nn.Parameter(torch.zeros(()))
+
+    monkeypatch.setitem(components.METHODS, "cyclegan", Gained)
+    method = build_method(made.recipe)
+    with torch.no_grad():
+        method.gain.fill_(5)
+    save_model(tmp_path / "m.safetensors", made.recipe, method.state_dict(), {})
+    loaded = read_model(tmp_path / "m.safetensors")[0]
+    assert loaded.gain == 5 and isinstance(loaded.before, nn.Upsample)

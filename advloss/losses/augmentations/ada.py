@@ -25,7 +25,8 @@ class ADA(Augmentation):
 
     target: of r, the share by which real images judged real outnumber the others: 0.6; None keeps p as it is.
     p: the probability to begin with. speed: in real images, how many take p from 0 to 1. interval: in turns.
-    threshold: the logit between fake and real: 0, or 0.5 for lsgan's labels 0 and 1. Energies (ebgan) have none.
+    threshold: the logit between fake and real. None: the objective's `boundary`, which `AdversarialLoss` fills in; 0
+        elsewhere. Critics and relativistic logits (wasserstein, rpgan, ragan) have none of their own, energies none.
 
     Unlike the paper's, the warp is one bilinear resampling, without a wavelet filter around it, and its backward on
     CUDA is not deterministic.
@@ -41,7 +42,7 @@ class ADA(Augmentation):
         p: Annotated[float, Field(ge=0, le=1)] = 0.0,
         speed: Annotated[int, Field(ge=1)] = 500_000,
         interval: Annotated[int, Field(ge=1)] = 4,
-        threshold: float = 0.0,
+        threshold: float | None = None,
     ) -> None:
         super().__init__()
         if target is not None and not -1 <= target <= 1:
@@ -76,7 +77,8 @@ class ADA(Augmentation):
     def adapt(self, real_logits: list[Tensor]) -> None:
         if self.target is None:
             return
-        sign = torch.stack([(logits.float() - self.threshold).sign().mean() for logits in real_logits]).mean()
+        threshold = self.threshold or 0.0
+        sign = torch.stack([(logits.float() - threshold).sign().mean() for logits in real_logits]).mean()
         images = real_logits[0].shape[0]
         self.signs += torch.stack([distributed.average(sign) * images, torch.full_like(sign, images)])
         self.turns += 1

@@ -25,6 +25,11 @@ class Objective(ABC):
     energy: ClassVar[bool] = False
     """The discriminator gives energies: at least 0, and low, not high, for what looks real."""
 
+    @property
+    def boundary(self) -> float | None:
+        """The logit between fake and real, above which an image is judged real; None: the objective has no such."""
+        return None
+
     @abstractmethod
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
         """The discriminator's loss, in float32 at least."""
@@ -46,6 +51,10 @@ class Minimax(Objective):
     def __post_init__(self) -> None:
         if not 0 < self.real_label <= 1:
             raise InputError(f"real_label={self.real_label}; it is a probability above 0 and at most 1")
+
+    @property
+    def boundary(self) -> float | None:
+        return 0.0
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
         return functions.minimax_discriminator(fake, real, self.real_label)
@@ -74,6 +83,10 @@ class LSGAN(Objective):
     b: float = 1.0
     c: float = 1.0
 
+    @property
+    def boundary(self) -> float | None:
+        return (self.a + self.b) / 2
+
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
         return functions.lsgan_discriminator(fake, real, self.a, self.b)
 
@@ -84,6 +97,10 @@ class LSGAN(Objective):
 @dataclass(frozen=True)
 class Hinge(Objective):
     """See `hinge_discriminator`, `hinge_generator`."""
+
+    @property
+    def boundary(self) -> float | None:
+        return 0.0
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
         return functions.hinge_discriminator(fake, real)

@@ -30,7 +30,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def rpgan_discriminator(fake: Tensor, real: Tensor, over: Over = "logistic") -> Tensor:
     """E f(real - fake): each fake image against the real one at its place in the batch.
 
-    Jolicoeur-Martineau 2018, arXiv:1807.00734, eq. 10 (logistic: RSGAN, eq. 7); Huang et al. 2024 (R3GAN),
+    Jolicoeur-Martineau 2018, arXiv:1807.00734 (logistic: RSGAN); Huang et al. 2024 (R3GAN),
     arXiv:2501.05441, eq. 2, negated.
     """
     fake, real = _pair(fake, real)
@@ -40,7 +40,7 @@ def rpgan_discriminator(fake: Tensor, real: Tensor, over: Over = "logistic") -> 
 def rpgan_generator(fake: Tensor, real: Tensor | None, over: Over = "logistic") -> Tensor:
     """E f(fake - real).
 
-    Jolicoeur-Martineau 2018, arXiv:1807.00734, eq. 11 (logistic: RSGAN, eq. 8), the non-saturating form.
+    Jolicoeur-Martineau 2018, arXiv:1807.00734 (logistic: RSGAN), the non-saturating form.
     """
     fake, real = _pair(fake, real)
     return FUNCTIONS[over](fake - real).mean()

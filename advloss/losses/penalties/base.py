@@ -42,7 +42,7 @@ class Penalty(LateBuffers):
     weight: the factor in the paper's formula. Float, at least 0.
     interval: in calls. Of each `interval` calls the first computes the penalty, times `interval`, and the others return
         0 (Karras et al. 2020, arXiv:1912.04958, section 3.1): the same on average, for a fraction of the time. Under
-        gradient accumulation each part of the batch is a call.
+        gradient accumulation each part of the batch is a call. In eval mode each call computes it, and none counts.
 
     `value` runs outside autocast, on images in float32 at least, and with torch.compile off, since a penalty
     differentiates twice and compiled modules can't; also under `no_grad`. The number of calls so far is an int, so that
@@ -72,14 +72,15 @@ class Penalty(LateBuffers):
         return torch.compiler.disable(self._eager)(critic, fake, real)
 
     def _eager(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
-        due = self.calls % self.interval == 0
-        self.calls += 1
+        interval = self.interval if self.training else 1
+        due = self.calls % interval == 0
+        self.calls += self.training
         fake, real = at_least_float32(fake.detach()), at_least_float32(real.detach())
         if not due:
             return fake.new_zeros(())
         # Compiled modules run as they were written inside this stance, whichever way they were compiled.
         with torch.compiler.set_stance("force_eager"), torch.enable_grad(), full_precision(fake):
-            return self.weight * self.interval * self.value(critic, fake, real)
+            return self.weight * interval * self.value(critic, fake, real)
 
     def get_extra_state(self) -> Tensor:
         return torch.tensor(self.calls)
@@ -122,3 +123,14 @@ def check_weight(penalty: nn.Module, weight: float) -> None:
     """Raises InputError unless the weight is a number that is not negative."""
     if not 0 <= weight < float("inf"):
         raise InputError(f"{type(penalty).__name__}: weight={weight}; it is a number, at least 0")
+
+
+def check_precision(critic: Critic, x: Tensor) -> None:
+    """Raises InputError for a module cast to less than float32, while `x`, as every `Penalty`'s images, has that."""
+    parameters = critic.parameters() if isinstance(critic, nn.Module) else ()
+    dtypes = {parameter.dtype for parameter in parameters}
+    if dtypes and dtypes <= {torch.float16, torch.bfloat16} and x.dtype not in dtypes:
+        raise InputError(
+            f"the critic's parameters are {', '.join(sorted(map(str, dtypes)))}, and a penalty is computed in float32: "
+            "leave the module in float32 and run it under torch.autocast instead"
+        )

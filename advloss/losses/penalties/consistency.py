@@ -7,20 +7,21 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.errors import InputError
-from advloss.losses.penalties.base import Interval, Penalty, Weight
+from advloss.losses.penalties.base import Interval, Penalty, Weight, check_precision
 from advloss.losses.tensors import Critic, scales, shifted
 
 
 class Consistency(Penalty):
     """weight * [E (D(T(x)) - D(x))^2 at real x + the same at fakes], T a random augmentation of each sample.
 
-    Zhao et al. 2020 (bCR), arXiv:2002.04724, eq. 3 and 4 (both weights 10); without fakes it is CR: Zhang et al. 2020,
-    arXiv:1910.12027, eq. 4. D of a sample is the mean of its logits, one a scale, since patches move with the image;
+    Zhao et al. 2020 (bCR), arXiv:2002.04724 (both weights 10); without fakes it is CR: Zhang et al. 2020,
+    arXiv:1910.12027. D of a sample is the mean of its logits, one a scale, since patches move with the image;
     scales are averaged. It runs the discriminator twice on each batch that it looks at.
 
     on_fake: also at the fakes (bCR). shift: T flips an image (its last axis) half of the time and moves it by up to
     `shift` pixels along each side, zeros coming in; the condition moves with it. augment: a module [B, ...] -> [B, ...]
-    in place of that T; vectors, which have no sides, need one.
+    or an `Augmentation` in place of that T, which changes the condition as the image; vectors, which have no sides,
+    need one.
     """
 
     per_sample = False
@@ -45,9 +46,16 @@ class Consistency(Penalty):
         return loss + self._difference(critic, fake) if self.on_fake else loss
 
     def _difference(self, critic: Critic, x: Tensor) -> Tensor:
-        changed = flip_and_shift(x, self.shift) if self.augment is None else self.augment(x)
+        check_precision(critic, x)
+        changed = self._changed(x)
         pairs = zip(scales(critic(changed)), scales(critic(x)), strict=True)
         return torch.stack([(_judgement(a) - _judgement(b)).square().mean() for a, b in pairs]).mean()
+
+    def _changed(self, x: Tensor) -> Tensor:
+        if self.augment is None:
+            return flip_and_shift(x, self.shift)
+        changed = self.augment(x)
+        return changed[0][0] if isinstance(changed, tuple) else changed  # an Augmentation gives ([images], condition)
 
 
 def flip_and_shift(x: Tensor, shift: int) -> Tensor:

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from advloss.errors import InputError
-from advloss.losses.penalties.base import Interval, Penalty, Weight
+from advloss.losses.penalties.base import Interval, Penalty, Weight, check_precision
 from advloss.losses.tensors import Critic, scales
 
 
@@ -21,6 +21,7 @@ def gradients(critic: Critic, x: Tensor) -> Tensor:
 
     Differentiable once more. In a patch-valued or list-valued critic a sample's logits are summed over all of them.
     """
+    check_precision(critic, x)
     x = x.detach().requires_grad_()
     total = torch.stack([scale.sum() for scale in scales(critic(x))]).sum()
     (gradient,) = torch.autograd.grad(total, x, create_graph=True)
@@ -42,6 +43,8 @@ class GradientPenalty(Penalty):
     """weight * E (|grad D(x)|_2 - 1)^2 at x = eps real + (1 - eps) fake, eps ~ U[0, 1], one for each sample.
 
     Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 (two-sided, weight 10). Use it with the wasserstein objective.
+    A condition is a part of x: with a pool or augmentations, fake and real at one place of the batch have different
+    ones, and x lies between two pairs (condition, image).
     """
 
     def __init__(self, weight: Weight = 10.0, interval: Interval = 1) -> None:
@@ -54,7 +57,7 @@ class GradientPenalty(Penalty):
 class LipschitzPenalty(Penalty):
     """weight * E max(0, |grad D(x)|_2 - 1)^2 at the points of `GradientPenalty`: one-sided, a slope below 1 is free.
 
-    Petzka, Fischer and Lukovnikov 2018 (WGAN-LP), arXiv:1709.08894, eq. 8. Use it with the wasserstein objective.
+    Petzka, Fischer and Lukovnikov 2018 (WGAN-LP), arXiv:1709.08894. Use it with the wasserstein objective.
     """
 
     def __init__(self, weight: Weight = 10.0, interval: Interval = 1) -> None:

@@ -13,8 +13,9 @@ from advloss.losses.tensors import Critic, at_least_float32
 class HistoricalAveraging(Penalty):
     """weight * |theta - 1/t sum_{i<=t} theta[i]|^2, theta[1..t] the parameters at the calls before; 0 at the first.
 
-    Salimans et al. 2016, arXiv:1606.03498, section 3.3 (which gives no weight). theta are the critic's parameters that
-    are not frozen, so the critic must be the module itself. Lazily, the calls before are those that computed it.
+    Salimans et al. 2016, arXiv:1606.03498, section 3.3 (which gives no weight, and gives each player this cost: here it
+    is the discriminator's alone). theta are the critic's parameters that are not frozen, so the critic must be the
+    module itself. Lazily, the calls before are those that computed it.
 
     The mean is one flat buffer in float32 at least, as large as the parameters, made at the first call.
     """

@@ -15,12 +15,14 @@ class LeCam(LogitPenalty):
     """weight * [E (real - a_fake)^2 + E (fake - a_real)^2] of the logits, with a_fake and a_real moving averages of
     E fake and E real. For few images (under some ten thousand).
 
-    Tseng et al. 2021, arXiv:2104.03310, eq. 3 to 5 (decay 0.99). Each logit is drawn to the average of the other kind.
+    Tseng et al. 2021, arXiv:2104.03310 (decay 0.99). Each logit is drawn to the average of the other kind. The
+    authors' code has E relu(real - a_fake)^2 + E relu(a_real - fake)^2; the paper's formula, this one, has no relu.
     Scales have averages of their own, and their penalties' mean is taken.
     decay: of the averages, a call, in [0, 1). A call in training mode updates them first, and their start is
         corrected for (divided by 1 - decay^calls), so that the first call's averages are its own means.
 
-    The averages are buffers, made at the first call, over all processes; a resumed run goes on with them.
+    The averages are buffers, made at the first call, over all processes; a resumed run goes on with them. In eval mode
+    they stay, and a process waits for no other.
     """
 
     late: ClassVar[tuple[str, ...]] = ("sums", "seen")
@@ -45,7 +47,8 @@ class LeCam(LogitPenalty):
     def _averages(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
         """The moving averages after this call: [2, scales]."""
         means = torch.stack([torch.stack([scale.mean() for scale in scales]) for scales in (fake, real)])
-        means = distributed.average(means)
+        if self.training:
+            means = distributed.average(means)
         self.follow(means)
         if self.sums is None or self.seen is None:
             self.sums, self.seen = torch.zeros_like(means), means.new_zeros(())
