@@ -157,8 +157,15 @@ def theory(
         print(file)
 
 
-data = typer.Typer(no_args_is_help=True, help="List the data sets known by name, or check one.")
+data = typer.Typer(invoke_without_command=True, help="List the data sets known by name, or check one.")
 app.add_typer(data, name="data")
+
+
+@data.callback()
+def data_alone(context: typer.Context) -> None:
+    """List the data sets known by name (also without `list`), or check one."""
+    if context.invoked_subcommand is None:
+        data_list()
 
 
 @data.command("list")

@@ -112,6 +112,7 @@ def test_recipes_lists_the_packaged_and_ones_own():
 
 def test_data_list_has_every_set():
     text = done("data", "list").stdout
+    assert done("data").stdout == text
     names = "horse2zebra apple2orange summer2winter_yosemite monet2photo cezanne2photo ukiyoe2photo vangogh2photo maps"
     names += " cityscapes facades iphone2dslr_flower edges2shoes edges2handbags night2day stripes facades-like"
     for name in names.split():
