@@ -23,6 +23,8 @@ def _number(value: Any) -> Any:
 Dims = Annotated[Literal[1, 2, 3], BeforeValidator(_number)]
 """Of what is judged, without batch and channels: 1 for signals [B, C, L], 2 for images, 3 for volumes."""
 DownKernel = Annotated[Literal[3, 4], BeforeValidator(_number)]
+Scale = Annotated[Literal[1, 2, 3, 4], BeforeValidator(_number)]
+"""How much larger a super-resolution network makes an image, along each axis."""
 
 
 def check_choice(kind: str, value: str | int, choices: Any) -> None:

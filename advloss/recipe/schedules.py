@@ -74,4 +74,21 @@ class Step(Schedule):
         return self.gamma ** (position // self.every)
 
 
-SCHEDULES: dict[str, type[Schedule]] = {"constant": Constant, "linear": Linear, "cosine": Cosine, "step": Step}
+@dataclass(frozen=True, kw_only=True)
+class MultiStep(Schedule):
+    """Multiplied by `gamma` at each of `milestones` (ESRGAN, section 4.1: halved at 50k, 100k, 200k and 300k rounds)."""
+
+    milestones: tuple[Some, ...]
+    gamma: Factor = 0.1
+
+    def factor(self, position: int) -> float:
+        return self.gamma ** sum(position >= milestone for milestone in self.milestones)
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "linear": Linear,
+    "cosine": Cosine,
+    "step": Step,
+    "multistep": MultiStep,
+}

@@ -3,7 +3,11 @@ import torch
 from torch import nn
 from torch.export import Dim, export
 
+from advloss.networks.msrresnet import MSRResNet
 from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.rrdbnet import RRDBNet
+from advloss.networks.srresnet import SRResNet
+from advloss.networks.srvgg import SRVGG
 from advloss.networks.unet import UNetGenerator
 
 
@@ -14,6 +18,11 @@ from advloss.networks.unet import UNetGenerator
         (ResNetGenerator(width=2, blocks=1, upsample="resize", norm="batch"), 4),
         (UNetGenerator(levels=3, width=2, norm="instance"), 8),
         (UNetGenerator(levels=3, width=2, statistics_in_use="batch"), 8),
+        (SRResNet(width=2, blocks=1), 1),
+        (MSRResNet(width=2, blocks=1, scale=3), 1),
+        (RRDBNet(width=2, blocks=1, growth=1), 1),
+        (RRDBNet(width=2, blocks=1, growth=1, scale=2), 2),
+        (SRVGG(width=2, convolutions=1), 1),
     ],
 )
 def test_one_exported_graph_takes_every_size(network: nn.Module, multiple: int) -> None:

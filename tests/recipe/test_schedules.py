@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from advloss.recipe.schedules import Constant, Cosine, Linear, Step
+from advloss.recipe.schedules import Constant, Cosine, Linear, MultiStep, Step
 
 
 def test_linear_is_the_references():
@@ -23,12 +23,14 @@ def test_rounds_instead_of_epochs():
     assert [linear(round, 1000) for round in range(6)] == pytest.approx([1, 1, 0.75, 0.5, 0.25, 0])
 
 
-def test_cosine_and_step_and_constant():
+def test_cosine_and_steps_and_constant():
     cosine = Cosine(length=4, floor=0.1)
     half = (1 + math.sqrt(0.5)) / 2
     assert [cosine.factor(n) for n in (0, 1, 2, 4, 9)] == pytest.approx([1, 0.1 + 0.9 * half, 0.55, 0.1, 0.1])
     step = Step(every=3, gamma=0.5)
     assert [step.factor(n) for n in (0, 2, 3, 5, 6)] == [1, 1, 0.5, 0.5, 0.25]
+    several = MultiStep(milestones=(50, 100, 200), gamma=0.5)
+    assert [several.factor(n) for n in (0, 49, 50, 99, 100, 200, 999)] == [1, 1, 0.5, 0.5, 0.25, 0.125, 0.125]
     assert Constant().factor(10**9) == 1
 
 
