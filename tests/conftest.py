@@ -31,3 +31,9 @@ def golden() -> Path:
 def photographs() -> Path:
     """bsds500: train and val, each with photo/*.jpg and edges/*.png of the same names."""
     return shared("data/bsds500")
+
+
+@pytest.fixture(scope="session")
+def test_sets() -> Path:
+    """Set5 and Set14, each with HR/ and LR_x4/."""
+    return shared("data/sr")

@@ -1,15 +1,17 @@
 """Data sets by name or folder. Light to import: torch is needed for `advloss.data.loading` only."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from advloss.data.folders import open_folder
+from advloss.data.folders import open_folder, with_validation
 from advloss.data.published import NAMES, PAIRED, UNPAIRED, open_published
-from advloss.data.sources import DataSet, Source, Split
+from advloss.data.sources import DataSet, Kind, Source, Split
 from advloss.data.synthetic import SETS, SMALLEST
 from advloss.errors import InputError, unknown
 
-__all__ = ["DataSet", "Source", "Split", "known", "open_any", "open_data"]
+__all__ = ["DataSet", "Kind", "Source", "Split", "known", "open_any", "open_data"]
 
 
 def open_data(
@@ -17,34 +19,43 @@ def open_data(
     *,
     a: str | Path | None = None,
     b: str | Path | None = None,
-    paired: bool,
+    val: str | Path | None = None,
+    kind: Kind,
     size: int,
     seed: int,
     direction: Literal["a2b", "b2a"] = "a2b",
 ) -> DataSet:
     """A data set: a folder (a path that exists wins), a synthetic or published set's name, or the folders `a` and `b`.
 
-    paired: whether the method needs partners. size: in pixels, of synthetic pictures. direction: b2a exchanges the
-    sides. Raises `InputError`.
+    val: a folder with the pictures to validate on, instead of the set's own. kind: what the method trains on; a set of
+    another kind serves where it can. size: in pixels, of synthetic pictures. direction: b2a exchanges the sides.
+    Raises `InputError`.
     """
     if direction not in ("a2b", "b2a"):
         raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
-    opened = _opened(name, a, b, paired, size, seed)
+    if direction == "b2a" and kind == "single":
+        raise InputError("data.direction=b2a exchanges two sides, and this method's pictures are all on one; use a2b")
+    opened = _opened(name, a, b, kind, size, seed)
+    if val is not None:
+        opened = with_validation(opened, val, kind)
     return opened.swapped() if direction == "b2a" else opened
 
 
 def open_any(name: str | Path) -> DataSet:
     """The same for a look at what is there. Raises `InputError`.
 
-    Pairs if a folder or a synthetic set holds pairs, else two unpaired sides; a published set unpaired if it can be.
+    Pairs if a folder or a synthetic set holds pairs, else two unpaired sides, else single pictures; a published set
+    unpaired if it can be.
     """
     size, seed = 256, 0
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
-        return open_published(str(name), paired=str(name) not in UNPAIRED)
-    try:
-        return open_data(name, paired=True, size=size, seed=seed)
-    except InputError:
-        return open_data(name, paired=False, size=size, seed=seed)
+        return open_published(str(name), kind="unpaired" if str(name) in UNPAIRED else "pairs")
+    kinds: tuple[Kind, ...] = ("pairs", "unpaired")
+    for kind in kinds:
+        with suppress(InputError):
+            return open_data(name, kind=kind, size=size, seed=seed)
+    opened = open_data(name, kind="single", size=size, seed=seed)
+    return replace(opened, notes=("no two sides were found: all pictures are taken as one, as for super-resolution",))
 
 
 def known() -> list[tuple[str, str, str]]:
@@ -63,10 +74,10 @@ def known() -> list[tuple[str, str, str]]:
 
 
 def _opened(
-    name: str | Path | None, a: str | Path | None, b: str | Path | None, paired: bool, size: int, seed: int
+    name: str | Path | None, a: str | Path | None, b: str | Path | None, kind: Kind, size: int, seed: int
 ) -> DataSet:
     if name is None or a is not None or b is not None or Path(name).expanduser().exists():
-        return open_folder(name, a, b, paired=paired)
+        return open_folder(name, a, b, kind=kind)
     text = str(name)
     if text in SETS:
         if size < SMALLEST:
@@ -74,11 +85,11 @@ def _opened(
                 f"pictures of {size} pixels are too small to draw '{text}'; at least {SMALLEST} are needed"
             )
         opened = SETS[text](size, seed)
-        if paired and not opened.train.paired:
+        if kind == "pairs" and not opened.train.paired:
             raise InputError(f"'{text}' has no pairs to train on, and this method needs them; use facades-like")
-        return opened
+        return opened.single() if kind == "single" else opened
     if text in NAMES:
-        return open_published(text, paired=paired)
+        return open_published(text, kind=kind)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
         raise InputError(f"{text}: no such folder")
     raise InputError(f"{unknown('data set', text, [*SETS, *NAMES])}, or a folder; there is none of that name here")

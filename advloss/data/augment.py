@@ -20,13 +20,8 @@ class Augmenter:
     """
 
     def __init__(self, transforms: Sequence[Mapping[str, Any]], seed: int) -> None:
-        albumentations = _albumentations()
         self.seed = seed
-        self.compose = albumentations.Compose(
-            [_transform(albumentations, place, dict(given)) for place, given in enumerate(transforms)],
-            additional_targets={"partner": "image"},
-        )
-        self._check()
+        self.compose = composed(transforms, "data.augment", additional_targets={"partner": "image"})
 
     def pair(self, a: np.ndarray, b: np.ndarray, epoch: int, position: int) -> tuple[np.ndarray, np.ndarray]:
         """The same transform for both."""
@@ -45,21 +40,33 @@ class Augmenter:
     def _seed(self, stream: int, epoch: int, position: int) -> None:
         self.compose.set_random_seed(int(random(stream, self.seed, epoch, position).integers(2**31)))
 
-    def _check(self) -> None:
-        """One try with every transform, so that one that can't serve is found before the first batch."""
-        blank = np.zeros((64, 64, 3), np.uint8)
-        for transform in self.compose.transforms:
-            name, before, transform.p = type(transform).__name__, transform.p, 1.0
-            try:
-                done = transform(image=blank)["image"]
-            except Exception as error:  # whatever a transform wants that a picture alone doesn't give
-                raise InputError(f"data.augment: {name} can't be used on pictures alone: {error}") from error
-            transform.p = before
-            if done.dtype != np.uint8 or done.shape != blank.shape:
-                raise InputError(
-                    f"data.augment: {name} turns a picture of uint8 {blank.shape} into {done.dtype} {done.shape}; "
-                    "it must keep type and size (data.load, data.crop and the scaling to [-1, 1] are done elsewhere)"
-                )
+
+def composed(transforms: Sequence[Mapping[str, Any]], place: str, **options: Any) -> Any:
+    """albumentations' Compose of transforms on uint8 [H, W, 3], each checked and tried out.
+
+    place: where in the recipe they stand. options: of Compose. Raises `InputError`.
+    """
+    albumentations = _albumentations()
+    made = [_transform(albumentations, f"{place}[{index}]", dict(given)) for index, given in enumerate(transforms)]
+    for transform in made:
+        _try_out(transform, place)
+    return albumentations.Compose(made, **options)
+
+
+def _try_out(transform: Any, place: str) -> None:
+    """So that a transform that can't serve is found before the first batch."""
+    blank = np.zeros((64, 64, 3), np.uint8)
+    name, before, transform.p = type(transform).__name__, transform.p, 1.0
+    try:
+        done = transform(image=blank)["image"]
+    except Exception as error:  # whatever a transform wants that a picture alone doesn't give
+        raise InputError(f"{place}: {name} can't be used on pictures alone: {error}") from error
+    transform.p = before
+    if done.dtype != np.uint8 or done.shape != blank.shape:
+        raise InputError(
+            f"{place}: {name} turns a picture of uint8 {blank.shape} into {done.dtype} {done.shape}; "
+            "it must keep type and size (data.load, data.crop and the scaling to [-1, 1] are done elsewhere)"
+        )
 
 
 def _albumentations() -> Any:
@@ -69,7 +76,7 @@ def _albumentations() -> Any:
     return albumentations
 
 
-def _transform(albumentations: Any, place: int, given: dict[str, Any]) -> Any:
+def _transform(albumentations: Any, place: str, given: dict[str, Any]) -> Any:
     """One transform from its description, every parameter checked against its signature."""
     known = {
         name: value
@@ -78,22 +85,20 @@ def _transform(albumentations: Any, place: int, given: dict[str, Any]) -> Any:
     }
     name = given.pop("name", None)
     if name is None:
-        raise InputError(
-            f"data.augment[{place}] has no name; say which albumentations transform, as in name: ColorJitter"
-        )
+        raise InputError(f"{place} has no name; say which albumentations transform, as in name: ColorJitter")
     if name not in known:
-        raise InputError(f"data.augment[{place}]: {_short(unknown('transform', str(name), known))}")
+        raise InputError(f"{place}: {_short(unknown('transform', str(name), known))}")
     parameters = set(inspect.signature(known[name]).parameters)
     for parameter in given:
         if parameter not in parameters:
-            raise InputError(f"data.augment[{place}] {name}: {unknown('parameter', parameter, parameters)}")
+            raise InputError(f"{place} {name}: {unknown('parameter', parameter, parameters)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             return known[name](**{key: tuple(v) if isinstance(v, list) else v for key, v in given.items()})
     except (ValueError, TypeError, UserWarning) as error:
         why = "; ".join(line.strip() for line in str(error).splitlines() if "errors.pydantic.dev" not in line)
-        raise InputError(f"data.augment[{place}] {name}: {why}") from error
+        raise InputError(f"{place} {name}: {why}") from error
 
 
 def _short(message: str) -> str:

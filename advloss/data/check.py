@@ -5,11 +5,13 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from advloss.data.images import UnreadableImage, read_header
-from advloss.data.sources import DataSet, Source, Split
+from advloss.data.sources import DataSet, Source
+from advloss.data.transforms import fit
 
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
 SHOWN = 5
@@ -55,11 +57,15 @@ class _Seen:
     error: str = ""
 
 
-def check(dataset: DataSet, full: bool = False) -> Report:
-    """Looks at every file's header, or decodes all of them (`full`). Same files are told by their bytes."""
+def check(dataset: DataSet, full: bool = False, scale: int = 1) -> Report:
+    """Looks at every file's header, or decodes all of them (`full`). Same files are told by their bytes.
+
+    scale: how many times as large b is meant to be as its partner.
+    """
     report = Report(dataset.name, notes=list(dataset.notes))
     for name, split in dataset.splits.items():
-        for letter, side, called in zip("ab", (split.a, split.b), dataset.sides, strict=True):
+        for letter, side in split.sides.items():
+            called = dataset.sides["ab".index(letter)]
             seen = _look(side, full)
             unreadable = [file.error for file in seen if file.error]
             report.unreadable += [error for error in unreadable if error not in report.unreadable]
@@ -67,8 +73,8 @@ def check(dataset: DataSet, full: bool = False) -> Report:
             label = letter if called == letter else f"{letter} ({called})"
             sizes, modes = _sizes(seen, side), _modes(seen)
             report.rows.append([name, label, str(len(side)), sizes, modes, str(len(unreadable)), str(alone or "")])
-        if split.paired:
-            report.problems += _unequal(name, split)
+        if split.paired and split.a is not None:
+            report.problems += _unequal(name, split.a, split.b, scale)
         if alone_here := dataset.alone.get(name):
             report.alone += alone_here
             report.problems.append(
@@ -121,29 +127,33 @@ def _modes(seen: list[_Seen]) -> str:
     return counts[0][0] if len(counts) == 1 else ", ".join(f"{count} {mode}" for mode, count in counts)
 
 
-def _unequal(name: str, split: Split) -> list[str]:
-    """Pairs whose two pictures differ in size: a hint that they don't lie on each other."""
+def _unequal(name: str, a: Source, b: Source, scale: int) -> list[str]:
+    """Pairs whose two pictures differ in size, but for the scale: a hint that they don't lie on each other."""
     unequal = []
-    for index in range(len(split.a)):
-        path = split.a.path(index)
-        if path is None or path == split.b.path(index):
+    for index in range(len(a)):
+        path = a.path(index)
+        if path is None or path == b.path(index):
             continue
-        try:
-            if split.a.size(index) != split.b.size(index):
+        with suppress(UnreadableImage):
+            if not fit(a.size(index), b.size(index), scale):
                 unequal.append(path)
-        except UnreadableImage:
-            continue
-    return [f"{name}: {len(unequal)} pairs differ in size: {_some(unequal)}"] if unequal else []
+    differ = "differ in size" if scale == 1 else f"are not of sizes 1 : {scale}"
+    return [f"{name}: {len(unequal)} pairs {differ}: {_some(unequal)}"] if unequal else []
 
 
 def _compare(dataset: DataSet, report: Report) -> None:
     """Duplicates within a side, and leaks between train and the other splits."""
     places: dict[Path, tuple[str, str]] = {}
+    trained_and_held_out: dict[Path, None] = {}  # where data.val is a part of train
     for name, split in dataset.splits.items():
-        for letter, side in (("a", split.a), ("b", split.b)):
+        for letter, side in split.sides.items():
             for path in (side.path(index) for index in range(len(side))):
-                if path is not None:
-                    places.setdefault(path, (name, letter))
+                if path is None:
+                    continue
+                first, _ = places.setdefault(path, (name, letter))
+                if first == "train" != name:
+                    trained_and_held_out[path] = None
+    report.leaks += [(path, path) for path in trained_and_held_out]
     for same in _same_bytes(places):
         groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
         for path in same:
@@ -156,7 +166,7 @@ def _compare(dataset: DataSet, report: Report) -> None:
         groups_named = _some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
         report.problems.append(f"{len(report.duplicates)} groups of exact duplicates: {groups_named}")
     if report.leaks:
-        pairs = _some([f"{path} is {trained}" for trained, path in report.leaks], "; ")
+        pairs = _some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
         report.problems.append(f"{len(report.leaks)} pictures of val or test are also in train: {pairs}")
 
 

@@ -1,10 +1,13 @@
 """Folders of pictures as a data set: which layouts are understood, and how the two sides find each other."""
 
+import re
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from advloss.data.images import EXTENSIONS, is_image, list_images
-from advloss.data.sources import DataSet, FileSource, HalfSource, Split
+from advloss.data.sources import DataSet, FileSource, HalfSource, Kind, Split
 from advloss.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -12,7 +15,11 @@ LAYOUTS = """understood are:
   trainA/ and trainB/ (also valA/, valB/, testA/, testB/)
   two folders of pictures in one, such as photo/ and edges/ (alone, or in each of train/, val/, test/)
   data.a=FOLDER data.b=FOLDER
-  for paired methods also files of two pictures side by side (alone, or in each of train/, val/, test/)"""
+  for paired methods also files of two pictures side by side (alone, or in each of train/, val/, test/)
+  for super-resolution a folder of large pictures, also in folders below it (alone, or in each of train/, val/, test/),
+    or data.a=SMALL data.b=LARGE"""
+SCALE_IN_NAME = re.compile(r"x\d+$")
+"""What DIV2K's small pictures are called beyond their large ones: 0001x4.png is made from 0001.png."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,12 @@ class Sides:
 
 
 def open_folder(
-    path: str | Path | None, a: str | Path | None = None, b: str | Path | None = None, *, paired: bool
+    path: str | Path | None, a: str | Path | None = None, b: str | Path | None = None, *, kind: Kind
 ) -> DataSet:
-    """The data set in a folder (`path`), or in the two folders `a` and `b`. Raises `InputError` with what to do."""
+    """The data set in a folder (`path`), or in the two folders `a` and `b`. Raises `InputError` with what to do.
+
+    kind: what the method trains on; "single" with two folders are pairs of a small and a large picture.
+    """
     if (a is None) != (b is None):
         missing = "data.b" if b is None else "data.a"
         raise InputError(f"{missing} is missing: give both folders, data.a=FOLDER data.b=FOLDER")
@@ -36,16 +46,34 @@ def open_folder(
         sides = Sides(_folder(a), _folder(b))
         if sides.a.resolve() == sides.b.resolve():
             raise InputError(f"data.a and data.b are the same folder, {sides.a}")
-        return replace(_data_set(f"{sides.a.name}-{sides.b.name}", {"train": sides}, paired), notes=())
+        return replace(_data_set(f"{sides.a.name}-{sides.b.name}", {"train": sides}, kind), notes=())
     if path is None:
         raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
     root = _folder(path)
-    found = _split_folders(root)
-    if "train" not in found:
-        if found:
-            raise InputError(f"{root} has no train split, only {', '.join(found)}; {LAYOUTS}")
-        raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
-    return _data_set(root.resolve().name, found, paired)
+    name = root.resolve().name
+    return _single(name, root) if kind == "single" else _data_set(name, _with_train(root, _split_folders(root)), kind)
+
+
+def with_validation(opened: DataSet, folder: str | Path, kind: Kind) -> DataSet:
+    """`opened` with the pictures in `folder` as its val split: two sides as its own, or large pictures if "single"."""
+    try:
+        root = _folder(folder)
+        if kind == "single":
+            return replace(opened, splits=opened.splits | {"val": _alone([root], 1)})
+        sides = _two_sides(root)
+        if sides is None:
+            raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
+        names, notes = _side_names("val", sides), opened.notes
+        if names == opened.sides[::-1]:
+            sides = Sides(sides.b, sides.a)
+        elif names != opened.sides:
+            notes += (f"of data.val the sides are {names[0]} (a) and {names[1]} (b)",)
+        split, left_out = _split(sides, kind, 1)
+    except InputError as error:
+        raise InputError(f"data.val: {error}") from error
+    alone = {name: paths for name, paths in opened.alone.items() if name != "val"}
+    alone |= {"val": left_out} if left_out else {}
+    return replace(opened, splits=opened.splits | {"val": split}, notes=notes, alone=alone)
 
 
 def halves(paths: list[Path], true_partners: bool) -> Split:
@@ -62,15 +90,48 @@ def _folder(path: str | Path) -> Path:
     return folder
 
 
-def _split_folders(root: Path) -> dict[str, Sides]:
-    """Which layout `root` has, as the folders of each split."""
+T = TypeVar("T")
+
+
+def _with_train(root: Path, found: dict[str, T]) -> dict[str, T]:
+    """What was found of each split, if there is something to train on."""
+    if "train" in found:
+        return found
+    if found:
+        raise InputError(f"{root} has no train split, only {', '.join(found)}; {LAYOUTS}")
+    raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
+
+
+def _single(name: str, root: Path) -> DataSet:
+    """Every picture below `root`, or below each of its splits' folders."""
+    lettered = {split: [sides.a, sides.b] for split, sides in _lettered(root).items()}
+    named = {split: [root / split] for split in SPLITS if (root / split).is_dir()}
+    found = _with_train(root, lettered or named or {"train": [root]})
+    splits = {split: _alone(folders, 2 if split == "train" else 1) for split, folders in found.items()}
+    return DataSet(name, splits, ("a", "pictures"))
+
+
+def _alone(folders: list[Path], least: int) -> Split:
+    """All pictures in and below some folders, as one side."""
+    paths = [path for folder in folders for path in list_images(folder)]
+    _enough(folders[0], len(paths), least)
+    return Split(None, FileSource(paths), False)
+
+
+def _lettered(root: Path) -> dict[str, Sides]:
+    """trainA/ and trainB/, valA/ and valB/, testA/ and testB/, those that are there."""
     lettered = {name: Sides(root / f"{name}A", root / f"{name}B") for name in SPLITS}
     found = {name: sides for name, sides in lettered.items() if sides.a.is_dir() or sides.b.is_dir()}
-    if found:
-        for sides in found.values():
-            for side, other in ((sides.a, sides.b), (sides.b, sides.a)):
-                if not side.is_dir():
-                    raise InputError(f"{root} holds {other.name}/ but not {side.name}/")
+    for sides in found.values():
+        for side, other in ((sides.a, sides.b), (sides.b, sides.a)):
+            if not side.is_dir():
+                raise InputError(f"{root} holds {other.name}/ but not {side.name}/")
+    return found
+
+
+def _split_folders(root: Path) -> dict[str, Sides]:
+    """Which layout `root` has, as the folders of each split."""
+    if found := _lettered(root):
         return found
     named = {name: root / name for name in SPLITS if (root / name).is_dir()}
     if named:
@@ -94,19 +155,16 @@ def _two_sides(folder: Path) -> Sides | None:
     return Sides(*below)
 
 
-def _data_set(name: str, found: dict[str, Sides], paired: bool) -> DataSet:
+def _data_set(name: str, found: dict[str, Sides], kind: Kind) -> DataSet:
     splits: dict[str, Split] = {}
     alone: dict[str, tuple[Path, ...]] = {}
     names = {split: _side_names(split, sides) for split, sides in found.items()}
     for split, sides in found.items():
         if names[split] != names["train"]:
             raise InputError(f"the sides are {names['train']} in train and {names[split]} in {split}; name them alike")
-        splits[split], left_out = _split(sides, paired)
+        splits[split], left_out = _split(sides, kind, 2 if split == "train" else 1)
         if left_out:
             alone[split] = left_out
-        least = 2 if split == "train" else 1
-        for side, folder in ((splits[split].a, sides.a), (splits[split].b, sides.b)):
-            _enough(folder, len(side), least)
     return DataSet(name, splits, names["train"], _notes(found["train"], names["train"]), alone)
 
 
@@ -126,36 +184,55 @@ def _notes(sides: Sides, names: tuple[str, str]) -> tuple[str, ...]:
     return ("the sides are taken in the order of their folders' names; data.direction=b2a exchanges them",)
 
 
-def _split(sides: Sides, paired: bool) -> tuple[Split, tuple[Path, ...]]:
+def _split(sides: Sides, kind: Kind, least: int) -> tuple[Split, tuple[Path, ...]]:
+    """The split, and the files that have no partner. least: how many pictures each side needs."""
+    by_name = kind != "unpaired" and sides.a != sides.b
+    split, left_out = _matched(sides, kind) if by_name else (_unmatched(sides, kind), ())
+    for source, folder in zip(split.sides.values(), (sides.a, sides.b), strict=True):
+        _enough(folder, len(source), least)
+    return split, left_out
+
+
+def _unmatched(sides: Sides, kind: Kind) -> Split:
     if sides.a == sides.b:
-        if not paired:
+        if kind == "unpaired":
             raise InputError(
                 f"{sides.a} is one folder of pictures, and an unpaired method needs two; "
                 "say data.a=FOLDER data.b=FOLDER (pairs side by side are for paired methods, such as pix2pix)"
             )
-        return halves(list_images(sides.a), True), ()
+        return halves(list_images(sides.a), True)
+    return Split(FileSource(list_images(sides.a)), FileSource(list_images(sides.b)), False)
+
+
+def _matched(sides: Sides, kind: Kind) -> tuple[Split, tuple[Path, ...]]:
+    """Pairs by name, and the files that have no partner."""
     a, b = list_images(sides.a), list_images(sides.b)
-    if not paired:
-        return Split(FileSource(a), FileSource(b), False), ()
     for folder, paths in ((sides.a, a), (sides.b, b)):
         _enough(folder, len(paths), 1)
-    keyed_a, keyed_b = _by_stem(sides.a, a), _by_stem(sides.b, b)
+    keyed_b = _by_stem(sides.b, b)
+    keyed_a = _by_stem(sides.a, a, keyed_b if kind == "single" else None)
     both = [key for key in keyed_a if key in keyed_b]
     if not both:
+        needs = (
+            "a small picture is called as its large one, or as in 0001x4.png and 0001.png"
+            if kind == "single"
+            else "a paired method needs partners of the same name, an unpaired one (cyclegan) does not"
+        )
         raise InputError(
-            f"no two pictures in {sides.a} and {sides.b} share a name ('{a[0].name}', '{b[0].name}', ...); "
-            "a paired method needs partners of the same name, an unpaired one (cyclegan) does not"
+            f"no two pictures in {sides.a} and {sides.b} share a name ('{a[0].name}', '{b[0].name}', ...); {needs}"
         )
     left_out = [path for key, path in (keyed_a | keyed_b).items() if (key in keyed_a) != (key in keyed_b)]
     split = Split(FileSource([keyed_a[key] for key in both]), FileSource([keyed_b[key] for key in both]), True)
     return split, tuple(left_out)
 
 
-def _by_stem(folder: Path, paths: list[Path]) -> dict[str, Path]:
-    """Pictures under their path below the folder without extension."""
+def _by_stem(folder: Path, paths: list[Path], large: Container[str] | None = None) -> dict[str, Path]:
+    """Pictures under their path below the folder without extension, or under that of `large` they were made from."""
     keyed: dict[str, Path] = {}
     for path in paths:
         key = path.relative_to(folder).with_suffix("").as_posix()
+        if large is not None and key not in large:
+            key = SCALE_IN_NAME.sub("", key)
         if key in keyed:
             raise InputError(f"{keyed[key]} and {path} have one name, so their partner is not clear; remove one")
         keyed[key] = path

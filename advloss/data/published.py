@@ -8,7 +8,7 @@ from advloss.data import cityscapes
 from advloss.data.download import cache_folder, fetch, locked, record
 from advloss.data.folders import SPLITS, halves, open_folder
 from advloss.data.images import list_images
-from advloss.data.sources import DataSet
+from advloss.data.sources import DataSet, Kind
 from advloss.data.unpack import unpack
 from advloss.errors import InputError
 
@@ -43,18 +43,21 @@ PAIRED = {
 NAMES = sorted({*UNPAIRED, *PAIRED})
 
 
-def open_published(name: str, *, paired: bool) -> DataSet:
+def open_published(name: str, *, kind: Kind) -> DataSet:
     """The published set `name` in the form that the method needs; a set of pairs serves unpaired methods, too."""
+    if kind == "single":
+        return open_published(name, kind="unpaired" if name in UNPAIRED else "pairs").single()
+    paired = kind == "pairs"
     if paired and name not in PAIRED:
         raise InputError(
             f"'{name}' has no pairs, and this method needs them; use an unpaired method (cyclegan), "
             f"or one of {', '.join(sorted(PAIRED))}"
         )
     if name == "cityscapes":
-        return _cityscapes(paired)
+        return _cityscapes(kind)
     if paired or name not in UNPAIRED:
         return _paired(name, paired)
-    opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), paired=False)
+    opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), kind="unpaired")
     return DataSet(name, opened.splits, UNPAIRED[name])
 
 
@@ -68,9 +71,9 @@ def _paired(name: str, paired: bool) -> DataSet:
     return DataSet(name, splits, PAIRED[name])
 
 
-def _cityscapes(paired: bool) -> DataSet:
+def _cityscapes(kind: Kind) -> DataSet:
     folder = _made("prepared/cityscapes", lambda folder: cityscapes.prepare(cache_folder(), folder))
-    return DataSet("cityscapes", open_folder(folder, paired=paired).splits, PAIRED["cityscapes"])
+    return DataSet("cityscapes", open_folder(folder, kind=kind).splits, PAIRED["cityscapes"])
 
 
 def _folder(name: str, kind: str, address: str) -> Path:

@@ -1,5 +1,7 @@
 """Where the pictures of a data set come from: files, halves of files, or a drawing; its splits, and which is which."""
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +10,13 @@ from typing import Literal, Protocol
 import numpy as np
 
 from advloss.data.images import UnreadableImage, read_header, read_rgb8
+from advloss.errors import InputError
+
+Kind = Literal["pairs", "unpaired", "single"]
+"""What a method trains on: pairs; two sides without partners; or pictures alone, on side b.
+
+Of super-resolution, b is the large picture and a the small one, which a single data set lacks.
+"""
 
 
 class Source(Protocol):
@@ -72,16 +81,54 @@ class HalfSource(FileSource):
         return width // 2
 
 
+class JoinedSource:
+    """The pictures of several sources, one source after the other."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = list(sources)
+        self.ends = list(itertools.accumulate(len(source) for source in sources))
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def name(self, index: int) -> str:
+        source, place = self._at(index)
+        return source.name(place)
+
+    def path(self, index: int) -> Path | None:
+        source, place = self._at(index)
+        return source.path(place)
+
+    def size(self, index: int) -> tuple[int, int]:
+        source, place = self._at(index)
+        return source.size(place)
+
+    def read(self, index: int) -> np.ndarray:
+        source, place = self._at(index)
+        return source.read(place)
+
+    def _at(self, index: int) -> tuple[Source, int]:
+        which = bisect.bisect_right(self.ends, index)
+        return self.sources[which], index - (self.ends[which - 1] if which else 0)
+
+
 @dataclass(frozen=True)
 class Split:
-    """Both sides of train, val or test."""
+    """The sides of train, val or test: both, or b alone."""
 
-    a: Source
+    a: Source | None
     b: Source
     paired: bool
     """b[i] is the true partner of a[i]."""
 
+    @property
+    def sides(self) -> dict[str, Source]:
+        """The sides that there are, by letter; a first."""
+        return {"b": self.b} if self.a is None else {"a": self.a, "b": self.b}
+
     def swapped(self) -> "Split":
+        if self.a is None:
+            raise InputError("pictures on one side alone can't be exchanged with the other's")
         return Split(self.b, self.a, self.paired)
 
 
@@ -110,3 +157,11 @@ class DataSet:
         """The same with a and b exchanged: for training b2a."""
         splits = {name: split.swapped() for name, split in self.splits.items()}
         return replace(self, splits=splits, sides=self.sides[::-1])
+
+    def single(self) -> "DataSet":
+        """All pictures on side b: those of side b if train has pairs, else those of both sides."""
+        if self.train.paired:
+            return replace(self, splits={name: Split(None, split.b, False) for name, split in self.splits.items()})
+        joined = {name: JoinedSource(list(split.sides.values())) for name, split in self.splits.items()}
+        splits = {name: Split(None, source, False) for name, source in joined.items()}
+        return replace(self, splits=splits, sides=("a", f"{self.sides[0]} and {self.sides[1]}"))

@@ -14,10 +14,10 @@ Images = Mapping[str, Tensor]
 def named_tensors(method: Method, item: Images, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
     """The method's tensors for one item, with the true partners where the data knows them.
 
-    item: `a` and `b`, each [1, 3, H, W] in [-1, 1]. Draws no random number from the caller's generator.
+    item: `a` and `b` [1, 3, H, W] in [-1, 1], `b` alone where pictures are single. Draws no random number from the caller's generator.
     """
     wanted = set(wanted)
-    devices = [item["a"].device] if item["a"].device.type == "cuda" else []
+    devices = [item["b"].device] if item["b"].device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)  # dropout that is on in use gives the same picture every time
         made = method(item, wanted)
@@ -45,5 +45,5 @@ def sums(method: Method, items: Iterable[Images], paired: bool, metrics: Mapping
             x, y = (made[side] for side in metric.between)
             with torch.no_grad():
                 totals[position] += float(metric.measure(x.float(), y.float()).sum())
-        count += item["a"].shape[0]
+        count += item["b"].shape[0]
     return [*totals, float(count)]

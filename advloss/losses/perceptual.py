@@ -4,18 +4,14 @@ x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey);
 autocast.
 """
 
-import contextlib
-import socket
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlparse
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from advloss.errors import InputError
+from advloss.losses.pretrained import Frozen, load_features
 from advloss.losses.ranges import InputCheck
 from advloss.losses.tensors import at_least_float32, full_precision
 
@@ -23,8 +19,6 @@ Backbone = Literal["alex", "vgg", "squeeze"]
 WEIGHTS = {"alex": "AlexNet_Weights", "vgg": "VGG16_Weights", "squeeze": "SqueezeNet1_1_Weights"}
 LEAST_SIZE = {"alex": 31, "vgg": 16, "squeeze": 17}
 """The smallest height and width, in pixels, for which the network's last layer used has an output."""
-PATIENCE = 30.0
-"""Seconds of silence after which a download is given up."""
 
 
 class LPIPS(nn.Module):
@@ -50,7 +44,7 @@ class LPIPS(nn.Module):
         super().__init__()
         self.net = net
         self.check = InputCheck()
-        self._network = [_build(net, pretrained)]  # in a list: no submodule, hence in no state dict
+        self._network = Frozen(_build(net, pretrained))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x, y: [B, 3 or 1, H, W] in [-1, 1] -> scalar."""
@@ -69,71 +63,20 @@ class LPIPS(nn.Module):
         if x.is_meta:
             return x.new_empty(x.shape[0])
         with full_precision(x):
-            return self._network_for(x)(x, y).flatten()  # [B]
-
-    def _network_for(self, x: Tensor) -> nn.Module:
-        (network,) = self._network
-        first = next(network.parameters())
-        if (first.device, first.dtype) != (x.device, x.dtype):
-            network.to(x.device, x.dtype)
-        return network
+            return self._network.on(x)(x, y).flatten()  # [B]
 
     def extra_repr(self) -> str:
         return f"net={self.net}"
 
 
 def _build(net: Backbone, pretrained: bool) -> nn.Module:
-    """The package's network, frozen. Takes no random numbers, so that a loss changes nothing else in a run."""
+    """The package's network. Takes no random numbers, so that a loss changes nothing else in a run."""
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision's deprecations, which are the package's to heed
         import lpips  # late: it loads torchvision
 
         network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     if pretrained:
-        _load_backbone(network.net, net)
-    return network.requires_grad_(False).eval()
-
-
-def _load_backbone(backbone: nn.Module, net: Backbone) -> None:
-    path = _weights_file(net)
-    try:
-        weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        # The package cuts torchvision's `features` into slices and keeps their numbers: slice2.3.bias, features.3.bias.
-        backbone.load_state_dict({key: weights[f"features.{key.split('.', 1)[1]}"] for key in backbone.state_dict()})
-    except Exception as error:  # whatever reading such a file can raise, it is the file
-        raise InputError(
-            f"LPIPS ({net}) can't read its weights {path} ({type(error).__name__}). Delete the file and run again to "
-            "download it, or turn the term off: losses.NAME=null"
-        ) from error
-
-
-def _weights_file(net: Backbone) -> Path:
-    """Where torchvision keeps the backbone's weights; downloads them if they are not there."""
-    from torchvision.models import get_weight  # late: it takes seconds
-
-    url = get_weight(f"{WEIGHTS[net]}.IMAGENET1K_V1").url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _patience(PATIENCE):
-            # The name ends in the first digits of the file's SHA-256.
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rsplit("-", 1)[1])
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"LPIPS ({net}) needs the weights {path.name}, which are not in {path.parent} and could not be downloaded "
-            f"({error}). Put the file from {url} into that folder, or turn the term off: losses.NAME=null"
-        ) from error
-    return path
-
-
-@contextlib.contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """torch.hub waits for a silent server for ever; this is the only way to set its time limit."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        # The package cuts torchvision's `features` into slices and keeps their numbers.
+        load_features(network.net, WEIGHTS[net], f"LPIPS ({net})")
+    return network

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from advloss.data.sources import Kind
 from advloss.errors import InputError, unknown
 from advloss.methods.padding import apply_padded
 
@@ -19,12 +20,18 @@ class Method(nn.Module, ABC):
     A subclass's constructor takes one `NetworkFactory` for each key that a recipe has under `networks`.
     """
 
-    paired: ClassVar[bool]
-    """whether b[i] of a training batch is the partner of a[i]"""
+    data: ClassVar[Kind]
+    """what it learns from: `pairs` (b[i] of a batch is the partner of a[i]), `unpaired` sides, or `single` pictures"""
+    degrades: ClassVar[bool] = False
+    """whether side a of `single` pictures is made from side b, by the recipe's `data.degradation`"""
+    whole: ClassVar[bool] = False
+    """whether it is validated on whole pictures, rather than on their middle as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
     directions: ClassVar[dict[str, str]]
     """in use: a direction (`a2b`) and the attribute that holds its network"""
+    scale: int = 1
+    """how many pixels of side b, along each axis, one pixel of side a becomes"""
 
     @property
     def last_layer(self) -> Tensor | None:
@@ -34,7 +41,10 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        """batch: `a` and `b`, each [B, 3, H, W] in [-1, 1]; gives at least the tensors named in `wanted`."""
+        """batch: `a` [B, 3, H, W] and `b` [B, 3, scale H, scale W] in [-1, 1], `b` alone where pictures are single.
+
+        Gives at least the tensors named in `wanted`.
+        """
 
     @property
     def known_directions(self) -> list[str]:
@@ -52,7 +62,7 @@ class Method(nn.Module, ABC):
 
     @torch.no_grad()
     def translate(self, image: Tensor, direction: str) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W; gives the same shape and range."""
+        """image: [B, 3, H, W] in [-1, 1], any H and W -> [B, 3, scale H, scale W], the same range."""
         return apply_padded(self.network(direction), image)
 
 

@@ -14,7 +14,7 @@ class CycleGAN(Method):
     generator: makes one translator; called twice.
     """
 
-    paired = False
+    data = "unpaired"
     tensors = {
         "a": "real images of domain a [B, 3, H, W]",
         "b": "real images of domain b [B, 3, H, W]",

@@ -10,7 +10,7 @@ from advloss.methods.base import Method, NetworkFactory
 class Pix2Pix(Method):
     """G: a -> b. generator: makes the translator."""
 
-    paired = True
+    data = "pairs"
     tensors = {
         "a": "input images [B, 3, H, W]",
         "b": "their true partners [B, 3, H, W]",

@@ -1,6 +1,7 @@
 """From a checked recipe to its objects: method, terms, metrics. Shapes are tried out on the meta device first."""
 
 import copy
+import inspect
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from advloss.data.degradations import Degradation
 from advloss.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.objectives import Wasserstein
@@ -35,6 +37,7 @@ class Built:
     terms: nn.ModuleDict
     weighting: Weighting
     metrics: dict[str, "BuiltMetric"]
+    degradation: Degradation | None
     shapes: dict[str, tuple[int, ...]]
 
     @property
@@ -75,18 +78,31 @@ def build(recipe: Recipe) -> Built:
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
     weighting = _weighting(recipe, method)
     _try_weighting(recipe, terms, made)
-    return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, shapes)
+    degradation = build_degradation(recipe, method.scale)
+    return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, degradation, shapes)
 
 
 def build_method(recipe: Recipe) -> Method:
     """The recipe's method with its networks, weights drawn from the global generator."""
-    factories = {name: _factory(component) for name, component in recipe.networks.items()}
+    scale = int(recipe.method.parameters.get("scale", 1))
+    factories = {name: _factory(component, scale) for name, component in recipe.networks.items()}
     return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
 
 
-def _factory(component: Component) -> NetworkFactory:
+def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
+    """What makes the small pictures, where the recipe says so."""
+    component = recipe.data.degradation
+    if component is None:
+        return None
+    return components.DEGRADATIONS[component.name](scale=scale, **component.parameters)
+
+
+def _factory(component: Component, scale: int) -> NetworkFactory:
     cls = components.GENERATORS[component.name]
-    return lambda: cls(in_channels=CHANNELS, out_channels=CHANNELS, **component.parameters)
+    wired = {"in_channels": CHANNELS, "out_channels": CHANNELS}
+    if "scale" in inspect.signature(cls).parameters:
+        wired["scale"] = scale
+    return lambda: cls(**wired, **component.parameters)
 
 
 def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
@@ -94,8 +110,12 @@ def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
     lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
     wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
     wanted |= {given for line in lines if (given := line.parameters.get("given"))}
-    size = (recipe.data.batch, CHANNELS, recipe.data.crop, recipe.data.crop)
-    batch = {side: torch.empty(size, device="meta") for side in ("a", "b")}
+    if recipe.data.crop % method.scale:
+        raise InputError(f"data.crop: {recipe.data.crop} pixels are no multiple of the scale, {method.scale}")
+    sides = {"a": recipe.data.crop // method.scale, "b": recipe.data.crop}
+    batch = {
+        name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()
+    }
     try:
         return copy.deepcopy(method).to("meta")(batch, wanted)
     except (InputError, RuntimeError, ValueError) as error:
@@ -226,7 +246,8 @@ def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
     try:
         module: nn.Module = cls(**parameters)
     except InputError as error:
-        raise InputError(f"{place}: {error}") from None
+        said = str(error).replace("losses.NAME=null", f"{place}=null")  # a loss does not know its name
+        raise InputError(f"{place}: {said}") from None
     return module
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from advloss.data.degradations import DEGRADATIONS
 from advloss.losses.augmentations import AUGMENTATIONS
 from advloss.losses.metrics import METRICS
 from advloss.losses.objectives import OBJECTIVES
@@ -11,14 +12,20 @@ from advloss.losses.penalties import PENALTIES
 from advloss.losses.perceptual import LPIPS
 from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
+from advloss.losses.vgg import Style, VGGFeatures
 from advloss.losses.weighting import WEIGHTINGS
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.pix2pix import Pix2Pix
+from advloss.methods.super_resolution import SuperResolution
+from advloss.networks.msrresnet import MSRResNet
 from advloss.networks.multi_scale import MultiScale
 from advloss.networks.patchgan import PatchGAN
 from advloss.networks.pixel import PixelDiscriminator
 from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.rrdbnet import RRDBNet
+from advloss.networks.srresnet import SRResNet
+from advloss.networks.srvgg import SRVGG
 from advloss.networks.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.unet import UNetGenerator
 from advloss.networks.unet_discriminator import UNetDiscriminator
@@ -28,6 +35,7 @@ from advloss.recipe.schedules import SCHEDULES
 
 __all__ = [
     "AUGMENTATIONS",
+    "DEGRADATIONS",
     "DISCRIMINATORS",
     "GENERATORS",
     "LOSSES",
@@ -40,9 +48,16 @@ __all__ = [
     "WEIGHTINGS",
 ]
 
-METHODS: dict[str, type[Method]] = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix}
+METHODS: dict[str, type[Method]] = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix, "super_resolution": SuperResolution}
 
-GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResNetGenerator, "unet": UNetGenerator}
+GENERATORS: dict[str, Callable[..., nn.Module]] = {
+    "resnet": ResNetGenerator,
+    "unet": UNetGenerator,
+    "srresnet": SRResNet,
+    "msrresnet": MSRResNet,
+    "rrdbnet": RRDBNet,
+    "srvgg": SRVGG,
+}
 
 DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "patchgan": PatchGAN,
@@ -61,4 +76,6 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "ms_ssim": MSSSIM,
     "total_variation": TotalVariation,
     "lpips": LPIPS,
+    "vgg": VGGFeatures,
+    "style": Style,
 }

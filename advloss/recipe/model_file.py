@@ -17,7 +17,7 @@ from advloss.files import replacing
 from advloss.methods.base import Method
 from advloss.recipe.build import build_method
 from advloss.recipe.resolve import complete
-from advloss.recipe.schema import Recipe
+from advloss.recipe.schema import Component, Recipe
 
 KEY = "advloss"  # one entry only: safetensors does not keep the order of several, and equal models are equal bytes
 
@@ -51,6 +51,31 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     except RuntimeError as error:
         raise InputError(f"{path}: its weights do not fit its recipe: {error}") from None
     return method.float().eval(), recipe, content
+
+
+def load_initial(method: Method, recipe: Recipe) -> None:
+    """Gives a method the weights of the model file that its recipe starts from (`initial`), if it names one.
+
+    Raises InputError where the file can't be read, or its networks are of another kind or size.
+    """
+    if recipe.initial is None:
+        return
+    state, content = _read(recipe.initial)
+    try:
+        method.load_state_dict(state)
+    except RuntimeError:
+        theirs, ours = (_networks(one) for one in (_recipe(recipe.initial, content), recipe))
+        raise InputError(f"initial: {recipe.initial} holds {theirs}, and this recipe has {ours}") from None
+
+
+def _networks(recipe: Recipe) -> str:
+    """`super_resolution {scale=4} with generator srresnet {blocks=16, width=64}`."""
+
+    def words(component: Component) -> str:
+        return f"{component.name} {{{', '.join(f'{k}={v}' for k, v in component.parameters.items())}}}"
+
+    networks = ", ".join(f"{name} {words(component)}" for name, component in recipe.networks.items())
+    return f"{words(recipe.method)} with {networks}"
 
 
 def _recipe(path: Path, content: Any) -> Recipe:

@@ -10,10 +10,11 @@ from advloss.errors import InputError, unknown
 from advloss.losses.topk import TopK
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
-from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe, Term
+from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, Recipe, Term
 from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
 from advloss.recipe.source import COMMAND_LINE, Source
 
+_SCALE = frozenset({"scale"})  # of a network or a degradation is the method's
 _WEIGHTS = frozenset({"weights"})  # a weighting's weights are the terms'
 _OWN = frozenset({"parameters"})  # what an optimizer is given besides its settings
 
@@ -48,6 +49,7 @@ def complete(recipe: Recipe) -> Recipe:
         update={
             "method": _component("method", components.METHODS, recipe.method, "method", networks),
             "networks": _networks(recipe, networks),
+            "data": _data(recipe, method),
             "losses": {
                 name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
             },
@@ -108,9 +110,22 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
         if name not in recipe.networks:
             raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: resnet}}")
     return {
-        name: _component("generator", components.GENERATORS, component, f"networks.{name}")
+        name: _component("generator", components.GENERATORS, component, f"networks.{name}", _SCALE)
         for name, component in recipe.networks.items()
     }
+
+
+def _data(recipe: Recipe, method: type[Method]) -> Data:
+    """The data section, with its degradation checked."""
+    degradation = recipe.data.degradation
+    if degradation is None:
+        return recipe.data
+    if not method.degrades:
+        raise InputError(
+            f"data.degradation: {recipe.method.name} learns from the pictures as they are; set data.degradation=null"
+        )
+    checked = _component("degradation", components.DEGRADATIONS, degradation, "data.degradation", _SCALE)
+    return recipe.data.model_copy(update={"degradation": checked})
 
 
 def _weighting(recipe: Recipe, method: type[Method]) -> Component:

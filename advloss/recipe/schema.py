@@ -84,11 +84,14 @@ class Data(Strict):
     name: str | None = None
     a: Path | None = None
     b: Path | None = None
+    val: Path | None = None
     direction: Literal["a2b", "b2a"] = "a2b"
     resize: Literal["stretch", "shorter", "none"] = "stretch"
     load: Positive = 286
     crop: Positive = 256
     flip: bool = True
+    rotate: bool = False
+    degradation: Component | None = None
     augment: list[dict[str, Any]] | None = None
     batch: Positive = 1
     workers: NotNegative = 0
@@ -137,6 +140,7 @@ class Recipe(Strict):
     train: Train
     metrics: dict[str, Metric | None] = {}
     samples: list[str] = []
+    initial: Path | None = None
     seed: NotNegative = 0
 
     def plain(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """From a checked recipe to a running one: data, objects, folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from advloss.data import DataSet, open_data
 from advloss.data.check import check
 from advloss.data.images import UnreadableImage
 from advloss.data.samples import check_pairs
+from advloss.data.sources import Split
 from advloss.data.transforms import check_crop_fits
 from advloss.distributed import broadcast
 from advloss.errors import InputError
 from advloss.recipe import components
 from advloss.recipe.build import Built, build
+from advloss.recipe.model_file import load_initial
 from advloss.recipe.schema import Recipe
 from advloss.training.folder import RunFolder
 from advloss.training.processes import Processes
@@ -37,6 +39,8 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
         say = say if processes.first else lambda sentence: None
         data = checked_data(recipe, processes, say)
         built = build(recipe)
+        if not (resume and folder.checkpoint.exists()):
+            load_initial(built.method, recipe)
         broadcast(built.method)
         broadcast(built.terms)
         trainer = Trainer(built, data, folder, processes, say)
@@ -60,6 +64,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     try:
         data = checked_data(recipe, processes, say)
         built = build(recipe)
+        load_initial(built.method, recipe)
         trainer = Trainer(built, data, RunFolder(Path()), processes, say)
         trainer.prepare()
         return built, plan(trainer)
@@ -72,13 +77,16 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
     options = recipe.data
     if options.name is None and (options.a is None or options.b is None):
         raise InputError("no data: name a set (`advloss data list`) or a folder, or give data.a=FOLDER data.b=FOLDER")
+    method = components.METHODS[recipe.method.name]
+    scale = int(recipe.method.parameters.get("scale", 1))
 
     def opened() -> DataSet:
         return open_data(
             options.name,
             a=options.a,
             b=options.b,
-            paired=components.METHODS[recipe.method.name].paired,
+            val=options.val,
+            kind=method.data,
             size=options.load,
             seed=recipe.seed,
             direction=options.direction,
@@ -91,21 +99,27 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
         processes.wait()
         data = opened()
     if processes.first:
-        for sentence in check(data, full=False).words():
+        for sentence in check(data, full=False, scale=scale).words():
             say(sentence)
-    check_pairs(data.train, options.resize, options.load)
+    if method.degrades and options.degradation is None and any(split.a is None for split in data.splits.values()):
+        raise InputError(
+            f"data.degradation: {recipe.method.name} needs small pictures, and {data.name} has none: say how they are "
+            "made, data.degradation=bicubic, or where they are, data.a=SMALL data.b=LARGE"
+        )
+    check_pairs(data.train, options.resize, options.load, scale)
     if options.resize == "none":
-        _check_crops(data, options.crop)
+        splits = [data.train] if method.whole else data.splits.values()
+        for split in splits:
+            _check_crops(split, {"a": options.crop // scale, "b": options.crop})
     return data
 
 
-def _check_crops(data: DataSet, crop: int) -> None:
+def _check_crops(split: Split, crops: Mapping[str, int]) -> None:
     """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
-    for split in data.splits.values():
-        for side in (split.a, split.b):
-            for index in range(len(side)):
-                with suppress(UnreadableImage):  # is skipped when its turn comes
-                    check_crop_fits(str(side.path(index) or side.name(index)), side.size(index), crop)
+    for letter, side in split.sides.items():
+        for index in range(len(side)):
+            with suppress(UnreadableImage):  # is skipped when its turn comes
+                check_crop_fits(str(side.path(index) or side.name(index)), side.size(index), crops[letter])
 
 
 def plan(trainer: Trainer) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from advloss.data import DataSet
-from advloss.data.loading import Loader, to_images
+from advloss.data.loading import Loader
 from advloss.errors import Interrupted, NotFinite, TrainingError
 from advloss.methods.base import Method
 from advloss.recipe import components
@@ -16,6 +16,7 @@ from advloss.recipe.build import Built
 from advloss.recipe.model_file import save_model
 from advloss.recipe.schedules import Schedule
 from advloss.training.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
+from advloss.training.feed import Feed
 from advloss.training.folder import RunFolder
 from advloss.training.interrupt import Interrupt
 from advloss.training.journal import Journal
@@ -45,6 +46,7 @@ class Trainer:
         built.terms.to(processes.device).train()
         built.weighting.to(processes.device).train()
         self.round = Round(built, processes.device)
+        self.feed = Feed(built, processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
         self.began = 0  # the round that this process began with
@@ -128,10 +130,8 @@ class Trainer:
         return self.done % every == 0
 
     def _batches(self, start: int) -> Iterator[Batch]:
-        device = self.processes.device
-        dtype = torch.float64 if self.recipe.train.precision == "fp64" else torch.float32
-        for batch in self.loader.batches(start):
-            yield {side: to_images(batch[side].to(device, non_blocking=True)).to(dtype) for side in ("a", "b")}
+        for number, sides in enumerate(self.loader.batches(start), start):
+            yield self.feed(sides, self.loader.rngs(number))
 
     def _validate(self, journal: Journal) -> None:
         measured = self.validation.measure(self.averaged)
@@ -193,6 +193,9 @@ def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable
         crop=options.crop,
         resize=options.resize,
         flip=options.flip,
+        rotate=options.rotate,
+        scale=built.method.scale,
+        degradation=built.degradation,
         augment=options.augment,
         batch=options.batch,
         seed=built.recipe.seed,

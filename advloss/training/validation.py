@@ -8,18 +8,21 @@ from PIL import Image
 from torch import Tensor
 
 from advloss.data import DataSet
-from advloss.data.loading import evaluation_items, to_images
+from advloss.data.loading import evaluation_items
 from advloss.data.sources import Split
+from advloss.data.transforms import DEGRADE_EVALUATION, random
 from advloss.evaluation.grid import sample_grid
 from advloss.evaluation.measure import computable, named_tensors, sums
 from advloss.files import replacing
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
+from advloss.training.feed import Feed
 from advloss.training.folder import RunFolder
 from advloss.training.journal import Journal
 from advloss.training.processes import Processes
 
 ROWS = 4  # of a sample grid
+LARGEST = 512  # pixels a side of its pictures; the rest is cut away
 
 
 class Validation:
@@ -28,6 +31,9 @@ class Validation:
     def __init__(self, built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> None:
         self.recipe = built.recipe
         self.processes = processes
+        self.feed = Feed(built, processes.device)
+        self.size = None if built.method.whole else built.recipe.data.crop
+        self.scale = built.method.scale
         self.say = say
         self.held_out = data.validation
         self.test = data.splits.get("test")
@@ -68,7 +74,7 @@ class Validation:
         with in_use(method):
             for item in islice(self._items(self.split), ROWS):
                 made = named_tensors(method, item, self.split.paired, self.samples)
-                rows.append({name: made[name].cpu() for name in self.samples})
+                rows.append({name: middle(made[name]).cpu() for name in self.samples})
         if not rows:  # not one of the images can be read
             return
         grid = sample_grid(rows)
@@ -77,11 +83,17 @@ class Validation:
         journal.picture("samples", grid, round)
 
     def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
-        data = self.recipe.data
-        dtype = torch.float64 if self.recipe.train.precision == "fp64" else torch.float32
-        for item in evaluation_items(split, data.crop, resize=data.resize, say=self.say):
-            sides = {"a": item.a, "b": item.b}
-            yield {side: to_images(image.to(self.processes.device)).to(dtype) for side, image in sides.items()}
+        resize, seed = self.recipe.data.resize, self.recipe.seed
+        for item in evaluation_items(split, self.size, resize=resize, say=self.say, scale=self.scale):
+            sides = {"b": item.b} if item.a is None else {"a": item.a, "b": item.b}
+            yield self.feed(sides, [random(DEGRADE_EVALUATION, seed, 0, item.index)])
+
+
+def middle(image: Tensor, most: int = LARGEST) -> Tensor:
+    """[B, C, H, W], of each axis the middle `most` pixels at most."""
+    height, width = image.shape[-2:]
+    top, left = max(0, height - most) // 2, max(0, width - most) // 2
+    return image[..., top : top + most, left : left + most]
 
 
 class in_use:

@@ -25,7 +25,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
     write_picture(a / "005.png", Picture(np.zeros((50, 40, 3), np.uint16)))
     (b / "003.png").write_bytes((b / "003.png").read_bytes()[:600])  # its header is whole
     (b / "004.png").write_bytes(b"")
-    data = open_folder(tmp_path, paired=False)
+    data = open_folder(tmp_path, kind="unpaired")
 
     quick = check(data)
     assert quick.rows[0] == [
@@ -56,7 +56,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
 def test_pairs(tmp_path: Path) -> None:
     fill(tmp_path / "a", ["1.png", "2.png", "3.png"])
     fill(tmp_path / "b", ["2.png", "3.png", "4.png"], 10, height=20)
-    report = check(open_folder(tmp_path, paired=True))
+    report = check(open_folder(tmp_path, kind="pairs"))
     assert [path.name for path in report.alone] == ["1.png", "4.png"]
     assert report.rows[0][-1] == "2"
     assert any("2 files without a partner are left out" in line for line in report.problems)
@@ -64,7 +64,7 @@ def test_pairs(tmp_path: Path) -> None:
 
 
 def test_side_by_side_files_are_no_duplicates_of_themselves(tmp_path: Path) -> None:
-    report = check(open_folder(fill(tmp_path / "x", 3), paired=True))
+    report = check(open_folder(fill(tmp_path / "x", 3), kind="pairs"))
     assert report.problems == []
     assert report.words()[-1] == "no problems found"
     assert report.rows[0][3] == "24x12"

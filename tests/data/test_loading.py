@@ -29,11 +29,11 @@ AUGMENT = [{"name": "ColorJitter", "brightness": 0.3, "p": 0.8}, {"name": "Rotat
 
 
 def unpaired(folder: Path, a: int = 7, b: int = 5) -> Split:
-    return open_folder(None, fill(folder / "a", a), fill(folder / "b", b, 100), paired=False).train
+    return open_folder(None, fill(folder / "a", a), fill(folder / "b", b, 100), kind="unpaired").train
 
 
 def paired(folder: Path, count: int = 7) -> Split:
-    return open_folder(None, fill(folder / "a", count), fill(folder / "b", count), paired=True).train
+    return open_folder(None, fill(folder / "a", count), fill(folder / "b", count), kind="pairs").train
 
 
 def loader(split: Split, **changed: Any) -> Loader:
@@ -150,7 +150,7 @@ def test_pictures_of_several_sizes(tmp_path: Path, resize: str) -> None:
     fill(tmp_path / "a", ["1.png", "2.png"], 0, 20, 40)
     fill(tmp_path / "a", ["3.png"], 5, 36, 18)
     fill(tmp_path / "b", 3)
-    split = open_folder(None, tmp_path / "a", tmp_path / "b", paired=False).train
+    split = open_folder(None, tmp_path / "a", tmp_path / "b", kind="unpaired").train
     assert equal(
         take(loader(split, resize=resize, memory="on"), 6),
         take(loader(split, resize=resize, memory="off", workers=1), 6),
@@ -173,7 +173,7 @@ def test_too_small_for_the_crop(tmp_path: Path) -> None:
 def test_pairs_of_unequal_size(tmp_path: Path) -> None:
     fill(tmp_path / "a", 2)
     fill(tmp_path / "b", 2, height=30)
-    split = open_folder(None, tmp_path / "a", tmp_path / "b", paired=True).train
+    split = open_folder(None, tmp_path / "a", tmp_path / "b", kind="pairs").train
     with pytest.raises(InputError, match=r"000\.png|001\.png.*are a pair, but .* data\.resize=stretch"):
         take(loader(split, resize="none"), 1)
     assert take(loader(split), 1)
@@ -184,13 +184,13 @@ def test_pairs_are_compared_by_their_headers(tmp_path: Path) -> None:
     (a / "000.png").write_bytes(b"")  # no size: skipped
     fill(b, ["001.png"], height=48, width=48)  # of one size after the resize alone
     fill(b, ["002.png"], height=30)
-    split = open_folder(None, a, b, paired=True).train
+    split = open_folder(None, a, b, kind="pairs").train
     with pytest.raises(InputError, match=r"a/002\.png and .*b/002\.png are a pair, but 20x20 and 20x25 pixels"):
         check_pairs(split, "shorter", 20)
     with pytest.raises(InputError, match=r"001\.png are a pair, but 24x24 and 48x48 pixels.*data\.resize=stretch"):
         check_pairs(split, "none", 20)
     check_pairs(split, "stretch", 20)
-    check_pairs(open_folder(None, a, b, paired=False).train, "none", 20)
+    check_pairs(open_folder(None, a, b, kind="unpaired").train, "none", 20)
 
 
 def _spoilt(folder: Path, count: int, bad: list[int]) -> Path:
@@ -209,7 +209,7 @@ def _spoilt(folder: Path, count: int, bad: list[int]) -> Path:
 def test_a_corrupt_file_in_the_middle_of_an_epoch(tmp_path: Path, how: dict[str, Any]) -> None:
     a, b = _spoilt(tmp_path / "a", 150, [17, 18]), fill(tmp_path / "b", 150)
     said: list[str] = []
-    made = loader(open_folder(None, a, b, paired=False).train, batch=10, say=said.append, **how)
+    made = loader(open_folder(None, a, b, kind="unpaired").train, batch=10, say=said.append, **how)
     batches = take(made, 2 * made.per_epoch)
     assert len(batches) == 30
     assert sorted((skip.side, skip.index) for skip in made.skipped) == [("a", 17), ("a", 18)]
@@ -225,12 +225,12 @@ def test_more_than_one_percent_corrupt_stops(tmp_path: Path, how: dict[str, Any]
     with pytest.raises(
         InputError, match=r"(?s)[23] of 120 pictures can't be read, more than 1%.*data check.*000[345]\.jpg"
     ):
-        take(loader(open_folder(None, a, b, paired=False).train, **how), 60)
+        take(loader(open_folder(None, a, b, kind="unpaired").train, **how), 60)
 
 
 def test_a_pair_with_a_corrupt_half_is_replaced_whole(tmp_path: Path) -> None:
     a, b = fill(tmp_path / "a", [f"{i:04d}.png" for i in range(100)]), _spoilt(tmp_path / "b", 100, [50])
-    made = loader(open_folder(None, a, b, paired=True).train, batch=1, flip=False, load=16)
+    made = loader(open_folder(None, a, b, kind="pairs").train, batch=1, flip=False, load=16)
     shown = [batch["a"][0].numpy().transpose(1, 2, 0) for batch in take(made, 100)]
     names = sorted(
         next(i for i in range(100) if (resized(picture(i), "stretch", 16) == image).all()) for image in shown
@@ -264,12 +264,12 @@ def test_kept_in_memory_when_it_fits_and_says_so(tmp_path: Path, monkeypatch: py
     made = loader(unpaired(tmp_path), memory="auto", say=said.append)
     take(made, 1)
     assert said == ["kept 12 images in memory (0 MB)"]
-    assert isinstance(made._samples.a, Kept)  # type: ignore[union-attr]
+    assert isinstance(made._samples.pictures["a"], Kept)  # type: ignore[union-attr]
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 12 * 3 * 20 * 20 * 2})())
     tight = loader(made.split, memory="auto", say=said.append)
     take(tight, 1)
     assert len(said) == 1
-    assert not isinstance(tight._samples.a, Kept)  # type: ignore[union-attr]
+    assert not isinstance(tight._samples.pictures["a"], Kept)  # type: ignore[union-attr]
 
 
 def test_range_of_images() -> None:
@@ -320,7 +320,7 @@ def test_what_goes_to_worker_processes_can_be_pickled(tmp_path: Path) -> None:
     """Newer Pythons start them afresh instead of forking."""
     made = loader(unpaired(tmp_path), augment=AUGMENT, say=lambda sentence: None)
     there = pickle.loads(pickle.dumps(made._prepared()))
-    np.testing.assert_array_equal(there.batch(3)[0], made._prepared().batch(3)[0])
+    np.testing.assert_array_equal(there.batch(3)[0]["a"], made._prepared().batch(3)[0]["a"])
     error = pickle.loads(pickle.dumps(UnreadableImage("x.png", "truncated")))
     assert (str(error), error.why) == ("x.png: truncated", "truncated")
 

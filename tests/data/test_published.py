@@ -134,7 +134,7 @@ def test_another_checksum_than_at_first_use(server: Server, tmp_path: Path) -> N
 def test_no_network(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADVLOSS_DATA_URL", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(InputError) as raised:
-        open_data("horse2zebra", paired=False, size=256, seed=0)
+        open_data("horse2zebra", kind="unpaired", size=256, seed=0)
     assert "http://127.0.0.1:9/cyclegan/datasets/horse2zebra.zip" in str(raised.value)
     assert f"put it at {tmp_path / 'cache' / 'horse2zebra.zip'}" in str(raised.value)
     assert raised.value.exit_code == 2
@@ -142,7 +142,7 @@ def test_no_network(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_not_on_the_server(server: Server) -> None:
     with pytest.raises(InputError, match="404"):
-        open_published("horse2zebra", paired=False)
+        open_published("horse2zebra", kind="unpaired")
     assert len(server.asked) == 1  # not tried again
 
 
@@ -185,28 +185,28 @@ def _pairs(name: str) -> bytes:
 
 def test_an_unpaired_set_by_name(server: Server, tmp_path: Path) -> None:
     server.files["/cyclegan/datasets/horse2zebra.zip"] = _unpaired("horse2zebra")
-    data = open_data("horse2zebra", paired=False, size=256, seed=0)
+    data = open_data("horse2zebra", kind="unpaired", size=256, seed=0)
     assert (data.name, data.sides, list(data.splits)) == ("horse2zebra", ("horses", "zebras"), ["train", "test"])
     np.testing.assert_array_equal(data.train.b.read(2), picture(5, 8, 8))
-    open_data("horse2zebra", paired=False, size=256, seed=0)
+    open_data("horse2zebra", kind="unpaired", size=256, seed=0)
     assert len(server.asked) == 1
     with pytest.raises(InputError, match=r"'horse2zebra' has no pairs.*facades"):
-        open_data("horse2zebra", paired=True, size=256, seed=0)
+        open_data("horse2zebra", kind="pairs", size=256, seed=0)
 
 
 def test_a_first_download_that_is_no_archive_locks_nothing(server: Server, tmp_path: Path) -> None:
     address, cache = "/cyclegan/datasets/horse2zebra.zip", tmp_path / "cache"
     server.files[address] = b"<html>we are moving</html>"
     with pytest.raises(InputError, match=r"is damaged .*remove it, and it will be downloaded again"):
-        open_published("horse2zebra", paired=False)
+        open_published("horse2zebra", kind="unpaired")
     (cache / "horse2zebra.zip").unlink()
     server.files[address] = _unpaired("horse2zebra")
-    assert len(open_published("horse2zebra", paired=False).train.a) == 3
+    assert len(open_published("horse2zebra", kind="unpaired").train.a) == 3
     (cache / "horse2zebra.zip").unlink()
     shutil.rmtree(cache / "unpaired" / "horse2zebra")
     server.files[address] = _unpaired("another")
     with pytest.raises(InputError, match=r"its SHA-256 is .* as at its first use"):
-        open_published("horse2zebra", paired=False)
+        open_published("horse2zebra", kind="unpaired")
 
 
 @pytest.mark.parametrize("name", ["horse2zebra", "cityscapes"])
@@ -214,7 +214,7 @@ def test_a_cache_folder_that_can_not_be(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "file").touch()
     monkeypatch.setenv("ADVLOSS_DATA", str(tmp_path / "file" / "x"))
     with pytest.raises(InputError, match=r"file/x: can't be written \(Not a directory\); set ADVLOSS_DATA to another"):
-        open_published(name, paired=False)
+        open_published(name, kind="unpaired")
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
@@ -225,11 +225,11 @@ def test_a_disk_that_is_full_or_read_only(server: Server, monkeypatch: pytest.Mo
     server.files["/cyclegan/datasets/horse2zebra.zip"] = _unpaired("horse2zebra")
     with monkeypatch.context() as patched, pytest.raises(InputError, match=f"cache: can't be .*{os.strerror(code)}"):
         patched.setattr(zipfile.ZipFile, "extractall", refused)
-        open_published("horse2zebra", paired=False)
-    assert open_published("horse2zebra", paired=False)
+        open_published("horse2zebra", kind="unpaired")
+    assert open_published("horse2zebra", kind="unpaired")
     monkeypatch.setattr(Path, "mkdir", refused)
     monkeypatch.setattr(Path, "open", refused)
-    assert open_published("horse2zebra", paired=False)  # a whole set needs nothing written
+    assert open_published("horse2zebra", kind="unpaired")  # a whole set needs nothing written
 
 
 def test_a_download_that_can_not_be_written_is_not_tried_again(
@@ -238,7 +238,7 @@ def test_a_download_that_can_not_be_written_is_not_tried_again(
     server.files["/cyclegan/datasets/horse2zebra.zip"] = _unpaired("horse2zebra")
     (tmp_path / "cache" / "horse2zebra.zip.part").mkdir(parents=True)
     with pytest.raises(InputError, match="can't be written"):
-        open_published("horse2zebra", paired=False)
+        open_published("horse2zebra", kind="unpaired")
     assert len(server.asked) == 1
 
 
@@ -264,18 +264,18 @@ def test_the_need_of_the_method_picks_the_form(server: Server) -> None:
     server.files["/cyclegan/datasets/maps.zip"] = _unpaired("maps")
     server.files["/pix2pix/datasets/maps.tar.gz"] = _pairs("maps")
     server.files["/pix2pix/datasets/edges2shoes.tar.gz"] = _pairs("edges2shoes")
-    assert not open_published("maps", paired=False).train.paired
-    pairs = open_published("maps", paired=True)
+    assert not open_published("maps", kind="unpaired").train.paired
+    pairs = open_published("maps", kind="pairs")
     assert pairs.train.paired
     np.testing.assert_array_equal(pairs.train.a.read(1), picture(1, 8, 16)[:, :8])
-    shoes = open_published("edges2shoes", paired=False)
+    shoes = open_published("edges2shoes", kind="unpaired")
     assert (shoes.train.paired, shoes.splits["val"].paired, shoes.sides) == (False, True, ("edges", "shoes"))
 
 
 def test_an_archive_put_there_by_hand(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "apple2orange.zip").write_bytes(_unpaired("apple2orange"))
-    assert len(open_published("apple2orange", paired=False).train.a) == 3
+    assert len(open_published("apple2orange", kind="unpaired").train.a) == 3
     assert server.asked == []
 
 
@@ -318,7 +318,7 @@ def test_unsafe_archives(tmp_path: Path, name: str, data: bytes) -> None:
 def test_an_unsafe_download_is_no_data_set(server: Server, tmp_path: Path) -> None:
     server.files["/cyclegan/datasets/monet2photo.zip"] = _zip({"../evil.png": b"1"})
     with pytest.raises(InputError, match="not safe"):
-        open_published("monet2photo", paired=False)
+        open_published("monet2photo", kind="unpaired")
     assert not list(tmp_path.rglob("evil.png"))
     assert not (tmp_path / "cache" / "unpaired" / "monet2photo").exists()
 
@@ -335,7 +335,7 @@ def test_damaged_archives(tmp_path: Path, name: str, how: str) -> None:
 
 def test_cityscapes_says_what_to_get(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
-        open_published("cityscapes", paired=True)
+        open_published("cityscapes", kind="pairs")
     for part in (cityscapes.PHOTOS, cityscapes.LABELS, str(tmp_path / "cache"), "cityscapes-dataset.com"):
         assert part in str(raised.value)
 
@@ -352,11 +352,11 @@ def test_cityscapes_from_its_archives(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache" / cityscapes.PHOTOS).write_bytes(_zip(photos))
     (tmp_path / "cache" / cityscapes.LABELS).write_bytes(_zip(labels | {next(iter(labels)): b"no picture"}))
     with pytest.raises(InputError, match=f"{cityscapes.PHOTOS} or .*{cityscapes.LABELS} is damaged"):
-        open_published("cityscapes", paired=True)
+        open_published("cityscapes", kind="pairs")
     (tmp_path / "cache" / cityscapes.LABELS).write_bytes(_zip(labels))
     (tmp_path / "cache" / "prepared" / ".cityscapes.unpacking" / "trainA").mkdir(parents=True)  # by a killed process
-    for paired in (True, False):
-        data = open_published("cityscapes", paired=paired)
+    for kind, paired in (("pairs", True), ("unpaired", False)):
+        data = open_published("cityscapes", kind=kind)
         assert [(name, len(split.a), split.paired) for name, split in data.splits.items()] == [
             ("train", 3, paired),
             ("test", 2, paired),

@@ -13,27 +13,14 @@ import torchvision
 from torch import Tensor, nn
 
 from advloss.errors import InputError
-from advloss.losses import perceptual
-from advloss.losses.perceptual import LEAST_SIZE, LPIPS
+from advloss.losses import pretrained
+from advloss.losses.perceptual import LEAST_SIZE, LPIPS, WEIGHTS
 
 FILES = {
     "alex": ("alexnet", "alexnet-owt-7be5be79.pth"),
     "vgg": ("vgg16", "vgg16-397923af.pth"),
     "squeeze": ("squeezenet1_1", "squeezenet1_1-b8a52dc0.pth"),
 }
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """torchvision's cache, empty, and no network: whoever asks is refused at once."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-
-    def refuse(*args: object, **options: object) -> None:
-        raise urllib.error.URLError("Network is unreachable")
-
-    monkeypatch.setattr(torch.hub, "urlopen", refuse)
-    return tmp_path / "hub" / "checkpoints"
 
 
 def fill(cache: Path, net: str) -> Path:
@@ -83,7 +70,7 @@ def test_frozen_silent_and_in_no_checkpoint(cache: Path, capfd: pytest.CaptureFi
     parent = nn.ModuleDict({"look": loss}).train()
     assert parent.state_dict() == {}
     assert list(parent.parameters()) == []
-    network = loss._network[0]
+    network = loss._network.network
     assert not any(module.training for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())
     x, y = images()
@@ -133,7 +120,7 @@ def test_wrong_images() -> None:
 def test_weights_that_are_missing(cache: Path) -> None:
     for net, (_, file) in FILES.items():
         with pytest.raises(InputError) as caught:
-            perceptual._weights_file(net)  # type: ignore[arg-type]
+            pretrained.weights_file(WEIGHTS[net], f"LPIPS ({net})")
         for part in (file, str(cache), "Network is unreachable", "https://", "losses.NAME=null"):
             assert part in str(caught.value)
     assert list(cache.iterdir()) == []
@@ -162,7 +149,7 @@ def test_weights_that_are_damaged(cache: Path, damage: str) -> None:
 def test_a_silent_server_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection and never answers."""
     monkeypatch.setattr(torch.hub, "urlopen", urllib.request.build_opener(urllib.request.ProxyHandler({})).open)
-    monkeypatch.setattr(perceptual, "PATIENCE", 0.2)
+    monkeypatch.setattr(pretrained, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/alexnet-owt-7be5be79.pth"
         monkeypatch.setattr("torchvision.models.get_weight", lambda name: type("Entry", (), {"url": address}))

@@ -1,4 +1,4 @@
-"""The discriminators' signatures are what recipes are checked against: text from a command line converts too."""
+"""The networks' signatures are what recipes are checked against: text from a command line converts too."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,12 @@ import pytest
 from pydantic import ConfigDict, ValidationError, validate_call
 from torch import nn
 
+from advloss.networks.msrresnet import MSRResNet
 from advloss.networks.multi_scale import MultiScale
 from advloss.networks.patchgan import PatchGAN
+from advloss.networks.rrdbnet import RRDBNet
+from advloss.networks.srresnet import SRResNet
+from advloss.networks.srvgg import SRVGG
 from advloss.networks.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.unet_discriminator import UNetDiscriminator
 from advloss.networks.vgg_style import VGGStyleDiscriminator
@@ -25,6 +29,13 @@ def checked(network: Callable[..., nn.Module]) -> Callable[..., object]:
         (VGGStyleDiscriminator, {"down_kernel": "3", "grid": "6", "width": "1", "hidden": "4"}),
         (UNetDiscriminator, {"spectral_norm": "false", "width": "1"}),
         (StyleGAN2Discriminator, {"levels": "1", "width": "2", "group": "2"}),
+        (SRResNet, {"scale": "3", "blocks": "1", "width": "2", "norm": "none"}),
+        (MSRResNet, {"scale": "1", "blocks": "1", "width": "2"}),
+        (
+            RRDBNet,
+            {"scale": "2", "blocks": "1", "width": "2", "growth": "1", "residual_scale": "1e-1", "unshuffle": "no"},
+        ),
+        (SRVGG, {"scale": "2", "convolutions": "1", "width": "2", "activation": "leaky_relu"}),
     ],
 )
 def test_text_converts(network: type[nn.Module], text: dict) -> None:
@@ -38,6 +49,11 @@ def test_text_converts(network: type[nn.Module], text: dict) -> None:
         (PatchGAN, {"dims": "two"}),
         (VGGStyleDiscriminator, {"down_kernel": 5}),
         (StyleGAN2Discriminator, {"levels": 0}),
+        (SRResNet, {"scale": "5"}),
+        (SRResNet, {"norm": "instance"}),
+        (MSRResNet, {"scale": "two"}),
+        (RRDBNet, {"growth": "0"}),
+        (SRVGG, {"activation": "gelu"}),
     ],
 )
 def test_what_is_out_of_range_does_not(network: type[nn.Module], wrong: dict) -> None:

@@ -80,7 +80,7 @@ def make_files(folder: Path, count: int, size: int) -> None:
 
 def kept(arguments: argparse.Namespace, folder: Path) -> Iterator[Tensor]:
     """The training loader's batches, one side after the other: [B, 3, crop, crop] in [-1, 1]."""
-    opened = open_data(folder, paired=False, size=arguments.load, seed=0)
+    opened = open_data(folder, kind="unpaired", size=arguments.load, seed=0)
     loader = Loader(
         opened.train,
         load=arguments.load,

@@ -1,0 +1,124 @@
+"""Bicubic resizing that agrees with MATLAB's imresize, which the figures of the super-resolution literature rest on."""
+
+import math
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advloss.errors import InputError
+
+SUPPORT = 4.0
+"""Width of the bicubic kernel, in pixels of the coarser of the two grids."""
+
+
+def imresize(images: Tensor, size: tuple[int, int] | None = None, *, scale: float | Fraction | None = None) -> Tensor:
+    """float [B, C, H, W] of any range -> the same at another size; nothing is rounded or clipped. Differentiable.
+
+    Keys' kernel with a = -0.5, stretched where an axis shrinks (antialias), its weights normalised, over an image
+    mirrored with its edge pixel repeated ("symmetric"). Either `size` (height, width) in pixels, or `scale` for both
+    axes, which gives ceil(side * scale) pixels a side and keeps exactly that scale, as MATLAB does. float64 stays, all
+    else is computed and given in float32. Raises `InputError`.
+    """
+    images = _checked(images)
+    (rows, by_row), (columns, by_column) = _sizes(images, size, scale)
+    return _resized(_resized(images, 2, rows, by_row), 3, columns, by_column)
+
+
+def imresize_uint8(
+    images: Tensor, size: tuple[int, int] | None = None, *, scale: float | Fraction | None = None
+) -> Tensor:
+    """What `imresize` of a picture of 8-bit levels is in MATLAB, on [-1, 1]: [B, C, H, W] -> levels of [-1, 1].
+
+    There the picture is 8-bit again after the rows, and not only at the end: at a sharp edge the overshoot is cut off
+    before the columns are made, up to 12 levels away from what rounding at the end alone gives.
+    """
+    images = _checked(images)
+    (rows, by_row), (columns, by_column) = _sizes(images, size, scale)
+    return to_levels(_resized(to_levels(_resized(images, 2, rows, by_row)), 3, columns, by_column))
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """Cut to [-1, 1] and rounded to what an 8-bit file can hold, halves up as in MATLAB."""
+    return (images.clamp(-1, 1) * 127.5 + 128).floor() / 127.5 - 1
+
+
+def _checked(images: Tensor) -> Tensor:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise InputError(f"imresize takes float images [B, C, H, W], not {images.dtype} {tuple(images.shape)}")
+    return images if images.dtype == torch.float64 else images.float()
+
+
+def _sizes(
+    images: Tensor, size: tuple[int, int] | None, scale: float | Fraction | None
+) -> tuple[tuple[int, float], tuple[int, float]]:
+    """(pixels, scale) of the rows and of the columns of the result."""
+    sides = (images.shape[2], images.shape[3])
+    if size is not None and scale is None:
+        rows, columns = ((int(pixels), pixels / max(side, 1)) for pixels, side in zip(size, sides, strict=True))
+    elif scale is not None and size is None:
+        # 9 digits: so that 1/3 of 9 pixels is 3 pixels, however the third was rounded
+        rows, columns = ((math.ceil(round(side * float(scale), 9)), float(scale)) for side in sides)
+    else:
+        raise InputError("imresize takes either a size or a scale")
+    for side, (wanted, _) in zip(sides, (rows, columns), strict=True):
+        if side < 1 or wanted < 1:
+            raise InputError(f"imresize can't make {wanted} pixels of {side}; each side needs at least one")
+    return rows, columns
+
+
+def _resized(images: Tensor, axis: int, wanted: int, scale: float) -> Tensor:
+    """One axis. Tap after tap: no matrix product, which TF32 or autocast would round off, and little memory."""
+    if wanted == images.shape[axis] and scale == 1:
+        return images
+    taps = _taps(images.shape[axis], wanted, scale, images.device, images.dtype, axis)
+    result: Tensor | None = None
+    for places, weights in taps:  # [wanted], [wanted, 1] or [wanted]
+        seen = images.index_select(axis, places)
+        result = seen * weights if result is None else result.addcmul_(seen, weights)
+    assert result is not None
+    return result
+
+
+@lru_cache(maxsize=64)
+def _taps(
+    side: int, wanted: int, scale: float, device: torch.device, dtype: torch.dtype, axis: int
+) -> list[tuple[Tensor, Tensor]]:
+    """For each tap the pixels that the outputs see there, and their weights. Kept: a copy would wait for the device."""
+    places, weights = contributions(side, wanted, scale)
+    with torch.inference_mode(False):  # or a later call could not be differentiated
+        return [
+            (
+                torch.from_numpy(np.ascontiguousarray(places[:, tap])).to(device),
+                torch.from_numpy(np.ascontiguousarray(weights[:, tap])).to(device, dtype)[(..., *[None] * (3 - axis))],
+            )
+            for tap in range(places.shape[1])
+        ]
+
+
+def contributions(side: int, wanted: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which of `side` pixels each of `wanted` pixels is made of, and with which weights: int64, float64 [wanted, taps].
+
+    Pixel i covers [i, i + 1): output pixel i has its middle at (i + 0.5) / scale of the input.
+    """
+    shrunk = min(scale, 1.0)
+    width = SUPPORT / shrunk
+    middles = (np.arange(wanted) + 0.5) / scale - 0.5  # in pixels, the first one's middle at 0
+    first = np.floor(middles - width / 2).astype(np.int64)
+    places = first[:, None] + np.arange(math.ceil(width) + 2)  # [wanted, taps]
+    weights = cubic(shrunk * (middles[:, None] - places))
+    weights /= weights.sum(1, keepdims=True)
+    places %= 2 * side
+    places = np.minimum(places, 2 * side - 1 - places)  # mirrored, the edge pixel twice
+    used = np.any(weights != 0, axis=0)
+    return places[:, used], weights[:, used]
+
+
+def cubic(x: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution kernel with a = -0.5 (Keys 1981, eq. 15): 1 at 0, zero at the other whole numbers."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))

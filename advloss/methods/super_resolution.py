@@ -1,0 +1,47 @@
+"""Super-resolution: the large image that a small one could be of (Ledig et al. 2017, arXiv:1609.04802, section 3)."""
+
+from collections.abc import Collection, Mapping
+
+from torch import Tensor
+
+from advloss.data.degradations.resize import imresize
+from advloss.data.degradations.sharpen import unsharp
+from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.padding import apply_padded
+from advloss.networks.parameters import Scale
+
+
+class SuperResolution(Method):
+    """G: I^LR -> I^SR, to be like I^HR.
+
+    generator: makes the network. scale: how much larger it makes an image along each axis.
+    """
+
+    data = "single"
+    degrades = True
+    whole = True
+    tensors = {
+        "lr": "small images, the network's input [B, 3, H, W]",
+        "hr": "the large images that they were made from [B, 3, scale H, scale W]",
+        "sr": "lr enlarged by the network [B, 3, scale H, scale W]",
+        "bicubic": "lr enlarged by bicubic interpolation, what sr is to be better than [B, 3, scale H, scale W]",
+        "sharp_hr": "hr sharpened by an unsharp mask, as Real-ESRGAN's pixel and perceptual losses compare with it "
+        "[B, 3, scale H, scale W]",
+    }
+    directions = {"a2b": "generator"}
+
+    def __init__(self, generator: NetworkFactory, scale: Scale = 4) -> None:
+        super().__init__()
+        self.generator = generator()
+        self.scale = scale
+
+    def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+        lr, hr = batch["a"], batch["b"]  # [B, 3, H, W], [B, 3, scale H, scale W]
+        made = {"lr": lr, "hr": hr}
+        if "sr" in wanted:
+            made["sr"] = apply_padded(self.generator, lr)
+        if "bicubic" in wanted:
+            made["bicubic"] = imresize(lr, (hr.shape[-2], hr.shape[-1])).clamp(-1, 1)
+        if "sharp_hr" in wanted:
+            made["sharp_hr"] = unsharp(hr)
+        return made

@@ -1,0 +1,93 @@
+"""Super-resolution recipes: what is wired, what is refused, what they start from."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from advloss.errors import InputError
+from advloss.recipe.build import build
+from advloss.recipe.model_file import load_initial, read_model, save_model
+from advloss.recipe.resolve import resolve
+from advloss.recipe.schema import Recipe
+from advloss.recipe.source import known_recipes, read
+
+SMALL = ["networks.generator.width=4", "networks.generator.blocks=1", "data.crop=24", "data.batch=2"]
+
+
+def recipe(*overrides: str, name: str = "srresnet-small") -> Recipe:
+    source = read(name)
+    for override in (*SMALL, *overrides):
+        source.override(override)
+    return resolve(source)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("generator", ["msrresnet", "srresnet", "rrdbnet"])
+def test_the_networks_scale_is_the_methods(generator: str, scale: int):
+    built = build(recipe(f"method.scale={scale}", f"networks.generator={{name: {generator}, width: 4, blocks: 1}}"))
+    assert built.method.scale == built.method.generator.scale == built.degradation.scale == scale
+    assert built.shapes["lr"] == (2, 3, 24 // scale, 24 // scale) and built.shapes["sr"] == (2, 3, 24, 24)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.scale=5", "method.scale: Input should be 1, 2, 3 or 4"),
+        ("networks.generator.scale=2", "networks.generator.scale: unknown parameter of 'msrresnet'"),
+        ("data.degradation.scale=2", "data.degradation.scale: unknown parameter of 'bicubic'"),
+        ("data.degradation=bicubik", "unknown degradation 'bicubik'; did you mean 'bicubic'?"),
+        ("data.crop=26", "data.crop: 26 pixels are no multiple of the scale, 4"),
+        ("networks.generator={name: resnet, blocks: 1, width: 4}", "sr is [2, 3, 6, 6] and hr is [2, 3, 24, 24]"),
+        ("losses.pixel.between=[lr, hr]", "lr is [2, 3, 6, 6] and hr is [2, 3, 24, 24]"),
+        ("losses.pixel.between=[sr, h]", "unknown tensor 'h'; did you mean 'hr'?"),
+        ("data.vall=x", "data.vall: unknown key 'vall'; did you mean 'val'?"),
+    ],
+)
+def test_what_does_not_fit_is_refused(override: str, message: str):
+    with pytest.raises(InputError) as caught:
+        build(recipe(override))
+    assert message in str(caught.value)
+
+
+def test_translators_make_no_small_pictures():
+    source = read("pix2pix-small")
+    source.override("data.degradation=bicubic")
+    with pytest.raises(InputError, match=r"data\.degradation: pix2pix learns from the pictures as they are"):
+        resolve(source)
+
+
+def test_initial_gives_the_weights_whatever_they_were_trained_for(tmp_path: Path):
+    first = build(recipe())
+    save_model(tmp_path / "first.safetensors", first.recipe, first.method.state_dict(), {})
+    second = build(recipe("seed=7", f"initial={tmp_path}/first.safetensors", "losses.pixel.loss=l2"))
+    assert not torch.equal(second.method.generator.last_layer, first.method.generator.last_layer)
+    load_initial(second.method, second.recipe)
+    for name, value in first.method.state_dict().items():
+        assert torch.equal(second.method.state_dict()[name], value)
+    save_model(tmp_path / "second.safetensors", second.recipe, second.method.state_dict(), {})
+    (tmp_path / "first.safetensors").unlink()
+    read_model(tmp_path / "second.safetensors")  # needs the first no more
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("networks.generator.blocks=2", "msrresnet {width=4, blocks=1}, and this recipe has"),
+        ("method.scale=2", "super_resolution {scale=4} with"),
+    ],
+)
+def test_initial_of_another_network_is_refused(tmp_path: Path, override: str, message: str):
+    first = build(recipe())
+    save_model(tmp_path / "first.safetensors", first.recipe, first.method.state_dict(), {})
+    second = build(recipe(f"initial={tmp_path}/first.safetensors", override))
+    with pytest.raises(InputError, match="initial: ") as caught:
+        load_initial(second.method, second.recipe)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [n for n in known_recipes() if "sr" in n or "esrgan" in n or n == "rrdbnet"])
+def test_the_packaged_recipes_resolve(name: str):
+    resolved = resolve(read(name))
+    assert resolved.method.name == "super_resolution" and next(iter(resolved.metrics)) == "psnr"
+    assert resolve(read(name)).metrics["psnr"].parameters == {"channel": "y", "border": 4}
