@@ -113,9 +113,7 @@ def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
     if recipe.data.crop % method.scale:
         raise InputError(f"data.crop: {recipe.data.crop} pixels are no multiple of the scale, {method.scale}")
     sides = {"a": recipe.data.crop // method.scale, "b": recipe.data.crop}
-    batch = {
-        name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()
-    }
+    batch = {name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()}
     try:
         return copy.deepcopy(method).to("meta")(batch, wanted)
     except (InputError, RuntimeError, ValueError) as error:
