@@ -3,8 +3,8 @@
 x, y: float images [B, C, H, W] of one shape in [-1, 1] -> [B], in float32 at least, without gradient. Raises InputError
 if shapes differ, an image is empty, of integers or too small, or its values are far outside [-1, 1].
 
-The super-resolution literature measures channel "y" with border = scale: of the pictures as files keep them (8 bits), in
-the luma of MATLAB's rgb2ycbcr, without the pixels at the border.
+The super-resolution literature measures channel "y" with border = scale: of the pictures as files keep them (8 bits),
+in the luma of MATLAB's rgb2ycbcr, without the pixels at the border.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -31,8 +31,8 @@ def luma(levels: Tensor) -> Tensor:
     """8-bit levels [B, 3, H, W] of RGB, or [B, 1, H, W] of grey -> the levels of Y [B, 1, H, W], whole and float64.
 
     Y = 16 + 65.481 R + 128.553 G + 24.966 B of RGB in [0, 1], rounded: ITU-R BT.601 in studio range, 16 to 235, as
-    MATLAB's rgb2ycbcr gives it for uint8. Halves are rounded up, and exactly: Y times 255,000 is a whole number of whole
-    levels. Grey counts as RGB of three equal channels.
+    MATLAB's rgb2ycbcr gives it for uint8. Halves are rounded up, and exactly so, since 255,000 Y is a whole number.
+    Grey counts as RGB of three equal channels.
     """
     if levels.ndim != 4 or levels.shape[1] not in (1, 3):
         raise InputError(f"Y is made of images [B, 3 or 1, H, W]; these have shape {tuple(levels.shape)}")
@@ -43,8 +43,8 @@ def luma(levels: Tensor) -> Tensor:
 def psnr(x: Tensor, y: Tensor, channel: Channel = "rgb", border: int = 0) -> Tensor:
     """10 log10(255^2 / mean (x - y)^2) in dB, of the 8-bit levels: infinity if these are equal.
 
-    The mean is over all axes but the batch's, so that it is the PSNR of the files. channel: rgb, all channels together, or
-    y, their luma, with the same peak of 255; border: how many pixels at each side don't count.
+    The mean is over all axes but the batch's, so that it is the PSNR of the files. channel: rgb, all channels together,
+    or y, their luma, with the same peak of 255; border: how many pixels at each side don't count.
     """
     a, b = (to_8_bit(_inner(image, border)) for image in (x, y))
     if channel == "y":
@@ -56,9 +56,9 @@ def psnr(x: Tensor, y: Tensor, channel: Channel = "rgb", border: int = 0) -> Ten
 def ssim(x: Tensor, y: Tensor, channel: Channel = "rgb", border: int = 0) -> Tensor:
     """Structural similarity, at most 1, with whole Gaussian windows of 11 pixels and sigma 1.5; see `structural.ssim`.
 
-    channel: rgb, the mean over the channels of the values as they are (for those of files give the images rounded), or y,
-    the luma of the 8-bit levels, with c1 = (0.01 255)^2 and c2 = (0.03 255)^2, in float64; border: how many pixels at each
-    side don't count.
+    channel: rgb, the mean over the channels of the values as they are (for the SSIM of files, round the images first),
+    or y, the luma of the 8-bit levels, with c1 = (0.01 255)^2 and c2 = (0.03 255)^2, in float64; border: how many
+    pixels at each side don't count.
     """
     a, b = _inner(x, border), _inner(y, border)
     if channel == "rgb":

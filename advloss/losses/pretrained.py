@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlparse
 
 import torch
@@ -12,20 +12,21 @@ from torch import Tensor, nn
 
 from advloss.errors import InputError
 
+Network = TypeVar("Network", bound=nn.Module)
 PATIENCE = 30.0
 """Seconds of silence after which a download is given up."""
 
 
-class Frozen:
+class Frozen(Generic[Network]):
     """A network in evaluation mode that nothing trains, and that follows what it is given.
 
     It is no module, so that a loss which holds one has it in neither `parameters()` nor its state dict.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Network) -> None:
         self.network = network.requires_grad_(False).eval()
 
-    def on(self, x: Tensor) -> nn.Module:
+    def on(self, x: Tensor) -> Network:
         """The network on the device and in the dtype of `x`."""
         first = next(self.network.parameters())
         if (first.device, first.dtype) != (x.device, x.dtype):

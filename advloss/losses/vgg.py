@@ -1,7 +1,7 @@
 """Losses in the features of VGG, a network trained to name photographs: features alone, and style.
 
-x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey); they are converted to what VGG was trained
-on, [0, 1] less ImageNet's mean over its deviation. Computed in float32 at least, outside autocast.
+x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey); they are converted to what VGG was
+trained on, [0, 1] less ImageNet's mean over its deviation. Computed in float32 at least, outside autocast.
 """
 
 import math
@@ -61,6 +61,8 @@ class VGG(nn.Module):
             else:  # the ReLU not in place: the map before it may be wanted
                 stages.append(nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2))
         self.features = nn.Sequential(*stages).to_empty(device="cpu")  # no random number is drawn
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1), persistent=False)
 
@@ -130,23 +132,23 @@ class VGGFeatures(_LayerLoss):
 
     with f_l the maps of layer l, s `feature_scale`, and p = 1 (distance l1) or 2 (l2).
 
-    layers: the weight of each by its name: conv5_4 is the fourth convolution of block 5 before its ReLU, relu5_4 after it;
-    a weight of 0 leaves a layer out; net: vgg16 or vgg19, which alone has the layers 3_4, 4_4 and 5_4; pretrained: False
-    leaves the network random (fixed): for tests and dry runs, no measure of anything.
+    layers: the weight of each by its name: conv5_4 is the fourth convolution of block 5 before its ReLU, relu5_4 after
+    it; a weight of 0 leaves a layer out; net: vgg16 or vgg19, which alone has the layers 3_4, 4_4 and 5_4; pretrained:
+    False leaves the network random (fixed): for tests and dry runs, no measure of anything.
 
-    - SRGAN, Ledig et al. 2017, arXiv:1609.04802, section 2.2.1 and 3.2: layers {relu5_4: 1} ("after activation"), l2,
+    - SRGAN, Ledig et al. 2017, arXiv:1609.04802, sections 2.2.1 and 3.2: layers {relu5_4: 1} ("after activation"), l2,
       feature_scale 0.0784 (1 / 12.75, which makes the loss 0.006 times as large, as large as a pixel loss).
     - ESRGAN, Wang et al. 2018, arXiv:1809.00219, section 3.2: layers {conv5_4: 1}, l1. These are the defaults.
     - Real-ESRGAN, Wang et al. 2021, arXiv:2107.10833, section 4.1: layers {conv1_2: 0.1, conv2_2: 0.1, conv3_4: 1,
       conv4_4: 1, conv5_4: 1}, l1.
 
-    The whole network is frozen, in evaluation mode and only as deep as the layers ask. It is in neither `parameters()` nor
-    the state dict, and follows the images to their device. Its weights are torchvision's, from its cache; if they are
-    not there, they are downloaded (550 MB). The gradient goes to x alone, y is the target.
+    The whole network is frozen, in evaluation mode and only as deep as the layers ask. It is in neither `parameters()`
+    nor the state dict, and follows the images to their device. Its weights are torchvision's, from its cache; if they
+    are not there, they are downloaded (550 MB). The gradient goes to x alone, y is the target.
 
-    Raises InputError: an unknown layer; weights that are missing and can't be downloaded, or damaged; images of different
-    shapes, too small (16 pixels for block 5, half of it for each block less), of other than 1 or 3 channels, or with
-    values far outside [-1, 1]; a gradient that only y could take.
+    Raises InputError: an unknown layer; weights that are missing and can't be downloaded, or damaged; images of
+    different shapes, too small (16 pixels for block 5, half of it for each block less), of other than 1 or 3 channels,
+    or with values far outside [-1, 1]; a gradient that only y could take.
     """
 
     def __init__(

@@ -33,7 +33,11 @@ TABLES = {
     "Stabilisers": STABILISERS,
     "Weightings": weighting.WEIGHTINGS,
     "Discriminators": components.DISCRIMINATORS,
+    "Losses": components.LOSSES,
+    "Metrics": components.METRICS,
 }
+PRETRAINED = ("lpips", "vgg", "style")
+"""What would ask for weights that are not here."""
 
 
 def rows(section: str) -> dict[str, list[str]]:
@@ -60,6 +64,8 @@ def test_every_line_selects_its_part(section: str, name: str):
     if name == "wasserstein":  # which is warned of where nothing holds its critic
         source.override("losses.adversarial.penalties=[wgan_gp]")
     source.override(rows(section)[name][5])
+    if name in PRETRAINED:
+        source.override(f"{section.lower()}.look.pretrained=no")
     made = build(resolve(source))
     loss = made.adversaries["adversarial"].loss
     chosen = {
@@ -68,6 +74,8 @@ def test_every_line_selects_its_part(section: str, name: str):
         "Stabilisers": [loss.pool, loss.top_k, *loss.augment],
         "Weightings": [made.weighting],
         "Discriminators": [loss.discriminator],
+        "Losses": [made.terms["look"].loss] if section == "Losses" else [],
+        "Metrics": [made.metrics["look"].measure] if section == "Metrics" else [],
     }[section]
     part = TABLES[section][name]
     if part is not None:

@@ -1,12 +1,6 @@
 """VGG's features and style, with weights that were made up here, against torchvision's own network."""
 
-import hashlib
-import threading
-import urllib.request
 import warnings
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -282,64 +276,3 @@ def test_mistakes_in_a_recipe(overrides: list[str], parts: list[str], cache: Pat
     if "needs the weights" in parts[0]:
         assert str(cache) in str(caught.value)
         assert list(cache.iterdir()) == []
-
-
-@pytest.mark.parametrize("damage", ["garbage", "another network", "pickle"])
-def test_weights_that_are_damaged(cache: Path, damage: str) -> None:
-    cache.mkdir(parents=True)
-    path = cache / FILES["vgg16"]
-    match damage:
-        case "garbage":
-            path.write_bytes(b"<html>504 Gateway Time-out</html>")
-        case "another network":
-            torch.save({"features.0.weight": torch.zeros(1), "features.0.bias": torch.zeros(64)}, path)
-        case "pickle":
-            torch.save({"features.0.weight": Path("not a tensor")}, path)
-    with pytest.raises(InputError) as caught:
-        Style({"relu1_1": 1}, "vgg16")
-    for part in ("Style (vgg16)", str(path), "Delete the file", "losses.NAME=null"):
-        assert part in str(caught.value)
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Path]:
-    """A folder from which weights can be downloaded under the name that the test puts into `name`."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    monkeypatch.setattr(torch.hub, "urlopen", urllib.request.build_opener(urllib.request.ProxyHandler({})).open)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-
-    def entry(name: str) -> object:
-        assert name == "VGG19_Weights.IMAGENET1K_V1"
-        (file,) = folder.iterdir()
-        return type("Entry", (), {"url": f"http://127.0.0.1:{server.server_port}/{file.name}"})
-
-    monkeypatch.setattr("torchvision.models.get_weight", entry)
-    yield folder
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_weights_are_downloaded_and_their_sum_is_checked(
-    served: Path, cache: Path, vgg19: nn.Sequential, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = served / "weights"
-    torch.save({f"features.0.{key}": value for key, value in vgg19[0].state_dict().items()}, first)
-    right = first.rename(served / f"vgg19-{hashlib.sha256(first.read_bytes()).hexdigest()[:8]}.pth")
-    x, y = images()
-    expected = [expected_maps(vgg19, "vgg19", image)["relu1_1"] for image in (x, y)]
-    value = VGGFeatures({"relu1_1": 1})(x, y)
-    torch.testing.assert_close(value, (expected[0] - expected[1]).abs().mean())
-    assert [path.name for path in cache.iterdir()] == [right.name]
-    right.rename(served / "vgg19-00000000.pth")
-    with pytest.raises(InputError, match="invalid hash value"):
-        VGGFeatures({"relu1_1": 1})
-    assert [path.name for path in cache.iterdir()] == [right.name]
