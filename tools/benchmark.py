@@ -5,6 +5,7 @@
     python tools/benchmark.py round --recipe pix2pix networks.generator.width=32 --rounds 10
     python tools/benchmark.py data
     python tools/benchmark.py adversarial --size 128
+    python tools/benchmark.py upscale --network rrdbnet
 
 Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
 and `run`, from the parsed arguments to the result. What is measured together alternates in one process, because a
@@ -24,9 +25,9 @@ if str(ROOT) not in sys.path:
 
 from advloss.errors import InputError  # noqa: E402
 from advloss.files import replacing  # noqa: E402
-from tools.benchmarks import adversarial, data, report, round  # noqa: E402
+from tools.benchmarks import adversarial, data, report, round, upscale  # noqa: E402
 
-COMMANDS = {"round": round, "data": data, "adversarial": adversarial}
+COMMANDS = {"round": round, "data": data, "adversarial": adversarial, "upscale": upscale}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -35,6 +35,9 @@ for recipe in cyclegan pix2pix; do
         --device cuda --precision bf16 --rounds 10
 done
 benchmark adversarial adversarial --device cuda --pairs 30
+for network in msrresnet rrdbnet; do
+    benchmark "upscale-$network-1000" upscale --network "$network" --height 1000 --width 1000 --device cuda
+done
 benchmark data data
 echo "gpu_check: results in $target"
 exit "$failed"

@@ -115,6 +115,20 @@ def test_the_generators_flops_by_hand() -> None:
     assert measure.flops(lambda: net(torch.zeros(1, 3, 32, 32))) == resnet_flops(32, 4, 2)
 
 
+def test_upscale(tmp_path: Path) -> None:
+    result = run(tmp_path, "upscale", "--network", "srvgg", "--height", "20", "--width", "24", "--pairs", "3")
+    ways = result["ways"]
+    assert [*ways] == ["channels_last", "bf16", "bf16 channels_last", "advloss fp32", "advloss"]
+    for way in ways.values():
+        assert way["times_as_fast"]["count"] == way["seconds"]["plain"]["count"] == 3
+    fp32 = ways["advloss fp32"]["psnr_against_plain"]
+    assert fp32 is None or fp32 > 90  # a value beside the edge between two levels may fall on its other side
+    assert 50 < ways["bf16"]["psnr_against_plain"] < 90
+    # by hand: 18 convolutions at the small size, two operations a product
+    products = 9 * 3 * 64 + 16 * 9 * 64 * 64 + 9 * 64 * 48
+    assert result["flops"] == 2 * 20 * 24 * products
+
+
 def test_adversarial(tmp_path: Path) -> None:
     result = run(tmp_path, "adversarial", "--size", "32", "--width", "4", "--pairs", "3")
     medians = [result[name]["median"] for name in ("seconds_with_adversarial_loss", "seconds_by_hand")]
