@@ -1,5 +1,6 @@
 """The command line: words to calls, errors to exit codes (0 done, 1 training failed, 2 bad input, 130 interrupted)."""
 
+import enum
 import functools
 import sys
 from collections.abc import Callable
@@ -25,10 +26,50 @@ app = typer.Typer(
 )
 RUNS = Path("runs")
 
+
+class PrecisionName(enum.StrEnum):
+    """What the network computes in."""
+
+    auto = enum.auto()
+    fp32 = enum.auto()
+    bf16 = enum.auto()
+    fp16 = enum.auto()
+
+
+class FormatName(enum.StrEnum):
+    """Formats of results."""
+
+    png = enum.auto()
+    jpg = enum.auto()
+    webp = enum.auto()
+    tiff = enum.auto()
+
+
 Words = Annotated[
     list[str] | None, typer.Argument(help="recipe=NAME, the data (a set's name or a folder), key=value ...")
 ]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one if not given.")]
+# readable=False: what can't be read is for us to say
+Input = Annotated[Path, typer.Argument(readable=False, help="A picture, or a folder of pictures.")]
+Output = Annotated[Path, typer.Argument(readable=False, help="The result: a file for a file, a folder for a folder.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(min=0, help="Side in pixels of what the network sees at once; from free memory if not given, 0: all."),
+]
+Overlap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PIXELS|exact", help="Pixels around each tile's own part; exact: as far as the network looks."
+    ),
+]
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(help="auto: what the device is fast with and the file's bit depth allows."),
+]
+SelfEnsemble = Annotated[
+    bool, typer.Option("--self-ensemble", help="The mean of 8 mirrored and turned passes: better, 8 times slower.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
 
 
 def say(sentence: str) -> None:
@@ -90,39 +131,124 @@ def train(
 )
 @exit_codes
 def translate(
-    model: Annotated[Path, typer.Argument(help="A model file (.safetensors).")],
-    input: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
-    output: Annotated[Path, typer.Argument(help="The result: a file for a file, a folder for a folder.")],
+    model: Annotated[Path, typer.Argument(readable=False, help="A model file (.safetensors).")],
+    input: Input,
+    output: Output,
     direction: Annotated[str | None, typer.Option(help="a2b or b2a; the model's first if not given.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    tile: Tile = None,
+    overlap: Overlap = None,
+    precision: Precision = PrecisionName.auto,
+    overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
     """Translate a picture or a folder of pictures, of any size, with a trained model."""
+    from advloss.inference.files import translate_files
     from advloss.inference.model import load
-    from advloss.inference.translate import translate_files
     from advloss.training.processes import choose_device
 
     loaded = load(model, choose_device(device))
-    outcome = translate_files(loaded, input, output, direction, overwrite, say)
+    options = {"tile": tile, "overlap": _overlap(overlap), "precision": str(precision), "say": say}
+    outcome = translate_files(loaded, input, output, direction, options, overwrite=overwrite, say=say)
     say(outcome.words())
-    if outcome.failed:
-        raise InputError("\n".join(["these could not be translated:", *outcome.failed]))
+    outcome.check()
 
 
-@app.command("import", epilog="Example: `advloss import cyclegan horse2zebra.pth horse2zebra.safetensors`")
+@app.command(
+    epilog="Examples: `advloss upscale photo.jpg large.png --model runs/NAME/model.safetensors` ·"
+    " `advloss upscale photos/ large/ --model RealESRGAN_x4plus.pth --format png` ·"
+    " `advloss upscale scan.tif large.tif --model SwinIR.pth --precision fp32 --self-ensemble`"
+)
+@exit_codes
+def upscale(
+    input: Input,
+    output: Output,
+    model: Annotated[
+        Path, typer.Option(readable=False, help="A model file, or another project's weights (.pth, .pt, .safetensors).")
+    ],
+    tile: Tile = None,
+    overlap: Overlap = None,
+    precision: Precision = PrecisionName.auto,
+    self_ensemble: SelfEnsemble = False,
+    format: Annotated[
+        FormatName | None,
+        typer.Option(help="The results' format; each file's own if not given."),
+    ] = None,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Enlarge a picture or a folder of pictures, of any size; results that are there already are skipped."""
+    from advloss.inference.files import upscale_files
+    from advloss.inference.model import load_upscaler
+    from advloss.training.processes import choose_device
+
+    network = load_upscaler(model).to(choose_device(device))
+    tiling = {"tile": tile, "overlap": _overlap(overlap), "precision": str(precision), "ensemble": self_ensemble}
+    form = str(format) if format else None
+    outcome = upscale_files(network, input, output, {**tiling, "say": say}, form=form, overwrite=overwrite, say=say)
+    say(outcome.words())
+    outcome.check()
+
+
+@app.command(
+    "import",
+    epilog="Examples: `advloss import cyclegan horse2zebra.pth horse2zebra.safetensors` ·"
+    " `advloss import super_resolution RealESRGAN_x4plus.pth realesrgan.safetensors`",
+)
 @exit_codes
 def import_(
-    method: Annotated[str, typer.Argument(help="cyclegan or pix2pix.")],
-    file: Annotated[Path, typer.Argument(help="A generator's weights, such as latest_net_G.pth.")],
+    method: Annotated[str, typer.Argument(help="cyclegan, pix2pix or super_resolution.")],
+    file: Annotated[
+        Path, typer.Argument(help="A generator's weights, such as latest_net_G.pth or RealESRGAN_x4plus.pth.")
+    ],
     model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
 ) -> None:
-    """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix into a model file."""
+    """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix, of BasicSR or of Real-ESRGAN into a model file."""
     from advloss.inference.importing import import_model
 
     recipe = import_model(method, file, model)
     settings = ", ".join(f"{key}={value}" for key, value in recipe.networks["generator"].model_dump().items())
     say(f"{settings}")
     print(model)
+
+
+@app.command(
+    epilog="Examples: `advloss evaluate Set5/HR --model runs/NAME/model.safetensors` ·"
+    " `advloss evaluate Set5/HR --inputs Set5/LR_x4 --bicubic 4` ·"
+    " `advloss evaluate photos/ --results restored/ --border 4`"
+)
+@exit_codes
+def evaluate(
+    truths: Annotated[Path, typer.Argument(help="A folder of pictures as they should be.")],
+    results: Annotated[Path | None, typer.Option(help="A folder of results, of the same names.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A model that enlarges: as for `advloss upscale`.")] = None,
+    bicubic: Annotated[int | None, typer.Option(min=1, help="Plain enlargement by this factor, the baseline.")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="The small pictures; made from the truths by MATLAB's bicubic if not given.")
+    ] = None,
+    border: Annotated[
+        int | None, typer.Option(min=0, help="Pixels cut off each side; the scale if not given, 0 for results.")
+    ] = None,
+    tile: Tile = None,
+    overlap: Overlap = None,
+    precision: Precision = PrecisionName.fp32,
+    self_ensemble: SelfEnsemble = False,
+    out: Annotated[Path, typer.Option(help="Where the figures go, with all that they depend on.")] = Path(
+        "evaluation.json"
+    ),
+    device: Device = None,
+) -> None:
+    """Measure results against truths: PSNR and SSIM (of Y and of RGB), sharpness, LPIPS if its weights are there."""
+    from advloss.evaluation.evaluate import Question
+    from advloss.evaluation.evaluate import evaluate as measured
+    from advloss.training.processes import choose_device
+
+    options = {"tile": tile, "overlap": _overlap(overlap), "precision": str(precision), "ensemble": self_ensemble}
+    question = Question(truths, results, model, bicubic, inputs, border, options)
+    answer = measured(question, choose_device(device), say)
+    answer.write(out)
+    _table(*answer.table())
+    say(f"{out}: the figures, with all that they depend on")
+    answer.check()
 
 
 @app.command(epilog="Example: `advloss show recipe=cyclegan losses.cycle_a.weight=5`")
@@ -232,6 +358,15 @@ def _wanted(words: list[str], run: str | None, rounds: int | None, resume: bool)
         words = [f"recipe={before}", *words]
     recipe, _, name = _recipe(words)
     return recipe, name
+
+
+def _overlap(text: str | None) -> int | str | None:
+    """--overlap: a number of pixels, or `exact`."""
+    if text is None or text == "exact":
+        return text
+    if not text.isdecimal():
+        raise InputError(f"--overlap {text}: is a number of pixels, or exact")
+    return int(text)
 
 
 def _term_row(name: str, term: Any) -> list[str]:

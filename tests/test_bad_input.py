@@ -8,9 +8,11 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +23,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from advloss.data.images import Picture
 from advloss.data.order import Order
+from advloss.data.writing import write_picture
+from advloss.recipe.build import build_method
+from advloss.recipe.model_file import save_model
+from advloss.recipe.resolve import resolve
+from advloss.recipe.source import read
 from tests.data.pictures import fill, picture
+from tests.inference.networks import nearest_model, srvgg_checkpoint
 from tests.training.runs import TINY, TINY_PAIRS, done, invoke, log, pairs, refused, two_sides
 
 SMALL = ["train", "recipe=cyclegan-small", *TINY]
@@ -579,6 +588,293 @@ def test_inputs_and_outputs_of_translate():
     assert not Path("out").exists()
 
 
+# upscaling -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["upscale", "translate"])
+def command(request: pytest.FixtureRequest, translator: Path) -> list[str | Path]:
+    """A command that goes through files, but for input and output: (before them, after them)."""
+    if request.param == "translate":
+        return ["translate", translator, "--tile", "0"]
+    return ["upscale", "--model", nearest_model(Path("m.safetensors"))]
+
+
+@pytest.fixture(scope="session")
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file of an untrained translator."""
+    source = read("pix2pix-small")
+    source.override("networks.generator={name: resnet, blocks: 1, width: 2}")
+    recipe = resolve(source)
+    path = tmp_path_factory.mktemp("translator") / "t.safetensors"
+    save_model(path, recipe, build_method(recipe).state_dict(), {})
+    return path
+
+
+def header(path: Path, width: int, height: int) -> None:
+    """A PNG that says it is that large, and holds next to nothing."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", b"x"), (b"IEND", b"")]
+    body = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(body))
+
+
+def files(folder: str | Path) -> list[str]:
+    """What lies in a folder's tree, hidden and half-written files included."""
+    return [str(path.relative_to(folder)) for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+
+
+def test_bad_files_of_all_kinds_are_named_and_counted_and_the_rest_is_done(command: list, monkeypatch):
+    fill(Path("in"), ["a.png", "b.jpg", "z.png"])
+    halved(Path("in/b.jpg"))
+    Path("in/c.png").touch()
+    Path("in/d.png").write_text("hello, I am no picture")
+    header(Path("in/e.png"), 60_000, 60_000)
+    Image.fromarray(picture(0)).convert("F").save("in/f.tif")
+    fill(Path("in/shut"), ["g.png"])
+    Path("in/h.png").symlink_to("nowhere.png")  # passed over: there is nothing to be read
+    os.mkfifo("in/pipe.png")
+    _deny(monkeypatch, "scandir", "shut")
+    result = invoke(*command, "in", "out")
+    assert result.exit_code == 2 and "2 pictures written, 6 could not be" in result.stderr
+    said = result.stderr.partition("advloss: ")[2]
+    for sentence in (
+        "in/shut: the folder can't be read (Permission denied)\n",
+        "in/b.jpg: damaged: Truncated File Read\n",
+        "in/c.png: the file is empty (0 bytes)\n",
+        "in/d.png: not a picture in a format that can be read, whatever its name says\n",
+        "in/e.png: 60000x60000 pixels, more than the limit of 268,435,456; not decoded\n",
+        "in/f.tif: floating-point samples; save it with 8 or 16 bits a channel\n",
+    ):
+        assert sentence in said
+    assert files("out") == ["a.png", "z.png"]
+
+
+def _deny(monkeypatch: pytest.MonkeyPatch, function: str, name: str) -> None:
+    """Simulates a folder or file that may not be read; root may read everything."""
+    real = getattr(os, function)
+
+    def closed(path, *arguments, **options):
+        if isinstance(path, str | os.PathLike) and Path(path).name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, function, closed)
+
+
+def test_one_bad_file(command: list):
+    Path("c.png").touch()
+    said = refused(*command, "c.png", "out.png")
+    assert "c.png: the file is empty (0 bytes)" in said
+    assert not Path("out.png").exists() and not list(Path().glob(".tmp*"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everywhere; the simulated tests stand in")
+def test_folders_that_may_not_be_read_or_written(command: list):
+    fill(Path("in"), ["a.png"])
+    fill(Path("in/shut"), ["b.png"])
+    Path("in/shut").chmod(0)
+    Path("closed").mkdir(0o555)
+    try:
+        assert "in/shut: the folder can't be read (Permission denied)" in refused(*command, "in", "out")
+        assert "in/shut: the folder can't be read" in refused(*command, "in/shut", "other")
+        assert "closed: can't be written to" in refused(*command, "in", "closed")
+        assert "closed: can't be written to" in refused(*command, "in/a.png", "closed/deep/a.png")
+        assert files("out") == ["a.png"] and files("closed") == []
+    finally:
+        Path("in/shut").chmod(0o755)
+
+
+def test_an_input_folder_that_can_not_be_read(command: list, monkeypatch: pytest.MonkeyPatch):
+    fill(Path("in"), ["a.png"])
+    _deny(monkeypatch, "scandir", "in")
+    assert "in: the folder can't be read (Permission denied)" in refused(*command, "in", "out")
+    assert not Path("out").exists()
+
+
+def test_an_output_folder_that_can_not_be_written_to(command: list, monkeypatch: pytest.MonkeyPatch):
+    fill(Path("in"), ["a.png"])
+    fill(Path("in/deep"), ["b.png"])
+    Path("closed").mkdir()
+    Path("out/deep").mkdir(parents=True)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not mode & os.W_OK or Path(path).name not in ("closed", "deep")
+    )
+    for words in (["in", "closed"], ["in", "closed/x/y"], ["in/a.png", "closed"], ["in/a.png", "closed/a.png"]):
+        assert "closed: can't be written to; name another folder" in refused(*command, *words)
+    assert "out/deep: can't be written to" in refused(*command, "in", "out")  # and the rest is done
+    assert files("out") == ["a.png"] and files("closed") == []
+
+
+def test_a_file_system_that_is_read_only(command: list, disk: Path):
+    fill(Path("in"), ["a.png"])
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    said = refused(*command, "in", disk / "out")
+    assert f"{disk}: can't be written to" in said or "Read-only file system" in said
+
+
+def test_outputs_that_can_not_be(command: list):
+    fill(Path("in"), ["a.png", "b.jpg"])
+    Path("file.png").write_bytes(b"mine")
+    Path("out/a.png").mkdir(parents=True)
+    for words, fragment in (
+        (["in/a.png", "file.png"], "file.png exists; --overwrite replaces it"),
+        (["in", "file.png"], "file.png: is a file, and in is a folder; name a folder"),
+        (["in", "file.png/out"], "file.png: is a file, and results are to go into a folder of that name"),
+        (["in/a.png", "file.png/a.png"], "file.png: is a file, and results are to go into a folder of that name"),
+        (["in/a.png", "in/a.png", "--overwrite"], "in/a.png: is the input itself; name another"),
+        (["in/a.png", "in", "--overwrite"], "in/a.png: is the input itself; name another"),
+        (["in", "in", "--overwrite"], "in: is the input itself; name another folder"),
+        (["in", "./in/", "--overwrite"], "in: is the input itself; name another folder"),
+        (["in/a.png", "a.gif"], "a.gif: not a format that can be written (.png,"),
+        (["nowhere", "out"], "nowhere: no such file or folder"),
+        (["in", "out", "--overwrite"], "out/a.png: can't be written (Is a directory)"),
+    ):
+        assert fragment in refused(*command, *words)
+    assert Path("file.png").read_bytes() == b"mine" and files("in") == ["a.png", "b.jpg"]
+    assert files("out") == ["b.jpg"]
+
+
+def test_two_pictures_that_would_become_one_file():
+    fill(Path("in"), ["a.png", "a.jpg", "b.png"])
+    words = ["upscale", "--model", nearest_model(Path("m.safetensors"))]
+    said = refused(*words, "in", "out", "--format", "webp")
+    assert "in/a.jpg, in/a.png: each would become out/a.webp; rename all but one" in said
+    assert files("out") == ["b.webp"]
+    said = refused(*words, "in/b.png", "b.png", "--format", "webp")
+    assert "b.png: --format webp asks for another format than the file's name" in said
+
+
+def test_results_that_are_too_large():
+    model = nearest_model(Path("m.safetensors"), 4)
+    Path("in").mkdir()
+    Image.new("L", (16376, 1)).save("in/a.jpg")
+    Image.new("L", (4096, 1)).save("in/b.webp")
+    Image.new("L", (4200, 4100)).save("in/c.png")
+    fill(Path("in"), ["z.png"])
+    said = refused("upscale", "in", "out", "--model", model)
+    assert "out/a.jpg: 65504x4 pixels, and a JPEG has at most 65500 a side; use another format" in said
+    assert "out/b.webp: 16384x4 pixels, and a WEBP has at most 16383 a side" in said
+    assert "out/c.png: 16800x16400 pixels, more than the limit of 268,435,456" in said
+    assert files("out") == ["z.png"]
+
+
+def test_a_model_of_another_task(translator: Path):
+    model = nearest_model(Path("m.safetensors"))
+    fill(Path("in"), ["a.png"])
+    said = refused("upscale", "in", "out", "--model", translator)
+    assert "t.safetensors is a pix2pix model, it translates: use `advloss translate MODEL INPUT OUTPUT`" in said
+    said = refused("translate", model, "in", "out")
+    assert "enlarges 2 times, it does not translate: use `advloss upscale INPUT OUTPUT --model MODEL`" in said
+    torch.save({"params": {"weight": torch.zeros(3)}}, "other.pth")
+    assert "other.pth: expected an RRDBNet" in refused("upscale", "in", "out", "--model", "other.pth")
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pth"])
+def test_a_model_file_that_is_cut_in_half(kind: str):
+    fill(Path("in"), ["a.png"])
+    if kind == "pth":
+        srvgg_checkpoint(Path("m.pth"))
+    else:
+        nearest_model(Path("m.safetensors"))
+    halved(Path(f"m.{kind}"))
+    said = refused("upscale", "in", "out", "--model", f"m.{kind}")
+    assert f"m.{kind}: not a" in said and "cut short" in said
+    assert not Path("out").exists()
+
+
+def test_options_that_can_not_be(command: list):
+    fill(Path("in"), ["a.png"])
+    assert "--overlap x: is a number of pixels, or exact" in refused(*command, "in", "out", "--overlap", "x")
+    for words in (["--tile", "-1"], ["--tile", "x"], ["--precision", "fp8"], ["--format", "gif"]):
+        result = invoke(*command, "in", "out", *words)
+        assert result.exit_code == 2 and words[0] in result.stderr
+    assert not Path("out").exists()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 1 MB. Only root may mount one."""
+    folder = Path("small").resolve()
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here; the test with a write that fails stands in for it")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("extension", ["png", "tif", "jpg", "webp", "bmp", "deep.png", "deep.tif"])
+def test_results_on_a_disk_that_is_full(extension: str, small_disk: Path):
+    Path("in").mkdir()
+    noise = picture(0, 500, 500)
+    pixels = noise.astype(np.uint16) * 257 if "deep" in extension else noise
+    for name in ("a", "b"):
+        write_picture(Path(f"in/{name}.{extension}"), Picture(pixels))
+    fill(Path("in"), ["z.png"])
+    (small_disk / "filler").write_bytes(bytes((1 << 20) - (1 << 17)))  # 128 KB are left
+    said = refused("upscale", "in", small_disk / "out", "--model", nearest_model(Path("m.safetensors")))
+    for name in ("a", "b"):
+        assert f"out/{name}.{extension}: can't be written (No space left on device)" in said
+    assert files(small_disk) == ["filler", "out/z.png"]
+
+
+@pytest.mark.parametrize("extension", ["png", "deep.png"])
+def test_a_result_whose_writing_fails_in_the_middle(command: list, extension: str, monkeypatch: pytest.MonkeyPatch):
+    Path("in").mkdir()
+    pixels = picture(0, 30, 30)
+    write_picture(Path(f"in/a.{extension}"), Picture(pixels.astype(np.uint16) * 257 if "deep" in extension else pixels))
+    fill(Path("in"), ["z.jpg"])
+    fsync = os.fsync
+
+    def full(file: int) -> None:
+        if Path(f"/proc/self/fd/{file}").readlink().suffix == ".png":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    said = refused(*command, "in", "out")
+    assert f"out/a.{extension}: can't be written (No space left on device)" in said
+    assert files("out") == ["z.jpg"]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(command: list, monkeypatch: pytest.MonkeyPatch):
+    fill(Path("in"), ["a.png", "b.png", "c.png"])
+    real, calls = os.fsync, []
+
+    def interrupted(file: int) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(file)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", interrupted)
+        said = refused(*command, "in", "out", code=130)
+    assert "interrupted: 1 picture written; the same command goes on from there" in said
+    assert files("out") == ["a.png"]
+    assert "2 pictures written, 1 were there already" in done(*command, "in", "out").stderr
+
+
+def test_a_network_that_fails_on_one_picture(command: list, monkeypatch: pytest.MonkeyPatch):
+    from advloss.inference.tiling import Tiler
+
+    fill(Path("in"), ["a.png", "b.png"])
+    fill(Path("in"), ["large.png"], height=50)
+    bands = Tiler.bands
+
+    def failing(self, image, depth=8):
+        if image.shape[2] == 50:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        yield from bands(self, image, depth)
+
+    monkeypatch.setattr(Tiler, "bands", failing)
+    assert "in/large.png: there is not enough memory for it" in refused(*command, "in", "out")
+    assert files("out") == ["a.png", "b.png"]
+
+
+# importing -----------------------------------------------------------------------------------------------------------
+
+
 def test_imports_that_are_refused():
     torch.save({"weight": torch.zeros(3)}, "other.pth")
     torch.save({"epoch": 3, "weight": torch.zeros(3)}, "whole.pth")
@@ -589,6 +885,7 @@ def test_imports_that_are_refused():
         (["cyclegan", "none.pth", "m.safetensors"], ["none.pth: no such file"]),
         (["cyclegan", "text.pth", "m.safetensors"], ["text.pth: not a checkpoint", "no file of torch.save"]),
         (["cyclegan", "whole.pth", "m.safetensors"], ["whole.pth: not the weights of one network"]),
+        (["super_resolution", "other.pth", "m.safetensors"], ["other.pth: expected an RRDBNet", "an SRVGG"]),
         (["cyclegan", "other.pth", "m.safetensors"], ["other.pth: ", "a ResNet", "a U-Net", "the file holds weight"]),
     ):
         said = refused("import", *words)

@@ -46,7 +46,9 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # what is printed -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [[], ["train"], ["translate"], ["import"], ["show"], ["recipes"], ["data"]])
+@pytest.mark.parametrize(
+    "words", [[], ["train"], ["translate"], ["upscale"], ["import"], ["show"], ["recipes"], ["data"]]
+)
 def test_every_help_says_what_it_is_for(words: list[str]):
     text = done(*words, "--help").stdout
     assert "Usage" in text

@@ -31,7 +31,12 @@ UNITS = {
 }
 """Each part of the package: its unit and its floor. The longest of these beginnings of a module's name counts."""
 
-SIBLINGS = {("networks", "ground"), ("pure losses", "ground"), ("training", "evaluation")}
+SIBLINGS = {
+    ("networks", "ground"),
+    ("pure losses", "ground"),
+    ("training", "evaluation"),
+    ("evaluation", "inference"),
+}
 """(importer, imported) on one floor that may be."""
 
 NEVER = {("losses", "networks")}

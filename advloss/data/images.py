@@ -3,8 +3,10 @@
 Pillow decodes. Colour with 16 bits a channel, which Pillow cuts to 8 without a word, goes through OpenCV.
 """
 
+import os
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,16 +58,28 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
 
-def list_images(folder: Path, recursive: bool = True) -> list[Path]:
-    """The pictures in a folder, sorted; hidden files and folders are left out."""
-    found = folder.rglob("*") if recursive else folder.iterdir()
-    return sorted(
-        path
-        for path in found
-        if is_image(path)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts[:-1])
-        and path.is_file()
-    )
+def list_images(
+    folder: Path, recursive: bool = True, unreadable: Callable[[OSError], None] | None = None
+) -> list[Path]:
+    """The pictures in a folder, sorted; hidden files and folders are left out, links to folders not followed.
+
+    unreadable: told of each folder that can't be listed; such folders are passed over if it is not given.
+    """
+    found = []
+    for place, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        found += [path for path in map(Path(place).joinpath, names) if is_image(path) and _may_be_read(path)]
+    return sorted(found)
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether it is a file, and no pipe or link to nowhere; where it can't be known, whoever reads it is told why."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def read_header(path: str | Path) -> Header:
@@ -115,16 +129,26 @@ def flattened(picture: Picture) -> Picture:
     if picture.alpha is None:
         return picture
     top = np.uint32(np.iinfo(picture.pixels.dtype).max)
-    alpha = picture.alpha[..., None].astype(np.uint32)
-    over = (picture.pixels * alpha + top * (top - alpha) + top // 2) // top  # fits: top * top + top < 2**32
-    return Picture(over.astype(picture.pixels.dtype), None, picture.icc)
+    over = np.empty_like(picture.pixels)
+    for rows in blocks(len(over)):
+        alpha = picture.alpha[rows, :, None].astype(np.uint32)
+        over[rows] = (picture.pixels[rows] * alpha + top * (top - alpha) + top // 2) // top  # top * top + top < 2**32
+    return Picture(over, None, picture.icc)
 
 
 def to_8bit(array: np.ndarray) -> np.ndarray:
     """uint16 to uint8, rounded to the nearest: 65535 becomes 255."""
     if array.dtype == np.uint8:
         return array
-    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    rounded = np.empty(array.shape, np.uint8)
+    for rows in blocks(len(array)):
+        rounded[rows] = (array[rows].astype(np.uint32) + 128) // 257
+    return rounded
+
+
+def blocks(rows: int, size: int = 64) -> Iterator[slice]:
+    """A picture's rows, a few at a time: what is computed in a wider type then takes little memory beside it."""
+    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
 @contextmanager
@@ -146,6 +170,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadableImage(path, "not a picture in a format that can be read, whatever its name says") from error
     except FileNotFoundError as error:
         raise UnreadableImage(path, "no such file") from error
+    except PermissionError as error:
+        raise UnreadableImage(path, f"can't be read ({error.strerror})") from error
+    except MemoryError as error:
+        raise UnreadableImage(path, "there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's plugins raise a dozen kinds
         why = str(error) or type(error).__name__
         raise UnreadableImage(path, f"truncated: {why}" if "truncated" in why else f"damaged: {why}") from error

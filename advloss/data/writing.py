@@ -1,17 +1,14 @@
 """Pictures to files: whole or not at all, with the bit depth, alpha and colour profile that the format can hold."""
 
-import io
-import struct
-import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
-from advloss.data.images import Picture, flattened, to_8bit
+from advloss.data.deep import write_png, write_tiff
+from advloss.data.images import MAX_PIXELS, Picture, flattened, to_8bit
 from advloss.errors import InputError
-from advloss.files import write_whole
+from advloss.files import replacing
 
 FORMATS = {
     ".png": "PNG",
@@ -22,67 +19,62 @@ FORMATS = {
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
-DEEP = ("PNG", "TIFF")
+DEEP = {"PNG": write_png, "TIFF": write_tiff}
 """Hold 16 bits a channel."""
 WITH_ALPHA = ("PNG", "TIFF", "WEBP")
+LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
+"""In pixels: what libjpeg and libwebp can write."""
 
 
 def write_picture(path: str | Path, picture: Picture) -> None:
     """Writes in the format of the extension, under a temporary name that is renamed at the end.
 
-    What the format can't hold is reduced: 16 bits to 8 with rounding, alpha laid over white. JPEG and WebP at
-    quality 95. A TIFF with 16 bits of colour loses its profile (neither Pillow nor OpenCV writes both).
+    What the format can't hold is reduced: 16 bits to 8 with rounding, alpha laid over white; 16-bit grey with alpha
+    becomes RGBA in a TIFF. JPEG and WebP at quality 95. Raises InputError for a format or a size that can't be written,
+    OSError where the disk is full or the folder closed.
     """
     path = Path(path)
+    form = format_of(path)
+    check_size(path, *picture.pixels.shape[:2])
+    if form not in WITH_ALPHA:
+        picture = flattened(picture)
+    with replacing(path) as temporary:
+        if picture.pixels.dtype == np.uint16 and form in DEEP:
+            with temporary.open("wb") as file:
+                DEEP[form](file, picture)
+        else:
+            _save(temporary, picture, form)
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's extension says, one of the values of `FORMATS`; InputError if it is none."""
     form = FORMATS.get(path.suffix.lower())
     if form is None:
         raise InputError(f"{path}: can't write '{path.suffix}'; use one of {', '.join(FORMATS)}")
-    write_whole(path, encoded(picture, form))
+    return form
 
 
-def encoded(picture: Picture, form: str) -> bytes:
-    """The file's bytes in one of the `FORMATS`."""
-    if form not in WITH_ALPHA:
-        picture = flattened(picture)
-    if picture.pixels.dtype == np.uint16:
-        if form in DEEP:
-            return _encoded_deep(picture, form)
-        alpha = None if picture.alpha is None else to_8bit(picture.alpha)
-        picture = Picture(to_8bit(picture.pixels), alpha, picture.icc)
-    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[..., None]]
-    array = np.concatenate(planes, axis=2)  # [H, W, 1 to 4]
-    return _saved(array[..., 0] if array.shape[2] == 1 else array, form, picture.icc)
+def check_size(path: Path, height: int, width: int) -> None:
+    """InputError if a picture of this size is more than the file's format or we can hold."""
+    form = format_of(path)
+    longest = LONGEST_SIDE.get(form)
+    if longest and max(height, width) > longest:
+        raise InputError(
+            f"{path}: {width}x{height} pixels, and a {form} has at most {longest} a side; use another format"
+        )
+    if height * width > MAX_PIXELS:
+        raise InputError(f"{path}: {width}x{height} pixels, more than the limit of {MAX_PIXELS:,}")
 
 
-def _saved(array: np.ndarray, form: str, icc: bytes | None) -> bytes:
-    image = Image.fromarray(array)
-    if form == "WEBP" and image.mode in ("L", "LA"):
-        image = image.convert("RGB" if image.mode == "L" else "RGBA")
+def _save(path: Path, picture: Picture, form: str) -> None:
+    """8 bits a channel, by Pillow: what it holds is the one copy of the picture made here."""
+    pixels = to_8bit(picture.pixels)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    if form == "WEBP":
+        image = image.convert("RGB")  # it has no grey
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(to_8bit(picture.alpha)))
     options: dict[str, object] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
-    if icc and form != "BMP":
-        options["icc_profile"] = icc
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
-
-
-def _encoded_deep(picture: Picture, form: str) -> bytes:
-    """16 bits a channel: grey by Pillow, colour by OpenCV; grey with alpha as RGBA, which both can read."""
-    pixels, alpha = picture.pixels, picture.alpha
-    if pixels.shape[2] == 1 and alpha is None:
-        return _saved(pixels[..., 0], form, picture.icc)
-    planes = [np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., ::-1]]  # RGB -> BGR
-    if alpha is not None:
-        planes.append(alpha[..., None])
-    done, buffer = cv2.imencode(".png" if form == "PNG" else ".tiff", np.concatenate(planes, axis=2))
-    if not done:
-        raise InputError(f"a 16-bit picture of shape {pixels.shape} can't be written as {form}")
-    data = buffer.tobytes()
-    return _with_profile(data, picture.icc) if form == "PNG" and picture.icc else data
-
-
-def _with_profile(png: bytes, icc: bytes) -> bytes:
-    """A PNG with its colour profile: the iCCP chunk right after the header (8 + 25 bytes)."""
-    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(icc)
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:33] + chunk + png[33:]
+    if picture.icc and form != "BMP":
+        options["icc_profile"] = picture.icc
+    image.save(path, form, **options)

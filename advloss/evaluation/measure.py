@@ -14,7 +14,8 @@ Images = Mapping[str, Tensor]
 def named_tensors(method: Method, item: Images, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
     """The method's tensors for one item, with the true partners where the data knows them.
 
-    item: `a` and `b` [1, 3, H, W] in [-1, 1], `b` alone where pictures are single. Draws no random number from the caller's generator.
+    item: `a` and `b` [1, 3, H, W] in [-1, 1], `b` alone where pictures are single. Draws no random number from the
+    caller's generator.
     """
     wanted = set(wanted)
     devices = [item["b"].device] if item["b"].device.type == "cuda" else []

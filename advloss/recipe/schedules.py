@@ -76,7 +76,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiStep(Schedule):
-    """Multiplied by `gamma` at each of `milestones` (ESRGAN, section 4.1: halved at 50k, 100k, 200k and 300k rounds)."""
+    """Multiplied by `gamma` at each of `milestones` (ESRGAN, section 4.1: halved at 50k, 100k, 200k, 300k rounds)."""
 
     milestones: tuple[Some, ...]
     gamma: Factor = 0.1

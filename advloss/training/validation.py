@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
-import torch
 from PIL import Image
 from torch import Tensor
 

@@ -1,6 +1,9 @@
 """Pictures keep what files hold, and what can't be read is named with the reason."""
 
+import errno
 import io
+import itertools
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -11,8 +14,17 @@ import pytest
 from PIL import Image
 
 from advloss.data import images
-from advloss.data.images import Picture, UnreadableImage, list_images, read_header, read_picture, read_rgb8
-from advloss.data.writing import write_picture
+from advloss.data.images import (
+    Picture,
+    UnreadableImage,
+    flattened,
+    list_images,
+    read_header,
+    read_picture,
+    read_rgb8,
+    to_8bit,
+)
+from advloss.data.writing import check_size, write_picture
 from advloss.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -33,7 +45,7 @@ def test_png_and_tiff_keep_depth_and_alpha(
     path = tmp_path / f"x.{extension}"
     write_picture(path, picture)
     back = read_picture(path)
-    if channels == 1 and alpha and depth is np.uint16:  # written as RGBA, which every reader knows
+    if channels == 1 and alpha and depth is np.uint16 and extension == "tiff":  # written as RGBA, which Pillow can open
         pixels = np.repeat(pixels, 3, axis=2)
     assert back.pixels.dtype == depth
     np.testing.assert_array_equal(back.pixels, pixels)
@@ -44,12 +56,71 @@ def test_png_and_tiff_keep_depth_and_alpha(
     assert list(tmp_path.iterdir()) == [path]  # no temporary file stays
 
 
+@pytest.mark.parametrize("extension", ["png", "tiff"])
 @pytest.mark.parametrize("pixels", [COLOUR8, COLOUR16, COLOUR8[..., :1], COLOUR16[..., :1]])
-def test_png_keeps_the_colour_profile(tmp_path: Path, pixels: np.ndarray) -> None:
-    write_picture(tmp_path / "x.png", Picture(pixels, None, ICC))
-    back = read_picture(tmp_path / "x.png")
-    assert back.icc == ICC
-    np.testing.assert_array_equal(back.pixels, pixels)
+def test_png_and_tiff_keep_the_colour_profile(tmp_path: Path, pixels: np.ndarray, extension: str) -> None:
+    path = tmp_path / f"x.{extension}"
+    for alpha in (None, pixels[..., 0]):
+        write_picture(path, Picture(pixels, alpha, ICC))
+        back = read_picture(path)
+        assert back.icc == ICC
+        np.testing.assert_array_equal(back.pixels[..., :1], pixels[..., :1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (63, 5), (64, 5), (65, 5), (200, 3)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bit_files_of_any_size_as_opencv_reads_them(tmp_path: Path, size: tuple[int, int], channels: int) -> None:
+    pixels = RNG.integers(0, 65536, (*size, channels), dtype=np.uint16)
+    alpha = RNG.integers(0, 65536, size, dtype=np.uint16)
+    for extension, with_alpha in itertools.product(("png", "tif"), (None, alpha)):
+        write_picture(tmp_path / f"x.{extension}", Picture(pixels[::-1, ::-1], with_alpha))
+        read = cv2.imread(str(tmp_path / f"x.{extension}"), cv2.IMREAD_UNCHANGED).reshape(*size, -1)
+        colour = read[..., 2::-1] if read.shape[2] >= 3 else read
+        np.testing.assert_array_equal(colour, np.broadcast_to(pixels[::-1, ::-1], colour.shape))
+        if with_alpha is not None:
+            np.testing.assert_array_equal(read[..., -1], alpha)
+        with Image.open(tmp_path / f"x.{extension}") as image:
+            image.load()  # whole, with right checksums
+            assert image.size == size[::-1]
+
+
+def test_sizes_that_a_format_can_not_hold(tmp_path: Path) -> None:
+    for name, width, most in (("x.jpg", 65501, "JPEG has at most 65500"), ("x.webp", 16384, "WEBP has at most 16383")):
+        with pytest.raises(InputError, match=rf"{name}: {width}x1 pixels, and a {most} a side; use another format"):
+            write_picture(tmp_path / name, Picture(np.zeros((1, width, 3), np.uint8)))
+        check_size(tmp_path / name, 1, width - 1)
+    with pytest.raises(InputError, match=r"x\.png: 16385x16384 pixels, more than the limit of 268,435,456"):
+        check_size(tmp_path / "x.png", 16384, 16385)
+    assert not list(tmp_path.iterdir())
+
+
+def test_rounding_and_flattening_of_pictures_longer_than_a_block(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 65536, (150, 7, 3), dtype=np.uint16)
+    alpha = RNG.integers(0, 65536, (150, 7), dtype=np.uint16)
+    np.testing.assert_array_equal(to_8bit(pixels), np.round(pixels / 257).astype(np.uint8))
+    share = alpha[..., None] / 65535
+    over = flattened(Picture(pixels, alpha)).pixels
+    np.testing.assert_array_equal(over, np.floor(pixels * share + 65535 * (1 - share) + 0.5).astype(np.uint16))
+
+
+def test_folders_that_can_not_be_listed_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "shut/b.png", "open/c.png", ".hidden/d.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        write_picture(path, Picture(COLOUR8))
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path).name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    errors: list[OSError] = []
+    found = list_images(tmp_path, unreadable=errors.append)
+    assert found == [tmp_path / "a.png", tmp_path / "open/c.png"] == list_images(tmp_path)
+    assert [error.filename for error in errors] == [str(tmp_path / "shut")]
+    assert list_images(tmp_path, recursive=False) == [tmp_path / "a.png"]
 
 
 def test_jpeg_lays_alpha_over_white_and_rounds_16_bits(tmp_path: Path) -> None:

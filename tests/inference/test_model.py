@@ -3,19 +3,18 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import advloss
-from advloss.data.images import Picture
 from advloss.errors import InputError
+from advloss.inference.importing import import_model
 from advloss.inference.model import Model
-from advloss.inference.translate import to_pixels, to_tensor, translate_picture
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
+from tests.inference.networks import nearest_model, srvgg_checkpoint
 
 WIDTH = "networks.generator.width=2"
 
@@ -71,27 +70,31 @@ def test_what_is_no_image_is_refused(pix2pix: Model, image: torch.Tensor, messag
         pix2pix.translate(image)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_every_level_survives_the_way_to_a_tensor_and_back(dtype: type):
-    top = np.iinfo(dtype).max
-    levels = np.arange(top + 1, dtype=dtype).reshape(-1, 256, 1)
-    pixels = np.concatenate([levels, levels[::-1], levels], axis=2)
-    tensor = to_tensor(Picture(pixels))
-    assert tensor.shape == (1, 3, *pixels.shape[:2]) and tensor.dtype == torch.float32
-    assert tensor.min() == -1 and tensor.max() == 1
-    np.testing.assert_array_equal(to_pixels(tensor, np.dtype(dtype)), pixels)
-    np.testing.assert_array_equal(to_tensor(Picture(levels)), to_tensor(Picture(np.repeat(levels, 3, axis=2))))
+def test_a_model_that_enlarges(tmp_path: Path):
+    model = advloss.load(nearest_model(tmp_path / "m.safetensors", 3))
+    assert model.scale == 3 and model.directions == ["a2b"]
+    image = torch.rand(2, 3, 5, 7) * 2 - 1
+    large = image.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    torch.testing.assert_close(model.upscale(image), large, rtol=0, atol=1e-6)
+    torch.testing.assert_close(model.upscale(image.double(), tile=4, overlap=1), large, rtol=0, atol=1e-6)
+    with pytest.raises(InputError, match=re.escape("upscale: takes float images [B, 3, H, W] in [-1, 1], not")):
+        model.upscale(image[0])
 
 
-def test_values_outside_are_clipped():
-    image = torch.tensor([-1.4, 0, 1.4]).reshape(1, 3, 1, 1)
-    assert to_pixels(image, np.dtype(np.uint8)).tolist() == [[[0, 128, 255]]]
+def test_each_kind_of_model_names_the_other_command(pix2pix: Model, tmp_path: Path):
+    image = torch.zeros(1, 3, 4, 4)
+    with pytest.raises(InputError, match="this model is a pix2pix model, it translates: use `advloss translate MODEL"):
+        pix2pix.upscale(image)
+    with pytest.raises(InputError, match=r"this model enlarges 2 times, .* use `advloss upscale INPUT OUTPUT --model"):
+        advloss.load(nearest_model(tmp_path / "n.safetensors")).translate(image)
 
 
-def test_alpha_and_profile_go_along(pix2pix: Model):
-    pixels, alpha = np.zeros((5, 6, 1), np.uint16), np.full((5, 6), 9, np.uint16)
-    made = translate_picture(pix2pix, Picture(pixels, alpha, b"icc"), None)
-    assert made.pixels.shape == (5, 6, 3) and made.pixels.dtype == np.uint16
-    assert made.alpha is alpha and made.icc is None  # a grey picture's profile does not describe colours
-    coloured = Picture(pixels.repeat(3, axis=2), alpha, b"icc")
-    assert translate_picture(pix2pix, coloured, None).icc == b"icc"
+def test_an_imported_model_computes_what_the_checkpoints_network_does(tmp_path: Path):
+    ours = srvgg_checkpoint(tmp_path / "net_g.pth", 4)
+    recipe = import_model("super_resolution", tmp_path / "net_g.pth", tmp_path / "m.safetensors")
+    assert recipe.method.parameters["scale"] == 4 and recipe.networks["generator"].parameters["width"] == 4
+    model = advloss.load(tmp_path / "m.safetensors")
+    image = torch.rand(1, 3, 9, 6) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(model.upscale(image), ours(image), rtol=0, atol=1e-6)
+    assert model.about["source"] == "net_g.pth"

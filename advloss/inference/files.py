@@ -1,0 +1,131 @@
+"""Files and folders through a model: one bad file is named, the rest is still done, and no file is half-written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from tqdm import tqdm
+
+from advloss.data.images import Picture, read_picture
+from advloss.data.writing import check_size, write_picture
+from advloss.errors import InputError, Interrupted
+from advloss.inference.jobs import Job, check_open, plan
+from advloss.inference.memory import out_of_memory
+from advloss.inference.model import Model
+from advloss.inference.pictures import translated, upscaled
+from advloss.inference.tiling import Tiler
+
+
+@dataclass
+class Outcome:
+    """What became of the files: how many were written, and why others were not.
+
+    done: what is done to a picture, in one word: `translated`, `upscaled`.
+    """
+
+    done: str
+    written: int = 0
+    present: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def words(self) -> str:
+        """`12 pictures written, 3 were there already (--overwrite replaces them), 1 could not be translated`."""
+        parts = [f"{self.written} picture{'s' * (self.written != 1)} written"]
+        if self.present:
+            parts.append(f"{self.present} were there already (--overwrite replaces them)")
+        if self.failed:
+            parts.append(f"{len(self.failed)} could not be {self.done}")
+        return ", ".join(parts)
+
+    def check(self) -> None:
+        """InputError that names all that failed, if any did."""
+        if self.failed:
+            raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
+
+
+def translate_files(
+    model: Model, source: Path, target: Path, direction: str | None, options: dict[str, Any], **writing: Any
+) -> Outcome:
+    """Translates a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
+    model.check_translates()
+    tiler = model.tiler(direction, **options)
+
+    def convert(picture: Picture) -> Picture:
+        return translated(picture, tiler.bands)
+
+    return convert_files(convert, source, target, Outcome("translated"), **writing)
+
+
+def upscale_files(network: nn.Module, source: Path, target: Path, options: dict[str, Any], **writing: Any) -> Outcome:
+    """Enlarges a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
+    tiler = Tiler(network, **options)
+
+    def convert(picture: Picture) -> Picture:
+        return upscaled(picture, tiler.bands, tiler.scale)
+
+    return convert_files(convert, source, target, Outcome("upscaled"), scale=tiler.scale, **writing)
+
+
+def convert_files(
+    convert: Callable[[Picture], Picture],
+    source: Path,
+    target: Path,
+    outcome: Outcome,
+    *,
+    say: Callable[[str], None],
+    scale: int = 1,
+    form: str | None = None,
+    overwrite: bool = False,
+) -> Outcome:
+    """Converts a file, or every picture in a folder (its tree is kept); results that are there already are skipped.
+
+    convert: the picture to its result, `scale` times as large; form: the results' extension without the dot, each
+    file's own if None. Whatever goes wrong with one file is said, counted in the outcome, and does not stop the others.
+    Raises InputError if there is nothing to convert, or a single target exists, or the target can't be written to;
+    Interrupted, with what was done, on Ctrl-C: finished files stay, and the same call goes on from there.
+    """
+
+    def left_out(why: object) -> None:
+        outcome.failed.append(str(why))
+        say(f"left out: {why}")
+
+    try:
+        jobs = plan(source, target, form, left_out)
+        if source.is_file() and jobs[0].result.exists() and not overwrite:
+            raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
+        check_open(target if source.is_dir() else jobs[0].result.parent)
+    except PermissionError as error:
+        raise InputError(f"{error.filename}: can't be read ({error.strerror})") from None
+    try:
+        for job in tqdm(jobs, unit="picture", disable=None if len(jobs) > 1 else True):
+            try:
+                if job.result.exists() and not overwrite:
+                    outcome.present += 1
+                else:
+                    _convert(convert, job, scale)
+                    outcome.written += 1
+            except InputError as error:
+                left_out(error)
+            except OSError as error:
+                left_out(f"{job.result}: can't be written ({error.strerror or error})")
+            except (MemoryError, RuntimeError) as error:
+                short = out_of_memory(error)
+                left_out(f"{job.source}: {'there is not enough memory for it' if short else error}")
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
+    return outcome
+
+
+def _convert(convert: Callable[[Picture], Picture], job: Job, scale: int) -> None:
+    picture = read_picture(job.source)
+    height, width = picture.pixels.shape[:2]
+    check_size(job.result, height * scale, width * scale)
+    check_open(job.result.parent)
+    try:
+        result = convert(picture)
+    except InputError as error:
+        raise InputError(f"{job.source}: {error}") from None
+    job.result.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(job.result, result)

@@ -1,0 +1,94 @@
+"""What is to be read and where its result goes, checked before any work is done."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from advloss.data.images import UnreadableImage, is_image, list_images
+from advloss.data.writing import FORMATS
+from advloss.errors import InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to read, and the file that its result goes to."""
+
+    source: Path
+    result: Path
+
+
+def plan(source: Path, target: Path, form: str | None, left_out: Callable[[object], None]) -> list[Job]:
+    """The jobs for a picture, or for every picture in a folder, whose tree is kept.
+
+    form: the results' extension without the dot, each file's own if None. left_out is told of folders that can't be
+    read. Raises InputError if there is nothing to do, or the target's name can't be one.
+    """
+    suffix = f".{form}" if form else None
+    if source.is_dir():
+        return _folder_jobs(source, target, suffix, left_out)
+    if not source.is_file():
+        raise InputError(f"{source}: no such file or folder")
+    into_folder = target.is_dir() or not target.suffix
+    result = target / _named(Path(source.name), suffix) if into_folder else target
+    if not is_image(result):
+        raise InputError(f"{result}: not a format that can be written (.png, .jpg, .webp, .tif, .bmp)")
+    if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
+        raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
+    if result.exists() and result.samefile(source):
+        raise InputError(f"{result}: is the input itself; name another file or folder for the result")
+    return [Job(source, result)]
+
+
+def _folder_jobs(source: Path, target: Path, suffix: str | None, left_out: Callable[[object], None]) -> list[Job]:
+    if target.is_file():
+        raise InputError(f"{target}: is a file, and {source} is a folder; name a folder")
+    if target.exists() and target.samefile(source):
+        raise InputError(f"{target}: is the input itself; name another folder for the results")
+    closed: list[OSError] = []
+    # a target within the source holds results, which are not converted again
+    inside = target.resolve() if target.resolve().is_relative_to(source.resolve()) else None
+    found = list_images(source, unreadable=closed.append)
+    paths = [path for path in found if inside not in path.resolve().parents]
+    refused = [UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})") for error in closed]
+    if not paths:
+        raise refused[0] if refused else InputError(f"{source}: holds no picture")
+    for error in refused:
+        left_out(error)
+    return _apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], left_out)
+
+
+def _named(name: Path, suffix: str | None) -> Path:
+    """The result's name: the picture's, with the extension of the wanted format if it has another."""
+    same = suffix is None or FORMATS[name.suffix.lower()] == FORMATS[suffix]
+    return name if same or suffix is None else name.with_suffix(suffix)
+
+
+def _apart(jobs: list[Job], left_out: Callable[[object], None]) -> list[Job]:
+    """The jobs but for those whose results would take one another's place, of which left_out is told."""
+    by_result: dict[Path, list[Job]] = {}
+    for job in jobs:
+        by_result.setdefault(job.result, []).append(job)
+    for result, several in by_result.items():
+        if len(several) > 1:
+            names = ", ".join(str(job.source) for job in several)
+            left_out(f"{names}: each would become {result}; rename all but one, or leave the format as it is")
+    return [job for job in jobs if len(by_result[job.result]) == 1]
+
+
+def check_open(folder: Path) -> None:
+    """InputError if nothing can be written into a folder, or the folder can't be made: before the work is done."""
+    nearest = folder
+    while not _exists(nearest) and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise InputError(f"{nearest}: is a file, and results are to go into a folder of that name")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{nearest}: can't be written to; name another folder, or change its permissions")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # of a folder above it
+        return False

@@ -1,0 +1,116 @@
+"""How an image is cut into overlapping tiles, axis by axis, and how much of each goes into the result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along an axis; all numbers in input pixels of the padded image.
+
+    [start, stop): what the network sees. [first, last): the tile's own part; every pixel is in exactly one tile's own
+    part. Around `first` the tile fades in, around `last` it fades out, over `fade` pixels to either side; at the
+    image's own edges nothing fades.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+    fade_in: int
+    fade_out: int
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """[from, to): the pixels that the tile has a part in."""
+        return self.first - self.fade_in, self.last + self.fade_out
+
+    def mirrored(self) -> "Span":
+        """The same tile on the axis in reverse, which then runs below 0."""
+        return Span(-self.stop, -self.start, -self.last, -self.first, self.fade_out, self.fade_in)
+
+    def weights(self, scale: int, device: torch.device) -> Tensor:
+        """How much this tile counts at each output pixel of `reach`: float32 [scale * (to - from)], in [0, 1].
+
+        The weights of all tiles sum to 1 at each pixel.
+        """
+        low, high = self.reach
+        weights = torch.ones((high - low) * scale, device=device)
+        for fade, rising in ((self.fade_in, True), (self.fade_out, False)):
+            pixels = 2 * fade * scale
+            ramp = (torch.arange(pixels, device=device) + 0.5) / max(pixels, 1)
+            if rising:
+                weights[:pixels] = ramp
+            elif pixels:
+                weights[-pixels:] = 1 - ramp
+        return weights
+
+    def own_share(self, length: int, device: torch.device) -> Tensor:
+        """How much of each of `length` equal parts of [start, stop) lies in the own part: float32 [length], in [0, 1].
+
+        length: the side of a feature map of this tile, at whatever resolution.
+        """
+        pixel = Fraction(self.stop - self.start, length)
+        edges = torch.arange(length + 1, dtype=torch.float64) * float(pixel) + self.start
+        inside = edges.clamp(self.first, self.last)
+        return ((inside[1:] - inside[:-1]) / float(pixel)).to(device, torch.float32)
+
+
+def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> list[Span]:
+    """The tiles of an axis, in order. All have the same size; the last is shifted inwards, its overlap is larger.
+
+    length: of the axis, tile: what the network sees, both multiples of `multiple`, as each start will be.
+    overlap: pixels at least between a tile's own part and its artificial borders. fade: pixels to either side of the
+    border of two tiles over which one fades into the other, less than `overlap` (0: a cut).
+    """
+    if tile >= length:
+        return [Span(0, length, 0, length, 0, 0)]
+    step = (tile - 2 * overlap) // multiple * multiple
+    starts = [*range(0, length - tile, step), length - tile]
+    borders = [(before + tile + after) // 2 for before, after in pairwise(starts)]
+    edges = [0, *borders, length]
+    last = len(starts) - 1
+    return [
+        Span(start, start + tile, edges[i], edges[i + 1], fade if i else 0, fade if i < last else 0)
+        for i, start in enumerate(starts)
+    ]
+
+
+def least_tile(overlap: int, multiple: int) -> int:
+    """The smallest tile, in pixels, that leaves an own part of at least one `multiple` beside the overlap."""
+    return multiple - (-2 * overlap // multiple) * multiple
+
+
+def even_tile(length: int, tile: int, overlap: int, multiple: int) -> int:
+    """The smallest tile that covers `length` with no more tiles than `tile` does: less is computed twice."""
+    if tile >= length:
+        return length
+    number = len(spans(length, tile, overlap, multiple, 0))
+    for smaller in range(least_tile(overlap, multiple), tile, multiple):
+        if len(spans(length, smaller, overlap, multiple, 0)) == number:
+            return smaller
+    return tile
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The tiles of one image: those of its rows times those of its columns, all of one shape."""
+
+    rows: list[Span]
+    columns: list[Span]
+
+    @property
+    def side(self) -> int:
+        """The longer side of a tile, in input pixels."""
+        return max(axis[0].stop - axis[0].start for axis in (self.rows, self.columns))
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __iter__(self) -> Iterator[tuple[Span, Span]]:
+        return ((row, column) for row in self.rows for column in self.columns)

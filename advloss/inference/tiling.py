@@ -1,0 +1,216 @@
+"""A network over an image of any size, in tiles that don't show."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from advloss.errors import InputError
+from advloss.inference.ensemble import SelfEnsemble
+from advloss.inference.memory import MARGIN, budget, out_of_memory, peak_bytes
+from advloss.inference.precision import Precision, half_type
+from advloss.inference.receptive import device_of, norm_calls, reach
+from advloss.inference.spans import Grid, even_tile, least_tile, spans
+from advloss.inference.tiled_image import TiledImage
+from advloss.methods.padding import padded_side
+from advloss.networks.layers import Dropout
+from advloss.networks.parameters import check_at_least, check_choice
+
+OVERLAP = 32
+"""Input pixels around each tile's own part, at most, where nothing is asked for."""
+OVERLAP_OF_NORMS = 512
+"""The same for networks with norms that take statistics of the image: they make small errors large, and the image goes
+through them at once where memory allows."""
+OWN_PARTS = (480, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 16)
+"""Sides, in input pixels, of own parts that are tried for the largest that fits; beyond these nothing is gained."""
+SMALL = 128**2
+"""Pixels of an image that is never cut unless asked for, nor is memory measured for it."""
+LEAST = 16
+"""The smallest tile, in input pixels, before running out of memory is final."""
+
+
+def ignore(_: str) -> None:
+    """Says nothing."""
+
+
+class Tiler:
+    """A network over an image of any size, in tiles.
+
+    network: images [1, 3, H, W] -> [1, C, scale H, scale W], with attributes `scale`, `multiple` and `smallest` (1 if
+        absent). It runs where its weights are, in eval mode, in which it is left.
+    tile: the side, in input pixels, of what the network sees at once, at most; None: from the free memory, 0: the whole
+        image at once. Halved where memory runs out.
+    overlap: input pixels around each tile's own part, part of `tile`; None: as far as the network sees, but at most
+        OVERLAP, which leaves less than half a grey level of difference. "exact": as far as the network sees, so that
+        the result is that of the whole image. Tiles fade into each other unless that is so.
+    precision: see `half_type`; a tile that is not finite in 16 bits is computed again in float32.
+    ensemble: the mean over the 8 flips and rotations of each tile.
+    say: is told in plain words what a user should know, each thing once.
+    seed: of the noise of networks that keep dropout on in use.
+
+    Norms that compute statistics of their input get those of the whole image, in several passes over it.
+    Raises InputError for arguments out of range, and where no tile fits into memory.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        tile: int | None = None,
+        overlap: int | Literal["exact"] | None = None,
+        precision: Precision = "auto",
+        ensemble: bool = False,
+        say: Callable[[str], None] = ignore,
+        seed: int = 0,
+    ) -> None:
+        check_choice("precision", precision, Precision)
+        check_at_least(0, **{name: n for name, n in (("tile", tile), ("overlap", overlap)) if isinstance(n, int)})
+        self.network = network.eval()
+        self.runs = SelfEnsemble(network) if ensemble else network
+        self.scale, self.multiple = (int(getattr(network, name, 1)) for name in ("scale", "multiple"))
+        self.tile = tile
+        self.overlap = overlap
+        self.precision = precision
+        self.seed = seed
+        self._say = say
+        self._said: set[str] = set()
+        self._fits: dict[tuple[int, int, bool], bool] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return device_of(self.network)
+
+    @functools.cached_property
+    def reach(self) -> int | None:
+        """How far the network sees, in input pixels; None: the whole image. Norms' statistics don't count."""
+        return reach(self.network)
+
+    @functools.cached_property
+    def norm_calls(self) -> int:
+        """How many norms take statistics of the image."""
+        return norm_calls(self.network)
+
+    @functools.cached_property
+    def _half(self) -> torch.dtype | None:
+        return half_type(self.precision, self.network, self.device)
+
+    @functools.cached_property
+    def noisy(self) -> bool:
+        """Whether dropout stays on in use."""
+        return any(isinstance(layer, Dropout) and layer.in_use and layer.p > 0 for layer in self.network.modules())
+
+    def __call__(self, image: Tensor, depth: int = 8) -> Tensor:
+        """image: float32 [B, 3, H, W] in [-1, 1], each by itself -> [B, C, scale H, scale W], where the network is."""
+        return torch.cat([torch.cat(list(self.bands(one[None], depth)), dim=2) for one in image])
+
+    def bands(self, image: Tensor, depth: int = 8) -> Iterator[Tensor]:
+        """image: float32 [1, 3, H, W] in [-1, 1] on any device; depth: bits a channel of its file.
+
+        Yields the finished rows from top to bottom, float32 [1, C, h, W * scale] on the network's device, and holds
+        little more than one row of tiles.
+        """
+        if image.ndim != 4 or image.shape[:2] != (1, 3) or not image.numel():
+            raise InputError(f"Tiler: takes one image [1, 3, H, W], not {list(image.shape)}")
+        half = None if depth > 8 and self.precision == "auto" else self._half
+        height, width = image.shape[-2:]
+        grid = self._grid(height, width, self._first_side(height, width, half is not None), self.overlap)
+        picture = TiledImage(self, image, half)
+        while True:
+            try:
+                yield from picture.bands(grid)
+                return
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+            # outside of `except`, whose traceback holds the tensors that did not fit
+            grid = self._smaller(height, width, grid)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def say_once(self, words: str) -> None:
+        """Tells the user, unless that was said."""
+        if words not in self._said:
+            self._said.add(words)
+            self._say(words)
+
+    def _first_side(self, height: int, width: int, half: bool) -> int:
+        """The side of tiles to begin with, in input pixels."""
+        whole = max(padded_side(self.network, height), padded_side(self.network, width))
+        if self.tile is not None:
+            return self.tile or whole
+        most = (OWN_PARTS[0] + 2 * OVERLAP) ** 2
+        if height * width <= SMALL:
+            return whole
+        # passes over the whole image, or seams, are worth some memory
+        if (height * width <= most or self.norm_calls or self.reach is None) and self._fit(height, width, half):
+            return whole
+        around = 2 * self._margin(self.overlap)
+        sides = [max(padded_side(self.network, own + around), self._least(around // 2)) for own in OWN_PARTS]
+        return next((s for s in sides if self._fit(min(s, height), min(s, width), half)), sides[-1])
+
+    def _fit(self, height: int, width: int, half: bool) -> bool:
+        """Whether the network's tensors for such a tile fit into the free memory."""
+        key = height, width, half
+        if key not in self._fits:
+            sides = padded_side(self.network, height), padded_side(self.network, width)
+            needed = peak_bytes(self.runs, *sides) * MARGIN * (0.6 if half else 1)
+            self._fits[key] = needed <= budget(self.device)
+        return self._fits[key]
+
+    def _margin(self, overlap: int | Literal["exact"] | None) -> int:
+        """The overlap in input pixels."""
+        if isinstance(overlap, int):
+            return overlap
+        if self.reach is None:
+            return OVERLAP
+        most = OVERLAP_OF_NORMS if self.norm_calls else OVERLAP
+        return self.reach if overlap == "exact" else min(self.reach, most)
+
+    def _least(self, margin: int) -> int:
+        """The smallest tile that there can be with this overlap."""
+        return padded_side(self.network, least_tile(margin, self.multiple))
+
+    def _grid(self, height: int, width: int, side: int, overlap: int | Literal["exact"] | None) -> Grid:
+        """The tiles of an image; InputError for a tile that its overlap fills."""
+        lengths = padded_side(self.network, height), padded_side(self.network, width)
+        if side >= max(lengths):
+            return Grid(*(spans(length, length, 0, self.multiple, 0) for length in lengths))
+        margin = self._margin(overlap)
+        least = self._least(margin)
+        if side < least:
+            named = f"overlap={overlap}" if overlap is not None else "the overlap"
+            raise InputError(f"tile={side}: {named} is {margin} pixels on each side, so tile must be at least {least}")
+        side = max(side // self.multiple * self.multiple, least)
+        exact = self.reach is not None and margin >= self.reach
+        cut = [even_tile(length, side, margin, self.multiple) for length in lengths]
+        axes = zip(lengths, cut, strict=True)
+        grid = Grid(*(spans(length, tile, margin, self.multiple, 0 if exact else margin // 4) for length, tile in axes))
+        self._say_what_tiles_cannot()
+        return grid
+
+    def _say_what_tiles_cannot(self) -> None:
+        if self.reach is None:
+            self.say_once(
+                "this network looks at the whole image at once (attention, or averages over it), and tiles can't: "
+                "seams may show. tile=0 gives it the whole image, if memory allows"
+            )
+        if self.noisy:
+            self.say_once("this network's dropout stays on in use: the noise is each tile's own")
+
+    def _smaller(self, height: int, width: int, grid: Grid) -> Grid:
+        """Tiles of half the side; InputError if there are none."""
+        overlap: int | Literal["exact"] | None = self.overlap
+        half = grid.side // 2
+        if overlap != "exact":
+            overlap = min(self._margin(overlap), half // 4)
+        least = max(self._least(self._margin(overlap)), padded_side(self.network, LEAST))
+        side = max(half, least)
+        if side >= grid.side:
+            remedy = "; a smaller overlap allows smaller tiles" if overlap == "exact" else ""
+            raise InputError(f"out of memory with tiles of {grid.side} pixels, and smaller ones can't be{remedy}")
+        smaller = self._grid(height, width, side, overlap)
+        self.say_once(f"out of memory with tiles of {grid.side} pixels: going on with {smaller.side}")
+        return smaller
