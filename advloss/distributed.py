@@ -58,6 +58,26 @@ def average(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def total(x: Tensor) -> Tensor:
+    """The sum of a tensor over the processes, without gradient; in a single process the tensor itself."""
+    if world_size() == 1:
+        return x.detach()
+    summed = x.detach().clone()
+    dist.all_reduce(summed)
+    return summed
+
+
+@torch.no_grad()
+def of_first(x: Tensor) -> Tensor:
+    """The tensor that process 0 has, of the same shape and type as this process's; in a single process the tensor."""
+    if world_size() == 1:
+        return x.detach()
+    told = x.detach().clone()
+    dist.broadcast(told, src=0)
+    return told
+
+
+@torch.no_grad()
 def broadcast(module: nn.Module) -> None:
     """Gives every process the parameters and buffers that process 0 has. To be called once, before training."""
     if world_size() == 1:

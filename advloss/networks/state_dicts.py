@@ -54,7 +54,7 @@ def renamed(
     left = dict(state)
     renamed, missing, misshapen = {}, [], []
     for key, like in wanted.items():
-        layer, leaf = key.rsplit(".", 1)
+        layer, _, leaf = key.rpartition(".")
         source = theirs.get(key) or f"{theirs[layer]}.{leaf}"
         if source in left:
             renamed[key] = left.pop(source)
