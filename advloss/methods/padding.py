@@ -20,19 +20,23 @@ def padded_side(network: nn.Module, side: int) -> int:
     return -(-max(side, smallest) // multiple) * multiple
 
 
-def apply_padded(network: nn.Module, image: Tensor) -> Tensor:
-    """The network's output for an image of any size, cropped to that size times the network's scale.
+def pad(network: nn.Module, image: Tensor) -> Tensor:
+    """[B, C, H, W], mirrored at the right and bottom edge up to what `padded_side` says."""
+    for axis in (-2, -1):
+        side = image.shape[axis]
+        padded = padded_side(network, side)
+        if padded != side:
+            image = image.index_select(axis, mirrored(side, padded, image.device))
+    return image
 
-    image: [B, C, H, W], mirrored up to what `padded_side` says. Gives [B, C', H * scale, W * scale], where scale is
-    `network.scale` (output pixels per input pixel along an axis; 1 where a network has no such attribute).
+
+def apply_padded(network: nn.Module, image: Tensor) -> Tensor:
+    """The network's output for an image of any size, padded for it and cropped to that size times its scale.
+
+    image: [B, C, H, W]. Gives [B, C', H * scale, W * scale], where scale is `network.scale` (output pixels per input
+    pixel along an axis; 1 where a network has no such attribute).
     """
     scale = int(getattr(network, "scale", 1))
     height, width = image.shape[-2:]
-    rows, columns = padded_side(network, height), padded_side(network, width)
-    padded = image
-    if rows != height:
-        padded = padded.index_select(-2, mirrored(height, rows, image.device))
-    if columns != width:
-        padded = padded.index_select(-1, mirrored(width, columns, image.device))
-    output: Tensor = network(padded)  # [B, C', rows * scale, columns * scale]
+    output: Tensor = network(pad(network, image))
     return output[..., : height * scale, : width * scale]

@@ -15,6 +15,15 @@ def test_values_far_outside_the_range() -> None:
         check_range(torch.tensor([-1.6, 0.0]), "x")
 
 
+def test_a_few_values_may_overshoot() -> None:
+    image = torch.zeros(1, 1, 20, 20)
+    image[0, 0, 0, :3] = torch.tensor([-2.0, 1.6, 3.0])
+    check_range(image, "x")
+    image[0, 0, 0, 3:5] = 1.6  # now 5 of 400
+    with pytest.raises(InputError, match=r"x has values from -2 to 3"):
+        check_range(image, "x")
+
+
 def test_types_and_shapes() -> None:
     check = InputCheck()
     image = torch.zeros(1, 3, 4, 4)
