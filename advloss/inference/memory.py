@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from advloss.inference.receptive import device_of, without_a_trace
 from advloss.methods.padding import padded_side
 
 MARGIN = 1.3
@@ -47,8 +48,8 @@ def peak_bytes(network: nn.Module, height: int, width: int) -> int:
         return _live_bytes(lambda image: torch.func.functional_call(network, state, (image,)), height, width, "meta")
     except Exception:  # whatever a network raises that asks for a tensor's values
         side = padded_side(network, 64)
-        device = next((value.device for _, value in weights), torch.device("cpu"))
-        return _live_bytes(network, side, side, device) * height * width // side**2
+        with without_a_trace(device_of(network)):
+            return _live_bytes(network, side, side, device_of(network)) * height * width // side**2
 
 
 def _live_bytes(run: Callable[[Tensor], Any], height: int, width: int, device: torch.device | str) -> int:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from advloss.inference.receptive import device_of, without_a_trace
 from advloss.methods.padding import padded_side
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -43,11 +44,11 @@ def accurate(network: nn.Module, dtype: torch.dtype) -> bool:
 
     Convolutional networks keep 75 dB and more with bf16; instance norm of weak signals loses all but 45 dB.
     """
-    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    device = device_of(network)
     side = padded_side(network, 32)
     noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 0.1
     image = (noise + torch.linspace(-0.8, 0.8, side)).to(device)  # noise over a ramp from dark to light
-    with torch.random.fork_rng([]):  # dropout in use leaves no trace
+    with without_a_trace(device):
         exact = network(image)
         with torch.autocast(device.type, dtype):
             rounded = network(image).float()

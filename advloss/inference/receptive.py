@@ -1,5 +1,7 @@
 """How far a network sees, found by trying: a pixel that is not a number spoils all that depends on it."""
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor, nn
 
@@ -79,13 +81,19 @@ def device_of(network: nn.Module) -> torch.device:
 def norm_calls(network: nn.Module) -> int:
     """How often, in one pass, the network normalises by statistics of its input."""
     side = padded_side(network, 2 * least_side(network))
-    with HeldStatistics(fixed=True) as held:
+    with HeldStatistics(fixed=True) as held, without_a_trace(device_of(network)):
         network(torch.zeros(1, 3, side, side, device=device_of(network)))
     return held.calls
 
 
+def without_a_trace(device: torch.device) -> AbstractContextManager[None]:
+    """Within it, random numbers are drawn as if it had not been there."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
 def _run(network: nn.Module, image: Tensor) -> Tensor:
     # cuDNN's fast algorithms for convolutions compute blocks of pixels together, and would spoil whole blocks
-    with HeldStatistics(fixed=True), torch.backends.cudnn.flags(enabled=False):
+    exact = torch.backends.cudnn.flags(enabled=False)
+    with HeldStatistics(fixed=True), exact, without_a_trace(image.device):
         output: Tensor = network(image)
     return output

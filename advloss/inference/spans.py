@@ -66,11 +66,13 @@ def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> lis
 
     length: of the axis, tile: what the network sees, both multiples of `multiple`, as each start will be.
     overlap: pixels at least between a tile's own part and its artificial borders. fade: pixels to either side of the
-    border of two tiles over which one fades into the other, less than `overlap` (0: a cut).
+    border of two tiles over which one fades into the other, less than `overlap` (0: a cut); fewer in small tiles, where
+    a third tile would come in.
     """
     if tile >= length:
         return [Span(0, length, 0, length, 0, 0)]
     step = (tile - 2 * overlap) // multiple * multiple
+    fade = min(fade, step // 4)
     starts = [*range(0, length - tile, step), length - tile]
     borders = [(before + tile + after) // 2 for before, after in pairwise(starts)]
     edges = [0, *borders, length]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from advloss.methods.padding import apply_padded, mirrored
+from advloss.methods.padding import apply_padded, mirrored, padded_side
 from advloss.networks.resnet import ResNetGenerator
 from advloss.networks.unet import UNetGenerator
 
@@ -55,3 +55,25 @@ def test_an_odd_image_is_mirrored_at_the_right_and_bottom(networks: dict[str, nn
 def test_a_network_that_asks_for_nothing_gets_the_image():
     image = torch.rand(1, 3, 5, 7)
     assert torch.equal(apply_padded(nn.Identity(), image), image)
+
+
+class Enlarging(nn.Module):
+    """Every pixel three times, for images whose sides are multiples of 4 and at least 8."""
+
+    scale, multiple, smallest = 3, 4, 8
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert all(side % 4 == 0 and side >= 8 for side in x.shape[-2:])
+        return x.repeat_interleave(3, -1).repeat_interleave(3, -2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (9, 21), (3, 16)])
+def test_a_network_that_enlarges_is_cropped_to_the_enlarged_size(size: tuple):
+    image = torch.rand(1, 3, *size)
+    expected = image.numpy().repeat(3, -1).repeat(3, -2)
+    assert np.array_equal(apply_padded(Enlarging(), image).numpy(), expected)
+
+
+def test_the_side_that_a_network_takes():
+    assert [padded_side(Enlarging(), side) for side in (1, 8, 9, 12)] == [8, 8, 12, 12]
+    assert padded_side(nn.Identity(), 7) == 7
