@@ -11,7 +11,8 @@ from advloss.data.sources import Kind
 from advloss.errors import InputError, unknown
 from advloss.methods.padding import apply_padded
 
-NetworkFactory = Callable[[], nn.Module]
+NetworkFactory = Callable[..., nn.Module]
+"""Makes a network as the recipe has it; keywords (`in_channels`, `out_channels`) wire it otherwise than to images."""
 
 
 class Method(nn.Module, ABC):
@@ -38,6 +39,14 @@ class Method(nn.Module, ABC):
         """The weight of the one network's last layer, for weightings that compare gradients there; None if several."""
         networks = list(self.children())
         return getattr(networks[0], "last_layer", None) if len(networks) == 1 else None
+
+    def watched(self) -> dict[str, Tensor]:
+        """What else is worth logging of the batches since it was last asked; all processes must ask at once."""
+        return {}
+
+    def warning(self, watched: Mapping[str, float]) -> str | None:
+        """A sentence for the user, where the watched values say that something goes wrong."""
+        return None
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:

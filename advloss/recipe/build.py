@@ -3,7 +3,7 @@
 import copy
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,9 @@ def build(recipe: Recipe) -> Built:
 def build_method(recipe: Recipe) -> Method:
     """The recipe's method with its networks, weights drawn from the global generator."""
     scale = int(recipe.method.parameters.get("scale", 1))
-    factories = {name: _factory(component, scale) for name, component in recipe.networks.items()}
+    factories = {
+        name: _factory(components.NETWORKS[name], component, scale) for name, component in recipe.networks.items()
+    }
     return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
 
 
@@ -97,12 +99,12 @@ def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
     return components.DEGRADATIONS[component.name](scale=scale, **component.parameters)
 
 
-def _factory(component: Component, scale: int) -> NetworkFactory:
-    cls = components.GENERATORS[component.name]
-    wired = {"in_channels": CHANNELS, "out_channels": CHANNELS}
-    if "scale" in inspect.signature(cls).parameters:
-        wired["scale"] = scale
-    return lambda: cls(**wired, **component.parameters)
+def _factory(table: Mapping[str, Callable[..., nn.Module]], component: Component, scale: int) -> NetworkFactory:
+    cls = table[component.name]
+    known = inspect.signature(cls).parameters
+    images = {"in_channels": CHANNELS, "out_channels": CHANNELS, "scale": scale}
+    images = {name: value for name, value in images.items() if name in known}
+    return lambda **wired: cls(**{**images, **wired}, **component.parameters)
 
 
 def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Every component that a recipe can name: a plain dict for each kind. A new one is a class and one entry here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
@@ -12,12 +12,16 @@ from advloss.losses.penalties import PENALTIES
 from advloss.losses.perceptual import LPIPS
 from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
+from advloss.losses.value import Value
 from advloss.losses.vgg import Style, VGGFeatures
 from advloss.losses.weighting import WEIGHTINGS
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.super_resolution import SuperResolution
+from advloss.methods.tokenizer import Tokenizer
+from advloss.networks.autoencoder import Decoder, Encoder
+from advloss.networks.bottlenecks import BOTTLENECKS
 from advloss.networks.msrresnet import MSRResNet
 from advloss.networks.multi_scale import MultiScale
 from advloss.networks.patchgan import PatchGAN
@@ -41,6 +45,7 @@ __all__ = [
     "LOSSES",
     "METHODS",
     "METRICS",
+    "NETWORKS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PENALTIES",
@@ -48,7 +53,12 @@ __all__ = [
     "WEIGHTINGS",
 ]
 
-METHODS: dict[str, type[Method]] = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix, "super_resolution": SuperResolution}
+METHODS: dict[str, type[Method]] = {
+    "cyclegan": CycleGAN,
+    "pix2pix": Pix2Pix,
+    "super_resolution": SuperResolution,
+    "tokenizer": Tokenizer,
+}
 
 GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "resnet": ResNetGenerator,
@@ -58,6 +68,14 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "rrdbnet": RRDBNet,
     "srvgg": SRVGG,
 }
+
+NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
+    "generator": GENERATORS,
+    "encoder": {"vqgan": Encoder},
+    "bottleneck": BOTTLENECKS,
+    "decoder": {"vqgan": Decoder},
+}
+"""For each key under a recipe's `networks`, what it can be."""
 
 DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "patchgan": PatchGAN,
@@ -78,4 +96,5 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "lpips": LPIPS,
     "vgg": VGGFeatures,
     "style": Style,
+    "value": Value,
 }

@@ -108,9 +108,10 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
             raise InputError(f"networks.{name}: {unknown(f'network of {recipe.method.name}', name, names)}")
     for name in names:
         if name not in recipe.networks:
-            raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: resnet}}")
+            example = next(iter(components.NETWORKS[name]))
+            raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: {example}}}")
     return {
-        name: _component("generator", components.GENERATORS, component, f"networks.{name}", _SCALE)
+        name: _component(name, components.NETWORKS[name], component, f"networks.{name}", _SCALE)
         for name, component in recipe.networks.items()
     }
 

@@ -116,6 +116,7 @@ class Train(Strict):
     precision: Literal["fp32", "bf16", "fp16", "fp64"] = "fp32"
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
     log_every: Positive = 20
+    shares_every: Positive | None = None
     sample_every: Positive = 500
     validate_every: Positive = 1000
     checkpoint_every: Positive = 1000

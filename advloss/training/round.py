@@ -49,6 +49,7 @@ class Round:
             Player(parameters, make(parameters, **theirs), self._scaler(), train.clip) if parameters else None
         )
         self.average = Average(self.method, train.average) if train.average else None
+        self.shares: dict[str, Tensor] | None = None
         self.begin(0)
 
     @property
@@ -107,11 +108,24 @@ class Round:
             with self.autocast():
                 values = {name: self.by_name[name](tensors) for name in self.weights}
             total = self.weighting(values, self._place(tensors), self.generator.scale)
+            if self.shares is not None:
+                self.shares = self._shares_of(values)
             self.generator.backward(total / self.accumulate)
             self._add(losses, values)
             made.append({name: tensor.detach() for name, tensor in tensors.items()})
         self.generator.step()
         return losses, made
+
+    def _shares_of(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of the generator's gradient, each term's part: norms over all of its weights, which sum up to 1."""
+        parameters = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
+        norms = {}
+        for name, value in values.items():
+            loss = self.weighting.latest[name] * value * self.generator.scale
+            gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+            norms[name] = torch.stack([g.float().norm() for g in gradients if g is not None]).norm()
+        total = torch.stack([*norms.values()]).sum()
+        return {name: norm / total for name, norm in norms.items()}
 
     def discriminator_turn(self, several: Iterable[Tensors]) -> dict[str, Tensor]:
         """The discriminators' step on the same fakes."""

@@ -107,14 +107,18 @@ class Trainer:
             for player in self.round.players:
                 player.set_rate(factor)
             group = [next(batches) for _ in range(self.batches_per_round)]
+            self.round.shares = {} if train.shares_every and (self.done + 1) % train.shares_every == 0 else None
             losses = self.round.play(group, self.done)
             self.done += 1
             journal.add(losses, images=len(group) * self.recipe.data.batch)
+            if self.round.shares:
+                journal.write({"round": self.done, "shares": {n: float(s) for n, s in self.round.shares.items()}})
             last = self.done == self.total
             stop = self.processes.any(interrupt.requested)
             if stop or last or self._due(train.log_every) or self._due(train.checkpoint_every):
                 rate = self.round.generator.rates[0] * factor
                 journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate, self.round.factors)
+                self._watch(journal)
             journal.pause()
             if last or self._due(train.sample_every):
                 self.validation.draw(self.averaged, self.done, self.folder, journal)
@@ -132,6 +136,15 @@ class Trainer:
     def _batches(self, start: int) -> Iterator[Batch]:
         for number, sides in enumerate(self.loader.batches(start), start):
             yield self.feed(sides, self.loader.rngs(number))
+
+    def _watch(self, journal: Journal) -> None:
+        """Logs what the method knows of its batches since the last time, and says where that is a bad sign."""
+        watched = {name: float(value) for name, value in self.built.method.watched().items()}
+        if watched:
+            journal.write({"round": self.done, "watched": watched})
+        warning = self.built.method.warning(watched) if watched else None
+        if warning:
+            journal.say(f"round {self.done}: {warning}")
 
     def _validate(self, journal: Journal) -> None:
         measured = self.validation.measure(self.averaged)

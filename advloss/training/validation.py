@@ -52,11 +52,13 @@ class Validation:
         if not metrics:
             return {}
         mine = islice(self._items(split), self.processes.rank, None, self.processes.world)
+        method.watched()  # begins anew: what comes back below is of these images alone
         with in_use(method):
             *totals, count = self.processes.sum(sums(method, mine, split.paired, metrics))
+        watched = {name: float(value) for name, value in method.watched().items()}
         if not count:  # not one of the images can be read
             return {}
-        return {name: total / count for name, total in zip(metrics, totals, strict=True)}
+        return {name: total / count for name, total in zip(metrics, totals, strict=True)} | watched
 
     def better(self, now: Mapping[str, float], best: float | None) -> bool:
         """Whether the first metric is better than `best`."""

@@ -1,0 +1,17 @@
+"""A loss that is no comparison: a scalar that the method has worked out, such as a bottleneck's."""
+
+from torch import Tensor, nn
+
+from advloss.errors import InputError
+
+
+class Value(nn.Module):
+    """The scalar itself. Raises InputError for anything else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [] -> []."""
+        if x.ndim:
+            raise InputError(
+                f"'value' takes a scalar that the method gives, as a bottleneck's loss, not {list(x.shape)}"
+            )
+        return x

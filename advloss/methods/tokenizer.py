@@ -1,0 +1,108 @@
+"""Tokenizers: an image into few codes and back (Esser, Rombach, Ommer 2021, arXiv:2012.09841, section 3.1)."""
+
+import math
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from advloss.errors import InputError
+from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.padding import pad
+from advloss.networks.bottlenecks import Bottled, Bottleneck
+
+BOTTLENECK_LOSSES = {
+    "commitment": "keeps the latents near their codes",
+    "codebook": "moves the codes to their latents",
+    "entropy": "spreads the choices over the codes, each choice sure",
+    "kl": "draws the latents towards N(0, 1)",
+}
+
+
+COLLAPSED = 0.25
+"""A codebook is called collapsing below this fraction of the codes that as many choices among equals would meet."""
+
+
+class Tokenizer(Method):
+    """decoder(bottleneck(encoder(image))): the paper's G, q and E; with the KL bottleneck, latent diffusion's.
+
+    encoder, bottleneck, decoder: make the parts; encoder and decoder are wired to the bottleneck's channels.
+    """
+
+    data = "single"
+    tensors = {
+        "image": "images [B, 3, H, W]",
+        "reconstruction": "what the decoder makes of their codes [B, 3, H, W]",
+        "bottleneck": "the sum of the bottleneck's losses, as its paper weights them []",
+        **{name: f"the bottleneck's loss that {what}, if it has one []" for name, what in BOTTLENECK_LOSSES.items()},
+    }
+    directions = {}
+
+    def __init__(self, encoder: NetworkFactory, bottleneck: NetworkFactory, decoder: NetworkFactory) -> None:
+        super().__init__()
+        made = bottleneck()
+        assert isinstance(made, Bottleneck)
+        self.encoder = encoder(out_channels=made.in_channels)
+        self.bottleneck = made
+        self.decoder = decoder(in_channels=made.channels)
+        if self.encoder.multiple != self.decoder.factor:
+            raise InputError(
+                f"networks: the encoder makes images {self.encoder.multiple} times smaller and the decoder "
+                f"{self.decoder.factor} times larger; their multipliers must be as many"
+            )
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the decoder's last layer."""
+        return self.decoder.last_layer  # type: ignore[return-value]
+
+    def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+        image = batch["b"]  # [B, 3, H, W]
+        made = {"image": image}
+        if made.keys() >= {*wanted}:
+            return made
+        bottled = self.encode(image)
+        losses = bottled.losses
+        made |= losses
+        made["bottleneck"] = torch.stack([*losses.values()]).sum() if losses else image.new_zeros(())
+        missing = {*wanted} - made.keys() - {"reconstruction"}
+        if missing:
+            raise InputError(
+                f"{type(self.bottleneck).__name__} has no loss '{min(missing)}'; it has {', '.join(losses) or 'none'}"
+            )
+        if "reconstruction" in wanted:
+            height, width = image.shape[-2:]
+            made["reconstruction"] = self.decoder(bottled.latent)[..., :height, :width]
+        return made
+
+    def watched(self) -> dict[str, Tensor]:
+        """usage: the part of the codes that were chosen; perplexity: how many, chosen alike, would tell as much;
+        tokens: how many choices there were, of each codebook."""
+        usage = self.bottleneck.usage(everywhere=True)
+        self.bottleneck.reset_usage()
+        if usage is None:
+            return {}
+        return {"usage": usage.fraction, "perplexity": usage.perplexity, "tokens": usage.counts[0].sum()}
+
+    def warning(self, watched: Mapping[str, float]) -> str | None:
+        codes = self.bottleneck.codes
+        if codes is None:
+            return None
+        by_chance = 1 - math.exp(-watched["tokens"] / codes)  # the part that so many choices among equals would meet
+        if watched["usage"] >= COLLAPSED * by_chance:
+            return None
+        return (
+            f"the codebook is collapsing: {watched['tokens']:.0f} tokens used {watched['usage']:.1%} of its {codes} "
+            f"codes (perplexity {watched['perplexity']:.3g}); networks.bottleneck.revive=0.01 brings dead codes back, a "
+            "smaller optimizer.lr or networks.bottleneck.kmeans=true also help"
+        )
+
+    def encode(self, image: Tensor) -> Bottled:
+        """[B, 3, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""
+        bottled: Bottled = self.bottleneck(self.encoder(pad(self.encoder, image)))
+        return bottled
+
+    def decode(self, indices: Tensor, size: tuple[int, int]) -> Tensor:
+        """Indices as `encode` gives them -> the images [B, 3, height, width], cut to `size`."""
+        image: Tensor = self.decoder(self.bottleneck.decode(indices))
+        return image[..., : size[0], : size[1]]
