@@ -93,8 +93,8 @@ class Tokenizer(Method):
             return None
         return (
             f"the codebook is collapsing: {watched['tokens']:.0f} tokens used {watched['usage']:.1%} of its {codes} "
-            f"codes (perplexity {watched['perplexity']:.3g}); networks.bottleneck.revive=0.01 brings dead codes back, a "
-            "smaller optimizer.lr or networks.bottleneck.kmeans=true also help"
+            f"codes (perplexity {watched['perplexity']:.3g}); networks.bottleneck.revive=0.01 brings dead codes back; a"
+            " smaller optimizer.lr or networks.bottleneck.kmeans=true also help"
         )
 
     def encode(self, image: Tensor) -> Bottled:
