@@ -29,7 +29,21 @@ SMALL = {
         "losses.adversarial.discriminator.width=4",
         "losses.adversarial.discriminator.layers=2",
     ],
+    "srgan-small": [
+        "networks.generator.width=4",
+        "networks.generator.blocks=1",
+        "losses.adversarial.discriminator.width=4",
+    ],
+    "vqgan-small": [
+        "networks.encoder.width=8",
+        "networks.decoder.width=8",
+        "networks.bottleneck.codes=16",
+        "losses.adversarial.discriminator.width=4",
+        "losses.adversarial.start=0",
+        "losses.adversarial.discriminator_start=0",
+    ],
 }
+SCALES = {"srgan-small": 4}
 
 MakeBuilt = Callable[..., Built]
 Batch = dict[str, torch.Tensor]
@@ -85,14 +99,17 @@ def make_round(make_built: MakeBuilt) -> Callable[..., Round]:
 
 
 @pytest.fixture
-def batches() -> Callable[[int, torch.device], list[Batch]]:
-    """That many batches of one pair, the same on every device."""
+def batches() -> Callable[..., list[Batch]]:
+    """That many batches of one pair for a recipe, the same on every device."""
 
-    def make(count: int, device: torch.device) -> list[Batch]:
+    def make(count: int, device: torch.device, recipe: str = "cyclegan") -> list[Batch]:
         random = torch.Generator().manual_seed(1)
-        shape = (1, 3, SIZE, SIZE)
+        sides = {"a": SIZE // SCALES.get(recipe, 1), "b": SIZE}
         return [
-            {side: (torch.rand(shape, generator=random) * 2 - 1).to(device) for side in ("a", "b")}
+            {
+                name: (torch.rand((1, 3, side, side), generator=random) * 2 - 1).to(device)
+                for name, side in sides.items()
+            }
             for _ in range(count)
         ]
 

@@ -14,7 +14,7 @@ from tests.cuda.waiting import no_waiting
 
 MakeBuilt = Callable[..., Built]
 MakeRound = Callable[..., Round]
-Batches = Callable[[int, torch.device], list[dict[str, torch.Tensor]]]
+Batches = Callable[..., list[dict[str, torch.Tensor]]]
 
 LOOKS = 3  # a loss looks at the values of its first batches, to find images in a wrong range
 
@@ -26,6 +26,9 @@ VARIANTS = [
     pytest.param("pix2pix", [], id="pix2pix"),
     pytest.param("pix2pix", ["train.accumulate=2"], id="pix2pix, accumulate"),
     pytest.param("cyclegan", WGAN_GP, id="wgan_gp"),
+    pytest.param("srgan-small", [], id="srgan"),
+    pytest.param("vqgan-small", [], id="vqgan"),
+    pytest.param("vqgan-small", ["networks.bottleneck={name: vq, codes: 16, channels: 4, ema: true}"], id="vqgan, ema"),
 ]
 
 
@@ -35,12 +38,12 @@ def per_round(overrides: list[str]) -> int:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-@pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix"])
+@pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix", "srgan-small", "vqgan-small"])
 def test_rounds_are_finite(
     make_round: MakeRound, batches: Batches, device: torch.device, recipe: str, precision: str
 ) -> None:
     round = make_round(recipe, device, f"train.precision={precision}")
-    for batch in batches(2, device):
+    for batch in batches(2, device, recipe):
         losses = round.play([batch])
         for name, value in losses.items():
             assert value.dtype == torch.float32, name
@@ -61,7 +64,7 @@ def test_no_round_waits_for_the_device(
     precision: str,
 ) -> None:
     round = make_round(recipe, device, f"train.precision={precision}", *overrides)
-    group = batches(per_round(overrides), device)
+    group = batches(per_round(overrides), device, recipe)
     for _ in range(LOOKS + 1):
         round.play(group)
     if device.type == "cpu":  # Adam reads its step counter, which lies on the CPU wherever the weights are
@@ -78,13 +81,15 @@ def test_a_wait_would_be_found(device: torch.device) -> None:
             wait()
 
 
-@pytest.mark.parametrize(("recipe", "overrides"), [("cyclegan", []), ("pix2pix", ["networks.generator.dropout=0"])])
+@pytest.mark.parametrize(
+    ("recipe", "overrides"), [("cyclegan", []), ("pix2pix", ["networks.generator.dropout=0"]), ("srgan-small", [])]
+)
 def test_one_round_gives_the_losses_of_the_cpu(
     make_round: MakeRound, batches: Batches, device: torch.device, recipe: str, overrides: list[str]
 ) -> None:
     cpu = torch.device("cpu")
-    theirs = make_round(recipe, cpu, *overrides).play(batches(1, cpu))
-    ours = make_round(recipe, device, *overrides).play(batches(1, device))
+    theirs = make_round(recipe, cpu, *overrides).play(batches(1, cpu, recipe))
+    ours = make_round(recipe, device, *overrides).play(batches(1, device, recipe))
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         torch.testing.assert_close(value.cpu(), theirs[name], rtol=1e-3, atol=1e-3, msg=name)
@@ -92,7 +97,7 @@ def test_one_round_gives_the_losses_of_the_cpu(
 
 @pytest.mark.usefixtures("deterministic")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix"])
+@pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix", "srgan-small", "vqgan-small"])
 def test_a_round_from_a_checkpoint_is_the_round_that_would_have_come(
     make_built: MakeBuilt, batches: Batches, device: torch.device, tmp_path: Path, recipe: str, precision: str
 ) -> None:
@@ -100,7 +105,7 @@ def test_a_round_from_a_checkpoint_is_the_round_that_would_have_come(
     processes, path = Processes(device.type), tmp_path / "checkpoint.pt"
     built = make_built(recipe, device, *overrides)
     before = Round(built, device)
-    data = batches(10, device)
+    data = batches(10, device, recipe)
     for batch in data[:5]:
         before.play([batch])
     write_checkpoint(path, before, built.recipe, {"round": 5, "best": None}, processes)
