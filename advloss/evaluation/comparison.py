@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advloss.evaluation.inception import FID
 from advloss.losses.metrics import luma, psnr, ssim, to_8_bit
 from advloss.losses.perceptual import LPIPS
 
@@ -33,11 +34,13 @@ class Pair:
 
 @dataclass
 class Comparison:
-    """Every measure of every pair."""
+    """Every measure of every pair, and those of all pairs together."""
 
     protocol: dict[str, Any]
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
     """A pair's name, and its measures."""
+    together: dict[str, float] = field(default_factory=dict)
+    """Measures that only a set of pictures has: FID, a codebook's usage."""
 
     @property
     def means(self) -> dict[str, float]:
@@ -47,16 +50,24 @@ class Comparison:
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        return {"protocol": self.protocol, "count": len(self.rows), "mean": self.means, "pictures": self.rows}
+        content = {"protocol": self.protocol, "count": len(self.rows), "mean": self.means}
+        return {**content, "together": self.together, "pictures": self.rows}
 
 
-def compare(pairs: Iterable[Pair], border: int, lpips: LPIPS | None, protocol: dict[str, Any]) -> Comparison:
-    """Measures each pair. border: pixels that are cut off each side first; protocol: where the results come from."""
+def compare(
+    pairs: Iterable[Pair], border: int, lpips: LPIPS | None, protocol: dict[str, Any], fid: FID | None = None
+) -> Comparison:
+    """Measures each pair.
+
+    border: pixels that are cut off each side first; protocol: where the results come from; fid: is given each pair.
+    """
     comparison = Comparison({**protocol, **PROTOCOL, "border": border, "lpips": _lpips_words(lpips)})
     measures = measures_of(border, lpips)
     for pair in pairs:
         with torch.no_grad():
             row = {name: float(measure(pair.result, pair.truth)) for name, measure in measures.items()}
+        if fid is not None:
+            fid.add(cut(pair.result, border), cut(pair.truth, border))
         comparison.rows[pair.name] = row
     return comparison
 

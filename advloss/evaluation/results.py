@@ -1,4 +1,4 @@
-"""Where the results that are compared with truths come from: a folder, a model, or plain bicubic enlargement."""
+"""Where the results that are compared with truths come from: a folder, plain enlargement, an upscaler, a tokenizer."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +11,10 @@ from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
 from advloss.data.images import UnreadableImage, list_images, read_rgb8
 from advloss.data.loading import to_images
+from advloss.data.transforms import middle_crop, resized
 from advloss.errors import InputError
 from advloss.evaluation.comparison import Pair
+from advloss.inference.memory import out_of_memory
 from advloss.losses.metrics import to_8_bit
 
 MOST_CUT = 7
@@ -65,6 +67,31 @@ def enlarged(
             left_out(str(error))
 
 
+def reconstructed(
+    reconstruct: Callable[[Tensor], Tensor], size: int | None, truths: Path, device: torch.device, left_out: LeftOut
+) -> Iterator[Pair]:
+    """Each truth beside what `reconstruct` makes of it.
+
+    reconstruct: float [1, 3, H, W] in [-1, 1] -> the same shape; an InputError of it leaves the picture out.
+    size: the shorter side of each truth becomes so many pixels (Pillow's bicubic), and the middle square is cut out, as
+    papers do; None: as it is.
+    """
+    for stem, path in by_stem(truths).items():
+        try:
+            truth = read(path, size).to(device)
+            result = to_8_bit(reconstruct(truth)) / 127.5 - 1
+        except UnreadableImage as error:
+            left_out(str(error))
+        except InputError as error:
+            left_out(f"{path}: {error}")
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            left_out(f"{path}: is too large for the free memory; --size N makes all pictures N x N")
+        else:
+            yield Pair(stem, result, truth)
+
+
 def bicubic(scale: int) -> Enlarge:
     """Plain enlargement, the baseline of the literature."""
     return lambda image: imresize(image, scale=scale).clamp(-1, 1)
@@ -85,9 +112,12 @@ def by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def read(path: Path) -> Tensor:
-    """A file as 8-bit RGB: float [1, 3, H, W] in [-1, 1]."""
-    return to_images(torch.from_numpy(read_rgb8(path).transpose(2, 0, 1).copy())[None])
+def read(path: Path, size: int | None = None) -> Tensor:
+    """A file as 8-bit RGB: float [1, 3, H, W] in [-1, 1]. size: see `reconstructed`."""
+    pixels = read_rgb8(path)
+    if size is not None:
+        pixels = middle_crop(resized(pixels, "shorter", size), size)
+    return to_images(torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None])
 
 
 def cut_to(truth: Tensor, result: Tensor, result_path: Path, truth_path: Path) -> Tensor:

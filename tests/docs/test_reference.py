@@ -11,7 +11,7 @@ import advloss.losses.weighting as weighting
 from advloss.losses.pool import Pool
 from advloss.losses.topk import TopK
 from advloss.recipe import components
-from advloss.recipe.build import build
+from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 
@@ -35,7 +35,11 @@ TABLES = {
     "Discriminators": components.DISCRIMINATORS,
     "Losses": components.LOSSES,
     "Metrics": components.METRICS,
+    "Generators": components.GENERATORS,
+    "Degradations": components.DEGRADATIONS,
+    "Bottlenecks": components.NETWORKS["bottleneck"],
 }
+BASES = {"Generators": "srresnet-small", "Degradations": "srresnet-small", "Bottlenecks": "vqgan-small"}
 PRETRAINED = ("lpips", "vgg", "style")
 """What would ask for weights that are not here."""
 
@@ -56,17 +60,31 @@ def test_the_tables_list_everything_and_nothing_else(section: str):
         assert listed[name][1] == ("-" if part is None else part.__name__)
 
 
-@pytest.mark.parametrize(("section", "name"), [(section, name) for section in TABLES for name in rows(section)])
-def test_every_line_selects_its_part(section: str, name: str):
-    source = read("pix2pix-small")
-    source.override("networks.generator.width=2")
-    source.override("losses.adversarial.discriminator={name: patchgan, width: 2, layers: 2, norm: instance}")
+def built(section: str, name: str) -> Built:
+    """The page's recipe for a row, small, with the row's line."""
+    base = "vqgan-small" if name == "value" else BASES.get(section, "pix2pix-small")
+    source = read(base)
+    if base == "pix2pix-small":
+        source.override("networks.generator.width=2")
+        source.override("losses.adversarial.discriminator={name: patchgan, width: 2, layers: 2, norm: instance}")
     if name == "wasserstein":  # which is warned of where nothing holds its critic
         source.override("losses.adversarial.penalties=[wgan_gp]")
-    source.override(rows(section)[name][5])
+    for override in re.split(r" (?=[a-z.]+=)", rows(section)[name][5]):
+        source.override(override)
+    if name == "kl":
+        source.override("losses.bottleneck.between=[kl]")
     if name in PRETRAINED:
         source.override(f"{section.lower()}.look.pretrained=no")
-    made = build(resolve(source))
+    return build(resolve(source))
+
+
+@pytest.mark.parametrize(("section", "name"), [(section, name) for section in TABLES for name in rows(section)])
+def test_every_line_selects_its_part(section: str, name: str):
+    made = built(section, name)
+    if section in BASES:
+        network = made.method.bottleneck if section == "Bottlenecks" else made.method.generator
+        assert type(made.degradation if section == "Degradations" else network) is TABLES[section][name]
+        return
     loss = made.adversaries["adversarial"].loss
     chosen = {
         "Objectives": [loss.objective],

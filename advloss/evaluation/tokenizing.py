@@ -1,0 +1,104 @@
+"""A tokenizer under evaluation: its reconstructions, the codes that it chooses over all pictures, and their bits."""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from advloss.errors import InputError
+from advloss.inference.model import load
+from advloss.inference.precision import Precision, half_type
+from advloss.inference.receptive import device_of
+from advloss.methods.tokenizer import Tokenizer
+from advloss.networks.bottlenecks import Bottleneck
+from advloss.networks.bottlenecks.base import Usage
+
+WORDS = {
+    "usage": "fraction of the codes that were chosen at least once in all pictures, the mean over codebooks",
+    "perplexity": "exp of the entropy of the choices in all pictures, from 1 to the number of codes, the mean over "
+    "codebooks",
+    "bits_per_pixel": "indices of all pictures * log2(codes) / pixels of all pictures; pictures are mirrored to "
+    "multiples of f before they are encoded, and the indices of what is added count, its pixels do not",
+    "entropy_bits_per_pixel": "the same with the entropy of the choices in all pictures in place of log2(codes): what "
+    "an ideal entropy coder needs that knows how often each code is chosen",
+}
+
+
+class Choices:
+    """How often each code is chosen over a set of pictures. codes: size of each codebook; books: how many there are."""
+
+    def __init__(self, codes: int, books: int = 1) -> None:
+        self.counts = torch.zeros(books, codes, dtype=torch.int64)
+        self.pixels = 0
+
+    def add(self, indices: Tensor, pixels: int) -> None:
+        """indices: integers [B, h, w], or [B, h, w, books]; pixels: of the pictures that they stand for."""
+        books, codes = self.counts.shape
+        places = indices.cpu().long().reshape(-1, books)  # [N, books]
+        chosen = (places + torch.arange(books) * codes).flatten()
+        self.counts.view(-1).index_add_(0, chosen, torch.ones_like(chosen))
+        self.pixels += pixels
+
+    def measures(self) -> dict[str, float]:
+        """What WORDS says, of at least one picture."""
+        usage = Usage(self.counts.double())
+        p = usage.counts / usage.counts.sum(1, keepdim=True)  # [books, codes]
+        information = -torch.special.xlogy(usage.counts, p).sum().item() / math.log(2)  # bits
+        return {
+            "usage": usage.fraction.item(),
+            "perplexity": usage.perplexity.item(),
+            "bits_per_pixel": self.counts.sum().item() * math.log2(self.counts.shape[1]) / self.pixels,
+            "entropy_bits_per_pixel": max(0.0, information) / self.pixels,
+        }
+
+
+class Reconstruction(nn.Module):
+    """A tokenizer as one network: images [B, 3, H, W] in [-1, 1], any size -> the same shape in float32.
+
+    precision: of encoder and decoder, see `half_type`; the bottleneck computes in float32 always.
+    choices: what was chosen for the pictures seen through `measured`; None for a bottleneck without codes.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, precision: Precision = "fp32") -> None:
+        super().__init__()
+        self.tokenizer = tokenizer.eval()
+        bottleneck: Bottleneck = tokenizer.bottleneck
+        self.choices = None if bottleneck.codes is None else Choices(bottleneck.codes, bottleneck.books)
+        self._half = half_type(precision, self, device_of(self))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self._both(image)[0]
+
+    @torch.no_grad()
+    def measured(self, image: Tensor) -> Tensor:
+        """The reconstruction, whose choices are counted. InputError where it is not finite."""
+        half = self._half
+        with torch.autocast(image.device.type, half or torch.bfloat16, enabled=half is not None):
+            result, indices = self._both(image)
+        if not result.isfinite().all():
+            raise InputError("its reconstruction is not finite" + ("; use --precision fp32" if half else ""))
+        if self.choices is not None and indices is not None:
+            self.choices.add(indices, image.shape[0] * image.shape[2] * image.shape[3])
+        return result.float()
+
+    def _both(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        bottled = self.tokenizer.encode(image)
+        result: Tensor = self.tokenizer.decoder(bottled.latent)
+        return result[..., : image.shape[-2], : image.shape[-1]], bottled.indices
+
+    def about(self) -> dict[str, str | int]:
+        """What its figures mean."""
+        bottleneck: Bottleneck = self.tokenizer.bottleneck
+        if bottleneck.codes is None:
+            return {"codes": f"none: {bottleneck.channels} floats a place, the mean of their distribution"}
+        return {"codes": bottleneck.codes, "codebooks": bottleneck.books, **WORDS}
+
+
+def tokenizer_in(path: Path) -> Tokenizer | None:
+    """The tokenizer that a model file holds; None for whatever else a file may be, which is for others to read."""
+    try:
+        method = load(path).method
+    except InputError:
+        return None
+    return method if isinstance(method, Tokenizer) else None

@@ -1,0 +1,67 @@
+"""The Fréchet distance: worked out by hand, against scipy's root of a matrix, and where that has none."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torch import Tensor
+
+from advloss.errors import InputError
+from advloss.evaluation.frechet import frechet_distance
+
+
+def by_scipy(x: np.ndarray, y: np.ndarray) -> float:
+    """The formula as it stands."""
+    c, d = (np.cov(side, rowvar=False) for side in (x, y))
+    root = scipy.linalg.sqrtm(c @ d)
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(c + d - 2 * root.real))
+
+
+def test_one_dimension_by_hand():
+    """Normals of one dimension: (m - n)^2 + (sigma - tau)^2; here m = 1, sigma^2 = 2, n = 6, tau^2 = 8."""
+    x, y = torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0], [8.0]])
+    assert frechet_distance(x, y) == pytest.approx(25 + (8**0.5 - 2**0.5) ** 2, abs=1e-12)
+
+
+def test_two_dimensions_by_hand():
+    """Covariances [[2, 0], [0, 0]] and [[0, 0], [0, 2]] share nothing: 4 in all, and the means are equal."""
+    x, y = torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.0, -1.0]])
+    assert frechet_distance(x, y) == pytest.approx(4, abs=1e-12)
+
+
+def features(count: int, width: int, seed: int) -> Tensor:
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.random((count, width)) @ rng.normal(size=(width, width)) + rng.normal(size=width))
+
+
+@pytest.mark.parametrize(("n", "m"), [(60, 60), (400, 35)])
+def test_as_scipy(n: int, m: int):
+    x, y = features(n, 24, 0), features(m, 24, 1)
+    assert frechet_distance(x, y) == pytest.approx(by_scipy(x.numpy(), y.numpy()), rel=1e-9)
+    assert frechet_distance(y, x) == pytest.approx(frechet_distance(x, y), rel=1e-12)
+
+
+def test_fewer_vectors_than_features():
+    """Turned so that all but three features are 0 everywhere: the distance is that of the three."""
+    x, y = features(4, 3, 0), features(5, 3, 1)
+    turn = torch.linalg.qr(torch.randn(300, 300, dtype=torch.float64, generator=torch.Generator().manual_seed(0))).Q
+    wide = [torch.cat([side, side.new_zeros(len(side), 297)], 1) @ turn for side in (x, y)]
+    assert frechet_distance(*wide) == pytest.approx(by_scipy(x.numpy(), y.numpy()), rel=1e-9)
+
+
+def test_equal_sets_are_at_no_distance():
+    x = features(5, 200, 0)
+    assert 0 <= frechet_distance(x, x.flip(0)) < 1e-8 * x.var(0).sum()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (torch.zeros(1, 4), torch.zeros(9, 4), "at least 2 pictures on each side, not 1"),
+        (torch.zeros(3, 4), torch.zeros(3, 5), r"shapes \[3, 4\] and \[3, 5\]"),
+        (torch.zeros(3), torch.zeros(3), r"feature vectors \[N, d\]"),
+    ],
+)
+def test_what_has_no_distance(x: Tensor, y: Tensor, message: str):
+    with pytest.raises(InputError, match=message):
+        frechet_distance(x, y)
