@@ -7,11 +7,12 @@ from typing import Literal
 
 from advloss.data.folders import open_folder, with_validation
 from advloss.data.published import NAMES, PAIRED, UNPAIRED, open_published
+from advloss.data.shards import names_shards, open_shards, title
 from advloss.data.sources import DataSet, Kind, Source, Split
 from advloss.data.synthetic import SETS, SMALLEST
 from advloss.errors import InputError, unknown
 
-__all__ = ["DataSet", "Kind", "Source", "Split", "known", "open_any", "open_data"]
+__all__ = ["DataSet", "Kind", "Source", "Split", "known", "open_any", "open_data", "short_name"]
 
 
 def open_data(
@@ -25,11 +26,11 @@ def open_data(
     seed: int,
     direction: Literal["a2b", "b2a"] = "a2b",
 ) -> DataSet:
-    """A data set: a folder (a path that exists wins), a synthetic or published set's name, or the folders `a` and `b`.
+    """A data set: a folder (a path that exists wins), shards, a synthetic or published set, or the folders `a` and `b`.
 
-    val: a folder with the pictures to validate on, instead of the set's own. kind: what the method trains on; a set of
-    another kind serves where it can. size: in pixels, of synthetic pictures. direction: b2a exchanges the sides.
-    Raises `InputError`.
+    val: a folder (or shards) with the pictures to validate on, instead of the set's own. kind: what the method trains
+    on; a set of another kind serves where it can. size: in pixels, of synthetic pictures. direction: b2a exchanges the
+    sides. Raises `InputError`.
     """
     if direction not in ("a2b", "b2a"):
         raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
@@ -58,6 +59,11 @@ def open_any(name: str | Path) -> DataSet:
     return replace(opened, notes=("no two sides were found: all pictures are taken as one, as for super-resolution",))
 
 
+def short_name(name: str | Path) -> str:
+    """What a run on this data set is called after: the folder's name without those above it, the shards' beginning."""
+    return title(name) if names_shards(name) else Path(name).name
+
+
 def known() -> list[tuple[str, str, str]]:
     """(name, kind, description) of every set that needs no folder."""
     synthetic = [
@@ -76,6 +82,8 @@ def known() -> list[tuple[str, str, str]]:
 def _opened(
     name: str | Path | None, a: str | Path | None, b: str | Path | None, kind: Kind, size: int, seed: int
 ) -> DataSet:
+    if name is not None and a is None and b is None and names_shards(name):
+        return open_shards(name, kind)
     if name is None or a is not None or b is not None or Path(name).expanduser().exists():
         return open_folder(name, a, b, kind=kind)
     text = str(name)

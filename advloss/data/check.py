@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advloss.data.images import UnreadableImage, read_header
+from advloss.data.shards import ShardSource, looked_at
 from advloss.data.sources import DataSet, Source
 from advloss.data.transforms import fit
 
@@ -60,13 +61,20 @@ class _Seen:
 def check(dataset: DataSet, full: bool = False, scale: int = 1) -> Report:
     """Looks at every file's header, or decodes all of them (`full`). Same files are told by their bytes.
 
+    Of many pictures in shards a sample's headers are read, or all are decoded; they are compared with nothing.
+
     scale: how many times as large b is meant to be as its partner.
     """
     report = Report(dataset.name, notes=list(dataset.notes))
     for name, split in dataset.splits.items():
         for letter, side in split.sides.items():
             called = dataset.sides["ab".index(letter)]
-            seen = _look(side, full)
+            numbers = range(len(side)) if full else looked_at(side)
+            seen = _look(side, numbers, full)
+            if isinstance(side, ShardSource):
+                report.notes += side.notes
+                if len(numbers) < len(side):
+                    report.notes.append(f"{name}: of {len(side)} pictures in shards, {len(numbers)} were looked at")
             unreadable = [file.error for file in seen if file.error]
             report.unreadable += [error for error in unreadable if error not in report.unreadable]
             alone = len(dataset.alone.get(name, ())) if letter == "a" else 0
@@ -86,23 +94,24 @@ def check(dataset: DataSet, full: bool = False, scale: int = 1) -> Report:
     return report
 
 
-def _look(side: Source, full: bool) -> list[_Seen]:
-    """Every file of one side; nothing for pictures that are drawn."""
+def _look(side: Source, numbers: Iterable[int], full: bool) -> list[_Seen]:
+    """These files of one side; nothing for pictures that are drawn."""
 
     def look(index: int) -> _Seen | None:
         path = side.path(index)
-        if path is None:
+        if path is None and not isinstance(side, ShardSource):
             return None
-        seen = _Seen(path)
+        seen = _Seen(path or Path(side.name(index)))
         try:
-            seen.mode, seen.size = read_header(path).mode, side.size(index)
+            header = side.header(index) if isinstance(side, ShardSource) else read_header(seen.path)
+            seen.mode, seen.size = header.mode, side.size(index)
             if full:
                 side.read(index)
         except UnreadableImage as error:
             seen.error = str(error)
         return seen
 
-    return [seen for seen in _threaded(look, range(len(side))) if seen is not None]
+    return [seen for seen in _threaded(look, numbers) if seen is not None]
 
 
 def _threaded(work: Callable[[int], _Seen | None], numbers: Iterable[int]) -> list[_Seen | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from advloss.data.images import EXTENSIONS, is_image, list_images
+from advloss.data.shards import names_shards, shard_split, with_shards_to_validate
 from advloss.data.sources import DataSet, FileSource, HalfSource, Kind, Split
 from advloss.errors import InputError
 
@@ -17,7 +18,7 @@ LAYOUTS = """understood are:
   data.a=FOLDER data.b=FOLDER
   for paired methods also files of two pictures side by side (alone, or in each of train/, val/, test/)
   for super-resolution a folder of large pictures, also in folders below it (alone, or in each of train/, val/, test/),
-    or data.a=SMALL data.b=LARGE"""
+    or data.a=SMALL data.b=LARGE; a folder of shards (.tar, as webdataset writes them) serves as one of pictures"""
 SCALE_IN_NAME = re.compile(r"x\d+$")
 """What DIV2K's small pictures are called beyond their large ones: 0001x4.png is made from 0001.png."""
 
@@ -55,8 +56,13 @@ def open_folder(
 
 
 def with_validation(opened: DataSet, folder: str | Path, kind: Kind) -> DataSet:
-    """`opened` with the pictures in `folder` as its val split: two sides as its own, or large pictures if "single"."""
+    """`opened` with the pictures in `folder` as its val split: two sides as its own, or large pictures if "single".
+
+    folder: or shards, if "single".
+    """
     try:
+        if kind == "single" and names_shards(folder):
+            return with_shards_to_validate(opened, folder)
         root = _folder(folder)
         if kind == "single":
             return replace(opened, splits=opened.splits | {"val": _alone([root], 1)})
@@ -112,8 +118,11 @@ def _single(name: str, root: Path) -> DataSet:
 
 
 def _alone(folders: list[Path], least: int) -> Split:
-    """All pictures in and below some folders, as one side."""
+    """All pictures in and below some folders, as one side; those in shards, where there are no others."""
     paths = [path for folder in folders for path in list_images(folder)]
+    shards = [] if paths else sorted(path for folder in folders for path in folder.glob("*.tar"))
+    if shards:
+        return shard_split(shards, least)
     _enough(folders[0], len(paths), least)
     return Split(None, FileSource(paths), False)
 

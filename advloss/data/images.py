@@ -3,6 +3,7 @@
 Pillow decodes. Colour with 16 bits a channel, which Pillow cuts to 8 without a word, goes through OpenCV.
 """
 
+import io
 import os
 import stat
 import threading
@@ -82,9 +83,9 @@ def _may_be_read(path: Path) -> bool:
         return False
 
 
-def read_header(path: str | Path) -> Header:
-    """Size and mode without decoding."""
-    with _opened(Path(path)) as image:
+def read_header(path: str | Path, content: bytes | None = None) -> Header:
+    """Size and mode without decoding. content: as for `read_picture`."""
+    with _opened(Path(path), content) as image:
         width, height = image.size
         # Pillow has turned a TIFF's size already, and no other format's.
         if image.format != "TIFF" and _orientation(image) >= 5:
@@ -92,19 +93,20 @@ def read_header(path: str | Path) -> Header:
         return Header((height, width), _mode_words(image))
 
 
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
     """The whole picture, EXIF orientation applied; palettes become RGB(A), CMYK becomes RGB.
 
+    content: the file's bytes, where they don't lie in a file of their own; `path` is then what errors call it.
     Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels, floating point).
     """
     path = Path(path)
-    with _opened(path) as image:
+    with _opened(path, content) as image:
         orientation, deep, grey = _orientation(image), _deep(image), _grey(image)
         _load(image)
         orientation = max(orientation, _orientation(image))  # Pillow resets a TIFF's; a PNG's may stand at the end
         icc = image.info.get("icc_profile") if image.mode != "CMYK" else None
         if deep and image.mode[0] in "RL":
-            return _deep_colour(path, orientation, grey, icc)
+            return _deep_colour(path, content, orientation, grey, icc)
         if image.mode.startswith("I"):
             return Picture(_integers(path, ImageOps.exif_transpose(image)), None, icc)
         if image.mode == "F":
@@ -117,9 +119,9 @@ def read_picture(path: str | Path) -> Picture:
     return Picture(array, None, icc)
 
 
-def read_rgb8(path: str | Path) -> np.ndarray:
+def read_rgb8(path: str | Path, content: bytes | None = None) -> np.ndarray:
     """The picture for training: uint8 [H, W, 3], grey repeated, alpha over white, 16 bits scaled to 8 (not cut)."""
-    picture = flattened(read_picture(path))
+    picture = flattened(read_picture(path, content))
     pixels = to_8bit(picture.pixels)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
@@ -152,13 +154,13 @@ def blocks(rows: int, size: int = 64) -> Iterator[slice]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, content: bytes | None) -> Iterator[Image.Image]:
     """The file's header, checked; whatever goes wrong inside, decoding included, names the file and why."""
     try:
-        if path.stat().st_size == 0:
+        if not (path.stat().st_size if content is None else content):
             raise UnreadableImage(path, "the file is empty (0 bytes)")
         with _without_pillows_limit():
-            image = Image.open(path)
+            image = Image.open(path if content is None else io.BytesIO(content))
         with image:
             if image.width * image.height > MAX_PIXELS:
                 why = f"{image.width}x{image.height} pixels, more than the limit of {MAX_PIXELS:,}"
@@ -244,9 +246,10 @@ def _integers(path: Path, image: Image.Image) -> np.ndarray:
     return array.astype(np.uint16)[..., None]
 
 
-def _deep_colour(path: Path, orientation: int, grey: bool, icc: bytes | None) -> Picture:
+def _deep_colour(path: Path, content: bytes | None, orientation: int, grey: bool, icc: bytes | None) -> Picture:
     # IMREAD_UNCHANGED leaves the orientation alone; Pillow has decoded the file before, so it is whole.
-    array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    encoded = np.fromfile(path, np.uint8) if content is None else np.frombuffer(content, np.uint8)
+    array = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16 or array.ndim != 3:
         raise UnreadableImage(path, "16 bits a channel in a form that can't be decoded")
     array = _turned(array, orientation)

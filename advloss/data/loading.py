@@ -14,6 +14,7 @@ from advloss.data.images import UnreadableImage
 from advloss.data.memory import Decoded, Kept, Pictures, Sizes
 from advloss.data.order import Order
 from advloss.data.samples import Samples, Sides, Skip, called, check_fit, check_scale
+from advloss.data.shards import pieces_of
 from advloss.data.sources import Source, Split
 from advloss.data.transforms import DEGRADE, Resize, View, check_crop_fits, middle_crop, random, resized
 from advloss.data.workers import from_workers
@@ -81,7 +82,8 @@ class Loader:
             check_scale(resize, scale, bool(augment))
         self.scale = scale
         in_order = split.paired or split.a is None  # pictures alone are their own partners
-        self.order = Order(len(split.a or split.b), len(split.b), in_order, batch, seed, rank, world)
+        count_a, count_b = len(split.a or split.b), len(split.b)
+        self.order = Order(count_a, count_b, in_order, batch, seed, rank, world, pieces_of(split))
         self.augment = Augmenter(augment, seed) if augment else None
         in_workers = split.a is None and degradation is not None and degradation.in_workers
         self.small = cast(InWorkers, degradation).small if in_workers else None

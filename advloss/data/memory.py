@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.data.images import UnreadableImage
+from advloss.data.shards import looked_at
 from advloss.data.sources import Source
 from advloss.data.transforms import View, resized, resized_size
 
@@ -84,19 +85,25 @@ class Sizes:
 
     @classmethod
     def of(cls, source: Source, view: View) -> "Sizes":
-        """From the headers alone, or from nothing where the resize settles it. What can't be read counts nothing."""
+        """From the headers alone, or from nothing where the resize settles it. What can't be read counts nothing.
+
+        Of pictures in shards a sample's headers are read, and the rest taken to be like it.
+        """
         if view.resize == "stretch":
             return cls(len(source), len(source) * 3 * view.load**2, (view.load, view.load))
 
-        def size(index: int) -> tuple[int, int] | None:
+        numbers = looked_at(source)
+
+        def size(place: int) -> tuple[int, int] | None:
             try:
-                return resized_size(source.size(index), view.resize, view.load)
+                return resized_size(source.size(numbers[place]), view.resize, view.load)
             except UnreadableImage:
                 return None
 
-        sizes = [found for found in _threaded(size, len(source)) if found is not None]
-        only = sizes[0] if len(set(sizes)) == 1 else None
-        return cls(len(source), sum(3 * height * width for height, width in sizes), only)
+        sizes = [found for found in _threaded(size, len(numbers)) if found is not None]
+        only = sizes[0] if len(set(sizes)) == 1 and len(numbers) == len(source) else None
+        total = sum(3 * height * width for height, width in sizes)
+        return cls(len(source), total * len(source) // max(1, len(numbers)), only)
 
 
 def _threaded(work: Callable[[int], T], count: int) -> Iterator[T]:

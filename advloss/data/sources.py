@@ -25,10 +25,10 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """What the picture is called: for a file, its name without the folder."""
+        """What the picture is called: for a file, its name without the folder; in a shard, with the shard's path."""
 
     def path(self, index: int) -> Path | None:
-        """The file it lies in, None if it is drawn."""
+        """The file that it is, None if it is drawn or lies in a shard."""
 
     def size(self, index: int) -> tuple[int, int]:
         """(height, width) in pixels, cheap: from the file's header. Raises `UnreadableImage`."""

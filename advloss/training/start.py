@@ -10,6 +10,7 @@ from advloss.data import DataSet, open_data
 from advloss.data.check import check
 from advloss.data.images import UnreadableImage
 from advloss.data.samples import check_pairs
+from advloss.data.shards import looked_at
 from advloss.data.sources import Split
 from advloss.data.transforms import check_crop_fits
 from advloss.distributed import broadcast
@@ -117,7 +118,7 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
 def _check_crops(split: Split, crops: Mapping[str, int]) -> None:
     """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
     for letter, side in split.sides.items():
-        for index in range(len(side)):
+        for index in looked_at(side):
             with suppress(UnreadableImage):  # is skipped when its turn comes
                 check_crop_fits(str(side.path(index) or side.name(index)), side.size(index), crops[letter])
 
