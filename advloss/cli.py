@@ -69,6 +69,17 @@ Precision = Annotated[
 SelfEnsemble = Annotated[
     bool, typer.Option("--self-ensemble", help="The mean of 8 mirrored and turned passes: better, 8 times slower.")
 ]
+Tokenizer = Annotated[Path, typer.Option("--model", readable=False, help="A tokenizer's model file (.safetensors).")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Shorter side in pixels, of which the middle square is cut out; as they are if not given."
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(min=1, help="Pictures of one size at once, on a GPU; 16 with --size and 1 without if not given."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
 
 
@@ -147,6 +158,7 @@ def translate(
     from advloss.training.processes import choose_device
 
     loaded = load(model, choose_device(device))
+    loaded.check_translates(model)
     options = {"tile": tile, "overlap": _overlap(overlap), "precision": str(precision), "say": say}
     outcome = translate_files(loaded, input, output, direction, options, overwrite=overwrite, say=say)
     say(outcome.words())
@@ -190,37 +202,149 @@ def upscale(
 
 
 @app.command(
+    epilog="Examples: `advloss tokenize photos/ tokens.safetensors --model runs/NAME/model.safetensors` ·"
+    " `advloss tokenize photos/ tokens.safetensors --model vqgan.safetensors --size 256 --shard 10000`"
+)
+@exit_codes
+def tokenize(
+    input: Input,
+    tokens: Annotated[Path, typer.Argument(readable=False, help="The tokens file to write (.safetensors).")],
+    model: Tokenizer,
+    size: Size = None,
+    shard: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pictures a file: TOKENS-00000.safetensors ... and TOKENS.json, which lists them."),
+    ] = None,
+    batch: Batch = None,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Turn a picture, or all below a folder, into integer tokens; with --shard a stopped command can go on.
+
+    The file holds `tokens` (all pictures', one after the other; uint8, uint16, int32 or int64), `offsets` (those of
+    picture i are tokens[offsets[i] : offsets[i + 1]]), `grids` (rows and columns of each picture's tokens), `sizes`
+    (its height and width in pixels), and the names, the model's fingerprint and the number of codes as JSON in the
+    metadata.
+    """
+    from advloss.inference.encoding import Reading
+    from advloss.inference.model import load
+    from advloss.inference.tokenizing import tokenize_files
+    from advloss.training.processes import choose_device
+
+    loaded = load(model, choose_device(device))
+    loaded.tokenizer("tokenize", codes=True, file=model)
+    reading = Reading(size, batch)
+    outcome = tokenize_files(loaded, input, tokens, reading, name=model.name, shard=shard, overwrite=overwrite, say=say)
+    say(outcome.words())
+    outcome.check()
+
+
+@app.command(epilog="Example: `advloss detokenize tokens.safetensors photos/ --model runs/NAME/model.safetensors`")
+@exit_codes
+def detokenize(
+    tokens: Annotated[
+        Path, typer.Argument(readable=False, help="A tokens file, the index of its shards, or a folder with one.")
+    ],
+    output: Annotated[Path, typer.Argument(readable=False, help="The folder for the pictures, as PNG.")],
+    model: Tokenizer,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Turn tokens back into pictures, under their names; by the model that made them and no other."""
+    from advloss.inference.model import load
+    from advloss.inference.reconstructing import detokenize_files
+    from advloss.training.processes import choose_device
+
+    loaded = load(model, choose_device(device))
+    loaded.tokenizer("detokenize", codes=True, file=model)
+    outcome = detokenize_files(loaded, tokens, output, overwrite=overwrite, say=say)
+    say(outcome.words())
+    outcome.check()
+
+
+@app.command(
+    epilog="Examples: `advloss reconstruct photo.jpg again.png --model runs/NAME/model.safetensors` ·"
+    " `advloss reconstruct photos/ again/ --model klvae.safetensors --size 256`"
+)
+@exit_codes
+def reconstruct(
+    input: Input,
+    output: Output,
+    model: Tokenizer,
+    size: Size = None,
+    batch: Batch = None,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Show what a tokenizer keeps of pictures: encoded and decoded again, as 8-bit RGB (PNG in folders)."""
+    from advloss.inference.encoding import Reading
+    from advloss.inference.model import load
+    from advloss.inference.reconstructing import reconstruct_files
+    from advloss.training.processes import choose_device
+
+    loaded = load(model, choose_device(device))
+    loaded.tokenizer("reconstruct", file=model)
+    outcome = reconstruct_files(loaded, input, output, Reading(size, batch), overwrite=overwrite, say=say)
+    say(outcome.words())
+    outcome.check()
+
+
+@app.command(
     "import",
     epilog="Examples: `advloss import cyclegan horse2zebra.pth horse2zebra.safetensors` ·"
-    " `advloss import super_resolution RealESRGAN_x4plus.pth realesrgan.safetensors`",
+    " `advloss import super_resolution RealESRGAN_x4plus.pth realesrgan.safetensors` ·"
+    " `advloss import tokenizer vq_ds16_c2i.pt llamagen.safetensors`",
 )
 @exit_codes
 def import_(
-    method: Annotated[str, typer.Argument(help="cyclegan, pix2pix or super_resolution.")],
+    method: Annotated[str, typer.Argument(help="cyclegan, pix2pix, super_resolution or tokenizer.")],
     file: Annotated[
-        Path, typer.Argument(help="A generator's weights, such as latest_net_G.pth or RealESRGAN_x4plus.pth.")
+        Path,
+        typer.Argument(
+            help="Weights, such as latest_net_G.pth, RealESRGAN_x4plus.pth or last.ckpt; of diffusers also a folder."
+        ),
     ],
     model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
 ) -> None:
-    """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix, of BasicSR or of Real-ESRGAN into a model file."""
+    """Turn another project's checkpoint into a model file.
+
+    Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers of taming-transformers,
+    latent-diffusion, LlamaGen and diffusers.
+    """
     from advloss.inference.importing import import_model
 
-    recipe = import_model(method, file, model)
-    settings = ", ".join(f"{key}={value}" for key, value in recipe.networks["generator"].model_dump().items())
-    say(f"{settings}")
+    for key, network in import_model(method, file, model).networks.items():
+        say(f"{key}: {', '.join(f'{name}={value}' for name, value in network.model_dump().items())}")
     print(model)
+
+
+@app.command(epilog="Example: `advloss export runs/NAME/model.safetensors my-vqgan`")
+@exit_codes
+def export(
+    model: Annotated[Path, typer.Argument(readable=False, help="A tokenizer's model file (.safetensors).")],
+    folder: Annotated[Path, typer.Argument(readable=False, help="The new folder, for diffusers' `from_pretrained`.")],
+) -> None:
+    """Write a tokenizer as diffusers reads it: config.json and diffusion_pytorch_model.safetensors in a folder."""
+    from advloss.inference.exporting import export_diffusers
+    from advloss.inference.model import load
+
+    say(f"diffusers.{export_diffusers(load(model), folder)}.from_pretrained('{folder}') reads it")
+    print(folder)
 
 
 @app.command(
     epilog="Examples: `advloss evaluate Set5/HR --model runs/NAME/model.safetensors` ·"
     " `advloss evaluate Set5/HR --inputs Set5/LR_x4 --bicubic 4` ·"
-    " `advloss evaluate photos/ --results restored/ --border 4`"
+    " `advloss evaluate photos/ --results restored/ --border 4` ·"
+    " `advloss evaluate photos/ --model tokenizer.safetensors --size 256`"
 )
 @exit_codes
 def evaluate(
     truths: Annotated[Path, typer.Argument(help="A folder of pictures as they should be.")],
     results: Annotated[Path | None, typer.Option(help="A folder of results, of the same names.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model that enlarges: as for `advloss upscale`.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model that enlarges, as for `advloss upscale`, or a tokenizer.")
+    ] = None,
     bicubic: Annotated[int | None, typer.Option(min=1, help="Plain enlargement by this factor, the baseline.")] = None,
     inputs: Annotated[
         Path | None, typer.Option(help="The small pictures; made from the truths by MATLAB's bicubic if not given.")
@@ -232,21 +356,36 @@ def evaluate(
     overlap: Overlap = None,
     precision: Precision = PrecisionName.fp32,
     self_ensemble: SelfEnsemble = False,
+    size: Annotated[
+        int | None,
+        typer.Option(min=1, help="For tokenizers: the truths' shorter side to so many pixels, then the middle square."),
+    ] = None,
+    fid: Annotated[
+        bool | None,
+        typer.Option(
+            "--fid/--no-fid", help="FID; if neither is given, for tokenizers where Inception's weights are there."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the figures go, with all that they depend on.")] = Path(
         "evaluation.json"
     ),
     device: Device = None,
 ) -> None:
-    """Measure results against truths: PSNR and SSIM (of Y and of RGB), sharpness, LPIPS if its weights are there."""
+    """Measure results against truths: PSNR and SSIM (of Y and of RGB), sharpness, LPIPS if its weights are there.
+
+    Of a tokenizer also: usage of the codes, perplexity, bits per pixel, rFID.
+    """
     from advloss.evaluation.evaluate import Question
     from advloss.evaluation.evaluate import evaluate as measured
     from advloss.training.processes import choose_device
 
     options = {"tile": tile, "overlap": _overlap(overlap), "precision": str(precision), "ensemble": self_ensemble}
-    question = Question(truths, results, model, bicubic, inputs, border, options)
+    question = Question(truths, results, model, bicubic, inputs, border, options, size, fid)
     answer = measured(question, choose_device(device), say)
     answer.write(out)
     _table(*answer.table())
+    if together := answer.together():
+        _table(["all pictures", ""], together)
     say(f"{out}: the figures, with all that they depend on")
     answer.check()
 
@@ -324,6 +463,7 @@ def main() -> None:
 
 def _recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
     """The recipe that the words ask for, where its values come from, and a name for its run."""
+    from advloss.data import short_name
     from advloss.recipe.resolve import resolve
     from advloss.recipe.source import is_override, parse_value, read
 
@@ -341,7 +481,7 @@ def _recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
     if sets:
         source.assign(("data", "name"), parse_value("data", sets[0]))
     recipe = resolve(source)
-    data_name = Path(recipe.data.name or recipe.data.a or "data").name or "data"
+    data_name = short_name(recipe.data.name or recipe.data.a or "data") or "data"
     return recipe, source, f"{Path(names[0]).stem}-{data_name}"
 
 

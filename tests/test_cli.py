@@ -47,7 +47,11 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["train"], ["translate"], ["upscale"], ["import"], ["show"], ["recipes"], ["data"]]
+    "words",
+    [
+        *([], ["train"], ["translate"], ["upscale"], ["tokenize"], ["detokenize"], ["reconstruct"]),
+        *(["import"], ["export"], ["show"], ["recipes"], ["data"]),
+    ],
 )
 def test_every_help_says_what_it_is_for(words: list[str]):
     text = done(*words, "--help").stdout

@@ -1,6 +1,7 @@
 """Files and folders through a model: one bad file is named, the rest is still done, and no file is half-written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from tqdm import tqdm
 from advloss.data.images import Picture, read_picture
 from advloss.data.writing import check_size, write_picture
 from advloss.errors import InputError, Interrupted
-from advloss.inference.jobs import Job, check_open, plan
+from advloss.inference.jobs import Job, check_open, closed_named, plan
 from advloss.inference.memory import out_of_memory
 from advloss.inference.model import Model
 from advloss.inference.pictures import translated, upscaled
 from advloss.inference.tiling import Tiler
+
+Say = Callable[[str], None]
 
 
 @dataclass
@@ -74,7 +77,7 @@ def convert_files(
     target: Path,
     outcome: Outcome,
     *,
-    say: Callable[[str], None],
+    say: Say,
     scale: int = 1,
     form: str | None = None,
     overwrite: bool = False,
@@ -87,35 +90,55 @@ def convert_files(
     Interrupted, with what was done, on Ctrl-C: finished files stay, and the same call goes on from there.
     """
 
-    def left_out(why: object) -> None:
-        outcome.failed.append(str(why))
-        say(f"left out: {why}")
-
-    try:
-        jobs = plan(source, target, form, left_out)
-        if source.is_file() and jobs[0].result.exists() and not overwrite:
-            raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
-        check_open(target if source.is_dir() else jobs[0].result.parent)
-    except PermissionError as error:
-        raise InputError(f"{error.filename}: can't be read ({error.strerror})") from None
+    left_out = reporter(outcome, say)
+    jobs = open_jobs(source, target, form, overwrite, left_out)
     try:
         for job in tqdm(jobs, unit="picture", disable=None if len(jobs) > 1 else True):
-            try:
+            with failures_named(left_out, job.source, job.result):
                 if job.result.exists() and not overwrite:
                     outcome.present += 1
                 else:
                     _convert(convert, job, scale)
                     outcome.written += 1
-            except InputError as error:
-                left_out(error)
-            except OSError as error:
-                left_out(f"{job.result}: can't be written ({error.strerror or error})")
-            except (MemoryError, RuntimeError) as error:
-                short = out_of_memory(error)
-                left_out(f"{job.source}: {'there is not enough memory for it' if short else error}")
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
     return outcome
+
+
+def reporter(outcome: Outcome, say: Say) -> Callable[[object], None]:
+    """What is to be told of each picture that is left out: it is said, and counted in the outcome."""
+
+    def left_out(why: object) -> None:
+        outcome.failed.append(str(why))
+        say(f"left out: {why}")
+
+    return left_out
+
+
+def open_jobs(
+    source: Path, target: Path, form: str | None, overwrite: bool, left_out: Callable[[object], None]
+) -> list[Job]:
+    """What `plan` gives, once it is known that results can be written and that no single one would be replaced."""
+    with closed_named():
+        jobs = plan(source, target, form, left_out)
+        if source.is_file() and jobs[0].result.exists() and not overwrite:
+            raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
+        check_open(target if source.is_dir() else jobs[0].result.parent)
+    return jobs
+
+
+@contextmanager
+def failures_named(left_out: Callable[[object], None], source: object, result: Path) -> Iterator[None]:
+    """Whatever goes wrong inside with one picture is told to `left_out`, in a sentence, and goes no further."""
+    try:
+        yield
+    except InputError as error:
+        left_out(error)
+    except OSError as error:
+        left_out(f"{result}: can't be written ({error.strerror or error})")
+    except (MemoryError, RuntimeError) as error:
+        short = out_of_memory(error)
+        left_out(f"{source}: {'there is not enough memory for it' if short else error}")
 
 
 def _convert(convert: Callable[[Picture], Picture], job: Job, scale: int) -> None:

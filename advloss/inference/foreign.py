@@ -19,6 +19,19 @@ from advloss.errors import InputError
 from advloss.networks.basicsr import generator_from
 from advloss.recipe.components import GENERATORS
 
+TRAINERS = (
+    "pytorch_lightning.",
+    "lightning.",
+    "lightning_fabric.",
+    "lightning_utilities.",
+    "omegaconf.",
+    "argparse.",
+    "numpy.",
+    "typing.",
+    "collections.",
+    "pathlib.",
+)
+"""Packages whose objects trainers leave in checkpoints beside the weights."""
 INSTALL = "pip install 'advloss[spandrel]'"
 
 
@@ -94,7 +107,7 @@ def read_weights(file: Path) -> Mapping[str, Any]:
             raise InputError(f"{file}: can't be read (Permission denied)")
         if file.suffix == ".safetensors":
             return load_file(file)
-        held = torch.load(file, map_location="cpu", weights_only=True)
+        held = _loaded(file)
     except InputError:
         raise
     except PermissionError as error:
@@ -108,6 +121,27 @@ def read_weights(file: Path) -> Mapping[str, Any]:
     return held
 
 
+class LeftOut:
+    """Stands where a trainer kept an object of its own beside the weights: its contents are read, and nothing is run."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Takes whatever the object was made of."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Forgets what the object held."""
+
+
+def _loaded(file: Path) -> Any:
+    """torch.load with weights_only; of known trainers' classes, in Lightning's checkpoints, `LeftOut` takes the place."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except Exception:  # no zip archive, or a broken one
+        names = []
+    stubs = [(LeftOut, name) for name in names if name.startswith(TRAINERS)]
+    with torch.serialization.safe_globals(stubs):
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
 def _culprit(file: Path, error: Exception) -> str:
     """Why torch.load refused a file; its own message advises to run what the file holds."""
     if "TorchScript" in str(error):
@@ -116,7 +150,9 @@ def _culprit(file: Path, error: Exception) -> str:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     except Exception:  # no zip archive, or a broken one
         names = []
-    return f"it holds {', '.join(names)} besides tensors" if names else "cut short, or no file of torch.save"
+    if not names:
+        return "cut short, or no file of torch.save"
+    return f"it holds {', '.join(name for name in names if not name.startswith(TRAINERS))} besides tensors"
 
 
 def _by_spandrel(file: Path, held: Mapping[str, Any], ours: InputError) -> nn.Module:

@@ -1,7 +1,8 @@
 """What is to be read and where its result goes, checked before any work is done."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def _folder_jobs(source: Path, target: Path, suffix: str | None, left_out: Calla
         raise refused[0] if refused else InputError(f"{source}: holds no picture")
     for error in refused:
         left_out(error)
-    return _apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], left_out)
+    return apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], left_out)
 
 
 def _named(name: Path, suffix: str | None) -> Path:
@@ -64,7 +65,7 @@ def _named(name: Path, suffix: str | None) -> Path:
     return name if same or suffix is None else name.with_suffix(suffix)
 
 
-def _apart(jobs: list[Job], left_out: Callable[[object], None]) -> list[Job]:
+def apart(jobs: list[Job], left_out: Callable[[object], None]) -> list[Job]:
     """The jobs but for those whose results would take one another's place, of which left_out is told."""
     by_result: dict[Path, list[Job]] = {}
     for job in jobs:
@@ -74,6 +75,15 @@ def _apart(jobs: list[Job], left_out: Callable[[object], None]) -> list[Job]:
             names = ", ".join(str(job.source) for job in several)
             left_out(f"{names}: each would become {result}; rename all but one, or leave the format as it is")
     return [job for job in jobs if len(by_result[job.result]) == 1]
+
+
+@contextmanager
+def closed_named() -> Iterator[None]:
+    """A folder that can't be looked into becomes an InputError that names it."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(f"{error.filename}: can't be read ({error.strerror})") from None
 
 
 def check_open(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A trained model in use: `advloss.load(path)` and nothing else."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from advloss.inference.foreign import foreign_network
 from advloss.inference.tiling import Tiler
 from advloss.methods.base import Method
 from advloss.methods.super_resolution import SuperResolution
+from advloss.methods.tokenizer import Tokenizer
 from advloss.recipe.model_file import KEY, read_model
 from advloss.recipe.schema import Recipe
 
 
 class Model:
-    """A method from a model file, ready to translate or to upscale.
+    """A method from a model file, ready to translate, to upscale, or to make tokens and pictures of them.
 
     recipe: the whole recipe it was trained with; about: what else the file says (`round`, `source`).
     """
@@ -36,6 +38,11 @@ class Model:
     def scale(self) -> int:
         """Output pixels per input pixel along an axis: 1 for a translator."""
         return self.method.scale
+
+    @property
+    def factor(self) -> int:
+        """Pixels along an axis that one place of a tokenizer's codes stands for: f."""
+        return int(self.tokenizer("encode").encoder.multiple)  # type: ignore[arg-type]
 
     @property
     def device(self) -> torch.device:
@@ -77,21 +84,89 @@ class Model:
         network = self.method.network(direction or self.directions[0])
         return Tiler(network, **{"seed": self.recipe.seed, **options})
 
-    def check_translates(self, file: str | Path = "this model") -> None:
-        """InputError, with the right command, for a model that enlarges."""
-        if isinstance(self.method, SuperResolution):
+    @torch.no_grad()
+    def encode(self, image: Tensor) -> Tensor:
+        """image: [B, 3, H, W] in [-1, 1], any H and W, mirrored to multiples of f; gives the indices of a tokenizer.
+
+        They are int64 [B, H / f, W / f] (rounded up), or [B, H / f, W / f, n] where n codebooks choose for each place.
+        A KL model, which has no codes, gives its latents: the means [B, D, H / f, W / f]. On the CPU the images go
+        through one by one, so that an image has the same indices in every batch (it is faster, too). Raises InputError
+        for a wrong shape or type, and where the model is no tokenizer.
+        """
+        tokenizer = self.tokenizer("encode")
+        _check_image("encode", image)
+
+        def encoded(image: Tensor) -> Tensor:
+            bottled = tokenizer.encode(image)
+            if not bottled.latent.isfinite().all():
+                raise InputError("the encoder's output is not a number in places")
+            return bottled.latent if bottled.indices is None else bottled.indices
+
+        return _apart(encoded, image.to(self.device, torch.float32))
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+        """codes: what `encode` gave of images of this size, (height, width); gives [B, 3, height, width] in [-1, 1].
+
+        On the CPU one by one, as `encode`. Raises InputError for indices of a wrong shape or out of range, for a size
+        that they are not of, and where the model is no tokenizer.
+        """
+        tokenizer = self.tokenizer("decode")
+        _check_codes(codes, size, self.factor, tokenizer.bottleneck.codes is not None)
+        codes = codes.to(self.device)
+        if tokenizer.bottleneck.codes is not None:
+            return _apart(lambda one: tokenizer.decode(one, size), codes)
+        height, width = size
+        return _apart(lambda one: tokenizer.decoder(one)[..., :height, :width], codes.float())
+
+    def reconstruct(self, image: Tensor) -> Tensor:
+        """image: [B, 3, H, W] in [-1, 1], any H and W; gives what the decoder makes of its codes, of the same shape.
+
+        Raises InputError as `encode` does.
+        """
+        self.tokenizer("reconstruct")
+        _check_image("reconstruct", image)
+        height, width = image.shape[-2:]
+        return self.decode(self.encode(image), (height, width))
+
+    def tokenizer(self, asked: str, codes: bool = False, file: str | Path = "this model") -> Tokenizer:
+        """The method of a tokenizer; InputError, with the right command, for another model.
+
+        asked: what it was to do, in one word; codes: whether it must have codes, as KL models have not.
+        """
+        if not isinstance(self.method, Tokenizer):
+            raise self._unable(file, asked)
+        if codes and self.method.bottleneck.codes is None:
+            name = self.recipe.networks["bottleneck"].name
             raise InputError(
-                f"{file} enlarges {self.scale} times, it does not translate: "
-                "use `advloss upscale INPUT OUTPUT --model MODEL` or Model.upscale(image)"
+                f"{file} has no codes, so there are no tokens: its bottleneck, {name}, "
+                "keeps real numbers; use `advloss reconstruct INPUT OUTPUT --model MODEL`, or Model.encode(image) for "
+                "its latents"
             )
+        return self.method
+
+    def check_translates(self, file: str | Path = "this model") -> None:
+        """InputError, with the right command, for a model that enlarges and for a tokenizer."""
+        if isinstance(self.method, SuperResolution | Tokenizer):
+            raise self._unable(file, "translate")
 
     def check_upscales(self, file: str | Path = "this model") -> None:
-        """InputError, with the right command, for a translator."""
+        """InputError, with the right command, for a translator and for a tokenizer."""
         if not isinstance(self.method, SuperResolution):
-            raise InputError(
-                f"{file} is a {self.recipe.method.name} model, it translates: "
-                "use `advloss translate MODEL INPUT OUTPUT` or Model.translate(image)"
-            )
+            raise self._unable(file, "upscale")
+
+    def _unable(self, file: str | Path, asked: str) -> InputError:
+        """The error for a model that can't do what it is asked, with the command for what it can."""
+        if isinstance(self.method, SuperResolution):
+            what = f"enlarges {self.scale} times, it does not {asked}"
+            use = "`advloss upscale INPUT OUTPUT --model MODEL` or Model.upscale(image)"
+        elif isinstance(self.method, Tokenizer):
+            what = f"is a tokenizer, it does not {asked}"
+            use = "`advloss reconstruct INPUT OUTPUT --model MODEL` or Model.reconstruct(image)"
+        else:
+            what = f"is a {self.recipe.method.name} model, it translates"
+            use = "`advloss translate MODEL INPUT OUTPUT` or Model.translate(image)"
+        return InputError(f"{file} {what}: use {use}")
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -128,6 +203,28 @@ def _holds_recipe(path: Path) -> bool:
         return False
     except (SafetensorError, OSError):
         return True  # the model file's reader says what is wrong
+
+
+def _apart(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """On the CPU, where nothing is gained by a batch, each of its items by itself.
+
+    Convolutions may add in another order in a batch, and a latent at the edge of two codes falls to the other.
+    """
+    if batch.device.type != "cpu" or len(batch) < 2:
+        return function(batch)
+    return torch.cat([function(one) for one in batch.split(1)])
+
+
+def _check_codes(codes: Tensor, size: tuple[int, int], f: int, has_codes: bool) -> None:
+    """InputError for codes that are no [B, h, w], [B, h, w, n] or latents [B, D, h, w] of a picture of this size."""
+    grid = tuple(codes.shape[1:3] if has_codes else codes.shape[2:4])
+    right = tuple(-(-side // f) for side in size)
+    if min(size) < 1 or grid != right:
+        what = "indices [B, h, w]" if has_codes else "latents [B, D, h, w]"
+        raise InputError(
+            f"decode: {what} of shape {list(codes.shape)} are not of a picture of {size[0]} x {size[1]} pixels "
+            f"(height x width): at {f} pixels a token it has {right[0]} x {right[1]}"
+        )
 
 
 def _check_image(what: str, image: Tensor) -> None:

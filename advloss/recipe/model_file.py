@@ -60,6 +60,11 @@ def load_initial(method: Method, recipe: Recipe) -> None:
     """
     if recipe.initial is None:
         return
+    if not recipe.initial.exists():
+        raise InputError(
+            f"initial: {recipe.initial}: no such model file; name the one to start from, initial=FILE, or start from "
+            "nothing, initial=null"
+        )
     state, content = _read(recipe.initial)
     try:
         method.load_state_dict(state)

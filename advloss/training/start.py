@@ -123,6 +123,14 @@ def _check_crops(split: Split, crops: Mapping[str, int]) -> None:
                 check_crop_fits(str(side.path(index) or side.name(index)), side.size(index), crops[letter])
 
 
+def _idle(trainer: Trainer) -> list[str]:
+    """A sentence where the schedule ends long before the training does."""
+    last = trainer.total - max(1, trainer.total // 10)
+    if trainer.schedule(last, trainer.rounds_per_epoch) > 0:
+        return []
+    return ["the schedule's learning rate is 0 in the last tenth of these rounds: make it as long as the training"]
+
+
 def plan(trainer: Trainer) -> list[str]:
     """What is about to happen, in words."""
     generator = sum(p.numel() for p in trainer.built.method.parameters())
@@ -135,4 +143,5 @@ def plan(trainer: Trainer) -> list[str]:
         else f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch})",
         f"generators {generator / 1e6:.2f} M parameters, discriminators {adversaries / 1e6:.2f} M, "
         f"{trainer.recipe.train.precision} on {trainer.processes.device}{threads}",
+        *_idle(trainer),
     ]

@@ -28,6 +28,36 @@ def nearest_model(path: Path, scale: int = 2) -> Path:
     return path
 
 
+def tokenizer_model(
+    path: Path,
+    bottleneck: str = "{name: vq, codes: 300, channels: 4}",
+    seed: int = 0,
+    z_channels: tuple[int, int] = (4, 4),
+) -> Path:
+    """A model file with a tiny tokenizer of random weights: f4, and codes that are spread.
+
+    z_channels: the encoder's and the decoder's.
+    """
+    source = read("vqgan-small")
+    source.override(f"networks.bottleneck={bottleneck}")
+    for half, channels in zip(("encoder", "decoder"), z_channels, strict=True):
+        source.override(f"networks.{half}.width=8")
+        source.override(f"networks.{half}.groups=4")
+        source.override(f"networks.{half}.multipliers=[1, 1, 2]")
+        source.override(f"networks.{half}.z_channels={channels}")
+    recipe = resolve(source)
+    torch.manual_seed(seed)
+    method = build_method(recipe)
+    state = method.state_dict()
+    for name, value in state.items():
+        if "codebook" in name and name.endswith("weight"):
+            state[name] = torch.randn_like(value)
+        if name in ("encoder.projection.weight", "decoder.last.weight"):
+            state[name] = value * 10
+    save_model(path, recipe, state, {"round": 0})
+    return path
+
+
 def srvgg_checkpoint(path: Path, scale: int = 2, seed: int = 0) -> SRVGG:
     """A file as Real-ESRGAN's training writes it, and our network with the same random weights."""
     torch.manual_seed(seed)

@@ -95,8 +95,15 @@ def test_an_adversarial_run_starts_from_a_model_and_no_more_needs_it_to_go_on(ph
     assert all(np.allclose(one[key], two[key], atol=1e-7) for key in one)
     (run("first") / "model.safetensors").unlink()
     done(*words, "second", "--rounds", "3", "--resume")
-    assert "no such model file" in refused(*words, "third", "--rounds", "2")
+    message = refused(*words, "third", "--rounds", "2")
+    assert "no such model file" in message and "initial=null" in message
     assert not run("third").exists()
+
+
+def test_a_schedule_that_ends_before_the_training_is_said(photos: Path):
+    words = [*WORDS, photos, "--dry-run", "--rounds", "20"]
+    assert "learning rate is 0" in done(*words, "schedule.length=10").stdout
+    assert "learning rate is 0" not in done(*words, "schedule.length=20").stdout
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class SecondOrder(Degradation):
 
     Drawn for each image, where theirs draws once for a batch: the resizes, which noise, the blur of the second stage,
     and the order at the end (their queue of 180 pairs mixes those of several batches; none is needed here). Unlike
-    theirs, the JPEG is a file's: 8-bit levels, a whole quality, hard rounding (see `jpeg`).
+    theirs, the JPEG is a file's: 8-bit levels before and after, a whole quality (see `jpeg`).
     """
 
     def __init__(
