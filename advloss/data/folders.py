@@ -1,12 +1,11 @@
 """Folders of pictures as a data set: which layouts are understood, and how the two sides find each other."""
 
-import re
-from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from advloss.data.images import EXTENSIONS, is_image, list_images
+from advloss.data.names import by_name
 from advloss.data.shards import names_shards, shard_split, with_shards_to_validate
 from advloss.data.sources import DataSet, FileSource, HalfSource, Kind, Split
 from advloss.errors import InputError
@@ -19,8 +18,6 @@ LAYOUTS = """understood are:
   for paired methods also files of two pictures side by side (alone, or in each of train/, val/, test/)
   for super-resolution a folder of large pictures, also in folders below it (alone, or in each of train/, val/, test/),
     or data.a=SMALL data.b=LARGE; a folder of shards (.tar, as webdataset writes them) serves as one of pictures"""
-SCALE_IN_NAME = re.compile(r"x\d+$")
-"""What DIV2K's small pictures are called beyond their large ones: 0001x4.png is made from 0001.png."""
 
 
 @dataclass(frozen=True)
@@ -218,8 +215,8 @@ def _matched(sides: Sides, kind: Kind) -> tuple[Split, tuple[Path, ...]]:
     a, b = list_images(sides.a), list_images(sides.b)
     for folder, paths in ((sides.a, a), (sides.b, b)):
         _enough(folder, len(paths), 1)
-    keyed_b = _by_stem(sides.b, b)
-    keyed_a = _by_stem(sides.a, a, keyed_b if kind == "single" else None)
+    keyed_b = by_name(sides.b, b)
+    keyed_a = by_name(sides.a, a, keyed_b if kind == "single" else None)
     both = [key for key in keyed_a if key in keyed_b]
     if not both:
         needs = (
@@ -233,19 +230,6 @@ def _matched(sides: Sides, kind: Kind) -> tuple[Split, tuple[Path, ...]]:
     left_out = [path for key, path in (keyed_a | keyed_b).items() if (key in keyed_a) != (key in keyed_b)]
     split = Split(FileSource([keyed_a[key] for key in both]), FileSource([keyed_b[key] for key in both]), True)
     return split, tuple(left_out)
-
-
-def _by_stem(folder: Path, paths: list[Path], large: Container[str] | None = None) -> dict[str, Path]:
-    """Pictures under their path below the folder without extension, or under that of `large` they were made from."""
-    keyed: dict[str, Path] = {}
-    for path in paths:
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        if large is not None and key not in large:
-            key = SCALE_IN_NAME.sub("", key)
-        if key in keyed:
-            raise InputError(f"{keyed[key]} and {path} have one name, so their partner is not clear; remove one")
-        keyed[key] = path
-    return keyed
 
 
 def _enough(folder: Path, count: int, least: int) -> None:

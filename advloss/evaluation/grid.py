@@ -7,6 +7,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from advloss.losses.metrics import to_8_bit
+
 GAP = 4  # pixels between pictures
 HEADER = 18  # pixels for the names
 
@@ -38,8 +40,7 @@ def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
 
 def to_bytes(image: Tensor) -> np.ndarray:
     """[3, H, W] in [-1, 1] to uint8 [H, W, 3]."""
-    scaled = ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round()
-    return scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return to_8_bit(image.detach()).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def enlarged(image: np.ndarray, least: int = 96) -> np.ndarray:

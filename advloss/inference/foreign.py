@@ -122,7 +122,7 @@ def read_weights(file: Path) -> Mapping[str, Any]:
 
 
 class LeftOut:
-    """Stands where a trainer kept an object of its own beside the weights: its contents are read, and nothing is run."""
+    """Stands where a trainer kept an object of its own beside the weights: it is read, and nothing of it is run."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Takes whatever the object was made of."""
@@ -132,7 +132,7 @@ class LeftOut:
 
 
 def _loaded(file: Path) -> Any:
-    """torch.load with weights_only; of known trainers' classes, in Lightning's checkpoints, `LeftOut` takes the place."""
+    """torch.load with weights_only; `LeftOut` takes the place of known trainers' classes, as in Lightning's files."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     except Exception:  # no zip archive, or a broken one
