@@ -117,3 +117,18 @@ def test_a_round_from_a_checkpoint_is_the_round_that_would_have_come(
     for batch, losses in zip(data[5:], want, strict=True):
         for name, value in after.play([batch]).items():
             torch.testing.assert_close(value, losses[name], rtol=0 if device.type == "cpu" else 1e-5, atol=0, msg=name)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_tokenizer_stays_finite_in_half_precision(
+    make_round: MakeRound, batches: Batches, device: torch.device, precision: str
+) -> None:
+    """500 rounds on a GPU, with the adversary and its adaptive weight from the first; on the CPU a few."""
+    round = make_round("vqgan-small", device, f"train.precision={precision}")
+    data = batches(4, device, "vqgan-small")
+    for number in range(500 if device.type == "cuda" else 8):
+        losses = round.play([data[number % 4]], number)
+        if number % 50 == 0 or device.type == "cpu":
+            assert all(torch.isfinite(value) for value in losses.values()), number
+            assert 0 <= float(round.factors["adversarial"]) <= 1e4
+    assert all(parameter.isfinite().all() for parameter in round.method.parameters())
