@@ -352,9 +352,14 @@ def evaluate(
     border: Annotated[
         int | None, typer.Option(min=0, help="Pixels cut off each side; the scale if not given, 0 for results.")
     ] = None,
+    suffix: Annotated[
+        str, typer.Option(help="What results' names have beyond the truths': _out for a_out.png, the result of a.png.")
+    ] = "",
     tile: Tile = None,
     overlap: Overlap = None,
-    precision: Precision = PrecisionName.fp32,
+    precision: Annotated[
+        PrecisionName | None, typer.Option(help="What the model computes in; fp32 if not given.")
+    ] = None,
     self_ensemble: SelfEnsemble = False,
     size: Annotated[
         int | None,
@@ -379,13 +384,14 @@ def evaluate(
     from advloss.evaluation.evaluate import evaluate as measured
     from advloss.training.processes import choose_device
 
-    options = {"tile": tile, "overlap": _overlap(overlap), "precision": str(precision), "ensemble": self_ensemble}
-    question = Question(truths, results, model, bicubic, inputs, border, options, size, fid)
+    options = {"tile": tile, "overlap": _overlap(overlap), "ensemble": self_ensemble}
+    options["precision"] = str(precision) if precision else None
+    question = Question(truths, results, model, bicubic, inputs, border, options, size, fid, suffix, out)
     answer = measured(question, choose_device(device), say)
-    answer.write(out)
     _table(*answer.table())
     if together := answer.together():
         _table(["all pictures", ""], together)
+    answer.write(out)
     say(f"{out}: the figures, with all that they depend on")
     answer.check()
 

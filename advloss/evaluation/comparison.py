@@ -1,14 +1,18 @@
 """Results against truths, picture by picture: the measures of the literature, and all that they depend on."""
 
+import math
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from advloss.errors import InputError
 from advloss.evaluation.inception import FID
+from advloss.evaluation.left_out import FAILURES, LeftOut
 from advloss.losses.metrics import luma, psnr, ssim, to_8_bit
 from advloss.losses.perceptual import LPIPS
 
@@ -17,19 +21,35 @@ PROTOCOL = {
     "y": "ITU-R BT.601 in studio range, 16 + (65.481 R + 128.553 G + 24.966 B) / 255, rounded to 8 bits",
     "psnr": "10 log10(255^2 / mean squared error) of the 8-bit levels",
     "ssim": "Wang et al. 2004: Gaussian window 11x11 of sigma 1.5, whole windows only, K1 0.01, K2 0.03, peak 255",
-    "sharpness": "total variation of the result's Y over that of the truth's: 1 is as sharp, noise counts as sharp",
-    "mean": "over the pictures, of each picture's value",
+    "sharpness": "total variation of the result's Y over that of the truth's: 1 is as sharp, noise counts as sharp; "
+    "1 where both are flat",
+    "mean": "over the pictures, of each picture's value; over an infinite one it is infinite",
+    "null": "not finite: the PSNR of equal pictures, the sharpness beside a flat truth, means over these",
+    "cut": "[rows, columns] that a truth lost at its bottom and right to fit its result, for each that lost some: a "
+    "result that was cut elsewhere is measured out of place",
 }
 """What the figures mean, for whoever compares them with others."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A result and its truth, float [1, 3, H, W] in [-1, 1] of one size."""
+    """A result and its truth, float [1, 3, H, W] in [-1, 1] of one size.
+
+    cut: rows and columns that the truth lost at its bottom and right to fit the result.
+    """
 
     name: str
     result: Tensor
     truth: Tensor
+    cut: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair that is yet to be made, of the truth in a file. make: raises one of FAILURES if it can't be."""
+
+    truth: Path
+    make: Callable[[], Pair]
 
 
 @dataclass
@@ -41,35 +61,62 @@ class Comparison:
     """A pair's name, and its measures."""
     together: dict[str, float] = field(default_factory=dict)
     """Measures that only a set of pictures has: FID, a codebook's usage."""
+    cut: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """What truths lost, as of `Pair`, where they lost any."""
 
     @property
     def means(self) -> dict[str, float]:
-        """Each measure's mean over the pairs."""
+        """Each measure's mean over the pairs; infinite where one of them is."""
         names = next(iter(self.rows.values()), {})
         return {name: statistics.fmean(row[name] for row in self.rows.values()) for name in names}
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         content = {"protocol": self.protocol, "count": len(self.rows), "mean": self.means}
-        return {**content, "together": self.together, "pictures": self.rows}
+        return {**content, "together": self.together, "pictures": self.rows, "cut": self.cut}
 
 
 def compare(
-    pairs: Iterable[Pair], border: int, lpips: LPIPS | None, protocol: dict[str, Any], fid: FID | None = None
+    candidates: Iterable[Candidate],
+    border: int,
+    lpips: LPIPS | None,
+    protocol: dict[str, Any],
+    left_out: LeftOut,
+    *,
+    fid: FID | None = None,
+    counted: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """Measures each pair.
+    """Makes and measures each pair; `left_out` is told of those that can't be.
 
-    border: pixels that are cut off each side first; protocol: where the results come from; fid: is given each pair.
+    border: pixels that are cut off each side first; protocol: where the results come from; fid: is given each pair;
+    counted: called after each pair that is measured.
     """
-    comparison = Comparison({**protocol, **PROTOCOL, "border": border, "lpips": _lpips_words(lpips)})
+    comparison = Comparison({**protocol, **PROTOCOL, "border": border})
     measures = measures_of(border, lpips)
-    for pair in pairs:
-        with torch.no_grad():
-            row = {name: float(measure(pair.result, pair.truth)) for name, measure in measures.items()}
-        if fid is not None:
-            fid.add(cut(pair.result, border), cut(pair.truth, border))
+    for candidate in candidates:
+        try:
+            pair = candidate.make()
+            row = _measured(pair, measures)
+            if fid is not None:
+                fid.add(cut(pair.result, border), cut(pair.truth, border))
+        except FAILURES as error:
+            left_out.failed(candidate.truth, error)
+            continue
+        left_out.one_measured()
+        counted()
         comparison.rows[pair.name] = row
+        if any(pair.cut):
+            comparison.cut[pair.name] = pair.cut
     return comparison
+
+
+@torch.no_grad()
+def _measured(pair: Pair, measures: dict[str, Callable[[Tensor, Tensor], Tensor]]) -> dict[str, float]:
+    row = {name: float(measure(pair.result, pair.truth)) for name, measure in measures.items()}
+    for name, value in row.items():
+        if math.isnan(value):
+            raise InputError(f"its {name} is not a number")
+    return row
 
 
 def measures_of(border: int, lpips: LPIPS | None) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
@@ -79,7 +126,7 @@ def measures_of(border: int, lpips: LPIPS | None) -> dict[str, Callable[[Tensor,
         "ssim_y": lambda x, y: ssim(x, y, "y", border),
         "psnr_rgb": lambda x, y: psnr(x, y, "rgb", border),
         "ssim_rgb": lambda x, y: ssim(x, y, "rgb", border),
-        "sharpness": lambda x, y: variation(cut(x, border)) / variation(cut(y, border)),
+        "sharpness": lambda x, y: _ratio(variation(cut(x, border)), variation(cut(y, border))),
     }
     if lpips is not None:
         found["lpips"] = lambda x, y: lpips.distances(cut(x, border), cut(y, border))
@@ -92,12 +139,11 @@ def variation(x: Tensor) -> Tensor:
     return y.diff(dim=-1).abs().mean() + y.diff(dim=-2).abs().mean()
 
 
+def _ratio(x: Tensor, y: Tensor) -> Tensor:
+    """x / y, 1 for 0 / 0."""
+    return torch.where((x == 0) & (y == 0), 1, x / y)
+
+
 def cut(x: Tensor, border: int) -> Tensor:
     """[..., H, W] without `border` pixels at each side."""
     return x[..., border : x.shape[-2] - border, border : x.shape[-1] - border]
-
-
-def _lpips_words(lpips: LPIPS | None) -> str:
-    if lpips is None:
-        return "not measured: its backbone's weights are not at hand"
-    return f"version 0.1, {lpips.net}, of the pictures without their border"

@@ -39,8 +39,9 @@ class FID:
 
     def add(self, result: Tensor, truth: Tensor) -> None:
         """A result and its truth, float [1, 3, H, W] in [-1, 1] of any size."""
-        self._results.append(self._features(result))
-        self._truths.append(self._features(truth))
+        both = self._features(result), self._features(truth)  # both or none: memory may run out
+        self._results.append(both[0])
+        self._truths.append(both[1])
 
     def value(self) -> float:
         """The distance. InputError for fewer than two pictures."""

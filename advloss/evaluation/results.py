@@ -1,6 +1,7 @@
 """Where the results that are compared with truths come from: a folder, plain enlargement, an upscaler, a tokenizer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,85 +12,88 @@ from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
 from advloss.data.images import UnreadableImage, list_images, read_rgb8
 from advloss.data.loading import to_images
+from advloss.data.names import by_name
 from advloss.data.transforms import middle_crop, resized
 from advloss.errors import InputError
-from advloss.evaluation.comparison import Pair
+from advloss.evaluation.comparison import Candidate, Pair
+from advloss.evaluation.left_out import LeftOut
+from advloss.inference.jobs import closed_named
 from advloss.inference.memory import out_of_memory
 from advloss.losses.metrics import to_8_bit
 
 MOST_CUT = 7
 """Pixels that a truth may be larger than its result: a truth whose sides were no multiples of the scale was cut."""
 Enlarge = Callable[[Tensor], Tensor]
-LeftOut = Callable[[str], None]
 
 
-def from_folder(results: Path, truths: Path, left_out: LeftOut) -> Iterator[Pair]:
-    """Each truth beside the result of the same name (the extension may differ)."""
-    found = by_stem(results)
-    for stem, truth in by_stem(truths).items():
-        if stem not in found:
-            left_out(f"{truth}: has no result in {results}")
-            continue
-        try:
-            result, whole = read(found[stem]), read(truth)
-            yield Pair(stem, result, cut_to(whole, result, found[stem], truth))
-        except UnreadableImage as error:
-            left_out(str(error))
+def from_folder(results: Path, truths: Path, suffix: str, device: torch.device, left_out: LeftOut) -> list[Candidate]:
+    """Each truth beside the result of the same name (the extension may differ).
+
+    suffix: what results' names have beyond the truths'. left_out: is told of truths without a result.
+    """
+
+    def pair(name: str, truth: Path, result: Path) -> Pair:
+        return fitted(name, read(result).to(device), read(truth).to(device), result, truth)
+
+    at = _pictures(truths, left_out)
+    named = _partners(results, at, left_out, suffix, "--suffix TEXT is what results' names have beyond the truths'")
+    return [Candidate(at[name], partial(pair, name, at[name], path)) for name, path in named.items()]
 
 
 def enlarged(
     enlarge: Enlarge, scale: int, truths: Path, inputs: Path | None, device: torch.device, left_out: LeftOut
-) -> Iterator[Pair]:
+) -> list[Candidate]:
     """Each truth beside what `enlarge` makes of its small version.
 
     enlarge: float [1, 3, H, W] in [-1, 1] -> [1, 3, scale H, scale W]; inputs: the folder of the small versions, of the
-    same names; without one they are made by MATLAB's bicubic reduction, to 8 bits, of the truth cut at its right and
-    bottom to multiples of the scale.
+    same names, or DIV2K's; without one they are made by MATLAB's bicubic reduction, to 8 bits, of the truth cut at its
+    right and bottom to multiples of the scale.
     """
-    small = by_stem(inputs) if inputs is not None else None
-    for stem, truth in by_stem(truths).items():
-        try:
-            whole = read(truth).to(device)
-            if small is None:
-                height, width = (side - side % scale for side in whole.shape[-2:])
-                if not height or not width:
-                    raise UnreadableImage(truth, f"is smaller than the scale, {scale}")
-                whole = whole[..., :height, :width]
-                lr = Bicubic(scale)(whole, [np.random.default_rng(0)])
-            elif stem not in small:
-                left_out(f"{truth}: has no input in {inputs}")
-                continue
-            else:
-                lr = read(small[stem]).to(device)
-            result = to_8_bit(enlarge(lr)) / 127.5 - 1
-            yield Pair(stem, result, cut_to(whole, result, small[stem] if small else truth, truth))
-        except UnreadableImage as error:
-            left_out(str(error))
+
+    def pair(name: str, truth: Path, small: Path | None) -> Pair:
+        whole = read(truth).to(device)
+        lr = reduced(whole, scale) if small is None else read(small).to(device)
+        result = enlarge(lr)
+        if not result.isfinite().all():
+            raise InputError("the network's output is not a number in places, in float32 too")
+        return fitted(name, to_8_bit(result) / 127.5 - 1, whole, small or truth, truth)
+
+    at = _pictures(truths, left_out)
+    if inputs is None:
+        return [Candidate(truth, partial(pair, name, truth, None)) for name, truth in at.items()]
+    hint = "a small picture is called as its truth, or as in 0001x4.png and 0001.png"
+    small = _partners(inputs, at, left_out, "", hint)
+    return [Candidate(at[name], partial(pair, name, at[name], path)) for name, path in small.items()]
+
+
+def reduced(whole: Tensor, scale: int) -> Tensor:
+    """The small version of a truth [1, 3, H, W]; see `enlarged`. InputError for a truth smaller than the scale."""
+    height, width = (side - side % scale for side in whole.shape[-2:])
+    if not height or not width:
+        raise InputError(f"is smaller than the scale, {scale}")
+    return Bicubic(scale)(whole[..., :height, :width], [np.random.default_rng(0)])
 
 
 def reconstructed(
     reconstruct: Callable[[Tensor], Tensor], size: int | None, truths: Path, device: torch.device, left_out: LeftOut
-) -> Iterator[Pair]:
+) -> list[Candidate]:
     """Each truth beside what `reconstruct` makes of it.
 
     reconstruct: float [1, 3, H, W] in [-1, 1] -> the same shape; an InputError of it leaves the picture out.
     size: the shorter side of each truth becomes so many pixels (Pillow's bicubic), and the middle square is cut out, as
     papers do; None: as it is.
     """
-    for stem, path in by_stem(truths).items():
+
+    def pair(name: str, path: Path) -> Pair:
+        truth = read(path, size).to(device)
         try:
-            truth = read(path, size).to(device)
-            result = to_8_bit(reconstruct(truth)) / 127.5 - 1
-        except UnreadableImage as error:
-            left_out(str(error))
-        except InputError as error:
-            left_out(f"{path}: {error}")
-        except Exception as error:
+            return Pair(name, to_8_bit(reconstruct(truth)) / 127.5 - 1, truth)
+        except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            left_out(f"{path}: is too large for the free memory; --size N makes all pictures N x N")
-        else:
-            yield Pair(stem, result, truth)
+            raise InputError("is too large for the free memory; --size N makes all pictures N x N") from None
+
+    return [Candidate(path, partial(pair, name, path)) for name, path in _pictures(truths, left_out).items()]
 
 
 def bicubic(scale: int) -> Enlarge:
@@ -97,19 +101,41 @@ def bicubic(scale: int) -> Enlarge:
     return lambda image: imresize(image, scale=scale).clamp(-1, 1)
 
 
-def by_stem(folder: Path) -> dict[str, Path]:
-    """A folder's pictures by their path below it without extension; InputError if there are none, or two of a name."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: {'is a file' if folder.exists() else 'no such folder'}; name a folder of pictures")
-    found: dict[str, Path] = {}
-    for path in list_images(folder):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise InputError(f"{found[stem]} and {path} have one name, so it is not clear which one counts; remove one")
-        found[stem] = path
-    if not found:
-        raise InputError(f"{folder}: holds no picture")
-    return found
+def _pictures(folder: Path, left_out: LeftOut) -> dict[str, Path]:
+    """A folder's pictures by name; InputError if there are none, or two of a name."""
+    return by_name(folder, _listed(folder, left_out))
+
+
+def _partners(folder: Path, truths: dict[str, Path], left_out: LeftOut, suffix: str, hint: str) -> dict[str, Path]:
+    """The pictures in a folder that belong to truths, by the truths' names; `left_out` is told of truths without one.
+
+    InputError with the hint if there are none at all.
+    """
+    paths = _listed(folder, left_out)
+    found = by_name(folder, paths, large=truths, suffix=suffix)
+    if not truths.keys() & found.keys():
+        names = f"'{paths[0].name}', ... and '{next(iter(truths.values())).name}', ..."
+        raise InputError(f"{folder}: no picture in it has the name of a truth ({names}); {hint}")
+    for name, truth in truths.items():
+        if name not in found:
+            left_out(truth, f"has no partner in {folder}")
+    return {name: found[name] for name in truths if name in found}
+
+
+def _listed(folder: Path, left_out: LeftOut) -> list[Path]:
+    """The pictures in and below a folder; `left_out` is told of folders that can't be read."""
+    closed: list[OSError] = []
+    with closed_named():
+        if not folder.is_dir():
+            what = "is a file" if folder.exists() else "no such folder"
+            raise InputError(f"{folder}: {what}; name a folder of pictures")
+        paths = list_images(folder, unreadable=closed.append)
+    shut = [(Path(error.filename or folder), f"the folder can't be read ({error.strerror})") for error in closed]
+    if not paths:
+        raise InputError("{}: {}".format(*shut[0]) if shut else f"{folder}: holds no picture")
+    for path, why in shut:
+        left_out(path, why)
+    return paths
 
 
 def read(path: Path, size: int | None = None) -> Tensor:
@@ -120,11 +146,12 @@ def read(path: Path, size: int | None = None) -> Tensor:
     return to_images(torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None])
 
 
-def cut_to(truth: Tensor, result: Tensor, result_path: Path, truth_path: Path) -> Tensor:
-    """The truth without the few pixels at its right and bottom that its result lacks."""
+def fitted(name: str, result: Tensor, truth: Tensor, result_path: Path, truth_path: Path) -> Pair:
+    """The result beside its truth without the few pixels at its bottom and right that the result lacks."""
     (height, width), (rows, columns) = result.shape[-2:], truth.shape[-2:]
-    if not (0 <= rows - height <= MOST_CUT and 0 <= columns - width <= MOST_CUT):
+    lost = (rows - height, columns - width)
+    if min(lost) < 0 or max(lost) > MOST_CUT:
         raise UnreadableImage(
             result_path, f"gives {width}x{height} pixels, and the truth {truth_path.name} has {columns}x{rows}"
         )
-    return truth[..., :height, :width]
+    return Pair(name, result, truth[..., :height, :width], lost)

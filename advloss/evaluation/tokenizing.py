@@ -57,7 +57,8 @@ class Reconstruction(nn.Module):
     """A tokenizer as one network: images [B, 3, H, W] in [-1, 1], any size -> the same shape in float32.
 
     precision: of encoder and decoder, see `half_type`; the bottleneck computes in float32 always.
-    choices: what was chosen for the pictures seen through `measured`; None for a bottleneck without codes.
+    choices: what was chosen for the pictures seen through `measured` and then `counted`; None for a bottleneck without
+    codes.
     """
 
     def __init__(self, tokenizer: Tokenizer, precision: Precision = "fp32") -> None:
@@ -66,21 +67,26 @@ class Reconstruction(nn.Module):
         bottleneck: Bottleneck = tokenizer.bottleneck
         self.choices = None if bottleneck.codes is None else Choices(bottleneck.codes, bottleneck.books)
         self._half = half_type(precision, self, device_of(self))
+        self._chosen: tuple[Tensor, int] | None = None
 
     def forward(self, image: Tensor) -> Tensor:
         return self._both(image)[0]
 
     @torch.no_grad()
     def measured(self, image: Tensor) -> Tensor:
-        """The reconstruction, whose choices are counted. InputError where it is not finite."""
+        """The reconstruction, whose choices `counted` counts. InputError where it is not finite."""
         half = self._half
         with torch.autocast(image.device.type, half or torch.bfloat16, enabled=half is not None):
             result, indices = self._both(image)
         if not result.isfinite().all():
             raise InputError("its reconstruction is not finite" + ("; use --precision fp32" if half else ""))
-        if self.choices is not None and indices is not None:
-            self.choices.add(indices, image.shape[0] * image.shape[2] * image.shape[3])
+        self._chosen = None if indices is None else (indices, image.shape[0] * image.shape[2] * image.shape[3])
         return result.float()
+
+    def counted(self) -> None:
+        """Counts the choices for the picture that was last seen, once that is known to be one that counts."""
+        if self.choices is not None and self._chosen is not None:
+            self.choices.add(*self._chosen)
 
     def _both(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         bottled = self.tokenizer.encode(image)

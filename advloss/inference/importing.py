@@ -15,6 +15,7 @@ from torch import Tensor
 
 from advloss.errors import InputError, unknown
 from advloss.inference.foreign import check_channels, read_weights
+from advloss.inference.jobs import check_file
 from advloss.networks import basicsr, junyanz
 from advloss.networks.state_dicts import Result
 from advloss.networks.tokenizer_weights import KL
@@ -57,12 +58,14 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
         raise InputError(f"import: {unknown('method', method, {*IMPORTS, TOKENIZER})}")
     if model.suffix != ".safetensors":
         raise InputError(f"{model}: a model file ends in .safetensors")
+    check_file(model)
     if model.exists():
         raise InputError(f"{model} exists; name another")
     source, state = _tokenizer(file) if method == TOKENIZER else _generator(method, file)
     recipe = resolve(source)
     tensors = {key: tensor.float() for key, tensor in state.items()}
     try:
+        model.parent.mkdir(parents=True, exist_ok=True)
         save_model(model, recipe, tensors, {"source": file.name})
     except (OSError, SafetensorError) as error:
         raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None

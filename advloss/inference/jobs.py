@@ -97,6 +97,14 @@ def check_open(folder: Path) -> None:
         raise InputError(f"{nearest}: can't be written to; name another folder, or change its permissions")
 
 
+def check_file(path: Path) -> None:
+    """InputError if a file of this name can't be written, its folders made first: before the work is done."""
+    with closed_named():
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file in it")
+    check_open(path.parent)
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()

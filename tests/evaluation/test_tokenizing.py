@@ -1,6 +1,5 @@
 """`advloss evaluate` of tokenizers: codes and bits counted by hand, what is compared with what, the JSON."""
 
-import json
 import math
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from tests.data.pictures import fill
+from tests.evaluation.figures import figures
 from tests.training.runs import done, invoke, refused
 
 SMALL = [f"networks.{part}.{key}" for part in ("encoder", "decoder") for key in ("width=8", "z_channels=8")]
@@ -24,10 +24,6 @@ SMALL = [f"networks.{part}.{key}" for part in ("encoder", "decoder") for key in 
 @pytest.fixture(autouse=True)
 def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def figures() -> dict:
-    return json.loads(Path("evaluation.json").read_text())
 
 
 def made(*overrides: str, constant: bool = False) -> Tokenizer:
@@ -120,7 +116,7 @@ def test_size_makes_the_shorter_side_and_cuts_the_middle():
     Image.fromarray(truth).resize((96, 32), Image.Resampling.NEAREST).save("truths/b.png")
     done("evaluate", "truths", "--model", "m.safetensors", "--size", 16)
     found = figures()
-    assert found["pictures"]["a"]["psnr_rgb"] == math.inf
+    assert found["pictures"]["a"]["psnr_rgb"] is None  # infinite
     assert found["pictures"]["b"]["psnr_rgb"] > 25  # bicubic overshoots at the edges
     assert found["together"]["bits_per_pixel"] == 2 / 16  # without mirroring
     assert "shorter side to 16 pixels" in found["protocol"]["size"]
@@ -185,9 +181,25 @@ def test_half_precision_is_near_and_leaves_the_bottleneck_in_float32():
     image = torch.rand(1, 3, 21, 18) * 2 - 1
     whole, half = (Reconstruction(method, precision) for precision in ("fp32", "bf16"))
     expected, found = whole.measured(image), half.measured(image)
+    assert whole.choices.counts.sum() == 0  # until it is known that the picture counts
+    whole.counted(), half.counted()
     assert found.dtype == torch.float32 and found.shape == image.shape and not torch.equal(found, expected)
     changed = (whole.choices.counts - half.choices.counts).abs().sum().item()
     assert whole.choices.counts.sum() == half.choices.counts.sum() == 30 and changed <= 6
+
+
+def test_a_picture_that_is_left_out_counts_in_nothing(inception: Path):
+    """9 pixels are too few for SSIM, which comes after the codes were chosen."""
+    made(FOUR)
+    fill(Path("truths"), 2, 0, 20, 20)
+    done("evaluate", "truths", "--model", "m.safetensors")
+    expected = figures()["together"]
+    fill(Path("truths"), ["small.png"], 5, 9, 9)
+    assert invoke("evaluate", "truths", "--model", "m.safetensors").exit_code == 2
+    found = figures()
+    assert found["together"] == expected and "rfid" in expected
+    (why,) = found["left_out"]
+    assert why.startswith("truths/small.png: SSIM needs")
 
 
 def test_pictures_that_can_not_be_reconstructed_are_left_out(monkeypatch: pytest.MonkeyPatch):
