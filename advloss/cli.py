@@ -323,12 +323,16 @@ def import_(
 def export(
     model: Annotated[Path, typer.Argument(readable=False, help="A tokenizer's model file (.safetensors).")],
     folder: Annotated[Path, typer.Argument(readable=False, help="The new folder, for diffusers' `from_pretrained`.")],
+    scaling_factor: Annotated[
+        float | None, typer.Option(help="What a diffusion model multiplies latents by: 1 / their standard deviation.")
+    ] = None,
 ) -> None:
     """Write a tokenizer as diffusers reads it: config.json and diffusion_pytorch_model.safetensors in a folder."""
     from advloss.inference.exporting import export_diffusers
     from advloss.inference.model import load
 
-    say(f"diffusers.{export_diffusers(load(model), folder)}.from_pretrained('{folder}') reads it")
+    name = export_diffusers(load(model), folder, scaling_factor, say)
+    say(f"diffusers.{name}.from_pretrained('{folder}') reads it")
     print(folder)
 
 

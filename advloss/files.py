@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+MODE = 0o666 & ~_UMASK
+"""Who may read what is written: what any other program's files have here."""
 
 
 @contextmanager
@@ -21,6 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        temporary.chmod(MODE)  # safetensors writes for its owner alone
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -982,6 +982,7 @@ def test_imports_that_are_refused():
     for words, fragments in (
         (["cyclegn", "other.pth", "m.safetensors"], ["unknown method 'cyclegn'; did you mean 'cyclegan'?"]),
         (["cyclegan", "other.pth", "m.pth"], ["m.pth: a model file ends in .safetensors"]),
+        (["cyclegan", "none.pth", "text.pth/m.safetensors"], ["text.pth: is a file, and results are to go"]),
         (["cyclegan", "none.pth", "m.safetensors"], ["none.pth: no such file"]),
         (["cyclegan", "text.pth", "m.safetensors"], ["text.pth: not a checkpoint", "no file of torch.save"]),
         (["cyclegan", "whole.pth", "m.safetensors"], ["whole.pth: not the weights of one network"]),

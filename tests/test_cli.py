@@ -18,7 +18,7 @@ import advloss
 from advloss.data.images import read_picture
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from tests.data.pictures import fill, picture
+from tests.data.pictures import fill, picture, profile
 from tests.training.runs import TINY, TINY_PAIRS, done, invoke, log, pairs, refused, two_sides
 
 SMALL = ["train", "recipe=cyclegan-small", *TINY]
@@ -240,7 +240,7 @@ def test_a_picture_of_any_size_becomes_one_of_the_same_size(translator: Path):
 
 def test_bit_depth_alpha_and_profile_are_kept(translator: Path):
     Path("in").mkdir()
-    rgb, alpha, icc = picture(1, 20, 24), picture(2, 20, 24)[..., 0], b"a profile of colours"
+    rgb, alpha, icc = picture(1, 20, 24), picture(2, 20, 24)[..., 0], profile()
     deep = rgb.astype(np.uint16) * 257
     cv2.imwrite("in/deep.png", deep[..., ::-1])
     cv2.imwrite("in/deep-alpha.png", np.dstack([deep[..., ::-1], alpha.astype(np.uint16) * 250]))

@@ -72,7 +72,7 @@ def write_tiff(file: BinaryIO, picture: Picture) -> None:
     ]
     if channels == 4:
         entries.append((338, SHORT, [2]))  # alpha that the colours are not multiplied by
-    if picture.icc:
+    if picture.icc and (grey or picture.pixels.shape[2] == 3):  # grey's profile does not describe RGBA
         entries.append((34675, UNDEFINED, picture.icc))
     _directory(file, entries)
 

@@ -12,17 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from advloss.data import decoding
+from advloss.data.decoding import Undecodable
 from advloss.errors import InputError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+PAGED = ("TIFF", "PNG", "WEBP")
+"""Formats whose files may hold several pictures, of which the first is read."""
 MAX_PIXELS = 2**28
 """Larger pictures are refused before they are decoded: a few kilobytes can claim to be gigapixels."""
 
-ORIENTATION = 0x0112
 _PILLOW_LIMIT = threading.Lock()
 
 
@@ -88,30 +90,50 @@ def read_header(path: str | Path, content: bytes | None = None) -> Header:
     with _opened(Path(path), content) as image:
         width, height = image.size
         # Pillow has turned a TIFF's size already, and no other format's.
-        if image.format != "TIFF" and _orientation(image) >= 5:
+        if image.format != "TIFF" and decoding.orientation(image) >= 5:
             width, height = height, width
-        return Header((height, width), _mode_words(image))
+        return Header((height, width), decoding.mode_words(image))
+
+
+def page_count(path: Path) -> int:
+    """How many pictures a TIFF, or an animated PNG or WebP, holds; 1 for other files, and where it can't be known.
+
+    A phone's JPEG may hold previews beside its picture, which are none.
+    """
+    try:
+        with _opened(path, None) as image:
+            return int(getattr(image, "n_frames", 1)) if image.format in PAGED else 1
+    except UnreadableImage:
+        return 1
 
 
 def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
-    """The whole picture, EXIF orientation applied; palettes become RGB(A), CMYK becomes RGB.
+    """The whole picture, EXIF orientation applied; palettes become RGB(A), CMYK and Lab become RGB.
 
+    The first one where the file has several pages (`page_count`). A colour profile is kept where it is one of these
+    pixels; CMYK goes through its profile to sRGB. Colours that are multiplied by alpha are divided by it.
     content: the file's bytes, where they don't lie in a file of their own; `path` is then what errors call it.
     Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels, floating point).
     """
     path = Path(path)
     with _opened(path, content) as image:
-        orientation, deep, grey = _orientation(image), _deep(image), _grey(image)
+        orientation, deep, grey = decoding.orientation(image), decoding.is_deep(image), decoding.is_grey(image)
+        inverted, covered = decoding.inverted_grey(image), decoding.is_covered(image)
         _load(image)
-        orientation = max(orientation, _orientation(image))  # Pillow resets a TIFF's; a PNG's may stand at the end
-        icc = image.info.get("icc_profile") if image.mode != "CMYK" else None
-        if deep and image.mode[0] in "RL":
-            return _deep_colour(path, content, orientation, grey, icc)
+        # Pillow resets a TIFF's; a PNG's may stand at the end
+        orientation = max(orientation, decoding.orientation(image))
+        icc = decoding.profile(image, grey)
+        if deep and image.mode[0] in "RL":  # Pillow has decoded the file, so it is whole
+            encoded = np.fromfile(path, np.uint8) if content is None else np.frombuffer(content, np.uint8)
+            pixels, alpha = decoding.deep_colour(encoded, grey, covered)
+            alpha = None if alpha is None else decoding.turned(alpha, orientation)
+            return Picture(decoding.turned(pixels, orientation), alpha, icc)
         if image.mode.startswith("I"):
-            return Picture(_integers(path, ImageOps.exif_transpose(image)), None, icc)
+            pixels, alpha = decoding.integers(ImageOps.exif_transpose(image))
+            return Picture(65535 - pixels if inverted else pixels, alpha, icc)
         if image.mode == "F":
-            raise UnreadableImage(path, "floating-point samples; save it with 8 or 16 bits a channel")
-        array = np.asarray(ImageOps.exif_transpose(_simplified(image)))
+            raise Undecodable("floating-point samples; save it with 8 or 16 bits a channel")
+        array = np.asarray(ImageOps.exif_transpose(decoding.simplified(image)))
     if array.ndim == 2:
         return Picture(array[..., None], None, icc)
     if array.shape[2] in (2, 4):
@@ -168,6 +190,8 @@ def _opened(path: Path, content: bytes | None) -> Iterator[Image.Image]:
             yield image
     except InputError:
         raise
+    except Undecodable as error:
+        raise UnreadableImage(path, str(error)) from None
     except UnidentifiedImageError as error:
         raise UnreadableImage(path, "not a picture in a format that can be read, whatever its name says") from error
     except FileNotFoundError as error:
@@ -198,72 +222,3 @@ def _load(image: Image.Image) -> None:
             image.load()
     else:
         image.load()
-
-
-def _orientation(image: Image.Image) -> int:
-    value = Image.Image.getexif(image).get(ORIENTATION, 1)  # the PNG class's own would decode the picture
-    return value if value in range(1, 9) else 1
-
-
-def _tiles(image: Image.Image) -> str:
-    """The raw modes of the file's tiles: Pillow's `mode` does not tell 16 bits a channel from 8."""
-    return " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
-
-
-def _deep(image: Image.Image) -> bool:
-    return ";16" in _tiles(image)
-
-
-def _grey(image: Image.Image) -> bool:
-    return image.mode[0] in "L1IF" or "LA;16" in _tiles(image)
-
-
-def _mode_words(image: Image.Image) -> str:
-    depth = "16-bit" if _deep(image) else "32-bit" if image.mode in ("I", "F") else "8-bit"
-    if image.mode in ("P", "PA"):
-        return "palette"
-    if image.mode == "1":
-        return "1-bit"
-    alpha = image.mode in ("LA", "La", "RGBA", "RGBa") or "transparency" in image.info
-    if _grey(image):
-        return f"{depth} grey" + (" with alpha" if alpha else "")
-    return f"{depth} " + ("RGBA" if alpha else "RGB" if image.mode == "RGB" else image.mode)
-
-
-def _simplified(image: Image.Image) -> Image.Image:
-    """Any 8-bit mode as L, LA, RGB or RGBA."""
-    if image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info:
-        return image
-    grey = image.mode in ("1", "L", "LA", "La")
-    alpha = image.has_transparency_data
-    return image.convert(("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB"))
-
-
-def _integers(path: Path, image: Image.Image) -> np.ndarray:
-    array = np.asarray(image)
-    if array.min() < 0 or array.max() > 65535:
-        raise UnreadableImage(path, f"32-bit values {array.min()} to {array.max()}; only 0 to 65535 can be read")
-    return array.astype(np.uint16)[..., None]
-
-
-def _deep_colour(path: Path, content: bytes | None, orientation: int, grey: bool, icc: bytes | None) -> Picture:
-    # IMREAD_UNCHANGED leaves the orientation alone; Pillow has decoded the file before, so it is whole.
-    encoded = np.fromfile(path, np.uint8) if content is None else np.frombuffer(content, np.uint8)
-    array = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-    if array is None or array.dtype != np.uint16 or array.ndim != 3:
-        raise UnreadableImage(path, "16 bits a channel in a form that can't be decoded")
-    array = _turned(array, orientation)
-    alpha = array[..., 3] if array.shape[2] == 4 else None
-    colour = np.ascontiguousarray(array[..., 2:3] if grey else array[..., 2::-1])  # BGR -> RGB
-    return Picture(colour, alpha, icc)
-
-
-def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
-    """EXIF orientation 1 to 8 applied to [H, W, C]."""
-    if orientation >= 5:
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return array

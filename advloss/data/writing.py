@@ -30,8 +30,9 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     """Writes in the format of the extension, under a temporary name that is renamed at the end.
 
     What the format can't hold is reduced: 16 bits to 8 with rounding, alpha laid over white; 16-bit grey with alpha
-    becomes RGBA in a TIFF. JPEG and WebP at quality 95. Raises InputError for a format or a size that can't be written,
-    OSError where the disk is full or the folder closed.
+    becomes RGBA in a TIFF, without grey's profile. JPEG and WebP at quality 95, JPEG with its colours at full
+    resolution. Raises InputError for a format or a size that can't be written, OSError where the disk is full or the
+    folder closed.
     """
     path = Path(path)
     form = format_of(path)
@@ -44,6 +45,17 @@ def write_picture(path: str | Path, picture: Picture) -> None:
                 DEEP[form](file, picture)
         else:
             _save(temporary, picture, form)
+
+
+def reduction(path: Path, picture: Picture) -> str | None:
+    """What of a picture its file's format can't hold, in words; None if it holds all."""
+    form = format_of(path)
+    losses = []
+    if picture.alpha is not None and form not in WITH_ALPHA:
+        losses.append("no alpha (it is laid over white)")
+    if picture.pixels.dtype == np.uint16 and form not in DEEP:
+        losses.append("no 16 bits a channel (they are rounded to 8)")
+    return f"{form} files hold {' and '.join(losses)}; PNG and TIFF do" if losses else None
 
 
 def format_of(path: Path) -> str:
@@ -75,6 +87,9 @@ def _save(path: Path, picture: Picture, form: str) -> None:
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(to_8bit(picture.alpha)))
     options: dict[str, object] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
-    if picture.icc and form != "BMP":
+    if form == "JPEG":
+        options["subsampling"] = "4:4:4"  # sharp edges of colours are what is looked at
+    grey_in_rgb = form == "WEBP" and pixels.shape[2] == 1  # whose profile does not describe the three channels
+    if picture.icc and form != "BMP" and not grey_in_rgb:
         options["icc_profile"] = picture.icc
     image.save(path, form, **options)

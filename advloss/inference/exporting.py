@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -18,16 +19,26 @@ from advloss.networks.tokenizer_weights import KL, VQ, Tokenizer
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "config.json"
 
 
-def export_diffusers(model: Model, folder: Path) -> str:
+def export_diffusers(
+    model: Model, folder: Path, scaling_factor: float | None = None, say: Callable[[str], None] = print
+) -> str:
     """Writes `config.json` and `diffusion_pytorch_model.safetensors` into a new folder; gives the class that reads it.
 
-    The class is diffusers' VQModel or AutoencoderKL. Raises InputError for a model that is no such tokenizer, for a
-    folder that has something in it, and where nothing can be written; then there is no folder either.
+    The class is diffusers' VQModel or AutoencoderKL. scaling_factor: what a diffusion model multiplies latents by; the
+    imported file's if None, else 1, and the user is told. Raises InputError for a model that is no such tokenizer, for
+    a folder that has something in it, and where nothing can be written; then there is no folder either.
     """
     made = as_tokenizer(model)
+    folder = folder.absolute()
+    factor = scaling_factor or model.about.get("scaling_factor")
+    if factor is None and made.bottleneck["name"] == KL:
+        say(
+            "scaling_factor is 1 in its configuration: --scaling-factor sets it, to 1 / the latents' standard "
+            "deviation (Stable Diffusion 1: 0.18215)"
+        )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder}: {'is a file' if folder.is_file() else 'has files in it'}; name a new folder")
-    state, config = to_diffusers(made, model.recipe.data.crop)
+    state, config = to_diffusers(made, model.recipe.data.crop, factor or 1.0)
     check_open(folder.parent)
     temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
     try:

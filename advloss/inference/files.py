@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 from tqdm import tqdm
 
-from advloss.data.images import Picture, read_picture
-from advloss.data.writing import check_size, write_picture
+from advloss.data.images import Picture, page_count, read_picture
+from advloss.data.writing import check_size, reduction, write_picture
 from advloss.errors import InputError, Interrupted
 from advloss.inference.jobs import Job, check_open, closed_named, plan
 from advloss.inference.memory import out_of_memory
 from advloss.inference.model import Model
 from advloss.inference.pictures import translated, upscaled
-from advloss.inference.tiling import Tiler
+from advloss.inference.tiling import Tiler, TileTooSmall
 
 Say = Callable[[str], None]
 
@@ -53,22 +53,55 @@ def translate_files(
 ) -> Outcome:
     """Translates a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
     model.check_translates()
-    tiler = model.tiler(direction, **options)
+    with TileBar(source.is_file()) as bar:
+        tiler = model.tiler(direction, **options, tick=bar)
 
-    def convert(picture: Picture) -> Picture:
-        return translated(picture, tiler.bands)
+        def convert(picture: Picture) -> Picture:
+            return translated(picture, tiler.bands)
 
-    return convert_files(convert, source, target, Outcome("translated"), **writing)
+        return convert_files(convert, source, target, Outcome("translated"), **writing)
 
 
 def upscale_files(network: nn.Module, source: Path, target: Path, options: dict[str, Any], **writing: Any) -> Outcome:
     """Enlarges a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
-    tiler = Tiler(network, **options)
+    with TileBar(source.is_file()) as bar:
+        tiler = Tiler(network, **options, tick=bar)
 
-    def convert(picture: Picture) -> Picture:
-        return upscaled(picture, tiler.bands, tiler.scale)
+        def convert(picture: Picture) -> Picture:
+            return upscaled(picture, tiler.bands, tiler.scale)
 
-    return convert_files(convert, source, target, Outcome("upscaled"), scale=tiler.scale, **writing)
+        return convert_files(convert, source, target, Outcome("upscaled"), scale=tiler.scale, **writing)
+
+
+class TileBar:
+    """A bar of tiles, where one picture is all there is to do; a picture with alpha has two, colours' after alpha's."""
+
+    new: ClassVar[Callable[..., Any]] = tqdm
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+        self.bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many tiles are done, of so many."""
+        if not self.wanted:
+            return
+        if self.bar is None or done < self.bar.n:
+            self.close()
+            self.bar = self.new(unit="tile", disable=None)
+        self.bar.total = total  # it grows where memory runs out
+        self.bar.update(done - self.bar.n)
+
+    def close(self) -> None:
+        """Leaves the bar as it stands."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def __enter__(self) -> "TileBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def convert_files(
@@ -86,19 +119,27 @@ def convert_files(
 
     convert: the picture to its result, `scale` times as large; form: the results' extension without the dot, each
     file's own if None. Whatever goes wrong with one file is said, counted in the outcome, and does not stop the others.
-    Raises InputError if there is nothing to convert, or a single target exists, or the target can't be written to;
-    Interrupted, with what was done, on Ctrl-C: finished files stay, and the same call goes on from there.
+    Said, too, is what of a picture is not in its result: further pages, and what the format can't hold (once for all).
+    Raises InputError if there is nothing to convert, or a single target exists, or the target can't be written to, and
+    for a tile that has no room beside its overlap; Interrupted, with what was done, on Ctrl-C: finished files stay, and
+    the same call goes on from there.
     """
-
     left_out = reporter(outcome, say)
     jobs = open_jobs(source, target, form, overwrite, left_out)
+    said: set[str] = set()
+
+    def say_once(words: str) -> None:
+        if words not in said:
+            said.add(words)
+            say(words)
+
     try:
         for job in tqdm(jobs, unit="picture", disable=None if len(jobs) > 1 else True):
             with failures_named(left_out, job.source, job.result):
                 if job.result.exists() and not overwrite:
                     outcome.present += 1
                 else:
-                    _convert(convert, job, scale)
+                    _convert(convert, job, scale, say_once)
                     outcome.written += 1
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
@@ -129,9 +170,14 @@ def open_jobs(
 
 @contextmanager
 def failures_named(left_out: Callable[[object], None], source: object, result: Path) -> Iterator[None]:
-    """Whatever goes wrong inside with one picture is told to `left_out`, in a sentence, and goes no further."""
+    """Whatever goes wrong inside with one picture is told to `left_out`, in a sentence, and goes no further.
+
+    But for a tile that has no room for its overlap: that is no picture's fault.
+    """
     try:
         yield
+    except TileTooSmall:
+        raise  # as it would with any picture
     except InputError as error:
         left_out(error)
     except OSError as error:
@@ -141,13 +187,20 @@ def failures_named(left_out: Callable[[object], None], source: object, result: P
         left_out(f"{source}: {'there is not enough memory for it' if short else error}")
 
 
-def _convert(convert: Callable[[Picture], Picture], job: Job, scale: int) -> None:
+def _convert(convert: Callable[[Picture], Picture], job: Job, scale: int, say_once: Say) -> None:
     picture = read_picture(job.source)
+    pages = page_count(job.source)
+    if pages > 1:
+        say_once(f"{job.source}: has {pages} pages, the first is used")
+    if reduced := reduction(job.result, picture):
+        say_once(reduced)
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * scale, width * scale)
     check_open(job.result.parent)
     try:
         result = convert(picture)
+    except TileTooSmall:
+        raise
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
     job.result.parent.mkdir(parents=True, exist_ok=True)

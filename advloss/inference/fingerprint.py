@@ -11,7 +11,7 @@ from advloss.recipe.schema import Recipe
 
 LEARNING = {
     *("dropout", "beta", "legacy", "ema", "decay", "kmeans", "revive", "temperature", "entropy", "diversity"),
-    "together",
+    *("together", "kl"),
 }
 """Parameters of encoders, bottlenecks and decoders that count in training only."""
 LEARNT_WITH = ("counts", "sums", "share", "started")

@@ -5,6 +5,7 @@ Files are read with `weights_only=True`, and spandrel is given tensors, so that 
 
 import copy
 import os
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -38,7 +39,8 @@ INSTALL = "pip install 'advloss[spandrel]'"
 def foreign_network(file: Path) -> nn.Module:
     """The network in a .pth, .pt, .bin or .safetensors file: takes and gives [B, 3, H, W] in [-1, 1], in eval mode.
 
-    Its attributes `scale`, `multiple` and `smallest` are those of every generator. Raises InputError for a file that
+    Its attributes `scale`, `multiple` and `smallest` are those of every generator; spandrel's have `tiles_discouraged`
+    too: the network's kind, if spandrel says that tiles don't suit it, else empty. Raises InputError for a file that
     can't be read safely, and for networks that neither we nor spandrel know, or that take or give no colours.
     """
     held = read_weights(file)
@@ -65,6 +67,7 @@ class Foreign(nn.Module):
         self.scale = int(descriptor.scale)
         self.multiple = int(descriptor.size_requirements.multiple_of)
         self.smallest = max(int(descriptor.size_requirements.minimum), 1)
+        self.tiles_discouraged = "" if descriptor.tiling.name == "SUPPORTED" else str(descriptor.architecture.name)
         halves = {torch.float16: descriptor.supports_half, torch.bfloat16: descriptor.supports_bfloat16}
         self._refused = {dtype for dtype, supported in halves.items() if not supported}
         self._call = descriptor
@@ -107,7 +110,9 @@ def read_weights(file: Path) -> Mapping[str, Any]:
             raise InputError(f"{file}: can't be read (Permission denied)")
         if file.suffix == ".safetensors":
             return load_file(file)
-        held = _loaded(file)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*TorchScript archive")  # our own error says it
+            held = _loaded(file)
     except InputError:
         raise
     except PermissionError as error:
@@ -137,7 +142,7 @@ def _loaded(file: Path) -> Any:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     except Exception:  # no zip archive, or a broken one
         names = []
-    stubs = [(LeftOut, name) for name in names if name.startswith(TRAINERS)]
+    stubs: list[Any] = [(LeftOut, name) for name in names if name.startswith(TRAINERS)]
     with torch.serialization.safe_globals(stubs):
         return torch.load(file, map_location="cpu", weights_only=True)
 

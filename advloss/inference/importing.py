@@ -61,12 +61,12 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
     check_file(model)
     if model.exists():
         raise InputError(f"{model} exists; name another")
-    source, state = _tokenizer(file) if method == TOKENIZER else _generator(method, file)
+    source, state, about = _tokenizer(file) if method == TOKENIZER else (*_generator(method, file), {})
     recipe = resolve(source)
     tensors = {key: tensor.float() for key, tensor in state.items()}
     try:
         model.parent.mkdir(parents=True, exist_ok=True)
-        save_model(model, recipe, tensors, {"source": file.name})
+        save_model(model, recipe, tensors, {"source": file.name, **about})
     except (OSError, SafetensorError) as error:
         raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None
     return recipe
@@ -84,12 +84,13 @@ def _generator(method: str, file: Path) -> tuple[Source, dict[str, Tensor]]:
     return _source(method, component, str(file)), {f"{IMPORTS[method].network}.{k}": v for k, v in state.items()}
 
 
-def _tokenizer(place: Path) -> tuple[Source, dict[str, Tensor]]:
-    """place: a file of weights, or a folder of diffusers."""
+def _tokenizer(place: Path) -> tuple[Source, dict[str, Tensor], dict[str, Any]]:
+    """place: a file of weights, or a folder of diffusers. The last: what else its configuration says."""
     file = _diffusers_weights(place) if place.is_dir() else place
     held = read_weights(file)
     try:
-        made = tokenizer_from(held, _config(file))
+        config = _config(file) or {}
+        made = tokenizer_from(held, config or None)
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
     check_channels(file, made.encoder["in_channels"], made.decoder["out_channels"])
@@ -99,7 +100,8 @@ def _tokenizer(place: Path) -> tuple[Source, dict[str, Tensor]]:
     for key, component in (("encoder", made.encoder), ("bottleneck", made.bottleneck), ("decoder", made.decoder)):
         parameters = {name: value for name, value in component.items() if name not in wired}
         source.assign(("networks", key), parameters, str(file))
-    return source, made.state
+    factor = config.get("scaling_factor")
+    return source, made.state, {"scaling_factor": float(factor)} if isinstance(factor, int | float) else {}
 
 
 def _diffusers_weights(folder: Path) -> Path:

@@ -44,6 +44,8 @@ def plan(source: Path, target: Path, form: str | None, left_out: Callable[[objec
 def _folder_jobs(source: Path, target: Path, suffix: str | None, left_out: Callable[[object], None]) -> list[Job]:
     if target.is_file():
         raise InputError(f"{target}: is a file, and {source} is a folder; name a folder")
+    if is_image(target) and not target.exists():
+        raise InputError(f"{target}: is the name of a picture, and {source} is a folder; name a folder for the results")
     if target.exists() and target.samefile(source):
         raise InputError(f"{target}: is the input itself; name another folder for the results")
     closed: list[OSError] = []

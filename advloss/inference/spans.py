@@ -64,7 +64,8 @@ class Span:
 def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> list[Span]:
     """The tiles of an axis, in order. All have the same size; the last is shifted inwards, its overlap is larger.
 
-    length: of the axis, tile: what the network sees, both multiples of `multiple`, as each start will be.
+    length: of the axis, tile: what the network sees, a multiple of `multiple`, as each start will be. Where the length
+    is none, the last tile is smaller, by less than `multiple`.
     overlap: pixels at least between a tile's own part and its artificial borders. fade: pixels to either side of the
     border of two tiles over which one fades into the other, less than `overlap` (0: a cut); fewer in small tiles, where
     a third tile would come in.
@@ -73,12 +74,12 @@ def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> lis
         return [Span(0, length, 0, length, 0, 0)]
     step = (tile - 2 * overlap) // multiple * multiple
     fade = min(fade, step // 4)
-    starts = [*range(0, length - tile, step), length - tile]
+    starts = [*range(0, length - tile, step), -(-(length - tile) // multiple) * multiple]
     borders = [(before + tile + after) // 2 for before, after in pairwise(starts)]
     edges = [0, *borders, length]
     last = len(starts) - 1
     return [
-        Span(start, start + tile, edges[i], edges[i + 1], fade if i else 0, fade if i < last else 0)
+        Span(start, min(start + tile, length), edges[i], edges[i + 1], fade if i else 0, fade if i < last else 0)
         for i, start in enumerate(starts)
     ]
 
@@ -88,12 +89,15 @@ def least_tile(overlap: int, multiple: int) -> int:
     return multiple - (-2 * overlap // multiple) * multiple
 
 
-def even_tile(length: int, tile: int, overlap: int, multiple: int) -> int:
-    """The smallest tile that covers `length` with no more tiles than `tile` does: less is computed twice."""
+def even_tile(length: int, tile: int, overlap: int, multiple: int, least: int = 1) -> int:
+    """The smallest tile, `least` or more, that covers `length` with no more tiles than `tile` does.
+
+    Less is then computed twice. least: a multiple of `multiple`, or 1.
+    """
     if tile >= length:
         return length
     number = len(spans(length, tile, overlap, multiple, 0))
-    for smaller in range(least_tile(overlap, multiple), tile, multiple):
+    for smaller in range(max(least_tile(overlap, multiple), least), tile, multiple):
         if len(spans(length, smaller, overlap, multiple, 0)) == number:
             return smaller
     return tile

@@ -40,6 +40,7 @@ class TiledImage:
         self.image = image
         self.half = half
         self.done = 0
+        self.ticks = self.ticks_wanted = 0
         self.statistics: list[Moments] | None = None
         height, width = image.shape[-2:]
         self.row_index = mirrored(height, padded_side(tiler.network, height), image.device)
@@ -47,18 +48,17 @@ class TiledImage:
 
     def bands(self, grid: Grid) -> Iterator[Tensor]:
         """The output rows from `done` on, as `Tiler.bands` gives them."""
+        ahead = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
+        self.ticks_wanted = self.ticks + len(ahead) * len(grid.columns)
         if len(grid) > 1 and self.statistics is None and self.tiler.norm_calls:
             self.statistics = self._settled(grid)
         height, width = (side * self.tiler.scale for side in self.image.shape[-2:])
         started: Tensor | None = None  # rows from `done` on that wait for the next tiles
-        for number, row in enumerate(grid.rows):
-            last = row.reach[1] * self.tiler.scale
-            if last <= self.done:
-                continue
-            rows = self._row(grid, row, last - self.done)
+        for number, row in enumerate(ahead):
+            rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
             if started is not None:
                 rows[:, :, : started.shape[2]] += started
-            later = grid.rows[number + 1].reach[0] * self.tiler.scale if row is not grid.rows[-1] else height
+            later = ahead[number + 1].reach[0] * self.tiler.scale if row is not ahead[-1] else height
             ready = min(later, height) - self.done
             started = rows[:, :, ready:].clone()
             step = max(1, BAND // (rows.shape[1] * width))
@@ -77,6 +77,7 @@ class TiledImage:
         down = row.weights(scale, device)[first - row.reach[0] * scale :, None]
         for column in grid.columns:
             made = self._tile(row, column)
+            self._tick()
             left, right = (end * scale for end in column.reach)
             part = made[:, :, first - row.start * scale :, left - column.start * scale : right - column.start * scale]
             part = part[:, :, : len(down)] * down * column.weights(scale, device)
@@ -114,7 +115,9 @@ class TiledImage:
             assert held.found is not None
             return held.found
 
-        return self._in_precision(run, lambda found: found.squares, self._seed(row, column))
+        found = self._in_precision(run, lambda found: found.squares, self._seed(row, column))
+        self._tick()
+        return found
 
     def _settled(self, grid: Grid) -> list[Moments]:
         """The statistics of the whole image for each call of a norm, in order: see `statistics`."""
@@ -124,6 +127,7 @@ class TiledImage:
             "the image does not fit into memory at once, and this network's norms need it whole: "
             f"{calls * len(orientations)} passes over its tiles come first"
         )
+        self.ticks_wanted += calls * len(orientations) * len(grid)
         statistics = []
         for orientation in orientations:
             known: list[Moments] = []
@@ -132,6 +136,12 @@ class TiledImage:
                 known.append(functools.reduce(operator.add, parts))
             statistics += known
         return statistics
+
+    def _tick(self) -> None:
+        """One tile more is done, of those that are to be done as far as is known."""
+        self.ticks += 1
+        if self.ticks_wanted > 1:
+            self.tiler.tick(self.ticks, self.ticks_wanted)
 
     def _seed(self, row: Span, column: Span) -> int:
         """Of a tile's noise: the same in each pass, and the tiler's own for the first tile, whatever its size."""

@@ -11,7 +11,7 @@ from advloss.errors import InputError
 from advloss.inference.ensemble import SelfEnsemble
 from advloss.inference.memory import MARGIN, budget, out_of_memory, peak_bytes
 from advloss.inference.precision import Precision, half_type
-from advloss.inference.receptive import device_of, norm_calls, reach
+from advloss.inference.receptive import device_of, norm_calls, sight
 from advloss.inference.spans import Grid, even_tile, least_tile, spans
 from advloss.inference.tiled_image import TiledImage
 from advloss.methods.padding import padded_side
@@ -19,7 +19,7 @@ from advloss.networks.layers import Dropout
 from advloss.networks.parameters import check_at_least, check_choice
 
 OVERLAP, MOST_OVERLAP = 16, 64
-"""Input pixels around each tile's own part, at most, where none are asked for: the first times `network.multiple`.
+"""Input pixels around each tile's own part, at most, where none are asked for: the first times `Tiler.step`.
 
 Trained networks that see 35 and 94 pixels far differ by 0.05 grey levels at 8, 1e-3 at 12 and 1e-4 at 16 pixels.
 """
@@ -34,7 +34,11 @@ LEAST = 16
 """The smallest tile, in input pixels, before running out of memory is final."""
 
 
-def ignore(_: str) -> None:
+class TileTooSmall(InputError):
+    """The tile that was asked for has no room beside the overlap: so it is for any picture that needs tiles."""
+
+
+def ignore(*_: object) -> None:
     """Says nothing."""
 
 
@@ -51,6 +55,7 @@ class Tiler:
     precision: see `half_type`; a tile that is not finite in 16 bits is computed again in float32.
     ensemble: the mean over the 8 flips and rotations of each tile.
     say: is told in plain words what a user should know, each thing once.
+    tick: is told after each tile how many are done and how many there are, if there are several.
     seed: of the noise of networks that keep dropout on in use.
 
     Norms that compute statistics of their input get those of the whole image, in several passes over it.
@@ -66,16 +71,18 @@ class Tiler:
         precision: Precision = "auto",
         ensemble: bool = False,
         say: Callable[[str], None] = ignore,
+        tick: Callable[[int, int], None] = ignore,
         seed: int = 0,
     ) -> None:
         check_choice("precision", precision, Precision)
         check_at_least(0, **{name: n for name, n in (("tile", tile), ("overlap", overlap)) if isinstance(n, int)})
         self.network = network.eval()
         self.runs = SelfEnsemble(network) if ensemble else network
-        self.scale, self.multiple = (int(getattr(network, name, 1)) for name in ("scale", "multiple"))
+        self.scale = int(getattr(network, "scale", 1))
         self.tile = tile
         self.overlap = overlap
         self.precision = precision
+        self.tick = tick
         self.seed = seed
         self._say = say
         self._said: set[str] = set()
@@ -87,9 +94,18 @@ class Tiler:
         return device_of(self.network)
 
     @functools.cached_property
+    def _sight(self) -> tuple[int | None, int]:
+        return sight(self.network, self.noisy)
+
+    @property
     def reach(self) -> int | None:
         """How far the network sees, in input pixels; None: the whole image. Norms' statistics don't count."""
-        return reach(self.network)
+        return self._sight[0]
+
+    @property
+    def step(self) -> int:
+        """What starts and sides of tiles are multiples of, in input pixels: the grid that the network computes on."""
+        return self._sight[1]
 
     @functools.cached_property
     def norm_calls(self) -> int:
@@ -169,36 +185,51 @@ class Tiler:
             return overlap
         if self.reach is None:
             return MOST_OVERLAP
-        most = OVERLAP_OF_NORMS if self.norm_calls else min(OVERLAP * self.multiple, MOST_OVERLAP)
+        most = OVERLAP_OF_NORMS if self.norm_calls else min(OVERLAP * self.step, MOST_OVERLAP)
         return self.reach if overlap == "exact" else min(self.reach, most)
 
     def _least(self, margin: int) -> int:
-        """The smallest tile that there can be with this overlap."""
-        return padded_side(self.network, least_tile(margin, self.multiple))
+        """The smallest tile that there can be with this overlap, the last of a row included."""
+        smallest = padded_side(self.network, 1)
+        if self.step > int(getattr(self.network, "multiple", 1)):
+            smallest = -(-smallest // self.step) * self.step + self.step  # the last is smaller, by less than a step
+        return max(least_tile(margin, self.step), smallest)
 
     def _grid(self, height: int, width: int, side: int, overlap: int | Literal["exact"] | None) -> Grid:
         """The tiles of an image; InputError for a tile that its overlap fills."""
         lengths = padded_side(self.network, height), padded_side(self.network, width)
         if side >= max(lengths):
-            return Grid(*(spans(length, length, 0, self.multiple, 0) for length in lengths))
+            return Grid(*(spans(length, length, 0, 1, 0) for length in lengths))
         margin = self._margin(overlap)
         least = self._least(margin)
         if side < least:
             named = f"overlap={overlap}" if overlap is not None else "the overlap"
-            raise InputError(f"tile={side}: {named} is {margin} pixels on each side, so tile must be at least {least}")
-        side = max(side // self.multiple * self.multiple, least)
-        exact = self.reach is not None and margin >= self.reach
-        cut = [even_tile(length, side, margin, self.multiple) for length in lengths]
+            room = f"{named} is {margin} pixels on each side, so tile must be at least {least}"
+            raise TileTooSmall(f"tile={side}: {room}")
+        side = max(side // self.step * self.step, least)
+        # windows of a turned image start at its other end: on the tiles' grid only where the image ends on it too
+        off_grid = self.runs is not self.network and any(length % self.step for length in lengths)
+        exact = self.reach is not None and margin >= self.reach and not off_grid
+        cut = [even_tile(length, side, margin, self.step, least) for length in lengths]
         axes = zip(lengths, cut, strict=True)
-        grid = Grid(*(spans(length, tile, margin, self.multiple, 0 if exact else margin // 4) for length, tile in axes))
-        self._say_what_tiles_cannot()
+        grid = Grid(*(spans(length, tile, margin, self.step, 0 if exact else margin // 4) for length, tile in axes))
+        self._say_what_tiles_cannot(exact, off_grid)
         return grid
 
-    def _say_what_tiles_cannot(self) -> None:
+    def _say_what_tiles_cannot(self, exact: bool, off_grid: bool) -> None:
+        whole = "seams may show. tile=0 gives it the whole image, if memory allows"
+        name = getattr(self.network, "tiles_discouraged", "")
         if self.reach is None:
             self.say_once(
                 "this network looks at the whole image at once (attention, or averages over it), and tiles can't: "
-                "seams may show. tile=0 gives it the whole image, if memory allows"
+                + whole
+            )
+        elif name and not exact:
+            self.say_once(f"spandrel, which knows this network ({name}), advises against tiles: {whole}")
+        if off_grid:
+            self.say_once(
+                f"this network computes in windows on a grid of {self.step} pixels, which flips of tiles don't keep "
+                f"for a picture whose sides are no multiples of that: {whole}"
             )
         if self.noisy:
             self.say_once("this network's dropout stays on in use: the noise is each tile's own")

@@ -51,7 +51,9 @@ def tokenize_files(
                 file = shard_path(target, number) if shard else target
                 done.append(Shard(file=file.name, pictures=work.part(file, paths[part], names[part], bool(shard), bar)))
     except KeyboardInterrupt:
-        rest = "the same command goes on from there" if shard else "with --shard N a stopped command can go on"
+        without = " without --overwrite" if overwrite else ""
+        again = f"the same command{without} goes on from there"
+        rest = again if shard else "with --shard N a stopped command can go on"
         raise Interrupted(f"interrupted: {outcome.words()}; {rest}") from None
     if shard:
         total = sum(one.pictures for one in done)

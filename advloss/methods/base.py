@@ -44,6 +44,9 @@ class Method(nn.Module, ABC):
         """What else is worth logging of the batches since it was last asked; all processes must ask at once."""
         return {}
 
+    def forget(self) -> None:
+        """Drops what `watched` has gathered; no other process is asked."""
+
     def warning(self, watched: Mapping[str, float]) -> str | None:
         """A sentence for the user, where the watched values say that something goes wrong."""
         return None

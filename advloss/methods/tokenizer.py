@@ -10,6 +10,7 @@ from advloss.errors import InputError
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.padding import pad
 from advloss.networks.bottlenecks import Bottled, Bottleneck
+from advloss.networks.bottlenecks.codebook import Codebook
 
 BOTTLENECK_LOSSES = {
     "commitment": "keeps the latents near their codes",
@@ -84,6 +85,9 @@ class Tokenizer(Method):
             return {}
         return {"usage": usage.fraction, "perplexity": usage.perplexity, "tokens": usage.counts[0].sum()}
 
+    def forget(self) -> None:
+        self.bottleneck.reset_usage()
+
     def warning(self, watched: Mapping[str, float]) -> str | None:
         codes = self.bottleneck.codes
         if codes is None:
@@ -93,9 +97,16 @@ class Tokenizer(Method):
             return None
         return (
             f"the codebook is collapsing: {watched['tokens']:.0f} tokens used {watched['usage']:.1%} of its {codes} "
-            f"codes (perplexity {watched['perplexity']:.3g}); networks.bottleneck.revive=0.01 brings dead codes back; a"
-            " smaller optimizer.lr or networks.bottleneck.kmeans=true also help"
+            f"codes (perplexity {watched['perplexity']:.3g}); {self._remedy()}"
         )
+
+    def _remedy(self) -> str:
+        books = [module for module in self.bottleneck.modules() if isinstance(module, Codebook)]
+        if books and not books[0].revive:
+            return "networks.bottleneck.revive=0.01 brings dead codes back"
+        if books and not books[0].kmeans:
+            return "a smaller optimizer.lr and networks.bottleneck.kmeans=true help"
+        return "a smaller optimizer.lr helps"
 
     def encode(self, image: Tensor) -> Bottled:
         """[B, 3, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""

@@ -64,12 +64,14 @@ def tokenizer_from(file: File, config: Mapping[str, Any] | None = None) -> Token
     return tokenizer(*halves_from(state, dialect, groups), DIALECT.project, legacy=True)
 
 
-def to_diffusers(made: Tokenizer, size: int = 256) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def to_diffusers(
+    made: Tokenizer, size: int = 256, scaling_factor: float = 1.0
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(state, configuration) of the same tokenizer as a VQModel or an AutoencoderKL of diffusers.
 
     The state belongs into `diffusion_pytorch_model.safetensors`, the configuration, as JSON, into `config.json` beside
-    it. size: of the images that it was trained on, in pixels. `scaling_factor` is 1: what a diffusion model would
-    multiply latents by follows from their standard deviation, which the weights don't tell.
+    it. size: of the images that it was trained on, in pixels. scaling_factor: what a diffusion model multiplies latents
+    by, 1 over their standard deviation, which the weights don't tell.
     Raises InputError for what diffusers' networks can't be: another bottleneck than one codebook or KL, and halves
     that are not alike.
     """
@@ -77,7 +79,7 @@ def to_diffusers(made: Tokenizer, size: int = 256) -> tuple[dict[str, Tensor], d
     kl = made.bottleneck["name"] == KL
     _check_alike(encoder, decoder, kl)
     state = _written(made.state, "encoder", encoder) | _written(made.state, "decoder", decoder)
-    config = _config(encoder, decoder, size)
+    config = _config(encoder, decoder, size) | {"scaling_factor": scaling_factor}
     if kl:
         used = {"use_quant_conv": encoder["projection"], "use_post_quant_conv": decoder["projection"]}
         return state, {"_class_name": "AutoencoderKL", **config, **used, "force_upcast": False}
@@ -152,7 +154,6 @@ def _config(encoder: Component, decoder: Component, size: int) -> dict[str, Any]
         "sample_size": size,
         "norm_num_groups": encoder["groups"],
         "mid_block_add_attention": encoder["middle_attention"],
-        "scaling_factor": 1.0,
     }
 
 

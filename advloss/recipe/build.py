@@ -112,14 +112,19 @@ def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
     lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
     wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
     wanted |= {given for line in lines if (given := line.parameters.get("given"))}
+    wanted |= {name.removeprefix("partner_") for name in recipe.samples}
     if recipe.data.crop % method.scale:
         raise InputError(f"data.crop: {recipe.data.crop} pixels are no multiple of the scale, {method.scale}")
     sides = {"a": recipe.data.crop // method.scale, "b": recipe.data.crop}
     batch = {name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()}
     try:
-        return copy.deepcopy(method).to("meta")(batch, wanted)
+        made = copy.deepcopy(method).to("meta")(batch, wanted)
     except (InputError, RuntimeError, ValueError) as error:
         raise InputError(f"networks: a batch of {_shape(batch['a'])} (data.crop) does not pass: {error}") from None
+    for name in recipe.samples:
+        if made[name.removeprefix("partner_")].ndim != 4:
+            raise InputError(f"samples: {name} is no picture: {_shape(made[name])}")
+    return made
 
 
 def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:

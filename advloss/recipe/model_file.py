@@ -1,6 +1,7 @@
 """The model file: one `.safetensors` with the generator's weights and, in its metadata, the whole recipe."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,22 @@ def _recipe(path: Path, content: Any) -> Recipe:
         raise InputError(f"{path}: its recipe is not one of this version of advloss ({why})") from None
 
 
+def _pickled(path: Path) -> bool:
+    """Whether a file begins as torch.save's do: a zip archive, or the number that came first before PyTorch 1.6."""
+    with path.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"\x80\x02\x8a\x0a")
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file; a finished run has one at runs/NAME/model.safetensors")
+    if not os.access(path, os.R_OK):  # safetensors would say that there is none
+        raise InputError(f"{path}: can't be read (Permission denied)")
+    if _pickled(path):
+        raise InputError(
+            f"{path}: a file of torch.save, and no model file (.safetensors); `advloss import` makes one of other "
+            "projects' weights, see `advloss import --help`"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -122,8 +122,10 @@ class Round:
         norms = {}
         for name, value in values.items():
             loss = self.weighting.latest[name] * value * self.generator.scale
-            gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-            norms[name] = torch.stack([g.float().norm() for g in gradients if g is not None]).norm()
+            norms[name] = value.new_zeros((), dtype=torch.float32)
+            if loss.requires_grad:  # a bottleneck without losses gives a constant
+                gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+                norms[name] = torch.stack([norms[name], *[g.float().norm() for g in gradients if g is not None]]).norm()
         total = torch.stack([*norms.values()]).sum()
         return {name: norm / total for name, norm in norms.items()}
 

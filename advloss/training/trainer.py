@@ -115,9 +115,11 @@ class Trainer:
                 journal.write({"round": self.done, "shares": {n: float(s) for n, s in self.round.shares.items()}})
             last = self.done == self.total
             stop = self.processes.any(interrupt.requested)
-            if stop or last or self._due(train.log_every) or self._due(train.checkpoint_every):
+            logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
+            if logs:
                 rate = self.round.generator.rates[0] * factor
                 journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate, self.round.factors)
+            if logs or self._due(train.sample_every) or self._due(train.validate_every):  # which make it watch anew
                 self._watch(journal)
             journal.pause()
             if last or self._due(train.sample_every):
@@ -165,8 +167,8 @@ class Trainer:
     def _check_weights(self) -> None:
         """A finite loss may have a gradient that is not: weights that it spoilt don't replace a good checkpoint."""
         for side in (self.round.method, self.round.terms):
-            for name, parameter in side.named_parameters():
-                if not parameter.isfinite().all():
+            for name, tensor in side.state_dict().items():
+                if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise NotFinite(f"{name}: not finite after round {self.done}, so no checkpoint was written")
 
     def _save_model(self, path: Path) -> None:

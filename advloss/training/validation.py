@@ -52,10 +52,9 @@ class Validation:
         if not metrics:
             return {}
         mine = islice(self._items(split), self.processes.rank, None, self.processes.world)
-        method.watched()  # begins anew: what comes back below is of these images alone
         with in_use(method):
             *totals, count = self.processes.sum(sums(method, mine, split.paired, metrics))
-        watched = {name: float(value) for name, value in method.watched().items()}
+            watched = {name: float(value) for name, value in method.watched().items()}
         if not count:  # not one of the images can be read
             return {}
         return {name: total / count for name, total in zip(metrics, totals, strict=True)} | watched
@@ -98,7 +97,7 @@ def middle(image: Tensor, most: int = LARGEST) -> Tensor:
 
 
 class in_use:
-    """Within it the method is in eval mode; after it, as before."""
+    """Within it the method is in eval mode and watches anew; after it as before, and what was watched is dropped."""
 
     def __init__(self, method: Method) -> None:
         self.method = method
@@ -106,6 +105,8 @@ class in_use:
     def __enter__(self) -> None:
         self.training = self.method.training
         self.method.eval()
+        self.method.forget()
 
     def __exit__(self, *exception: object) -> None:
         self.method.train(self.training)
+        self.method.forget()

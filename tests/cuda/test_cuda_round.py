@@ -126,9 +126,11 @@ def test_a_tokenizer_stays_finite_in_half_precision(
     """500 rounds on a GPU, with the adversary and its adaptive weight from the first; on the CPU a few."""
     round = make_round("vqgan-small", device, f"train.precision={precision}")
     data = batches(4, device, "vqgan-small")
+    total, most = torch.zeros((), device=device), torch.zeros((), device=device)
     for number in range(500 if device.type == "cuda" else 8):
         losses = round.play([data[number % 4]], number)
-        if number % 50 == 0 or device.type == "cpu":
-            assert all(torch.isfinite(value) for value in losses.values()), number
-            assert 0 <= float(round.factors["adversarial"]) <= 1e4
-    assert all(parameter.isfinite().all() for parameter in round.method.parameters())
+        total += sum(losses.values())
+        most = torch.maximum(most, torch.as_tensor(round.factors["adversarial"], device=device))
+    assert total.isfinite() and 0 < most <= 1e4  # a value that is not finite stays in the sum
+    for state in (round.method.state_dict(), round.terms.state_dict()):
+        assert all(value.isfinite().all() for value in state.values())

@@ -11,6 +11,11 @@ def picture(number: int, height: int = 24, width: int = 24) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def profile(space: str = "RGB ") -> bytes:
+    """As much of a colour profile as is looked at: the colour space in its header, and bytes to be kept."""
+    return b"a profile's " + b"head" + space.encode() + b"and the rest of it, whatever it says" * 3
+
+
 def fill(folder: Path, names: list[str] | int, first: int = 0, height: int = 24, width: int = 24) -> Path:
     """Pictures of those names (or so many) in the folder."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from advloss.errors import InputError
 from advloss.inference.foreign import foreign_network, read_weights
 from advloss.inference.memory import peak_bytes
 from advloss.inference.model import load_upscaler
+from advloss.inference.tiling import Tiler
 from advloss.networks.srvgg import SRVGG
 from tests.data.pictures import picture
 from tests.inference.networks import nearest_model, srvgg_checkpoint
@@ -88,7 +90,54 @@ def test_a_file_goes_through_a_network_that_spandrel_knows(tmp_path: Path, monke
     Image.fromarray(picture(1, 90, 190)).save("large.png")  # for which memory is measured
     done("upscale", "large.png", "d.png", "--model", "swinir.pth")
     assert read_picture("d.png").pixels.shape == (180, 380, 3)
-    done("upscale", "large.png", "e.png", "--model", "swinir.pth", "--tile", "64", "--overlap", "exact")
+    done("upscale", "large.png", "e.png", "--model", "swinir.pth", "--tile", "0", "--precision", "fp32")
+    words = ["--tile", "60", "--overlap", "exact", "--precision", "fp32"]
+    assert "tiles" not in done("upscale", "large.png", "f.png", "--model", "swinir.pth", *words).stderr
+    np.testing.assert_array_equal(read_picture("f.png").pixels, read_picture("e.png").pixels)
+
+
+@pytest.fixture
+def windowed(tmp_path: Path) -> nn.Module:
+    """A network whose windows of 8 pixels matter: with random weights, attention moves a picture by 1e-4 only."""
+    model = swinir()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "conv" in name or "qkv" in name or "relative" in name:
+                parameter.mul_(3)
+    torch.save(model.state_dict(), tmp_path / "windowed.pth")
+    return foreign_network(tmp_path / "windowed.pth")
+
+
+@pytest.mark.parametrize("size", [(90, 190), (128, 133), (20, 101)])
+@pytest.mark.parametrize("tile", [60, 90])
+def test_tiles_keep_to_the_windows_of_attention(windowed: nn.Module, size: tuple[int, int], tile: int):
+    image = torch.rand(1, 3, *size) * 2 - 1
+    whole = Tiler(windowed, tile=0, precision="fp32")(image)
+    said: list[str] = []
+    tiler = Tiler(windowed, tile=tile, overlap="exact", precision="fp32", say=said.append)
+    torch.testing.assert_close(tiler(image), whole, rtol=0, atol=1e-5)
+    assert tiler.step == 8 and not said
+    tiler.__dict__["_sight"] = (tiler.reach, 1)
+    assert (tiler(image) - whole).abs().max() > 0.5  # what they would be elsewhere
+
+
+def test_flips_of_tiles_keep_to_the_windows_where_the_picture_ends_on_one(windowed: nn.Module):
+    for width, kept in ((136, True), (133, False)):
+        image = torch.rand(1, 3, 24, width) * 2 - 1
+        said: list[str] = []
+        options = {"precision": "fp32", "ensemble": True, "say": said.append}
+        made = Tiler(windowed, tile=64, overlap="exact", **options)(image)
+        assert any("windows on a grid of 8 pixels" in words for words in said) is not kept
+        if kept:
+            torch.testing.assert_close(made, Tiler(windowed, tile=0, **options)(image), rtol=0, atol=1e-5)
+
+
+def test_that_spandrel_advises_against_tiles_is_said_once(windowed: nn.Module):
+    said: list[str] = []
+    tiler = Tiler(windowed, tile=64, overlap=4, precision="fp32", say=said.append)
+    for _ in range(2):
+        tiler(torch.rand(1, 3, 24, 101) * 2 - 1)
+    assert len(said) == 1 and "(SwinIR), advises against tiles" in said[0] and "tile=0" in said[0]
 
 
 def test_memory_is_measured_without_a_trace_and_guessed_where_it_can_not_be(tmp_path: Path):
@@ -193,8 +242,10 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match=r"trap\.pth: not a checkpoint that can be read safely \(it holds .*mkdir"):
         load_upscaler("trap.pth")
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), "script.pt")
-    with pytest.raises(InputError, match=r"script\.pt: .*TorchScript archive, which holds code"):
-        load_upscaler("script.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError, match=r"script\.pt: .*TorchScript archive, which holds code"):
+            load_upscaler("script.pt")
     assert not Path("trapped").exists()
 
 

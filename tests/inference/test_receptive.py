@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.inference.receptive import norm_calls, reach
+from advloss.inference.receptive import norm_calls, reach, sight
 from advloss.networks.msrresnet import MSRResNet
 from advloss.networks.resnet import ResNetGenerator
 from advloss.networks.rrdbnet import RRDBNet
@@ -68,6 +69,53 @@ def test_an_image_beyond_the_reach_does_not_matter_and_one_within_does():
 
 def test_the_published_depth_of_esrgan_is_measured():
     assert reach(RRDBNet(width=2, growth=1)) == 349  # 23 blocks of 15, and 4 more to some part
+
+
+class Windows(nn.Module):
+    """Each pixel becomes the mean of its window of some width; windows start at the image's left edge."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        width = x.shape[-1]
+        whole = F.pad(x, (0, -width % self.side))
+        return F.avg_pool2d(whole, (1, self.side)).repeat_interleave(self.side, -1)[..., :width]
+
+
+class Placed(nn.Module):
+    """Adds to each pixel what depends on its column alone, the same again after so many columns."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.arange(x.shape[-1]) % self.side
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (SRVGG(width=4, convolutions=5), (7, 1)),
+        (RRDBNet(width=4, growth=2, blocks=1, scale=2), None),
+        (UNetGenerator(width=2, levels=4), (31, 16)),
+        (UNetGenerator(width=2, levels=6), (127, 64)),
+        (Windows(8), (0, 8)),
+        # a pixel beside a window spoils it through the kernel; the window's far end is as far as is seen
+        (nn.Sequential(chain_of(3), Windows(8)), (8, 8)),
+        (nn.Sequential(Windows(4), Windows(6)), (0, 12)),
+        (Windows(7), (None, 1)),
+        (Placed(6), (0, 6)),
+        (Placed(1000), (None, 1)),
+        (nn.Sequential(chain_of(3), nn.Dropout(0.5).train()), (1, 1)),
+    ],
+)
+def test_the_grid_that_a_network_computes_on(network: nn.Module, expected: tuple[int | None, int] | None):
+    noisy = any(isinstance(layer, nn.Dropout) for layer in network.modules())
+    found = sight(network if noisy else network.eval(), noisy)
+    assert found == (expected or (reach(network), 2))
 
 
 class Mean(nn.Module):

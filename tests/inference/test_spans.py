@@ -40,7 +40,14 @@ def test_even_tiles_are_no_more_and_no_larger(length: int, tile: int, overlap: i
     assert len(spans(length, even, overlap, multiple, 0)) == number
 
 
+def test_the_last_tile_ends_with_an_axis_that_is_no_multiple():
+    cut = spans(101, 40, 5, 8, 0)
+    assert [(span.start, span.stop) for span in cut] == [(0, 40), (24, 64), (48, 88), (64, 101)]
+    assert [(span.first, span.last) for span in cut] == [(0, 32), (32, 56), (56, 76), (76, 101)]
+
+
 def test_even_tiles_by_hand():
+    assert even_tile(20, 16, 0, 1) == 10 and even_tile(20, 16, 0, 1, least=16) == 16
     assert even_tile(520, 512, 8, 1) == 268  # two of 268 overlap by 16
     assert least_tile(32, 1) == 65 and least_tile(32, 256) == 512 and least_tile(0, 4) == 4
 

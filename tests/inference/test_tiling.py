@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from advloss.errors import InputError
 from advloss.inference import tiling
 from advloss.inference.ensemble import SelfEnsemble
+from advloss.inference.memory import peak_bytes
 from advloss.inference.spans import least_tile
 from advloss.inference.tiling import Tiler
 from advloss.methods.padding import apply_padded
@@ -66,7 +67,7 @@ def wide(network: nn.Module, own: int) -> int:
     """A tile that exact overlap allows."""
     tiler = Tiler(network)
     assert tiler.reach is not None
-    return least_tile(tiler.reach, tiler.multiple) + own
+    return least_tile(tiler.reach, tiler.step) + own
 
 
 SMALL = {
@@ -330,23 +331,44 @@ def test_an_image_with_norms_goes_at_once_where_it_fits(monkeypatch: pytest.Monk
 
 
 LARGE = """
-import resource, torch
+import resource
+import numpy as np
+from advloss.data.images import Picture
+from advloss.inference.pictures import upscaled
 from advloss.inference.tiling import Tiler
-from advloss.networks.srvgg import SRVGG
+from advloss.networks.srresnet import SRResNet
 
-image = torch.zeros(1, 3, 3000, 4000)
-result = torch.ones(3, 12000, 16000, dtype=torch.uint8)
+picture = Picture(np.zeros((900, 900, 3), np.uint8))
+tiles = []
+tiler = Tiler(SRResNet(blocks=1), precision="fp32", tick=lambda done, of: tiles.append(of))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-row = 0
-for band in Tiler(SRVGG(width=8, convolutions=2)).bands(image):
-    result[:, row : row + band.shape[2]] = (band[0] * 127.5 + 127.5).round()
-    row += band.shape[2]
-assert row == 12000
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+large = upscaled(picture, tiler.bands, 4)
+assert large.pixels.shape == (3600, 3600, 3) and large.pixels.dtype == np.uint8
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, len(tiles))
 """
 
 
 @pytest.mark.slow
-def test_a_large_image_takes_less_than_three_gibibytes():
+def test_a_large_picture_takes_less_than_three_gibibytes():
+    """In tiles of the size that is chosen for it, by a network of the usual width, conversion to integers included."""
+    assert peak_bytes(SRResNet(blocks=1), 900, 900) > 5 << 30  # what it would take at once
     done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 3 << 20  # in KiB
+    taken, tiles = map(int, done.stdout.split())
+    assert taken < 3 << 20 and tiles > 1  # in KiB
+
+
+def test_ticks_are_counted(photograph: Tensor):
+    """One for each tile, in each pass for norms too, and none where the image is one tile."""
+    ticks: list[tuple[int, int]] = []
+
+    def tick(done: int, of: int) -> None:
+        ticks.append((done, of))
+
+    network = SMALL["group"]().eval()
+    Tiler(network, tile=40, overlap=8, precision="fp32", tick=tick)(photograph[..., :60, :90])
+    assert ticks == [(n + 1, 2 * 2 * 4) for n in range(16)]  # rows at 0 and 20; columns at 0, 24, 48, 50
+    ticks.clear()
+    Tiler(network, tile=0, tick=tick)(photograph[..., :60, :90])
+    assert not ticks
+    Tiler(Limited(40).eval(), tile=64, overlap=8, precision="fp32", tick=tick)(photograph[..., :90, :90])
+    assert [done for done, _ in ticks] == list(range(1, ticks[-1][1] + 1))  # though smaller tiles came

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -11,11 +12,11 @@ from PIL import Image
 
 from advloss.data.images import Picture, read_picture
 from advloss.data.writing import write_picture
-from tests.data.pictures import fill, picture
+from tests.data.pictures import fill, picture, profile
 from tests.inference.networks import nearest_model, repeated, srvgg_checkpoint
 from tests.training.runs import done, invoke
 
-ICC = b"a profile of colours"
+ICC, GREY_ICC = profile(), profile("GRAY")
 RGB, ALPHA = picture(1, 9, 7), picture(2, 9, 7)[..., 0] // 2 + 128
 DEEP = np.random.default_rng(3).integers(0, 65536, (9, 7, 3), dtype=np.uint16)
 DEEP_ALPHA = np.random.default_rng(4).integers(40000, 65536, (9, 7), dtype=np.uint16)
@@ -39,18 +40,18 @@ def of_every_kind(folder: Path) -> dict[str, Picture]:
     for extension in ("png", "tif"):
         for name, made in {
             "rgb": Picture(RGB, None, ICC),
-            "grey": Picture(RGB[..., :1], None, ICC),
+            "grey": Picture(RGB[..., :1], None, GREY_ICC),
             "rgba": Picture(RGB, ALPHA, ICC),
             "grey-alpha": Picture(RGB[..., :1], ALPHA),
             "deep": Picture(DEEP, None, ICC),
-            "deep-grey": Picture(DEEP[..., :1], None, ICC),
+            "deep-grey": Picture(DEEP[..., :1], None, GREY_ICC),
             "deep-rgba": Picture(DEEP, DEEP_ALPHA, ICC),
             "opaque": Picture(RGB, np.full((9, 7), 255, np.uint8)),
             "veil": Picture(DEEP, np.full((9, 7), 7, np.uint16)),
         }.items():
             held[f"{name}.{extension}"] = made
             write_picture(folder / f"{name}.{extension}", made)
-    held["deep-grey-alpha.png"] = Picture(DEEP[..., :1], DEEP_ALPHA, ICC)
+    held["deep-grey-alpha.png"] = Picture(DEEP[..., :1], DEEP_ALPHA, GREY_ICC)
     write_picture(folder / "deep-grey-alpha.png", held["deep-grey-alpha.png"])
     image.convert("P").save(folder / "palette.png")
     held["palette.png"] = Picture(np.asarray(image.convert("P").convert("RGB")))
@@ -172,6 +173,90 @@ def test_results_within_the_input_and_an_input_within_the_results():
     shutil.rmtree("in/out")
     assert "2 pictures written" in upscale("in", ".")
     assert Path("a.png").exists()
+
+
+def test_further_pages_are_said():
+    pages = [Image.fromarray(picture(number, 9, 7)) for number in range(3)]
+    for extension in ("tif", "webp", "png"):
+        pages[0].save(f"in/a.{extension}", save_all=True, append_images=pages[1:], lossless=True)
+    pages[1].save("in/b.png")
+    said = upscale("in", "out")
+    for extension in ("tif", "webp", "png"):
+        assert f"in/a.{extension}: has 3 pages, the first is used\n" in said
+        if extension != "webp":
+            np.testing.assert_array_equal(read_picture(f"out/a.{extension}").pixels, repeated(picture(0, 9, 7)))
+    assert said.count("pages") == 3
+
+
+def test_what_a_format_can_not_hold_is_said_once():
+    of_every_kind(Path("in"))
+    for path in Path("in").glob("*.tif"):  # they would become the same files
+        path.unlink()
+    said = upscale("in", "jpg", "--format", "jpg")
+    assert said.count("JPEG files hold") == 3  # of alpha, of 16 bits, of both
+    assert said.count("JPEG files hold no alpha (it is laid over white); PNG and TIFF do\n") == 1
+    assert said.count("no alpha (it is laid over white) and no 16 bits a channel (they are rounded to 8);") == 1
+    assert "files hold" not in upscale("in", "png", "--format", "png")
+    assert "WEBP files hold no 16 bits" in upscale("in/deep.png", "a.webp")
+
+
+def test_jpeg_keeps_the_edges_of_colours():
+    columns = np.zeros((16, 16, 3), np.uint8)
+    columns[:, ::2] = (255, 0, 0)
+    columns[:, 1::2] = (0, 0, 255)
+    write_picture(Path("a.jpg"), Picture(columns))
+    assert np.abs(read_picture("a.jpg").pixels.astype(int) - columns).mean() < 8  # 66 with colours at half resolution
+
+
+def test_a_tile_without_room_is_said_once_and_no_picture_tried_further():
+    fill(Path("in"), ["a.png", "b.png", "c.png"], height=40, width=40)
+    result = invoke("upscale", "in", "out", "--model", "m.safetensors", "--tile", "16", "--overlap", "8")
+    assert result.exit_code == 2 and result.stderr.count("tile must be at least 17") == 1
+    assert "left out" not in result.stderr and "in/" not in result.stderr
+    assert not Path("out").exists()
+
+
+def test_a_folder_s_results_do_not_go_into_a_folder_that_is_called_a_picture():
+    fill(Path("in"), ["a.png"])
+    result = invoke("upscale", "in", "o.png", "--model", "m.safetensors")
+    assert result.exit_code == 2 and "o.png: is the name of a picture, and in is a folder" in result.stderr
+    assert not Path("o.png").exists()
+    Path("o.png").mkdir()
+    upscale("in", "o.png")
+    assert Path("o.png/a.png").exists()
+
+
+class Bar:
+    """What tqdm shows, where nobody can see it."""
+
+    made: ClassVar[list["Bar"]] = []
+
+    def __init__(self, unit: str, disable: object) -> None:
+        assert unit == "tile" and disable is None
+        self.n, self.total, self.closed = 0, 0, False
+        self.made.append(self)
+
+    def update(self, number: int) -> None:
+        self.n += number
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_single_picture_shows_its_tiles(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Bar, "made", [])
+    monkeypatch.setattr("advloss.inference.files.TileBar.new", Bar)
+    Image.fromarray(picture(1, 30, 40)).save("in/a.png")
+    words = ["--tile", "16", "--overlap", "2", "--precision", "fp32"]
+    upscale("in/a.png", "a.png", *words)
+    assert [(bar.n, bar.total, bar.closed) for bar in Bar.made] == [(9, 9, True)]  # 3 rows of 3
+    Image.fromarray(np.dstack([picture(1, 30, 40), picture(2, 30, 40)[..., 0]])).save("in/b.png")
+    upscale("in/b.png", "b.png", *words)
+    assert [(bar.n, bar.total, bar.closed) for bar in Bar.made[1:]] == [(9, 9, True)] * 2
+    upscale("in/b.png", "c.png", "--tile", "0")
+    shutil.copy("in/b.png", "in/d.png")
+    upscale("in", "out", *words)
+    assert len(Bar.made) == 3  # none where there is one tile, nor within a folder's bar
 
 
 def test_a_checkpoint_of_real_esrgan_is_used_as_it_is_and_imported():

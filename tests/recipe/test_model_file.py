@@ -85,6 +85,23 @@ def test_a_network_that_lacks_weights_is_named(made, tmp_path: Path):
         advloss.load(tmp_path / "m.safetensors")
 
 
+def test_a_file_that_is_no_model_file_is_named_for_what_it_is(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "m.safetensors"
+    for name, old in (("new.pth", False), ("old.pth", True), (path.name, False)):
+        torch.save({"weight": torch.zeros(3)}, tmp_path / name, _use_new_zipfile_serialization=not old)
+        with pytest.raises(InputError, match=rf"{name}: a file of torch\.save, .*`advloss import` makes one of other"):
+            advloss.load(tmp_path / name)
+    save_model(path, made.recipe, made.method.state_dict(), {})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"m\.safetensors: not a whole \.safetensors file .*cut short"):
+        advloss.load(path)
+    path.write_bytes(whole)
+    monkeypatch.setattr("os.access", lambda file, mode: False)
+    with pytest.raises(InputError, match=r"m\.safetensors: can't be read \(Permission denied\)"):
+        advloss.load(path)
+
+
 def test_what_hangs_on_the_method_itself_is_kept(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     class Gained(CycleGAN):
         def __init__(self, generator: NetworkFactory) -> None:

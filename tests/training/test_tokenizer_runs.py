@@ -51,6 +51,40 @@ def test_codes_factors_and_shares_are_logged(photos: Path):
     assert entries("r", "validation")[0].keys() == {"psnr", "ssim", "usage", "perplexity", "tokens"}
 
 
+def test_samples_and_validation_are_not_counted_as_training(photos: Path):
+    """Each choice of training once: 2 images of 4 x 4 places a round."""
+    words = ["train.log_every=4", "train.sample_every=3", "train.validate_every=5", "train.checkpoint_every=100"]
+    done(*WORDS, photos, *words, "--rounds", "8", "--run", "r")
+    watched = [(entry["round"], entry["watched"]["tokens"]) for entry in log(Path(), "r") if "watched" in entry]
+    assert watched == [(3, 96), (4, 32), (5, 32), (6, 32), (8, 64)]
+
+
+def test_a_bottleneck_without_losses_has_no_share_of_the_gradient(photos: Path):
+    words = ["networks.bottleneck={name: fsq, levels: [5, 5]}", "train.shares_every=2"]
+    done(
+        "train",
+        "recipe=vqgan-small",
+        *(word for word in TINY if "codes" not in word),
+        *NOW,
+        *words,
+        photos,
+        "--rounds",
+        "4",
+        "--run",
+        "r",
+    )
+    assert all(one["bottleneck"] == 0 < one["pixel"] for one in entries("r", "shares"))
+
+
+def test_revival_can_be_turned_on_for_a_model_that_was_trained_without(photos: Path):
+    plain = "networks.bottleneck={name: vq, codes: 16, channels: 8}"
+    done(*WORDS, plain, photos, "--rounds", "2", "--run", "plain")
+    initial = "initial=runs/plain/model.safetensors"
+    revived = "networks.bottleneck={name: vq, codes: 16, channels: 8, ema: true, kmeans: true, revive: 0.1}"
+    done(*WORDS, revived, initial, photos, "--rounds", "2", "--run", "revived")
+    done(*WORDS, plain, "initial=runs/revived/model.safetensors", photos, "--rounds", "1", "--run", "again")
+
+
 def test_a_collapse_is_called_out(photos: Path):
     weak = ["networks.bottleneck={name: vq, codes: 400, channels: 8}", "train.log_every=2", "data.batch=16"]
     weak += ["networks.encoder.z_channels=1"]  # as good as all latents lie on a line
@@ -88,6 +122,9 @@ def test_a_resumed_run_ends_with_the_same_weights(photos: Path, bottleneck: str)
         (["networks.decoder.multipliers=[1, 2]"], "the encoder makes images 4 times smaller and the decoder 2"),
         (["networks.bottleneck.name=vqq"], "unknown bottleneck 'vqq'; did you mean 'vq'?"),
         (["losses.bottleneck.between=[reconstruction]"], "'value' takes a scalar"),
+        (["samples=[image,bottleneck]"], "samples: bottleneck is no picture"),
+        (["samples=[image,kl]"], "VQ has no loss 'kl'"),
+        (["networks.bottleneck={name: lfq, codes: 1099511627776}"], "1099511627776 codes; at most 67108864"),
     ],
 )
 def test_bad_input(photos: Path, words: list[str], message: str):

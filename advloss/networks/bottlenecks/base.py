@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from advloss import distributed
 from advloss.errors import InputError
 
+MOST_CODES = 2**26
+"""Of all codebooks of a bottleneck: each is counted."""
+
 
 @dataclass
 class Bottled:
@@ -63,6 +66,8 @@ class Bottleneck(nn.Module, ABC):
 
     def __init__(self, channels: int, codes: int | None, books: int = 1, in_channels: int | None = None) -> None:
         super().__init__()
+        if codes is not None and books * codes > MOST_CODES:
+            raise InputError(f"{type(self).__name__}: {codes} codes; at most {MOST_CODES} can be counted")
         self.channels = channels
         self.in_channels = in_channels or channels
         self.codes = codes

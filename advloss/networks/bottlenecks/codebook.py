@@ -17,7 +17,9 @@ REVIVED = 256
 
 
 class Codebook(nn.Module):
-    """Vectors [N, D] -> the nearest code of each, [N, D] and int64 [N]. In training mode each call goes on to learn.
+    """Vectors [N, D] -> the nearest code of each, [N, D] and int64 [N].
+
+    In training mode each call goes on to learn, unless gradients are off.
 
     codes, channels: K and D. The codes begin as U(-1/K, 1/K), as in the authors' code.
     ema: the codes are no parameters: van den Oord et al. 2017, arXiv:1711.00937, appendix A.1:
@@ -73,7 +75,8 @@ class Codebook(nn.Module):
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         values = vectors.detach()
-        learns = self.training and not values.is_meta
+        # not in a pass without gradients, which makes fakes for a discriminator alone
+        learns = self.training and torch.is_grad_enabled() and not values.is_meta
         if learns:
             self._start(values)
             self._revive(values)
@@ -137,8 +140,19 @@ class Codebook(nn.Module):
             share = counts * (len(counts) / (len(vectors) * distributed.world_size()))
             self.share.lerp_(share.to(self.share.dtype), 1 - self.decay)
 
-    def _load_from_state_dict(self, *arguments: Any) -> None:
-        super()._load_from_state_dict(*arguments)
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *arguments: Any) -> None:
+        """Codes that were learnt with other settings are taken as codes that nothing is known of."""
+        if f"{prefix}weight" in state_dict:
+            weight = state_dict[f"{prefix}weight"]
+            ones = weight.new_ones(len(weight))
+            fresh = {"counts": ones, "sums": weight, "share": ones, "started": torch.ones((), dtype=torch.int64)}
+            mine = dict(self.named_buffers(recurse=False))
+            for name, value in fresh.items():
+                if name in mine:
+                    state_dict.setdefault(prefix + name, value.clone())
+                else:
+                    state_dict.pop(prefix + name, None)
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
         self._runs = not self.kmeans
 
     def extra_repr(self) -> str:

@@ -13,6 +13,7 @@ from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_map, as_ve
 from advloss.networks.parameters import Positive, check_at_least
 
 Temperature = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
 
 
 class Gumbel(Bottleneck):
@@ -22,20 +23,21 @@ class Gumbel(Bottleneck):
     In training the code of argmax(l + g) is taken, with g = -log(-log u) and u uniform from the device's global
     generator; the gradient is that of softmax((l + g) / temperature) times the codes, the codes' own that of the hard
     choice. In eval mode g = 0.
-    loss kl: KL(q || uniform) = sum q log(q codes), the mean over places, in nats, unweighted (5e-4 by default in the
-    code of taming-transformers).
+    loss kl: `kl` times KL(q || uniform) = sum q log(q codes), the mean over places, in nats.
 
-    temperature: of the relaxation; set the attribute to anneal it (DALL-E, arXiv:2102.12092: from 1 to 1/16).
+    temperature: of the relaxation; set the attribute to anneal it (DALL-E, arXiv:2102.12092: from 1 to 1/16), which no
+    recipe does. kl: 5e-4 in the code of taming-transformers.
     """
 
     codes: int
 
-    def __init__(self, channels: Positive, codes: Positive, temperature: Temperature = 1.0) -> None:
+    def __init__(self, channels: Positive, codes: Positive, temperature: Temperature = 1.0, kl: Weight = 5e-4) -> None:
         check_at_least(1, channels=channels, codes=codes)
         if temperature <= 0:
             raise InputError(f"temperature={temperature} must be above 0")
         super().__init__(channels, codes)
         self.temperature = temperature
+        self.kl = kl
         self.projection = nn.Linear(channels, codes)
         self.weight = nn.Parameter(torch.randn(codes, channels))
 
@@ -44,7 +46,7 @@ class Gumbel(Bottleneck):
         layer = self.projection
         logits = F.linear(vectors, layer.weight.to(vectors.dtype), layer.bias.to(vectors.dtype))  # [N, K]
         log_q = logits.log_softmax(1)
-        kl = (log_q.exp() * (log_q + math.log(self.codes))).sum(1).mean()
+        kl = self.kl * (log_q.exp() * (log_q + math.log(self.codes))).sum(1).mean()
         if self.training:
             logits = logits - torch.empty_like(logits).exponential_().log()  # -log u is an exponential variate
         indices = logits.argmax(1)  # [N]
@@ -61,4 +63,4 @@ class Gumbel(Bottleneck):
         return self.weight.to(dtype or torch.promote_types(self.weight.dtype, torch.float32))
 
     def extra_repr(self) -> str:
-        return f"temperature={self.temperature}"
+        return f"temperature={self.temperature}, kl={self.kl}"

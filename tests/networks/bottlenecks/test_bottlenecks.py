@@ -21,7 +21,7 @@ MAKE = {
     "kl": lambda: KL(6),
 }
 CODED = [name for name in MAKE if name != "kl"]
-SUMS = {"vq", "ema", "legacy", "residual", "lfq"}
+SUMS = ["vq", "ema", "legacy", "residual", "lfq"]
 """Those whose gradient is the identity's; `normalize` and `fsq` have a function before it, `gumbel` a relaxation."""
 
 

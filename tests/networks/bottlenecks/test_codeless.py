@@ -116,7 +116,8 @@ def test_gumbel_in_use_takes_the_largest_logit() -> None:
     bottled = gumbel(z)
     assert torch.equal(bottled.indices, logits.argmax(1)) and torch.equal(gumbel(z).indices, bottled.indices)
     q = logits.softmax(1)
-    torch.testing.assert_close(bottled.losses["kl"], math.log(12) - torch.special.entr(q).sum(1).mean())
+    want = 5e-4 * (math.log(12) - torch.special.entr(q).sum(1).mean())
+    torch.testing.assert_close(bottled.losses["kl"], want)
 
 
 def test_gumbel_samples_the_distribution_in_training() -> None:

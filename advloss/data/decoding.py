@@ -1,0 +1,136 @@
+"""What Pillow's and OpenCV's decoders leave undone: orientation, 16 bits a channel, transparent colours, profiles."""
+
+import contextlib
+import io
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+ORIENTATION, PHOTOMETRIC, EXTRA_SAMPLES = 0x0112, 262, 338
+"""Tags of a TIFF's directory."""
+
+
+class Undecodable(Exception):
+    """A form of pixels that is not read; the message says why, and does not name the file."""
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF's 1 to 8; 1 where none is said."""
+    value = Image.Image.getexif(image).get(ORIENTATION, 1)  # the PNG class's own would decode the picture
+    return value if value in range(1, 9) else 1
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a file that is not decoded yet has 16 bits a channel."""
+    return ";16" in _tiles(image)
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a file that is not decoded yet has no colours."""
+    return image.mode[0] in "L1IF" or "LA;16" in _tiles(image)
+
+
+def _tiles(image: Image.Image) -> str:
+    """The raw modes of the file's tiles: Pillow's `mode` does not tell 16 bits a channel from 8."""
+    return " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
+
+
+def mode_words(image: Image.Image) -> str:
+    """`8-bit RGB`, `16-bit grey with alpha`, `palette`, ... of a file that is not decoded yet."""
+    depth = "16-bit" if is_deep(image) else "32-bit" if image.mode in ("I", "F") else "8-bit"
+    if image.mode in ("P", "PA"):
+        return "palette"
+    if image.mode == "1":
+        return "1-bit"
+    alpha = image.mode in ("LA", "La", "RGBA", "RGBa") or "transparency" in image.info
+    if is_grey(image):
+        return f"{depth} grey" + (" with alpha" if alpha else "")
+    return f"{depth} " + ("RGBA" if alpha else "RGB" if image.mode == "RGB" else image.mode)
+
+
+def profile(image: Image.Image, grey: bool) -> bytes | None:
+    """The file's colour profile, if its header names the space of what comes out: grey or RGB, never CMYK or Lab."""
+    icc: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
+    return icc if icc and icc[16:20] == (b"GRAY" if grey else b"RGB ") else None
+
+
+def simplified(image: Image.Image) -> Image.Image:
+    """Any 8-bit mode as L, LA, RGB or RGBA; CMYK becomes sRGB by its profile, if it has one that can be used."""
+    if image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info:
+        return image
+    icc = image.info.get("icc_profile")
+    if image.mode == "CMYK" and icc and icc[16:20] == b"CMYK":
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            return _printed(image, icc)
+    grey = image.mode in ("1", "L", "LA", "La")
+    alpha = image.has_transparency_data
+    return image.convert(("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB"))
+
+
+def _printed(image: Image.Image, icc: bytes) -> Image.Image:
+    """CMYK as sRGB by its profile; the darkest ink becomes black, as viewers show it."""
+    made = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert made is not None  # as only a conversion in place is
+    return made
+
+
+def integers(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Grey of 16 or 32 bits as uint16 [H, W, 1], and alpha [H, W] where one value is said to be transparent."""
+    array = np.asarray(image)
+    if array.min() < 0 or array.max() > 65535:
+        raise Undecodable(f"32-bit values {array.min()} to {array.max()}; only 0 to 65535 can be read")
+    array = array.astype(np.uint16)
+    clear = image.info.get("transparency")
+    alpha = None if clear is None else np.where(array == clear, 0, 65535).astype(np.uint16)
+    return array[..., None], alpha
+
+
+def inverted_grey(image: Image.Image) -> bool:
+    """Whether 0 is white in a TIFF of 16-bit grey, which Pillow reads as it stands (with 8 bits it does turn it)."""
+    return _tag(image, PHOTOMETRIC) == 0 and image.mode.startswith("I")
+
+
+def is_covered(image: Image.Image) -> bool:
+    """Whether the colours of a TIFF with 16 bits a channel are multiplied by alpha, which OpenCV leaves so."""
+    return is_deep(image) and _tag(image, EXTRA_SAMPLES) in (1, (1,))
+
+
+def _tag(image: Image.Image, number: int) -> object:
+    """What a TIFF's directory says; None where it says nothing, and of other files."""
+    return getattr(image, "tag_v2", {}).get(number)
+
+
+def deep_colour(encoded: np.ndarray, grey: bool, covered: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """A file's bytes with 16 bits a channel as uint16 [H, W, 1 or 3], and alpha [H, W]; not turned.
+
+    covered: whether the colours are multiplied by alpha; they are divided by it then.
+    """
+    array = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)  # leaves the orientation alone
+    if array is None or array.dtype != np.uint16 or array.ndim != 3:
+        raise Undecodable("16 bits a channel in a form that can't be decoded")
+    alpha = array[..., 3] if array.shape[2] == 4 else None
+    colour = np.ascontiguousarray(array[..., 2:3] if grey else array[..., 2::-1])  # BGR -> RGB
+    if covered and alpha is not None:
+        for row, share in zip(colour, alpha, strict=True):  # a row at a time, since it takes 32 bits
+            whole = np.maximum(share, 1).astype(np.uint32)[:, None]
+            row[:] = np.minimum((row * np.uint32(65535) + whole // 2) // whole, 65535)
+    return colour, alpha
+
+
+def turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    """EXIF orientation 1 to 8 applied to [H, W] or [H, W, C]."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array
