@@ -90,3 +90,14 @@ class Bands:
             image = F.avg_pool2d(F.pad(image, (1, 1, 1, 1), "replicate"), 3, 1)
         large = F.interpolate(image, scale_factor=float(self.scale), mode="nearest")
         yield from large.split(5, dim=2)
+
+
+MOST_RESIDENT = """
+import re
+from pathlib import Path
+
+def most_resident():
+    # in bytes; not ru_maxrss, which begins with what the process had that started this one
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+"""
+"""The beginning of a program that measures its own memory, on Linux."""

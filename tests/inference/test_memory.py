@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advloss.inference.memory import budget, out_of_memory, peak_bytes
 from advloss.networks.msrresnet import MSRResNet
+from tests.inference.networks import MOST_RESIDENT
 
 FLOAT = 4
 
@@ -41,8 +42,8 @@ def test_a_network_that_can_not_run_without_values_runs_small():
     assert expected <= peak_bytes(Asks(), 640, 640) <= 1.01 * expected
 
 
-REAL = """
-import resource, psutil, torch
+REAL = f"""{MOST_RESIDENT}
+import psutil, torch
 from advloss.networks.msrresnet import MSRResNet
 
 network, image = MSRResNet(blocks=1), torch.zeros(1, 3, 224, 224)
@@ -52,7 +53,7 @@ with torch.inference_mode():
     network(image[..., :16, :16])
     before = psutil.Process().memory_info().rss
     network(image)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+print(most_resident() - before)
 """
 
 
