@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Image-to-image translators with adversarial losses: trained, resumed and used from the command line.",
+    help="Translators, super-resolution and tokenizers with adversarial losses: trained, resumed, measured and used.",
     epilog="First steps: `advloss train recipe=cyclegan-small stripes`, then "
     "`advloss translate runs/cyclegan-small-stripes/model.safetensors PHOTOS RESULTS`.",
 )

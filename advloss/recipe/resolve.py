@@ -44,7 +44,7 @@ def complete(recipe: Recipe) -> Recipe:
     """The recipe with each component checked against its signature and its parameters completed."""
     method = lookup("method", components.METHODS, recipe.method.name, "method")
     networks = network_names(method)
-    names = {**method.tensors, **PARTNERS}
+    names = {**method.tensors, **(PARTNERS if {"a", "b"} <= method.tensors.keys() else {})}
     checked = recipe.model_copy(
         update={
             "method": _component("method", components.METHODS, recipe.method, "method", networks),

@@ -107,6 +107,8 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
             f"data.degradation: {recipe.method.name} needs small pictures, and {data.name} has none: say how they are "
             "made, data.degradation=bicubic, or where they are, data.a=SMALL data.b=LARGE"
         )
+    if options.degradation is not None and data.train.a is not None:
+        say("the small pictures come from data.a: data.degradation makes none for training")
     check_pairs(data.train, options.resize, options.load, scale)
     if options.resize == "none":
         splits = [data.train] if method.whole else data.splits.values()

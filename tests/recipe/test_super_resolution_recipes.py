@@ -41,6 +41,8 @@ def test_the_networks_scale_is_the_methods(generator: str, scale: int):
         ("networks.generator={name: resnet, blocks: 1, width: 4}", "sr is [2, 3, 6, 6] and hr is [2, 3, 24, 24]"),
         ("losses.pixel.between=[lr, hr]", "lr is [2, 3, 6, 6] and hr is [2, 3, 24, 24]"),
         ("losses.pixel.between=[sr, h]", "unknown tensor 'h'; did you mean 'hr'?"),
+        ("samples=[partner_b, sr]", "samples.0: unknown tensor 'partner_b'"),
+        ("metrics.psnr.between=[sr, partner_b]", "metrics.psnr.between.1: unknown tensor 'partner_b'"),
         ("data.vall=x", "data.vall: unknown key 'vall'; did you mean 'val'?"),
     ],
 )

@@ -75,7 +75,9 @@ def test_small_and_large_pictures_from_two_folders(photos: Path):
         small.save(photos / f"small/00{number}x4.png")
     (photos / "train/003.png").unlink()
     words = [*WORDS, "data.degradation=null", f"data.a={photos}/small", f"data.b={photos}/train", "--rounds", "2"]
-    done(*words, "--run", "pairs")
+    assert "data.degradation" not in done(*words, "--run", "pairs").stderr
+    said = done(*words, "data.degradation=bicubic", "--dry-run").stderr
+    assert "data.degradation makes none for training" in said
     assert (run("pairs") / "model.safetensors").is_file()
     message = refused(*words, "--run", "odd", "method.scale=2")
     assert "the second must be 2 times as large as the first" in message

@@ -168,3 +168,14 @@ def test_the_state_goes_on_as_if_nothing_had_stopped() -> None:
 def test_wrong_parameters(wrong: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Codebook(**({"codes": 4, "channels": 2} | wrong))
+
+
+def test_nothing_is_learned_without_gradients() -> None:
+    """Fakes for a discriminator alone must not count twice in the averages."""
+    codebook = Codebook(8, 4, ema=True, kmeans=True, revive=0.1)
+    before = {key: value.clone() for key, value in codebook.state_dict().items()}
+    with torch.no_grad():
+        codebook(torch.randn(32, 4))
+    assert all(torch.equal(value, before[key]) for key, value in codebook.state_dict().items())
+    codebook(torch.randn(32, 4))
+    assert not torch.equal(codebook.weight, before["weight"])
