@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from advloss.devices import native_bf16
 from advloss.inference.receptive import device_of, without_a_trace
 from advloss.methods.padding import padded_side
 
@@ -30,12 +31,6 @@ def half_type(precision: Precision, network: nn.Module, device: torch.device) ->
     if device.type == "cpu" and native_bf16() and accurate(network, torch.bfloat16):
         return torch.bfloat16
     return None
-
-
-def native_bf16() -> bool:
-    """Whether this CPU has instructions for bf16; without them it is slower than float32."""
-    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(check is not None and check() for check in checks)
 
 
 @torch.inference_mode()

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from advloss import distributed
-from advloss.errors import InputError, unknown
+from advloss.errors import InputError
+from advloss.joining import compiled, joinable, repeatable
+from advloss.losses.arguments import as_augmentations, as_objective, as_penalties, check_images
 from advloss.losses.augmentations import ADA, Augmentation
 from advloss.losses.features import Maps, check_gives_features, feature_matching, split
-from advloss.losses.objectives import Objective, get_objective
-from advloss.losses.penalties import PENALTIES
+from advloss.losses.objectives import Objective
 from advloss.losses.pool import Pool
-from advloss.losses.ranges import check_batch, check_same_shape
 from advloss.losses.tensors import scales
 from advloss.losses.topk import TopK
 from advloss.losses.watch import LogitWatch
@@ -83,10 +83,10 @@ class AdversarialLoss(nn.Module):
         if feature_matching:
             check_gives_features(discriminator)
         self.discriminator = discriminator
-        self.objective = _objective(objective)
-        self.penalties = nn.ModuleList(_penalties(penalties))
+        self.objective = as_objective(objective)
+        self.penalties = nn.ModuleList(as_penalties(penalties))
         self.pool = Pool(pool)
-        self.augment = nn.ModuleList(_augmentations(augment))
+        self.augment = nn.ModuleList(as_augmentations(augment))
         self.feature_matching = feature_matching
         if top_k is not None and not isinstance(top_k, TopK):
             raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
@@ -95,13 +95,24 @@ class AdversarialLoss(nn.Module):
         self._set_thresholds()
         self._warn_of_batch_norm()
 
+    @property
+    def one_pass(self) -> bool:
+        """Whether `both_turns` can serve: the discriminator sees the same fakes in both turns, and would say the same.
+
+        Not with a pool or augmentations, with dropout or spectral norm (see `repeatable`), or compiled, since a
+        compiled pass works out all of its gradients at once.
+        """
+        return not (self.pool.size or len(self.augment) or compiled(self.discriminator)) and repeatable(
+            self.discriminator
+        )
+
     def forward(self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
         """The generator's loss, a scalar in float32 at least. Its gradient reaches `fake` and `given` alone.
 
         fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective or feature
         matching needs it. given: [B, C', ...] or None.
         """
-        _check(fake, real, given)
+        check_images(fake, real, given)
         if not (self.objective.needs_real or self.feature_matching):
             (fakes,) = self._shown(fake, given=given)
             fake_logits, _ = self._judged(fakes)
@@ -122,16 +133,48 @@ class AdversarialLoss(nn.Module):
         fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The discriminator judges the fakes (as the
         pool returns them) first and then the real images; a penalty is given the same two batches.
         """
-        _check(fake, real, given)
+        check_images(fake, real, given)
         given = None if given is None else given.detach()
         fake, given_of_fake = self._pooled(fake, given)
         (fakes,) = self._shown(fake, given=given_of_fake)
         (reals,) = self._shown(real.detach(), given=given)
-        fake_logits, real_logits = scales(self.discriminator(fakes)), scales(self.discriminator(reals))
+        fake_logits, real_logits = self._judged_both(fakes, reals)
+        return self._discriminator_loss((fake_logits, real_logits), (fakes, reals))
+
+    def both_turns(self, fake: Tensor, real: Tensor, *, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The generator's loss and the discriminator's from one pass of the fakes: `forward` and `discriminator_loss`
+        where the discriminator does not change between them. Only where `one_pass` is true.
+
+        The two share a graph, so each gradient is to be asked for by itself, the generator's first:
+
+            (gradient,) = torch.autograd.grad(loss, fake, retain_graph=True)
+            discriminator_loss.backward(inputs=[*discriminator.parameters()])
+        """
+        check_images(fake, real, given)
+        fakes, reals = (image if given is None else torch.cat([given, image], 1) for image in (fake, real.detach()))
+        options = {"features": True} if self.feature_matching else {}
+        (fake_logits, fake_maps), (real_logits, real_maps) = (
+            self._split(self.discriminator(images, **options)) for images in (fakes, reals)
+        )
+        loss = self._generator_loss(fake_logits, real_logits if self.objective.needs_real else None)
+        if self.feature_matching:
+            loss = loss + self.feature_matching * feature_matching(fake_maps, real_maps)
+        return loss, self._discriminator_loss((fake_logits, real_logits), (fakes.detach(), reals.detach()))
+
+    def _judged_both(self, fakes: Tensor, reals: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The logits of fakes and real images, in one call where the discriminator treats each image by itself."""
+        if not joinable(self.discriminator):
+            return scales(self.discriminator(fakes)), scales(self.discriminator(reals))
+        halves = [logits.chunk(2) for logits in scales(self.discriminator(torch.cat([fakes, reals])))]
+        return [fake for fake, _ in halves], [real for _, real in halves]
+
+    def _discriminator_loss(self, logits: tuple[list[Tensor], list[Tensor]], images: tuple[Tensor, Tensor]) -> Tensor:
+        """logits, images: of the fakes and of the real images."""
+        fake_logits, real_logits = logits
         loss = _over_scales(self.objective.discriminator, fake_logits, real_logits)
         for penalty in self.penalties:
             on_logits = getattr(penalty, "on_logits", False)
-            seen = (fake_logits, real_logits) if on_logits else (self.discriminator, fakes, reals)
+            seen = logits if on_logits else (self.discriminator, *images)
             loss = loss + penalty(*seen)
         if self.training:
             self.watch(fake_logits + real_logits)
@@ -150,10 +193,11 @@ class AdversarialLoss(nn.Module):
     def _judged(self, x: Tensor) -> tuple[list[Tensor], Maps]:
         """The generator's turn's judgement: logits, one tensor a scale, and feature maps if they are matched."""
         parameters = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-        if not self.feature_matching:
-            return scales(torch.func.functional_call(self.discriminator, parameters, (x,))), ()
-        result = torch.func.functional_call(self.discriminator, parameters, (x,), {"features": True})
-        logits, maps = split(result)
+        options = {"features": True} if self.feature_matching else {}
+        return self._split(torch.func.functional_call(self.discriminator, parameters, (x,), options))
+
+    def _split(self, result: Any) -> tuple[list[Tensor], Maps]:
+        logits, maps = split(result) if self.feature_matching else (result, ())
         return scales(logits), maps
 
     def _generator_loss(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
@@ -196,59 +240,6 @@ class AdversarialLoss(nn.Module):
                 f"{', '.join(penalties)} looks at the discriminator's gradient at single samples, and its batch norm "
                 f"({', '.join(names)}) mixes the samples of a batch: use another norm (instance, layer) or none",
                 stacklevel=3,
-            )
-
-
-def _objective(objective: Any) -> Objective:
-    if isinstance(objective, str):
-        return get_objective(objective)
-    if not isinstance(objective, Objective):
-        raise InputError(f"objective is {_what(objective)}; it takes a name such as 'hinge', or an instance: Hinge()")
-    return objective
-
-
-def _penalties(penalties: Any) -> list[nn.Module]:
-    """A single one is as good as a list."""
-    single = isinstance(penalties, str | type | nn.Module) and not isinstance(penalties, nn.ModuleList)
-    penalties = [penalties] if single else list(penalties)
-    for each in penalties:
-        if isinstance(each, str) and each not in PENALTIES:
-            raise InputError(f"penalties: {unknown('penalty', each, PENALTIES)}; give an instance, such as R1()")
-        if not isinstance(each, nn.Module):
-            kind = PENALTIES[each] if isinstance(each, str) else each
-            name = kind.__name__ if isinstance(kind, type) else "R1"
-            raise InputError(f"penalties holds {_what(each)}; give an instance: {name}()")
-    return penalties
-
-
-def _what(thing: Any) -> str:
-    if isinstance(thing, str):
-        return f"the name '{thing}'"
-    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
-
-
-def _augmentations(augment: Any) -> list[Augmentation]:
-    augment = [augment] if isinstance(augment, nn.Module) and not isinstance(augment, nn.ModuleList) else list(augment)
-    for each in augment:
-        if not isinstance(each, Augmentation):
-            raise InputError(
-                f"augment holds a {type(each).__name__}; it takes augmentations such as DiffAugment, "
-                "or a subclass of Augmentation that draws your own"
-            )
-    return augment
-
-
-def _check(fake: Tensor, real: Tensor | None, given: Tensor | None) -> None:
-    check_batch(fake, "fake")
-    if real is not None:
-        check_batch(real, "real")
-        check_same_shape(fake, real, ("fake", "real"))
-    if given is not None:
-        check_batch(given, "given")
-        if given.ndim != fake.ndim or given.shape[:1] + given.shape[2:] != fake.shape[:1] + fake.shape[2:]:
-            raise InputError(
-                f"given has shape {tuple(given.shape)} and the image {tuple(fake.shape)}; "
-                "only their channels, axis 1, may differ"
             )
 
 

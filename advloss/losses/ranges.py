@@ -1,8 +1,11 @@
 """What a loss asks of the tensors that it is given, checked so that a mistake stops with a sentence about it."""
 
+from collections.abc import Hashable
+
 import torch
 from torch import Tensor
 
+from advloss.counting import Counting
 from advloss.errors import InputError
 
 LIMIT = 1.5
@@ -37,7 +40,7 @@ def check_range(x: Tensor, name: str) -> None:
         raise InputError(f"{name} has values from {low:g} to {high:g}; images are in [-1, 1] here")
 
 
-class InputCheck:
+class InputCheck(Counting):
     """Checks the images that a loss module is called with: type and shapes at each call, values at its first three.
 
     A look at the values waits for the device, so only the first calls have it, and none under torch.compile or on the
@@ -45,7 +48,11 @@ class InputCheck:
     """
 
     def __init__(self, calls: int = 3) -> None:
-        self.calls_left = calls
+        self.looks = calls
+
+    def phase(self, calls: int) -> Hashable:
+        """A look is for Python."""
+        return 0 if self.calls >= self.looks else None
 
     def __call__(self, **images: Tensor) -> None:
         """images: the tensors by the names that the message calls them; of one shape."""
@@ -54,8 +61,8 @@ class InputCheck:
             check_batch(image, name)
         for name, image in others:
             check_same_shape(x, image, (first, name))
-        if torch.compiler.is_compiling() or x.is_meta or self.calls_left == 0:
+        if torch.compiler.is_compiling() or x.is_meta or self.calls >= self.looks:
             return
-        self.calls_left -= 1
+        self.calls += 1
         for name, image in images.items():
             check_range(image, name)

@@ -1,16 +1,18 @@
 """Top-k training: the generator learns from its best fakes only."""
 
 import math
+from collections.abc import Hashable
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from advloss.counting import Counting
 from advloss.errors import InputError
 
 
-class TopK(nn.Module):
+class TopK(nn.Module, Counting):
     """Of n fake logits the generator's loss takes the k = ceil(share * n) best ones, the highest.
 
     Sinha et al. 2020, arXiv:2002.06224, section 3, with k annealed linearly (the paper: geometrically) from all to
@@ -35,7 +37,10 @@ class TopK(nn.Module):
             raise InputError(f"TopK: over={over}; it is a number of turns, at least 0")
         self.fraction = fraction
         self.over = over
-        self.turns = 0
+
+    def phase(self, calls: int) -> Hashable:
+        """While it is annealed, k is another in each turn."""
+        return 0 if self.calls >= self.over else None
 
     def forward(
         self, fake: list[Tensor], real: list[Tensor] | None = None, lowest: bool = False
@@ -44,8 +49,8 @@ class TopK(nn.Module):
         of the same places. lowest: the best are the lowest (energies)."""
         if not self.training:
             return fake, real
-        share = 1 - (1 - self.fraction) * (min(1, self.turns / self.over) if self.over else 1)
-        self.turns = min(self.turns + 1, self.over)  # it stops there, so that a compiled turn need not look again
+        share = 1 - (1 - self.fraction) * (min(1, self.calls / self.over) if self.over else 1)
+        self.calls = min(self.calls + 1, self.over)  # it stops there, so that a compiled turn need not look again
         places = [self._places(scale, share, lowest) for scale in fake]
         return _at(fake, places), None if real is None else _at(real, places)
 
@@ -54,10 +59,10 @@ class TopK(nn.Module):
         return torch.topk(logits.detach().flatten(), k, largest=not lowest, sorted=False).indices
 
     def get_extra_state(self) -> Tensor:
-        return torch.tensor(self.turns)
+        return torch.tensor(self.calls)
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.turns = int(state)
+        self.calls = int(state)
 
     def extra_repr(self) -> str:
         return f"fraction={self.fraction}, over={self.over}"

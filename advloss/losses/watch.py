@@ -1,17 +1,19 @@
 """A look at the logits now and then, for mistakes that no single value shows."""
 
 import warnings
+from collections.abc import Hashable
 
 import torch
 from torch import Tensor
 
+from advloss.counting import Counting
 from advloss.errors import TrainingError
 
 SPAN = 0.05
 """Logits that differ by less say nothing of a sigmoid: a critic whose weights are clipped to 0.01 gives such."""
 
 
-class LogitWatch:
+class LogitWatch(Counting):
     """Gathers the smallest and the largest logit on the device, and looks at them at the first and every 200th call.
 
     Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in [0, 1]
@@ -26,8 +28,12 @@ class LogitWatch:
     def __init__(self, every: int = 200, energies: bool = False) -> None:
         self.every = every
         self.energies = energies
-        self.calls = 0
-        self.range: Tensor | None = None  # [-smallest, largest] since the last look
+        self.range: Tensor | None = None  # [-smallest, largest] since the last look; stays in its place in memory
+
+    def phase(self, calls: int) -> Hashable:
+        """A look is for Python."""
+        looks = self.calls == 0 or (self.calls + calls) // self.every > self.calls // self.every
+        return None if looks else 0
 
     @torch.no_grad()
     def __call__(self, logits: list[Tensor]) -> None:
@@ -37,11 +43,11 @@ class LogitWatch:
         self.calls += 1
         low, high = torch.aminmax(torch.cat([scale.flatten() for scale in logits]))
         now = torch.stack([-low, high]).float()
-        if self.range is not None and self.range.device == now.device:
-            now = torch.maximum(self.range, now)  # NaN stays NaN
-        self.range = now
+        if self.range is None or self.range.device != now.device:
+            self.range = torch.full_like(now, -torch.inf)
+        torch.maximum(self.range, now, out=self.range)  # NaN stays NaN
         if self.calls == 1 or self.calls % self.every == 0:
-            self._look(now)
+            self._look(self.range)
 
     def _look(self, reached: Tensor) -> None:
         smallest, largest = reached.tolist()
@@ -62,7 +68,7 @@ class LogitWatch:
             warnings.warn(
                 f"in {self.calls} calls all of the discriminator's logits were between {smallest:.3g} and "
                 f"{largest:.3g}: has it a sigmoid at its end? Objectives take logits: leave the sigmoid out",
-                stacklevel=5,
+                stacklevel=6,
             )
         if self.calls % self.every == 0:
-            self.range = None
+            reached.fill_(-torch.inf)

@@ -45,24 +45,42 @@ class Weighting(nn.Module):
         self.weights = dict(weights)
         self.latest: dict[str, Tensor | float] = {}
 
+    def parts(self, losses: Losses) -> dict[str, Tensor]:
+        """The sums of losses between which the weighting chooses factors, by the name of a loss in each.
+
+        losses: scalars by their names. What they weigh within a part is fixed. None where no loss has a weight.
+        """
+        for name in losses:
+            if name not in self.weights:
+                raise InputError(unknown("loss", name, self.weights))
+        used = {name: loss for name, loss in losses.items() if self.weights[name] != 0}
+        self.latest = {name: self.weights[name] for name in used}
+        return self._parts(used) if used else {}
+
     @abstractmethod
-    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, Tensor | float]:
-        """The factor of each of `losses`, all of which have a weight above 0."""
+    def _parts(self, used: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`parts` of losses whose weights are above 0, at least one."""
+
+    @abstractmethod
+    def factors(self, gradients: Mapping[str, Tensor]) -> Mapping[str, Tensor | float]:
+        """The factor of each part; gradients: of each part at `compared_at`, in float32 at least."""
 
     def forward(self, losses: Losses, at: Tensor | None = None, scale: Tensor | float = 1.0) -> Tensor:
         """losses: scalars by their names. at: the tensor at which gradients are compared, if they are. -> a scalar.
 
         scale: that of a GradScaler, with which gradients in float16 do not vanish; the result is not scaled.
         """
-        for name in losses:
-            if name not in self.weights:
-                raise InputError(unknown("loss", name, self.weights))
-        used = {name: loss for name, loss in losses.items() if self.weights[name] != 0}
-        if not used:
+        parts = self.parts(losses)
+        if not parts:
             return torch.stack([0.0 * loss.detach() for loss in losses.values()]).sum()
-        self.latest = dict(self.factors(used, at, scale))
-        terms = [self.latest[name] * loss for name, loss in used.items()]
+        gradients = {name: _gradient(name, part, at, scale) for name, part in parts.items()} if self.asks(parts) else {}
+        factors = self.factors(gradients) if gradients else dict.fromkeys(parts, 1.0)
+        terms = [factors[name] * part for name, part in parts.items()]
         return sum(terms[1:], terms[0])
+
+    def asks(self, parts: Mapping[str, Tensor]) -> bool:
+        """Whether `factors` is to be asked, with the gradients of these parts; else all their factors are 1."""
+        return self.compared_at != "nothing"
 
     def extra_repr(self) -> str:
         return f"weights={self.weights}"
@@ -71,8 +89,11 @@ class Weighting(nn.Module):
 class Fixed(Weighting):
     """sum_k w_k loss_k."""
 
-    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, float]:
-        return {name: self.weights[name] for name in losses}
+    def _parts(self, used: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {next(iter(used)): _total([self.weights[name] * loss for name, loss in used.items()])}
+
+    def factors(self, gradients: Mapping[str, Tensor]) -> Mapping[str, Tensor | float]:
+        return dict.fromkeys(gradients, 1.0)
 
 
 class LastLayerAdaptive(Weighting):
@@ -105,16 +126,21 @@ class LastLayerAdaptive(Weighting):
         self.delta = delta
         self.limit = limit
 
-    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, Tensor | float]:
-        factors: dict[str, Tensor | float] = {name: self.weights[name] for name in losses}
-        others = [self.weights[name] * loss for name, loss in losses.items() if name != self.adversarial]
-        if self.adversarial not in losses or not others:
-            return factors
-        reconstruction = _gradient("the other losses", sum(others[1:], others[0]), at, scale).norm()
-        adversarial = _gradient(self.adversarial, losses[self.adversarial], at, scale).norm()
-        ratio = (reconstruction / (adversarial + self.delta)).nan_to_num(nan=0.0, posinf=self.limit)
-        factors[self.adversarial] = self.weights[self.adversarial] * ratio.clamp(0, self.limit)
-        return factors
+    def _parts(self, used: dict[str, Tensor]) -> dict[str, Tensor]:
+        others = {name: self.weights[name] * loss for name, loss in used.items() if name != self.adversarial}
+        if self.adversarial not in used or not others:
+            return {next(iter(used)): _total([self.weights[name] * loss for name, loss in used.items()])}
+        return {next(iter(others)): _total([*others.values()]), self.adversarial: used[self.adversarial]}
+
+    def asks(self, parts: Mapping[str, Tensor]) -> bool:
+        return len(parts) == 2
+
+    def factors(self, gradients: Mapping[str, Tensor]) -> Mapping[str, Tensor | float]:
+        (reconstruction, of_others), (_, of_adversarial) = gradients.items()
+        ratio = of_others.norm() / (of_adversarial.norm() + self.delta)
+        ratio = ratio.nan_to_num(nan=0.0, posinf=self.limit).clamp(0, self.limit)
+        self.latest[self.adversarial] = self.weights[self.adversarial] * ratio
+        return {reconstruction: 1.0, self.adversarial: self.latest[self.adversarial]}
 
 
 class Balancer(Weighting):
@@ -150,15 +176,18 @@ class Balancer(Weighting):
         self.register_buffer("sums", torch.zeros(len(self.weights)))
         self.register_buffer("seen", torch.zeros(len(self.weights)))
 
-    def factors(self, losses: Losses, at: Tensor | None, scale: Tensor | float) -> Mapping[str, Tensor | float]:
-        gradients = [_gradient(name, loss, at, scale) for name, loss in losses.items()]
-        norms = torch.stack([gradient.flatten(1).norm(dim=1).mean() for gradient in gradients])  # [those used]
-        norms = self._averages(list(losses), distributed.average(norms))
-        total = sum(self.weights[name] for name in losses)
-        return {
+    def _parts(self, used: dict[str, Tensor]) -> dict[str, Tensor]:
+        return used
+
+    def factors(self, gradients: Mapping[str, Tensor]) -> Mapping[str, Tensor | float]:
+        norms = torch.stack([gradient.flatten(1).norm(dim=1).mean() for gradient in gradients.values()])  # [those used]
+        norms = self._averages(list(gradients), distributed.average(norms))
+        total = sum(self.weights[name] for name in gradients)
+        self.latest = {
             name: self.total_norm * self.weights[name] / total / (norm + 1e-12)
-            for name, norm in zip(losses, norms.unbind(), strict=True)
+            for name, norm in zip(gradients, norms.unbind(), strict=True)
         }
+        return self.latest
 
     @torch.no_grad()
     def _averages(self, names: list[str], norms: Tensor) -> Tensor:
@@ -179,13 +208,22 @@ class Balancer(Weighting):
 WEIGHTINGS: dict[str, type[Weighting]] = {"fixed": Fixed, "last_layer": LastLayerAdaptive, "balancer": Balancer}
 
 
+def _total(losses: list[Tensor]) -> Tensor:
+    return sum(losses[1:], losses[0])
+
+
 def _gradient(name: str, loss: Tensor, at: Tensor | None, scale: Tensor | float) -> Tensor:
     """The gradient of a loss in `at`, in float32 at least, taken through the scaled loss; the graph stays."""
+    gradient = None
+    if at is not None and loss.requires_grad and at.requires_grad:
+        (gradient,) = torch.autograd.grad(scale * loss, at, retain_graph=True, allow_unused=True)
+    return compared(name, at, gradient, scale)
+
+
+def compared(name: str, at: Tensor | None, gradient: Tensor | None, scale: Tensor | float) -> Tensor:
+    """A part's scaled gradient at `at` as `Weighting.factors` takes it; InputError where there is none."""
     if at is None:
         raise InputError("this weighting compares gradients: call it with the tensor `at` which they are compared")
-    gradient = None
-    if loss.requires_grad and at.requires_grad:
-        (gradient,) = torch.autograd.grad(scale * loss, at, retain_graph=True, allow_unused=True)
     if gradient is None:
         raise InputError(f"{name}: does not depend on the tensor at which gradients are compared; add it yourself")
     return at_least_float32(gradient) / scale

@@ -31,6 +31,10 @@ class Method(nn.Module, ABC):
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
     directions: ClassVar[dict[str, str]]
     """in use: a direction (`a2b`) and the attribute that holds its network"""
+    channels_last_on_cpu: ClassVar[bool] = False
+    """whether a CPU trains its networks faster in that layout of memory"""
+    joins: bool = False
+    """whether calls that share weights are one on the joined batch; each output then depends on all inputs by name"""
     scale: int = 1
     """how many pixels of side b, along each axis, one pixel of side a becomes"""
 
@@ -39,6 +43,11 @@ class Method(nn.Module, ABC):
         """The weight of the one network's last layer, for weightings that compare gradients there; None if several."""
         networks = list(self.children())
         return getattr(networks[0], "last_layer", None) if len(networks) == 1 else None
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """What can be compiled: the networks that are called as a whole and do nothing but compute."""
+        return list(self.children())
 
     def watched(self) -> dict[str, Tensor]:
         """What else is worth logging of the batches since it was last asked; all processes must ask at once."""
@@ -76,8 +85,3 @@ class Method(nn.Module, ABC):
     def translate(self, image: Tensor, direction: str) -> Tensor:
         """image: [B, 3, H, W] in [-1, 1], any H and W -> [B, 3, scale H, scale W], the same range."""
         return apply_padded(self.network(direction), image)
-
-
-def joinable(network: nn.Module) -> bool:
-    """Whether a network treats each image of a batch by itself, so that two calls can be one on the joined batch."""
-    return not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())

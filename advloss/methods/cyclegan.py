@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from advloss.methods.base import Method, NetworkFactory, joinable
+from advloss.joining import joinable
+from advloss.methods.base import Method, NetworkFactory
 
 
 class CycleGAN(Method):
@@ -31,15 +32,16 @@ class CycleGAN(Method):
         super().__init__()
         self.g_ab = generator()
         self.g_ba = generator()
-        self.joinable = joinable(self.g_ab)
+        self.joins = joinable(self.g_ab)
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         a, b = batch["a"], batch["b"]  # [B, 3, H, W]
         made = {"a": a, "b": b}
-        made |= self._through(self.g_ab, {"fake_b": a, "same_b": b}, {*wanted} | _before(wanted, "cycle_a", "fake_b"))
-        made |= self._through(self.g_ba, {"fake_a": b, "same_a": a}, {*wanted} | _before(wanted, "cycle_b", "fake_a"))
-        if "cycle_a" in wanted:
-            made["cycle_a"] = self.g_ba(made["fake_b"])
+        first = {*wanted} | _before(wanted, "cycle_a", "fake_b")
+        made |= self._through(self.g_ab, {"fake_b": a, "same_b": b}, first)
+        second = {*wanted} | _before(wanted, "cycle_b", "fake_a")
+        inputs = {"fake_a": b, "same_a": a, **({"cycle_a": made["fake_b"]} if "fake_b" in made else {})}
+        made |= self._through(self.g_ba, inputs, second)
         if "cycle_b" in wanted:
             made["cycle_b"] = self.g_ab(made["fake_a"])
         return made
@@ -48,8 +50,9 @@ class CycleGAN(Method):
         """The wanted outputs of one translator, in one call where its norm looks at each image alone."""
         inputs = {name: image for name, image in inputs.items() if name in wanted}
         images = list(inputs.values())
-        if self.joinable and len(images) == 2 and images[0].shape == images[1].shape:
-            return dict(zip(inputs, network(torch.cat(images)).chunk(2), strict=True))
+        if self.joins and len({image.shape for image in images}) == 1:
+            outputs = network(torch.cat(images)).chunk(len(images))
+            return dict(zip(inputs, outputs, strict=True))
         return {name: network(image) for name, image in inputs.items()}
 
 

@@ -20,6 +20,7 @@ class SuperResolution(Method):
     data = "single"
     degrades = True
     whole = True
+    channels_last_on_cpu = True
     tensors = {
         "lr": "small images, the network's input [B, 3, H, W]",
         "hr": "the large images that they were made from [B, 3, scale H, scale W]",

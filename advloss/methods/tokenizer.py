@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advloss.errors import InputError
 from advloss.methods.base import Method, NetworkFactory
@@ -56,6 +56,10 @@ class Tokenizer(Method):
     def last_layer(self) -> Tensor:
         """The weight of the decoder's last layer."""
         return self.decoder.last_layer  # type: ignore[return-value]
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        return [self.encoder, self.decoder]
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         image = batch["b"]  # [B, 3, H, W]

@@ -82,6 +82,11 @@ class Dropout(nn.Module):
         self.p = p
         self.in_use = in_use
 
+    @property
+    def draws(self) -> bool:
+        """Whether two calls differ."""
+        return self.p > 0
+
     def forward(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.p, training=self.training or self.in_use)
 

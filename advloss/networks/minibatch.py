@@ -20,6 +20,8 @@ class MinibatchStdDev(nn.Module):
     penalties, which look at single samples, then see that too, as in StyleGAN2.
     """
 
+    mixes_samples = True
+
     def __init__(self, group: Positive = 4) -> None:
         super().__init__()
         check_at_least(1, group=group)
@@ -54,6 +56,8 @@ class MinibatchDiscrimination(nn.Module):
     in_features, out_features, kernel_dims: the paper's A, B and C. T begins as N(0, 0.05^2), as in the authors' code.
     Raises InputError for a parameter out of range and for x of another shape.
     """
+
+    mixes_samples = True
 
     def __init__(self, in_features: Positive, out_features: Positive, kernel_dims: Positive) -> None:
         super().__init__()

@@ -117,8 +117,10 @@ def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
         raise InputError(f"data.crop: {recipe.data.crop} pixels are no multiple of the scale, {method.scale}")
     sides = {"a": recipe.data.crop // method.scale, "b": recipe.data.crop}
     batch = {name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()}
+    trial = copy.deepcopy(method).to("meta")
+    trial.joins = False  # what depends on what is asked of these tensors
     try:
-        made = copy.deepcopy(method).to("meta")(batch, wanted)
+        made = trial(batch, wanted)
     except (InputError, RuntimeError, ValueError) as error:
         raise InputError(f"networks: a batch of {_shape(batch['a'])} (data.crop) does not pass: {error}") from None
     for name in recipe.samples:

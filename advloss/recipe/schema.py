@@ -6,6 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+
+
+def _switch(value: Any) -> Any:
+    """YAML reads a bare `on` as true."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)]
 NotNegative = Annotated[int, Field(ge=0)]
 
 
@@ -113,7 +121,9 @@ class Train(Strict):
     discriminator_steps: Positive = 1
     accumulate: Positive = 1
     clip: Annotated[float, Field(gt=0)] | None = None
-    precision: Literal["fp32", "bf16", "fp16", "fp64"] = "fp32"
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16", "fp64"] = "auto"
+    compile: Switch = "auto"
+    graphs: Switch = "auto"
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
     log_every: Positive = 20
     shares_every: Positive | None = None

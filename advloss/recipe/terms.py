@@ -83,6 +83,12 @@ class AdversarialTerm(Term):
         value: Tensor = self.loss(fake, real, given=given)
         return value
 
+    def both_turns(self, tensors: Tensors) -> tuple[Tensor, Tensor]:
+        """`forward` and `discriminator_loss` from one pass, where `loss.one_pass` allows it."""
+        fake, real, given = self._inputs(tensors)
+        value, discriminator = self.loss.both_turns(fake, real, given=given)
+        return value, self.discriminator_weight * discriminator
+
     def discriminator_loss(self, tensors: Tensors) -> Tensor:
         """The discriminator's loss on the same tensors, times `discriminator_weight`."""
         fake, real, given = self._inputs(tensors)

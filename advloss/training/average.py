@@ -16,12 +16,13 @@ class Average:
         self.model = model
         self.decay = decay
         self.module = copy.deepcopy(model).requires_grad_(False)
+        self.averaged: list[Tensor] = list(self.module.parameters())
+        self.present: list[Tensor] = list(model.parameters())
+        self.copies, self.originals = list(self.module.buffers()), list(model.buffers())
 
     @torch.no_grad()
     def update(self) -> None:
         """Takes the model's present weights in."""
-        averaged: list[Tensor] = list(self.module.parameters())
-        present: list[Tensor] = list(self.model.parameters())
-        torch._foreach_lerp_(averaged, present, 1.0 - self.decay)
-        for mine, other in zip(self.module.buffers(), self.model.buffers(), strict=True):
-            mine.copy_(other)
+        torch._foreach_lerp_(self.averaged, self.present, 1.0 - self.decay)
+        if self.copies:
+            torch._foreach_copy_(self.copies, self.originals)

@@ -144,6 +144,6 @@ def plan(trainer: Trainer) -> list[str]:
         if trainer.done
         else f"{trainer.total} rounds ({epochs:.4g} epochs of {trainer.rounds_per_epoch})",
         f"generators {generator / 1e6:.2f} M parameters, discriminators {adversaries / 1e6:.2f} M, "
-        f"{trainer.recipe.train.precision} on {trainer.processes.device}{threads}",
+        f"{trainer.round.words} on {trainer.processes.device}{threads}",
         *_idle(trainer),
     ]

@@ -1,8 +1,10 @@
 """Looking at the generator while it trains: metrics and sample grids on images it does not learn from."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import islice
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from advloss.data.transforms import DEGRADE_EVALUATION, random
 from advloss.evaluation.grid import sample_grid
 from advloss.evaluation.measure import computable, named_tensors, sums
 from advloss.files import replacing
+from advloss.joining import compiled
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
 from advloss.training.feed import Feed
@@ -101,8 +104,11 @@ class in_use:
 
     def __init__(self, method: Method) -> None:
         self.method = method
+        self.stack = ExitStack()
 
     def __enter__(self) -> None:
+        if compiled(self.method):  # pictures of many sizes, each of which would be compiled for
+            self.stack.enter_context(torch.compiler.set_stance("force_eager"))
         self.training = self.method.training
         self.method.eval()
         self.method.forget()
@@ -110,3 +116,4 @@ class in_use:
     def __exit__(self, *exception: object) -> None:
         self.method.train(self.training)
         self.method.forget()
+        self.stack.close()

@@ -128,7 +128,7 @@ def check_jitter_and_adam(made: Built) -> None:
     assert recipe.schedule.parameters == {"hold": 100, "decay": 100, "unit": "epochs", "warmup": 0}
     train = recipe.train
     assert (train.epochs, train.rounds, train.discriminator_steps, train.accumulate) == (200, None, 1, 1)
-    assert (train.clip, train.precision, train.average) == (None, "fp32", None)
+    assert (train.clip, train.precision, train.average) == (None, "auto", None)
 
 
 def test_a_term_that_is_off_costs_nothing():
@@ -147,9 +147,9 @@ def test_a_term_that_is_off_costs_nothing():
         return dict(calls)
 
     identity, cycle = ["identity_a", "identity_b"], ["cycle_a", "cycle_b"]
-    assert count() == {"g_ab": 2, "g_ab.images": 6, "g_ba": 2, "g_ba.images": 6}
+    assert count() == {"g_ab": 2, "g_ab.images": 6, "g_ba": 1, "g_ba.images": 6}
     assert count(norm="batch") == {"g_ab": 3, "g_ab.images": 6, "g_ba": 3, "g_ba.images": 6}
-    assert count(*identity) == {"g_ab": 2, "g_ab.images": 4, "g_ba": 2, "g_ba.images": 4}
+    assert count(*identity) == {"g_ab": 2, "g_ab.images": 4, "g_ba": 1, "g_ba.images": 4}
     assert count(*cycle) == {"g_ab": 1, "g_ab.images": 4, "g_ba": 1, "g_ba.images": 4}
     assert count(*identity, *cycle) == {"g_ab": 1, "g_ab.images": 2, "g_ba": 1, "g_ba.images": 2}
     assert count(*identity, *cycle, "adversarial_a") == {"g_ab": 1, "g_ab.images": 2}
@@ -191,7 +191,7 @@ def test_trying_out_leaves_no_trace():
     norms = [module for module in adversary.modules() if isinstance(module, _BatchNorm)]
     assert norms and all(norm.num_batches_tracked == 0 for norm in norms)
     assert all(not parameter.is_meta for parameter in [*made.terms.parameters(), *made.method.parameters()])
-    assert made.metrics["psnr"].measure.check.calls_left == 3
+    assert made.metrics["psnr"].measure.check.calls == 0
 
 
 def test_optimizer_overrides_of_the_discriminator():

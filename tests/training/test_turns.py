@@ -190,10 +190,10 @@ def test_a_round_keeps_the_average():
 def test_fp16_skips_a_step_whose_gradient_overflows():
     parameter = nn.Parameter(torch.ones(2))
     player = Player([parameter], torch.optim.SGD([parameter], lr=1.0), torch.amp.GradScaler("cpu"), clip=1.0)
-    player.backward((parameter * torch.tensor([1.0, float("inf")])).sum())
+    player.backward([player.scale * (parameter * torch.tensor([1.0, float("inf")])).sum()])
     player.step()
     assert parameter.tolist() == [1, 1] and parameter.grad is None
-    player.backward(parameter.sum() * 0.5)
+    player.backward([player.scale * parameter.sum() * 0.5])
     player.step()
     assert parameter.tolist() == pytest.approx([0.5, 0.5])  # unscaled before it is clipped
 

@@ -1,12 +1,14 @@
 """What the regularisers of the discriminator have in common: weight, lazy form, precision, state (floor 0)."""
 
 from abc import abstractmethod
+from collections.abc import Hashable
 from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from advloss.counting import Counting
 from advloss.errors import InputError
 from advloss.losses.tensors import Critic, Logits, at_least_float32, full_precision, scales
 
@@ -36,7 +38,7 @@ class LateBuffers(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-class Penalty(LateBuffers):
+class Penalty(LateBuffers, Counting):
     """weight * value(critic, fake, real), or its lazy form; a penalty says only what its `value` is.
 
     weight: the factor in the paper's formula. Float, at least 0.
@@ -61,7 +63,10 @@ class Penalty(LateBuffers):
             raise InputError(f"{type(self).__name__}: interval={interval}; it is a number of calls, at least 1")
         self.weight = weight
         self.interval = interval
-        self.calls = 0
+
+    def phase(self, calls: int) -> Hashable:
+        """In which of the calls the penalty is due."""
+        return tuple((self.calls + call) % self.interval == 0 for call in range(calls))
 
     @abstractmethod
     def value(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """A codebook: vectors learned by gradient or as moving averages, with a start by k-means and revival of dead codes."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss import distributed
+from advloss.counting import Counting
 from advloss.errors import InputError
 from advloss.networks.bottlenecks.drawing import draw, kmeans, sums_and_counts
 from advloss.networks.bottlenecks.nearest import nearest
@@ -16,7 +18,7 @@ REVIVED = 256
 """Codes that can come back in one call."""
 
 
-class Codebook(nn.Module):
+class Codebook(nn.Module, Counting):
     """Vectors [N, D] -> the nearest code of each, [N, D] and int64 [N].
 
     In training mode each call goes on to learn, unless gradients are off.
@@ -72,6 +74,10 @@ class Codebook(nn.Module):
         if kmeans:
             self.register_buffer("started", torch.zeros((), dtype=torch.int64))
         self._runs = not kmeans  # what `started` says, known without waiting for the device
+
+    def phase(self, calls: int) -> Hashable:
+        """The start by k-means is asked for in Python."""
+        return 0 if self._runs else None
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         values = vectors.detach()

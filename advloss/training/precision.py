@@ -1,0 +1,50 @@
+"""What a training round computes in: the recipe's `train.precision` on a device."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+from advloss.devices import fast_bf16
+from advloss.errors import InputError
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Precision:
+    """fp32, tf32, bf16, fp16 or fp64; `auto` is bf16 where the device computes that fast, else fp32.
+
+    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. tf32 rounds what enters
+    convolutions and matrix products on a GPU; beside bf16 and fp16 it is what float32 means there. fp32 rounds nothing.
+
+    Raises InputError for tf32 on a CPU.
+    """
+
+    def __init__(self, asked: str, device: torch.device) -> None:
+        if asked == "tf32" and device.type != "cuda":
+            raise InputError(f"train.precision: tf32 is a GPU's, and this runs on {device}; use auto or fp32")
+        self.name = ("bf16" if fast_bf16(device) else "fp32") if asked == "auto" else asked
+        self.device = device
+        self.dtype = AUTOCAST.get(self.name)
+        """autocast's type, or None"""
+        self.tensor_cores = device.type == "cuda" and self.name in ("tf32", "bf16", "fp16")
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Within it networks compute in `dtype`."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None)
+
+    @contextmanager
+    def settings(self) -> Iterator[None]:
+        """Within it float32 on a GPU means what it should, and convolutions try out which algorithm is fastest."""
+        if self.device.type != "cuda":
+            yield
+            return
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark
+        cudnn.allow_tf32 = matmul.allow_tf32 = self.tensor_cores
+        # the choice is another in each process: not for runs that should end with the same bytes
+        cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+        try:
+            yield
+        finally:
+            cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark = before

@@ -1,0 +1,81 @@
+"""Small forms of the recipes whose fast paths are compared with the plain one, in float64."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from advloss.recipe.build import Built, build
+from advloss.recipe.resolve import resolve
+from advloss.recipe.source import read
+
+SIZE = 32
+NARROW = "discriminator={name: patchgan, width: 4, layers: 1, norm: batch}"
+INSTANCE = NARROW.replace("batch", "instance")
+RECIPES: dict[str, tuple[str, list[str]]] = {
+    "cyclegan": (
+        "cyclegan",
+        [
+            "networks.generator={name: resnet, width: 4, blocks: 1}",
+            *(f"losses.adversarial_{side}.{INSTANCE}" for side in "ab"),
+            *(f"losses.adversarial_{side}.pool=3" for side in "ab"),
+            "train.average=0.9",
+        ],
+    ),
+    "pix2pix": (
+        "pix2pix",
+        ["networks.generator={name: unet, width: 4, levels: 3, dropout: 0}", f"losses.adversarial.{NARROW}"],
+    ),
+    "srgan": (
+        "srgan-small",
+        ["networks.generator={name: srresnet, width: 4, blocks: 1}", f"losses.adversarial.{NARROW}", "initial=null"],
+    ),
+    "vqgan": (
+        "vqgan-small",
+        [
+            *(f"networks.{side}.width=8" for side in ("encoder", "decoder")),
+            "networks.bottleneck={name: vq, codes: 16, channels: 4}",
+            f"losses.adversarial.{NARROW}",
+            *(f"losses.adversarial.{key}" for key in ("start=4", "ramp=3", "discriminator_start=2")),
+        ],
+    ),
+    "lazy penalty": (
+        "pix2pix",
+        [
+            "networks.generator={name: unet, width: 4, levels: 3, dropout: 0, norm: instance}",
+            f"losses.adversarial.{INSTANCE}",
+            "losses.adversarial.penalties=[{name: r1, weight: 1, interval: 4}]",
+            "train.order=generator_first",
+        ],
+    ),
+}
+
+
+def made(name: str, *overrides: str) -> Built:
+    """A recipe's objects, the same each time, in float64 unless the overrides say otherwise."""
+    recipe, small = RECIPES[name]
+    source = read(recipe)
+    batch = ["data.batch=2", f"data.load={SIZE}", f"data.crop={SIZE}", "train.precision=fp64"]
+    for override in (*small, *batch, *overrides):
+        source.override(override)
+    built = build(resolve(source))
+    torch.manual_seed(1)  # what is drawn from now on
+    return built
+
+
+def batches(name: str, dtype: torch.dtype = torch.float64) -> Callable[[int], dict[str, Tensor]]:
+    """Batch number n of a recipe."""
+    small = SIZE // 4 if name == "srgan" else SIZE
+
+    def batch(number: int) -> dict[str, Tensor]:
+        draw = torch.Generator().manual_seed(number)
+        sides = {"a": small, "b": SIZE}
+        return {s: torch.rand(2, 3, side, side, generator=draw, dtype=dtype) * 2 - 1 for s, side in sides.items()}
+
+    return batch
+
+
+def weights(built: Built) -> dict[str, Tensor]:
+    """All that is learned, without the running statistics of discriminators, which nothing reads."""
+    of_method = {f"method.{name}": value for name, value in built.method.state_dict().items()}
+    return of_method | {f"terms.{name}": parameter.detach() for name, parameter in built.terms.named_parameters()}
