@@ -109,7 +109,7 @@ def test_no_more_recordings_than_fit() -> None:
 
 def test_graphs_are_a_gpus() -> None:
     assert Round(made("pix2pix"), CPU).recorder is None
-    with pytest.raises(InputError, match="train.graphs=on: CUDA graphs are a GPU's, and this runs on cpu"):
+    with pytest.raises(InputError, match=r"train\.graphs=on: CUDA graphs are a GPU's, and this runs on cpu"):
         Round(made("pix2pix", "train.graphs=on"), CPU)
 
 
