@@ -40,10 +40,13 @@ SMALL = {
         "networks.bottleneck.codes=16",
         "losses.adversarial.discriminator.width=4",
         "losses.adversarial.start=0",
+        "losses.adversarial.ramp=0",
         "losses.adversarial.discriminator_start=0",
     ],
 }
 SCALES = {"srgan-small": 4}
+PLAIN = ["train.precision=fp32", "train.compile=off", "train.graphs=off"]
+"""Unless a test asks for more: compiling takes half a minute a network."""
 
 MakeBuilt = Callable[..., Built]
 Batch = dict[str, torch.Tensor]
@@ -82,7 +85,7 @@ def make_built() -> MakeBuilt:
 
     def make(recipe: str, device: torch.device, *overrides: str) -> Built:
         source = read(recipe)
-        for override in (*SMALL[recipe], f"data.load={SIZE}", f"data.crop={SIZE}", *overrides):
+        for override in (*SMALL[recipe], f"data.load={SIZE}", f"data.crop={SIZE}", *PLAIN, *overrides):
             source.override(override)
         built = build(resolve(source))
         built.method.to(device).train()
