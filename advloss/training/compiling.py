@@ -9,6 +9,8 @@ from torch import nn
 from advloss.errors import InputError
 from advloss.recipe.build import Built
 
+SHORT = 5000
+"""Rounds below which `auto` takes it that compiling, once a network and shape, would not pay."""
 VARIANTS = 64
 """How many compiled forms of one function torch keeps: networks of one class share it, and each needs a few, for its
 batches of one and two halves and for the turns with and without a gradient of its own."""
@@ -17,13 +19,16 @@ batches of one and two halves and for the turns with and without a gradient of i
 def compile_networks(built: Built, device: torch.device, say: Callable[[str], None]) -> bool:
     """Compiles the method's networks and the discriminators in place, as `train.compile` says; gives whether it did.
 
-    Compiled at their first call, in each shape anew. auto: on a GPU, where triton is there and it is not for float64.
-    Penalties, which differentiate twice, run as they are written.
+    Compiled at their first call, in each shape anew. auto: on a GPU, where triton is there, for what takes longer than the
+    compiler (SHORT) and not for float64. Penalties, which differentiate twice, run as they are written, and so does what
+    the compiler can't do.
 
     Raises InputError where it is asked for and can't be.
     """
-    asked = built.recipe.train.compile
-    if asked == "off" or (asked == "auto" and (device.type != "cuda" or built.recipe.train.precision == "fp64")):
+    train = built.recipe.train
+    asked = train.compile
+    short = train.rounds is not None and train.rounds < SHORT
+    if asked == "off" or (asked == "auto" and (device.type != "cuda" or short or train.precision == "fp64")):
         return False
     missing = _missing(device)
     if missing and asked == "on":
@@ -32,6 +37,7 @@ def compile_networks(built: Built, device: torch.device, say: Callable[[str], No
         say(f"networks are not compiled: {missing}")
         return False
     torch._dynamo.config.recompile_limit = max(VARIANTS, torch._dynamo.config.recompile_limit)
+    torch._dynamo.config.suppress_errors = True  # what can't be compiled runs as it is written, with a warning
     last = _owner(built.method) if built.weighting.compared_at == "last_layer" else None
     if last is not None:  # compared gradients end there: its own pass must not be one with all before it
         last.forward = torch.compiler.disable(last.forward)
