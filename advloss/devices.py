@@ -49,8 +49,9 @@ class Recording(Generic[Made]):
             for _ in range(warm_up):
                 function(*self.inputs)
         torch.cuda.current_stream(device).wait_stream(beside)
-        # thread_local: what other threads do with the device meanwhile (reading data, writing files) is no part of it
-        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
+        # a stream of this device, since torch's own is the first device's; thread_local: what other threads do with the
+        # device meanwhile (reading data, writing files) is no part of it
+        with torch.cuda.graph(self.graph, pool=pool, stream=beside, capture_error_mode="thread_local"):
             self.made = function(*self.inputs)
 
     @property

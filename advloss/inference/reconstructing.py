@@ -4,7 +4,6 @@ Tokens and back gives the pixels of `reconstruct_files` exactly: each picture's 
 (`encoded`), and the decoder always has one picture at a time.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from advloss.data.images import Picture
-from advloss.data.writing import check_size, write_picture
+from advloss.data.writing import check_size
 from advloss.errors import InputError, Interrupted
+from advloss.inference.beside import WriteBehind
 from advloss.inference.encoding import Reading, encoded
-from advloss.inference.files import Outcome, Say, failures_named, open_jobs, reporter
+from advloss.inference.files import open_jobs
 from advloss.inference.jobs import Job, apart, check_open, closed_named
 from advloss.inference.model import Model
+from advloss.inference.outcome import Outcome, Say, failures_named, reporter
 from advloss.inference.pictures import to_pixels
 from advloss.inference.shards import token_files
 from advloss.inference.tokens import Tokens, check_vocabulary, read_header, read_tokens, vocabulary
@@ -45,10 +46,13 @@ def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: boo
     jobs = apart([Job(Path(name), target / _as_png(name)) for name in names], left_out)
     wanted = {str(job.source): job.result for job in jobs}
     try:
-        with tqdm(total=len(names), unit="picture", disable=None if len(names) > 1 else True) as bar:
+        with (
+            tqdm(total=len(names), unit="picture", disable=None if len(names) > 1 else True) as bar,
+            WriteBehind(outcome, left_out) as write,
+        ):
             for file in files:
                 with failures_named(left_out, file, target):
-                    _decode_file(model, read_tokens(file, known), wanted, outcome, left_out, overwrite, bar)
+                    _decode_file(model, read_tokens(file, known), wanted, write, overwrite, bar)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
     return outcome
@@ -58,8 +62,7 @@ def _decode_file(
     model: Model,
     tokens: Tokens,
     wanted: dict[str, Path],
-    outcome: Outcome,
-    left_out: Callable[[object], None],
+    write: WriteBehind,
     overwrite: bool,
     bar: "tqdm",
 ) -> None:
@@ -69,11 +72,10 @@ def _decode_file(
         if result is None:
             continue
         if result.exists() and not overwrite:
-            outcome.present += 1
+            write.outcome.present += 1
             continue
-        with failures_named(left_out, name, result):
-            _write_decoded(model, torch.from_numpy(indices.astype(np.int64)), size, result)
-            outcome.written += 1
+        with failures_named(write.left_out, name, result):
+            write(name, result, _decoded(model, torch.from_numpy(indices.astype(np.int64)), size, result))
 
 
 def reconstruct_files(
@@ -93,28 +95,29 @@ def reconstruct_files(
     todo = [job for job in jobs if overwrite or not job.result.exists()]
     outcome.present = len(jobs) - len(todo)
     try:
-        with tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar:
+        with (
+            tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar,
+            WriteBehind(outcome, left_out) as write,
+        ):
             paths = [job.source for job in todo]
             for one in encoded(model, paths, lambda _, why: left_out(why), reading):
                 bar.update()
                 job = todo[one.number]
                 with failures_named(left_out, job.source, job.result):
-                    _write_decoded(model, one.codes, one.size, job.result)
-                    outcome.written += 1
+                    write(job.source, job.result, _decoded(model, one.codes, one.size, job.result))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
     return outcome
 
 
-def _write_decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> None:
-    """Decodes one picture's codes, without batch axis, and writes it."""
+def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
+    """The picture of one picture's codes, without batch axis, which `result` can hold."""
     check_size(result, *size)
     check_open(result.parent)
     image = model.decode(codes[None], size)  # [1, 3, H, W]
     if not image.isfinite().all():
         raise InputError("the decoder's output is not a number in places")
-    result.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(result, Picture(to_pixels(image, np.dtype(np.uint8))))
+    return Picture(to_pixels(image, np.dtype(np.uint8)))
 
 
 def _as_png(name: str) -> Path:

@@ -1,9 +1,9 @@
 """How an image is cut into overlapping tiles, axis by axis, and how much of each goes into the result."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
@@ -56,9 +56,9 @@ class Span:
         length: the side of a feature map of this tile, at whatever resolution.
         """
         pixel = Fraction(self.stop - self.start, length)
-        edges = torch.arange(length + 1, dtype=torch.float64) * float(pixel) + self.start
+        edges = torch.arange(length + 1, dtype=torch.float64, device=device) * float(pixel) + self.start
         inside = edges.clamp(self.first, self.last)
-        return ((inside[1:] - inside[:-1]) / float(pixel)).to(device, torch.float32)
+        return ((inside[1:] - inside[:-1]) / float(pixel)).float()
 
 
 def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> list[Span]:
@@ -101,6 +101,17 @@ def even_tile(length: int, tile: int, overlap: int, multiple: int, least: int = 
         if len(spans(length, smaller, overlap, multiple, 0)) == number:
             return smaller
     return tile
+
+
+def batches(axis: Sequence[Span], most: int) -> Iterator[list[Span]]:
+    """The tiles of an axis, in order, in as few parts as there can be of `most` each, and as even as can be.
+
+    Tiles of another size (the last may be) are a part of their own.
+    """
+    for _, alike in groupby(axis, lambda span: span.stop - span.start):
+        tiles = list(alike)
+        number = -(-len(tiles) // -(-len(tiles) // most))
+        yield from (tiles[first : first + number] for first in range(0, len(tiles), number))
 
 
 @dataclass(frozen=True)

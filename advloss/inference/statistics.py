@@ -48,11 +48,20 @@ def moments(x: Tensor, groups: int, rows: Tensor | None, columns: Tensor | None)
         values = values.flatten(1)
         mean = values.mean(1)
         squares = (values - mean[:, None]).square().sum(1)
-        return Moments(torch.tensor(values.shape[1], device=x.device).double(), mean.double(), squares.double())
+        count = mean.new_full((), values.shape[1], dtype=torch.float64)
+        return Moments(count, mean.double(), squares.double())
     count = rows.sum() * columns.sum() * values.shape[1]
     mean = ((values @ columns) @ rows).sum(1) / count  # [G]
     squares = (((values - mean[:, None, None, None]).square() @ columns) @ rows).sum(1)
     return Moments(count.double(), mean.double(), squares.double())
+
+
+def own_moments(x: Tensor, window: tuple[Span, Span], groups: int) -> Moments:
+    """Of a tile's feature map [1, C, H, W], those of the tile's own part; of any other tensor, all of it."""
+    if x.ndim != 4:
+        return moments(x, groups, None, None)
+    rows, columns = (span.own_share(side, x.device) for span, side in zip(window, x.shape[2:], strict=True))
+    return moments(x, groups, rows, columns)
 
 
 class Enough(Exception):
@@ -62,20 +71,20 @@ class Enough(Exception):
 class HeldStatistics(TorchFunctionMode):
     """Within it, norms that compute statistics of their input use those given, in the order in which they are called.
 
-    known: what to use. window: the spans of rows and columns of a tile [1, 3, H, W]; the first norm that nothing is
-    known for leaves the moments of the tile's own part in `found`, and raises `Enough`.
+    known: what to use. windows: the spans of rows and columns of each tile of [B, 3, H, W]; the first norm that nothing
+    is known for leaves the moments of each tile's own part in `found`, and raises `Enough`.
     fixed: mean 0 and variance 1 for all. calls: how many norms were called.
     """
 
     def __init__(
-        self, known: Sequence[Moments] = (), window: tuple[Span, Span] | None = None, fixed: bool = False
+        self, known: Sequence[Moments] = (), windows: Sequence[tuple[Span, Span]] = (), fixed: bool = False
     ) -> None:
         super().__init__()
         self.known = known
-        self.window = window
+        self.windows = windows
         self.fixed = fixed
         self.calls = 0
-        self.found: Moments | None = None
+        self.found: list[Moments] = []
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         read = NORMS.get(func)
@@ -89,9 +98,9 @@ class HeldStatistics(TorchFunctionMode):
         elif call < len(self.known):
             mean, variance = self.known[call].mean.float(), self.known[call].variance.float()
         else:
-            assert self.window is not None
-            shares = [span.own_share(side, x.device) for span, side in zip(self.window, x.shape[2:], strict=False)]
-            self.found = moments(x, groups, *shares) if x.ndim == 4 else moments(x, groups, None, None)
+            assert self.windows
+            images = x.chunk(len(self.windows))
+            self.found = [own_moments(one, window, groups) for one, window in zip(images, self.windows, strict=True)]
             raise Enough
         channels = x.shape[1]
         factor = (variance + eps).rsqrt().repeat_interleave(channels // groups)  # [C]

@@ -2,8 +2,8 @@
 
 import functools
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from advloss.inference.ensemble import ORIENTATIONS, Orientation, SelfEnsemble, turned, turned_window
 from advloss.inference.precision import HALVES
 from advloss.inference.receptive import without_a_trace
-from advloss.inference.spans import Grid, Span
+from advloss.inference.repeating import tuned
+from advloss.inference.spans import Grid, Span, batches
 from advloss.inference.statistics import Enough, HeldStatistics, Moments
 from advloss.methods.padding import mirrored, padded_side
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from advloss.inference.tiling import Tiler
 
 T = TypeVar("T")
+Run = Callable[[Tensor, Span, Sequence[Span], torch.dtype | None], Sequence[T]]
+"""(tiles [n, 3, h, w] of a row, the row, their columns, the 16-bit type or None) -> what becomes of each tile"""
 
 BAND = 1 << 22
 """Values of a band that is handed out at once: what the receiver makes of it stays small too."""
@@ -44,18 +47,20 @@ class TiledImage:
         self.statistics: list[Moments] | None = None
         height, width = image.shape[-2:]
         self.row_index = mirrored(height, padded_side(tiler.network, height), image.device)
-        self.column_index = mirrored(width, padded_side(tiler.network, width), image.device)
+        self.column_index = mirrored(width, padded_side(tiler.network, width), tiler.device)
 
     def bands(self, grid: Grid) -> Iterator[Tensor]:
         """The output rows from `done` on, as `Tiler.bands` gives them."""
         ahead = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
         self.ticks_wanted = self.ticks + len(ahead) * len(grid.columns)
         if len(grid) > 1 and self.statistics is None and self.tiler.norm_calls:
-            self.statistics = self._settled(grid)
+            with self._tuned(grid):
+                self.statistics = self._settled(grid)
         height, width = (side * self.tiler.scale for side in self.image.shape[-2:])
         started: Tensor | None = None  # rows from `done` on that wait for the next tiles
         for number, row in enumerate(ahead):
-            rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
+            with self._tuned(grid):  # not while the receiver has its turn
+                rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
             if started is not None:
                 rows[:, :, : started.shape[2]] += started
             later = ahead[number + 1].reach[0] * self.tiler.scale if row is not ahead[-1] else height
@@ -75,49 +80,92 @@ class TiledImage:
         rows: Tensor | None = None
         first = max(row.reach[0] * scale, self.done)
         down = row.weights(scale, device)[first - row.reach[0] * scale :, None]
-        for column in grid.columns:
-            made = self._tile(row, column)
-            self._tick()
+        for column, made, finite in self._tiles(grid, row, self._outputs, lambda made: made):
             left, right = (end * scale for end in column.reach)
             part = made[:, :, first - row.start * scale :, left - column.start * scale : right - column.start * scale]
             part = part[:, :, : len(down)] * down * column.weights(scale, device)
             if rows is None:
                 rows = torch.zeros(1, made.shape[1], length, grid.columns[-1].stop * scale, device=device)
-            rows[:, :, first - self.done :, left:right] += part
+            rows[:, :, first - self.done :, left:right] += part if finite is None else part.where(finite, 0)
         assert rows is not None
         return rows
 
-    def _input(self, row: Span, column: Span) -> Tensor:
-        """[1, 3, h, w]: what the network sees of the image for one tile."""
-        tile = self.image.index_select(-1, self.column_index[column.start : column.stop])
-        tile = tile.index_select(-2, self.row_index[row.start : row.stop])
+    def _tiles(
+        self, grid: Grid, row: Span, run: Run[T], look_at: Callable[[T], Tensor]
+    ) -> Iterator[tuple[Span, T, Tensor | None]]:
+        """(column, what `run` makes of the tile, whether that is finite) for each tile of a row.
+
+        Whether it is finite, bool [], is on the device still, and None in float32. Tiles that were not come again, in
+        float32. What comes is good until the next.
+        """
+        strip = self._strip(row)
+        finite: list[Tensor] = []
+        for column, made in self._passes(strip, row, grid.columns, run, self.half):
+            if self.half is not None:
+                finite.append(look_at(made).isfinite().all())
+            yield column, made, finite[-1] if finite else None
+            self._tick()
+        if self.half is None:
+            return
+        # one look for the whole row, since the host waits for the device
+        spoilt = [column for column, whole in zip(grid.columns, torch.stack(finite).tolist(), strict=True) if not whole]
+        if not spoilt:
+            return
+        name = next(name for name, half in HALVES.items() if half == self.half)
+        self.tiler.say_once(f"not finite in {name}: such tiles are computed again in float32")
+        for column, made in self._passes(strip, row, spoilt, run, None):
+            yield column, made, None
+
+    def _passes(
+        self, strip: Tensor, row: Span, columns: Sequence[Span], run: Run[T], half: torch.dtype | None
+    ) -> Iterator[tuple[Span, T]]:
+        """(column, what `run` makes of the tile) for some tiles of a row, of which several may go through at once."""
+        for some in batches(columns, self._together(row, columns, half)):
+            yield from zip(some, run(self._input(strip, some), row, some, half), strict=True)
+
+    def _together(self, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> int:
+        """How many of a row's tiles go through the network at once, at most. Memory is not measured for one alone."""
+        height, width = row.stop - row.start, columns[0].stop - columns[0].start
+        return self.tiler.together(height, width, half is not None) if len(columns) > 1 else 1
+
+    def _strip(self, row: Span) -> Tensor:
+        """[1, 3, h, W]: the rows of the image that a row of tiles sees, on the network's device."""
+        strip = self.image.index_select(-2, self.row_index[row.start : row.stop])
+        return strip.to(self.tiler.device, torch.float32)
+
+    def _input(self, strip: Tensor, columns: Sequence[Span]) -> Tensor:
+        """[n, 3, h, w]: what the network sees of a row's strip for some of its tiles."""
+        tiles = [strip.index_select(-1, self.column_index[column.start : column.stop]) for column in columns]
         layout = torch.contiguous_format if self.tiler.norm_calls else MEMORY_FORMAT
-        return tile.to(self.tiler.device, torch.float32).contiguous(memory_format=layout)
+        return torch.cat(tiles).contiguous(memory_format=layout)
 
-    def _tile(self, row: Span, column: Span) -> Tensor:
-        """[1, C, h * scale, w * scale]: what the network makes of one tile."""
-        tile = self._input(row, column)
+    def _outputs(self, tiles: Tensor, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> Sequence[Tensor]:
+        """[1, C, h * scale, w * scale] of each tile: what the network makes of it."""
 
-        def run() -> Tensor:
-            with nullcontext() if self.statistics is None else HeldStatistics(self.statistics):
-                made: Tensor = self.tiler.runs(tile).float()
+        def run(tiles: Tensor) -> Tensor:
+            held = nullcontext() if self.statistics is None else HeldStatistics(self.statistics)
+            with self._context(half, self._seed(row, columns[0])), held:
+                made: Tensor = self.tiler.runs(tiles).float()
             return made
 
-        return self._in_precision(run, lambda made: made, self._seed(row, column))
+        # statistics are each image's own, in another place of memory
+        recorded = self.statistics is None and self.tiler.is_plain
+        return (self.tiler.recordings(run, tiles, half) if recorded else run(tiles)).split(1)
 
-    def _moments(self, row: Span, column: Span, known: list[Moments], orientation: Orientation) -> Moments:
-        """What the first norm that nothing is known of finds in the tile's own part."""
-        tile = turned(self._input(row, column), orientation)
+    def _moments(self, grid: Grid, row: Span, known: list[Moments], orientation: Orientation) -> list[Moments]:
+        """What the first norm that nothing is known of finds in the own part of each tile of a row."""
 
-        def run() -> Moments:
-            with suppress(Enough), HeldStatistics(known, turned_window(row, column, orientation)) as held:
-                self.tiler.network(tile)
-            assert held.found is not None
+        def run(tiles: Tensor, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> list[Moments]:
+            windows = [turned_window(row, column, orientation) for column in columns]
+            held = HeldStatistics(known, windows)
+            with self._context(half, self._seed(row, columns[0])), suppress(Enough), held:
+                self.tiler.network(turned(tiles, orientation))
             return held.found
 
-        found = self._in_precision(run, lambda found: found.squares, self._seed(row, column))
-        self._tick()
-        return found
+        found: dict[Span, Moments] = {}
+        for column, one, _ in self._tiles(grid, row, run, lambda one: one.squares):
+            found[column] = one  # the last is the finite one
+        return list(found.values())
 
     def _settled(self, grid: Grid) -> list[Moments]:
         """The statistics of the whole image for each call of a norm, in order: see `statistics`."""
@@ -132,7 +180,7 @@ class TiledImage:
         for orientation in orientations:
             known: list[Moments] = []
             for _ in range(calls):
-                parts = (self._moments(row, column, known, orientation) for row, column in grid)
+                parts = (part for row in grid.rows for part in self._moments(grid, row, known, orientation))
                 known.append(functools.reduce(operator.add, parts))
             statistics += known
         return statistics
@@ -147,23 +195,18 @@ class TiledImage:
         """Of a tile's noise: the same in each pass, and the tiler's own for the first tile, whatever its size."""
         return self.tiler.seed + row.first * len(self.column_index) + column.first
 
-    def _in_precision(self, run: Callable[[], T], look_at: Callable[[T], Tensor], seed: int) -> T:
-        """What `run` gives in 16 bits, or in float32 if that is not finite."""
-        if self.half is not None:
-            with self._context(seed), torch.autocast(self.tiler.device.type, self.half):
-                made = run()
-            if bool(look_at(made).isfinite().all()):
-                return made
-            name = next(name for name, half in HALVES.items() if half == self.half)
-            self.tiler.say_once(f"not finite in {name}: such tiles are computed again in float32")
-        with self._context(seed):
-            return run()
+    def _tuned(self, grid: Grid) -> AbstractContextManager[None]:
+        """Lets cuDNN search for the fastest algorithms where many passes of one shape are to come."""
+        return tuned(self.tiler.device, self.ticks_wanted // self._together(grid.rows[0], grid.columns, self.half))
 
     @contextmanager
-    def _context(self, seed: int) -> Iterator[None]:
+    def _context(self, half: torch.dtype | None, seed: int) -> Iterator[None]:
+        """What the network runs in."""
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
             if self.tiler.noisy:
                 stack.enter_context(without_a_trace(self.tiler.device))
                 torch.manual_seed(seed)
+            if half is not None:
+                stack.enter_context(torch.autocast(self.tiler.device.type, half))
             yield

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from advloss.errors import InputError
 from advloss.inference.ensemble import SelfEnsemble
-from advloss.inference.memory import MARGIN, budget, out_of_memory, peak_bytes
+from advloss.inference.memory import out_of_memory
 from advloss.inference.precision import Precision, half_type
 from advloss.inference.receptive import device_of, norm_calls, sight
+from advloss.inference.repeating import Recordings, is_plain
+from advloss.inference.room import Room
 from advloss.inference.spans import Grid, even_tile, least_tile, spans
 from advloss.inference.tiled_image import TiledImage
 from advloss.methods.padding import padded_side
@@ -32,6 +34,8 @@ SMALL = 128**2
 """Pixels of an image that is never cut unless asked for, nor is memory measured for it."""
 LEAST = 16
 """The smallest tile, in input pixels, before running out of memory is final."""
+BATCHED = ("cuda",)
+"""Devices on which tiles go through the network together; on a CPU it is no faster."""
 
 
 class TileTooSmall(InputError):
@@ -45,8 +49,9 @@ def ignore(*_: object) -> None:
 class Tiler:
     """A network over an image of any size, in tiles.
 
-    network: images [1, 3, H, W] -> [1, C, scale H, scale W], with attributes `scale`, `multiple` and `smallest` (1 if
-        absent). It runs where its weights are, in eval mode, in which it is left.
+    network: images [B, 3, H, W] -> [B, C, scale H, scale W], with attributes `scale`, `multiple` and `smallest` (1 if
+        absent). It runs where its weights are, in eval mode, in which it is left. B is 1 but on a GPU, where networks
+        of our own and torch's layers take several tiles at once, and passes that come again and again are recorded.
     tile: the side, in input pixels, of what the network sees at once, at most; None: from the free memory, 0: the whole
         image at once. Halved where memory runs out.
     overlap: input pixels around each tile's own part, part of `tile`; None: as far as the network sees, within limits
@@ -86,7 +91,8 @@ class Tiler:
         self.seed = seed
         self._say = say
         self._said: set[str] = set()
-        self._fits: dict[tuple[int, int, bool], bool] = {}
+        self.room = Room(self.runs)
+        self.recordings = Recordings(self.room)
 
     @property
     def device(self) -> torch.device:
@@ -121,6 +127,16 @@ class Tiler:
         """Whether dropout stays on in use."""
         return any(isinstance(layer, Dropout) and layer.in_use and layer.p > 0 for layer in self.network.modules())
 
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether passes may be recorded, and tiles go through together: no noise, and layers that are known."""
+        return not self.noisy and is_plain(self.network)
+
+    def together(self, height: int, width: int, half: bool) -> int:
+        """How many tiles of this size, in input pixels, go through the network at once, at most."""
+        several = self.device.type in BATCHED and self.is_plain
+        return self.room.together(height, width, half) if several else 1
+
     def __call__(self, image: Tensor, depth: int = 8) -> Tensor:
         """image: float32 [B, 3, H, W] in [-1, 1], each by itself -> [B, C, scale H, scale W], where the network is."""
         return torch.cat([torch.cat(list(self.bands(one[None], depth)), dim=2) for one in image])
@@ -137,6 +153,7 @@ class Tiler:
         height, width = image.shape[-2:]
         grid = self._grid(height, width, self._first_side(height, width, half is not None), self.overlap)
         picture = TiledImage(self, image, half)
+        self.recordings.begin()
         while True:
             try:
                 yield from picture.bands(grid)
@@ -145,7 +162,8 @@ class Tiler:
                 if not out_of_memory(error):
                     raise
             # outside of `except`, whose traceback holds the tensors that did not fit
-            grid = self._smaller(height, width, grid)
+            if not (self.recordings.close() | self.room.close()):  # speed is given up before size
+                grid = self._smaller(height, width, grid)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -164,20 +182,11 @@ class Tiler:
         if height * width <= SMALL:
             return whole
         # passes over the whole image, or seams, are worth some memory
-        if (height * width <= most or self.norm_calls or self.reach is None) and self._fit(height, width, half):
+        if (height * width <= most or self.norm_calls or self.reach is None) and self.room.fits(height, width, half):
             return whole
         around = 2 * self._margin(self.overlap)
         sides = [max(padded_side(self.network, own + around), self._least(around // 2)) for own in OWN_PARTS]
-        return next((s for s in sides if self._fit(min(s, height), min(s, width), half)), sides[-1])
-
-    def _fit(self, height: int, width: int, half: bool) -> bool:
-        """Whether the network's tensors for such a tile fit into the free memory."""
-        key = height, width, half
-        if key not in self._fits:
-            sides = padded_side(self.network, height), padded_side(self.network, width)
-            needed = peak_bytes(self.runs, *sides) * MARGIN * (0.6 if half else 1)
-            self._fits[key] = needed <= budget(self.device)
-        return self._fits[key]
+        return next((s for s in sides if self.room.fits(min(s, height), min(s, width), half)), sides[-1])
 
     def _margin(self, overlap: int | Literal["exact"] | None) -> int:
         """The overlap in input pixels."""

@@ -9,9 +9,9 @@ from tqdm import tqdm
 from advloss.data.images import UnreadableImage, list_images
 from advloss.errors import InputError, Interrupted
 from advloss.inference.encoding import Reading, encoded
-from advloss.inference.files import Outcome, Say, reporter
 from advloss.inference.jobs import check_open, closed_named
 from advloss.inference.model import Model
+from advloss.inference.outcome import Outcome, Say, reporter
 from advloss.inference.shards import Index, Shard, index_path, is_index, remove_shards, shard_path, write_index
 from advloss.inference.tokens import Header, Tokens, check_vocabulary, read_header, vocabulary, write_tokens
 

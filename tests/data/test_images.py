@@ -75,10 +75,14 @@ def test_png_and_tiff_keep_the_colour_profile(tmp_path: Path, pixels: np.ndarray
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (63, 5), (64, 5), (65, 5), (200, 3)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_16_bit_files_of_any_size_as_opencv_reads_them(tmp_path: Path, size: tuple[int, int], channels: int) -> None:
-    pixels = RNG.integers(0, 65536, (*size, channels), dtype=np.uint16)
-    alpha = RNG.integers(0, 65536, size, dtype=np.uint16)
-    for extension, with_alpha in itertools.product(("png", "tif"), (None, alpha)):
+@pytest.mark.parametrize(("depth", "extensions"), [(np.uint8, ("png",)), (np.uint16, ("png", "tif"))])
+def test_our_own_files_of_any_size_as_opencv_reads_them(
+    tmp_path: Path, size: tuple[int, int], channels: int, depth: type, extensions: tuple[str, ...]
+) -> None:
+    top = np.iinfo(depth).max
+    pixels = RNG.integers(0, top, (*size, channels), dtype=depth, endpoint=True)
+    alpha = RNG.integers(0, top, size, dtype=depth, endpoint=True)
+    for extension, with_alpha in itertools.product(extensions, (None, alpha)):
         write_picture(tmp_path / f"x.{extension}", Picture(pixels[::-1, ::-1], with_alpha))
         read = cv2.imread(str(tmp_path / f"x.{extension}"), cv2.IMREAD_UNCHANGED).reshape(*size, -1)
         colour = read[..., 2::-1] if read.shape[2] >= 3 else read

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advloss.errors import InputError
-from advloss.inference import tiling
+from advloss.inference import room, tiling
 from advloss.inference.ensemble import SelfEnsemble
 from advloss.inference.memory import peak_bytes
 from advloss.inference.spans import least_tile
@@ -315,19 +315,19 @@ def test_the_tile_follows_the_memory(monkeypatch: pytest.MonkeyPatch):
     network = MSRResNet(width=64, blocks=1)
     sides = []
     for bytes_free in (1 << 28, 1 << 30, 1 << 34):
-        monkeypatch.setattr(tiling, "budget", lambda _, n=bytes_free: n)
+        monkeypatch.setattr(room, "budget", lambda _, n=bytes_free: n)
         sides.append(Tiler(network)._first_side(3000, 4000, False))
     assert sides[0] < sides[1] < sides[2] == tiling.OWN_PARTS[0] + 2 * Tiler(network).reach
     assert 12_000 * 1.2 * sides[0] ** 2 < 1 << 28  # bytes that each pixel takes, see test_memory
-    monkeypatch.setattr(tiling, "budget", lambda _: 1 << 20)
+    monkeypatch.setattr(room, "budget", lambda _: 1 << 20)
     assert Tiler(network)._first_side(100, 100, False) == 100  # not worth a question
 
 
 def test_an_image_with_norms_goes_at_once_where_it_fits(monkeypatch: pytest.MonkeyPatch):
     network = SMALL["resnet, instance"]()
-    monkeypatch.setattr(tiling, "budget", lambda _: 1 << 34)
+    monkeypatch.setattr(room, "budget", lambda _: 1 << 34)
     assert Tiler(network)._first_side(3001, 4000, False) == 4000
-    monkeypatch.setattr(tiling, "budget", lambda _: 1 << 28)
+    monkeypatch.setattr(room, "budget", lambda _: 1 << 28)
     assert Tiler(network)._first_side(3001, 4000, False) < 600
 
 
