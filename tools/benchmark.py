@@ -1,21 +1,29 @@
 #!/usr/bin/env python3
-"""How fast advloss is on this machine, against what the machine can do and against the same thing written by hand.
+"""How fast advloss is on this machine, against what the machine can do and against other people's training loops.
 
-    python tools/benchmark.py round --recipe cyclegan --size 256 --device cuda --precision bf16 --out round.json
-    python tools/benchmark.py round --recipe pix2pix networks.generator.width=32 --rounds 10
+    python tools/benchmark.py round --recipe cyclegan --peer pytorch-CycleGAN-and-pix2pix --out round.json
+    python tools/benchmark.py round --recipe pix2pix --precision fp32 networks.generator.width=32 --rounds 10
+    python tools/benchmark.py upscale --network rrdbnet --peer BasicSR
+    python tools/benchmark.py tokenizer --recipe vqgan-f16
     python tools/benchmark.py data
     python tools/benchmark.py adversarial --size 128
-    python tools/benchmark.py upscale --network rrdbnet
+    python tools/benchmark.py quality --recipes cyclegan-small
+    python tools/benchmark.py scaling --plot scaling.png
+    python tools/benchmark.py table --check
 
 Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
 and `run`, from the parsed arguments to the result. What is measured together alternates in one process, because a
 machine's speed drifts; compare results of one machine only.
+
+--peer: another project's checkout; its own code is imported from there. Its iteration and our round start from the same
+weights, and are refused unless they give the same losses.
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -25,9 +33,28 @@ if str(ROOT) not in sys.path:
 
 from advloss.errors import InputError  # noqa: E402
 from advloss.files import replacing  # noqa: E402
-from tools.benchmarks import adversarial, data, report, round, upscale  # noqa: E402
+from tools.benchmarks import (  # noqa: E402
+    adversarial,
+    data,
+    quality,
+    report,
+    round,
+    scaling,
+    table,
+    tokenizer,
+    upscale,
+)
 
-COMMANDS = {"round": round, "data": data, "adversarial": adversarial, "upscale": upscale}
+COMMANDS: dict[str, ModuleType] = {
+    "round": round,
+    "upscale": upscale,
+    "tokenizer": tokenizer,
+    "data": data,
+    "adversarial": adversarial,
+    "quality": quality,
+    "scaling": scaling,
+    "table": table,
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -41,6 +68,8 @@ def main(words: list[str] | None = None) -> int:
     except InputError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return InputError.exit_code
+    if result is None:  # the table measures nothing
+        return 0
     text = json.dumps(report.document(arguments.benchmark, words, result), indent=2)
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)

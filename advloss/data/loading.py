@@ -1,22 +1,25 @@
-"""Endless batches of a split for training, and its pictures one by one for evaluation."""
+"""Endless batches of a split, for training."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-import psutil
 import torch
 
+from advloss.data.ahead import ahead
 from advloss.data.augment import Augmenter
-from advloss.data.images import UnreadableImage
+from advloss.data.choices import Choices, Skip
+from advloss.data.fitting import check_scale
+from advloss.data.keeping import Memory, Place, faster, in_mb, place
 from advloss.data.memory import Decoded, Kept, Pictures, Sizes
 from advloss.data.order import Order
-from advloss.data.samples import Samples, Sides, Skip, called, check_fit, check_scale
+from advloss.data.resident import Resident, stored
+from advloss.data.samples import Samples, Sides
 from advloss.data.shards import pieces_of
-from advloss.data.sources import Source, Split
-from advloss.data.transforms import DEGRADE, Resize, View, check_crop_fits, middle_crop, random, resized
+from advloss.data.sources import Split
+from advloss.data.transforms import DEGRADE, Resize, View, random
 from advloss.data.workers import from_workers
 from advloss.errors import InputError
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from advloss.data.degradations import Degradation
 
 Batch = dict[str, torch.Tensor]
+CPU = torch.device("cpu")
 MOST_UNREADABLE = 0.01
 """Fraction of a split's pictures (pairs, where they are paired) beyond which training stops."""
 
@@ -47,10 +51,9 @@ class Loader:
     large picture, and of what is made in the workers, `a` is [B, 3, crop / scale, crop / scale].
 
     load, crop: in pixels; see `View` for these, `resize`, `flip` and `rotate`. batch: pictures a side, for each
-    process. workers: processes that decode, used only where the pictures are not kept in memory, or `degradation` works
-    in them. augment: see `Augmenter`. memory: keep the resized pictures ("on"), don't ("off"), or do if they fit in
-    half of what is free ("auto").
-    say: where notices to the user go. pin: page-locked batches, for copies to a CUDA device.
+    process. workers: processes that decode, used only where the pictures are not kept, or `degradation` works in them.
+    augment: see `Augmenter`. memory: where the resized pictures are kept; see `keeping.place`.
+    say: where notices to the user go. device: where the batches go; for a GPU they are made ahead, beside its work.
     """
 
     def __init__(
@@ -67,14 +70,14 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         workers: int = 0,
-        memory: Literal["auto", "on", "off"] = "auto",
+        memory: Memory = "auto",
         say: Callable[[str], None] = print,
-        pin: bool = False,
+        device: torch.device = CPU,
         rotate: bool = False,
         scale: int = 1,
         degradation: "Degradation | None" = None,
     ) -> None:
-        self.split, self.say, self.workers, self.memory = split, say, workers, memory
+        self.split, self.say, self.workers, self.memory, self.device = split, say, workers, memory, device
         self.view = View(resize, load, crop, flip, rotate)
         if crop % scale:
             raise InputError(f"data.crop: {crop} pixels are no multiple of the scale, {scale}")
@@ -87,9 +90,10 @@ class Loader:
         self.augment = Augmenter(augment, seed) if augment else None
         in_workers = split.a is None and degradation is not None and degradation.in_workers
         self.small = cast(InWorkers, degradation).small if in_workers else None
-        self.pin = pin and torch.cuda.is_available()
+        self.ahead = device.type == "cuda"
         self.skipped: list[Skip] = []
-        self._samples: Samples | None = None
+        self.place: Place = "off"
+        self._maker: Samples | Resident | None = None
 
     @property
     def per_epoch(self) -> int:
@@ -98,48 +102,86 @@ class Loader:
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Batch number `start` and all that follow, without end."""
-        samples = self._prepared()
-        made: Iterator[tuple[Sides, list[Skip]]]
-        if self.workers and (self.small is not None or not isinstance(samples.pictures["b"], Kept)):
-            made = from_workers(samples, start, self.workers)
-        else:
-            made = map(samples.batch, itertools.count(start))
-        for sides, skips in made:
-            for skip in skips:
-                self._skip(skip)
-            batch = {side: torch.from_numpy(images) for side, images in sides.items()}
-            yield {side: images.pin_memory() for side, images in batch.items()} if self.pin else batch
+        return self._taken(start, lambda images: images)
+
+    def images(self, start: int = 0) -> Iterator[Batch]:
+        """The same batches in float32, in [-1, 1]."""
+        return self._taken(start, to_images)
 
     def rngs(self, number: int) -> list[np.random.Generator]:
         """For each sample of this process's batch `number`, what a degradation on the device is drawn from."""
         return [random(DEGRADE, self.order.seed, item.epoch, item.position) for item in self.order.items(number)]
 
-    def _prepared(self) -> Samples:
-        """At the first use: the pictures decoded into memory if they are to be kept."""
-        if self._samples is None:
+    @property
+    def faster(self) -> str:
+        """What a user can do where training waits for its batches, as the end of a sentence."""
+        return faster(self.place, self.workers, self.device, self._on_host)
+
+    def _taken(self, start: int, convert: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[Batch]:
+        made = self._made(start, convert)
+        with closing(ahead(made, self.device) if self.ahead else made) as ready:
+            for batch, skips in ready:
+                for skip in skips:
+                    self._skip(skip)
+                yield batch
+
+    def _made(
+        self, start: int, convert: Callable[[torch.Tensor], torch.Tensor]
+    ) -> Generator[tuple[Batch, list[Skip]], None, None]:
+        maker = self._prepared()
+        made: Iterator[tuple[Sides | Batch, list[Skip]]]
+        if isinstance(maker, Samples) and self.workers and (self.small is not None or self.place == "off"):
+            made = from_workers(maker, start, self.workers)
+        else:
+            made = map(maker.batch, itertools.count(start))
+        for sides, skips in made:
+            yield {side: convert(self._sent(torch.as_tensor(images))) for side, images in sides.items()}, skips
+
+    def _sent(self, images: torch.Tensor) -> torch.Tensor:
+        if images.is_cuda or self.device.type != "cuda":
+            return images
+        return images.pin_memory().to(self.device, non_blocking=True)
+
+    @property
+    def _on_host(self) -> str | None:
+        """The option that has the pictures of each batch worked on in the host's memory, if one has."""
+        if self.augment is not None:
+            return "data.augment"
+        return "data.degradation" if self.small is not None else None
+
+    def _prepared(self) -> Samples | Resident:
+        """At the first use: the pictures decoded, if they are to be kept."""
+        if self._maker is None:
             sizes = {letter: Sizes.of(source, self.view) for letter, source in self.split.sides.items()}
+            count = sum(size.count for size in sizes.values())
             needed = sum(size.bytes for size in sizes.values())
-            keep = self._fits(needed)
-            pictures = {letter: self._pictures(letter, size, keep) for letter, size in sizes.items()}
-            if keep:
-                count = sum(size.count for size in sizes.values())
-                self.say(f"kept {count} images in memory ({needed / 1e6:.0f} MB)")
-            self._samples = Samples(
-                pictures, self.split.paired, self.order, self.view, self.augment, self.scale, self.small
-            )
-        return self._samples
+            copies = self.order.world * (1 + self.workers if self.small is not None else 1)  # workers may get their own
+            self.place = place(self.memory, needed, self.device, copies, self._on_host)
+            self._maker = self._placed(sizes)
+            if self.place != "off":
+                where = f"on {self.device}" if self.place == "device" else "in memory"
+                self.say(f"kept {count} images {where} ({in_mb(needed)})")
+            elif self.memory == "auto":
+                self.say(f"{count} images are decoded each time: to keep them takes {in_mb(needed)} of memory")
+        return self._maker
 
-    def _fits(self, needed: int) -> bool:
-        if self.memory != "auto":
-            return self.memory == "on"
-        copies = self.order.world * (1 + self.workers if self.small is not None else 1)  # workers may get their own
-        return needed < psutil.virtual_memory().available / 2 / copies
+    def _placed(self, sizes: Mapping[str, Sizes]) -> Samples | Resident:
+        rest = self.split.paired, self.order, self.view, self.scale
+        if self.place == "off":
+            decoded: dict[str, Pictures[np.ndarray]] = {
+                letter: Decoded(source, self.view) for letter, source in self.split.sides.items()
+            }
+            return Samples(Choices(decoded, *rest), self.augment, self.small)
+        kept = {letter: self._kept(letter, size) for letter, size in sizes.items()}
+        if self.place == "on":
+            return Samples(Choices(dict(kept), *rest), self.augment, self.small)
+        places, pixels = stored(kept, self.device)
+        return Resident(Choices(dict(places), *rest), pixels)
 
-    def _pictures(self, side: str, sizes: Sizes, keep: bool) -> Pictures:
-        source: Source = self.split.sides[side]
-        if not keep:
-            return Decoded(source, self.view)
-        return Kept(source, self.view, sizes, lambda index, error: self._skip(Skip(side, index, str(error))))
+    def _kept(self, side: str, sizes: Sizes) -> Kept:
+        return Kept(
+            self.split.sides[side], self.view, sizes, lambda index, error: self._skip(Skip(side, index, str(error)))
+        )
 
     def _skip(self, skip: Skip) -> None:
         """Says so, once for each file; too many of them stop the training."""
@@ -156,62 +198,3 @@ class Loader:
                 f"{bad} of {count} {'pairs' if paired else 'pictures'} can't be read, more than {MOST_UNREADABLE:.0%}; "
                 f"repair or remove them (`advloss data check` lists all):\n  {first}"
             )
-
-
-@dataclass(frozen=True)
-class EvaluationItem:
-    """Pictures to look at or to score: uint8 [1, 3, H, W] each; partners if the split is paired.
-
-    index: their number in the split.
-    """
-
-    a: torch.Tensor | None
-    b: torch.Tensor
-    index: int
-
-
-def evaluation_items(
-    split: Split, size: int | None, *, resize: Resize, say: Callable[[str], None], scale: int = 1
-) -> Iterator[EvaluationItem]:
-    """All pictures in order, up to the end of the shorter side; the same every time.
-
-    size: in pixels; each is resized to it as for training and its middle cut out (of a, where b is `scale` times as
-    large, size / scale pixels). None leaves pictures whole: b is cut at the right and at the bottom to `scale` times
-    its partner, or to multiples of `scale` where it has none. What can't be read is named through `say` and left out.
-    """
-    if split.paired:
-        check_scale(resize if size is not None else "none", scale)
-    for index in range(min(len(side) for side in split.sides.values())):
-        try:
-            pictures = _evaluated(split, index, size, resize, scale)
-        except UnreadableImage as error:
-            say(f"skipped {error}")
-            continue
-        images = {
-            letter: torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-            for letter, picture in pictures.items()
-        }
-        yield EvaluationItem(images.get("a"), images["b"], index)
-
-
-def _evaluated(split: Split, index: int, size: int | None, resize: Resize, scale: int) -> Sides:
-    """[H, W, 3] each."""
-    pictures = {letter: source.read(index) for letter, source in split.sides.items()}
-    if size is not None:
-        pictures = {letter: resized(picture, resize, size) for letter, picture in pictures.items()}
-    height, width = pictures["b"].shape[:2]
-    if split.a is None:
-        height, width = height // scale * scale, width // scale * scale
-        if size is None and not (height and width):
-            raise UnreadableImage(called(split.b, index), f"too small to be made {scale} times smaller")
-    elif split.paired and (scale > 1 or size is None):
-        small = pictures["a"].shape[:2]
-        check_fit(split.a, split.b, index, small, (height, width), scale)
-        height, width = scale * small[0], scale * small[1]
-    if size is None:
-        return pictures | {"b": pictures["b"][:height, :width]}
-    sides = {"a": size // scale, "b": size}
-    for letter, source in split.sides.items():
-        check_crop_fits(called(source, index), pictures[letter].shape[:2], sides[letter])
-    cut = {letter: middle_crop(picture, sides[letter]) for letter, picture in pictures.items()}
-    return cut if scale == 1 else cut | {"b": middle_crop(pictures["b"][:height, :width], size, scale)}

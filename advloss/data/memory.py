@@ -17,12 +17,23 @@ from advloss.data.transforms import View, resized, resized_size
 T = TypeVar("T")
 
 
-class Pictures(Protocol):
+class Shaped(Protocol):
+    """A picture's bytes, or where they lie."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(3, H, W)."""
+
+
+Picture = TypeVar("Picture", bound=Shaped, covariant=True)
+
+
+class Pictures(Protocol[Picture]):
     """One side's pictures, resized."""
 
     source: Source
 
-    def get(self, index: int) -> np.ndarray:
+    def get(self, index: int) -> Picture:
         """uint8 [3, H, W], to be left as it is. Raises `UnreadableImage`."""
 
 

@@ -61,6 +61,15 @@ class Crop:
         """The same part of a picture `scale` times as large."""
         return replace(self, top=scale * self.top, left=scale * self.left, side=scale * self.side)
 
+    def steps(self, width: int) -> tuple[int, int, int]:
+        """Where the crop's pixel (y, x) lies in rows of `width` pixels: at first + down * y + across * x."""
+        first, down, across = self.top * width + self.left, width, 1
+        if self.mirrored:
+            first, across = first + (self.side - 1) * across, -across
+        for _ in range(self.quarters):  # the last column becomes the first row
+            first, down, across = first + (self.side - 1) * across, -across, down
+        return first, down, across
+
 
 def resized_size(size: tuple[int, int], resize: Resize, load: int) -> tuple[int, int]:
     """(height, width) after the resize."""

@@ -8,7 +8,8 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from advloss.data.samples import Samples, Sides, Skip
+from advloss.data.choices import Skip
+from advloss.data.samples import Samples, Sides
 from advloss.errors import InputError
 
 

@@ -103,7 +103,7 @@ class Data(Strict):
     augment: list[dict[str, Any]] | None = None
     batch: Positive = 1
     workers: NotNegative = 0
-    memory: Literal["auto", "on", "off"] = "auto"
+    memory: Literal["auto", "device", "on", "off"] = "auto"
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "Data":

@@ -34,6 +34,7 @@ class Journal:
         self.counts: Counter[str] = Counter()
         self.count = 0
         self.images = 0
+        self.waited = 0.0
         self.since = self.said = time.perf_counter()
         self.file = self.events = self.bar = None
         if processes.first:
@@ -42,27 +43,32 @@ class Journal:
             self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
             self.bar = tqdm(total=total, initial=done, unit="round", disable=None, dynamic_ncols=True)
 
-    def add(self, losses: Mapping[str, Tensor], images: int) -> None:
-        """Takes one round's losses in, without reading them."""
+    def add(self, losses: Mapping[str, Tensor], images: int, waited: float) -> None:
+        """Takes one round's losses in, without reading them. waited: seconds that the device waited for its images."""
         for name, value in losses.items():
-            self.sums[name] = self.sums[name] + value.double() if name in self.sums else value.double()
+            now = value.to(torch.float64, copy=True)  # a recorded round writes its next loss to the same place
+            self.sums[name] = self.sums[name] + now if name in self.sums else now
             self.counts[name] += 1  # a term may start in the middle
         self.count += 1
         self.images += images
+        self.waited += waited
         if self.bar is not None:
             self.bar.update()
 
-    def flush(self, round: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> dict[str, float]:
-        """The mean losses since the last flush, checked and logged.
+    def flush(self, round: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> float:
+        """The mean losses since the last flush, checked and logged. Gives the share of that time that the devices
+        waited for images, the mean of the processes.
 
         rate: the learning rate in force; factors: what each term counted in the last round, where that is worked out.
         Raises NotFinite with the term's name if one is not finite.
         """
         if not self.count:
-            return {}
+            return 0.0
         sums = torch.stack([self.sums[name] for name in self.sums]).tolist()
         means = [total / self.counts[name] for name, total in zip(self.sums, sums, strict=True)]
-        summed = self.processes.sum(means)
+        now = time.perf_counter()
+        *summed, shares = self.processes.sum([*means, self.waited / (now - self.since)])
+        share = shares / self.processes.world
         losses = {name: value / self.processes.world for name, value in zip(self.sums, summed, strict=True)}
         for name, value in losses.items():
             if value - value != 0.0:  # infinite or not a number
@@ -70,16 +76,16 @@ class Journal:
                 whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
                 rounds = f"round {round}" if self.count == 1 else f"rounds {round - self.count + 1} to {round}"
                 raise NotFinite(f"{place}: its loss{whose} is {value} in {rounds}")
-        now = time.perf_counter()
         speed = self.images * self.processes.world / (now - self.since)
-        entry = {"round": round, "epoch": epoch, "losses": losses, "lr": rate, "images_per_second": round_to(speed)}
+        rates = {"lr": rate, "images_per_second": round_to(speed), "data_wait": round_to(share)}
+        entry = {"round": round, "epoch": epoch, "losses": losses} | rates
         if factors:
             entry["factors"] = {name: float(factor) for name, factor in factors.items()}
         self.write(entry)
         self._show(round, losses, speed, now)
-        self.sums, self.count, self.images, self.since = {}, 0, 0, now
+        self.sums, self.count, self.images, self.waited, self.since = {}, 0, 0, 0.0, now
         self.counts.clear()
-        return losses
+        return share
 
     def write(self, entry: dict[str, Any]) -> None:
         """Adds a line to log.jsonl, and its numbers to TensorBoard."""

@@ -8,8 +8,8 @@ import torch
 
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
+from advloss.data.fitting import check_pairs
 from advloss.data.images import UnreadableImage
-from advloss.data.samples import check_pairs
 from advloss.data.shards import looked_at
 from advloss.data.sources import Split
 from advloss.data.transforms import check_crop_fits

@@ -23,6 +23,7 @@ from advloss.training.journal import Journal
 from advloss.training.processes import Processes
 from advloss.training.round import Batch, Round
 from advloss.training.validation import Validation
+from advloss.training.waiting import Waiting
 
 
 class Trainer:
@@ -45,8 +46,9 @@ class Trainer:
         built.method.to(processes.device).train()
         built.terms.to(processes.device).train()
         built.weighting.to(processes.device).train()
-        self.round = Round(built, processes.device)
+        self.round = Round(built, processes.device, say)
         self.feed = Feed(built, processes.device)
+        self.waiting = Waiting(processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
         self.began = 0  # the round that this process began with
@@ -72,7 +74,7 @@ class Trainer:
     def prepare(self) -> None:
         """Reads the first batch: pictures that can't be used show before anything is written."""
         if self.done < self.total:
-            batches = self._batches(self.done * self.batches_per_round)
+            batches = self.feed.batches(self.loader, self.done * self.batches_per_round)
             self.batches = itertools.chain([next(batches)], batches)
 
     def run(self) -> Path:
@@ -101,16 +103,17 @@ class Trainer:
 
     def _play(self, journal: Journal, interrupt: Interrupt) -> None:
         train = self.recipe.train
-        batches = self.batches or self._batches(self.done * self.batches_per_round)
+        batches = self.batches or self.feed.batches(self.loader, self.done * self.batches_per_round)
         while self.done < self.total:
             factor = self.schedule(self.done, self.rounds_per_epoch)
             for player in self.round.players:
                 player.set_rate(factor)
-            group = [next(batches) for _ in range(self.batches_per_round)]
+            group, waited = self.waiting.take(batches, self.batches_per_round)
             self.round.shares = {} if train.shares_every and (self.done + 1) % train.shares_every == 0 else None
             losses = self.round.play(group, self.done)
+            self.waiting.played()
             self.done += 1
-            journal.add(losses, images=len(group) * self.recipe.data.batch)
+            journal.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
             if self.round.shares:
                 journal.write({"round": self.done, "shares": {n: float(s) for n, s in self.round.shares.items()}})
             last = self.done == self.total
@@ -118,7 +121,9 @@ class Trainer:
             logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
             if logs:
                 rate = self.round.generator.rates[0] * factor
-                journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate, self.round.factors)
+                share = journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate, self.round.factors)
+                if warning := self.waiting.warning(share, self.loader.faster):
+                    journal.say(f"round {self.done}: {warning}")
             if logs or self._due(train.sample_every) or self._due(train.validate_every):  # which make it watch anew
                 self._watch(journal)
             journal.pause()
@@ -134,10 +139,6 @@ class Trainer:
 
     def _due(self, every: int) -> bool:
         return self.done % every == 0
-
-    def _batches(self, start: int) -> Iterator[Batch]:
-        for number, sides in enumerate(self.loader.batches(start), start):
-            yield self.feed(sides, self.loader.rngs(number))
 
     def _watch(self, journal: Journal) -> None:
         """Logs what the method knows of its batches since the last time, and says where that is a bad sign."""
@@ -219,7 +220,7 @@ def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable
         workers=options.workers,
         memory=options.memory,
         say=say,
-        pin=processes.device.type == "cuda",
+        device=processes.device,
     )
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from advloss.data import DataSet
-from advloss.data.loading import evaluation_items
+from advloss.data.evaluating import evaluation_items
 from advloss.data.sources import Split
 from advloss.data.transforms import DEGRADE_EVALUATION, random
 from advloss.evaluation.grid import sample_grid

@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from advloss.data.evaluating import evaluation_items
+from advloss.data.fitting import check_pairs
 from advloss.data.folders import open_folder
 from advloss.data.images import Picture, UnreadableImage
-from advloss.data.loading import Batch, Loader, evaluation_items, to_images
-from advloss.data.memory import Kept
+from advloss.data.loading import Batch, Loader, to_images
+from advloss.data.memory import Decoded, Kept
 from advloss.data.order import Order
-from advloss.data.samples import check_pairs
 from advloss.data.sources import FileSource, Split
 from advloss.data.synthetic import SETS
 from advloss.data.transforms import random, resized
@@ -264,12 +265,12 @@ def test_kept_in_memory_when_it_fits_and_says_so(tmp_path: Path, monkeypatch: py
     made = loader(unpaired(tmp_path), memory="auto", say=said.append)
     take(made, 1)
     assert said == ["kept 12 images in memory (0 MB)"]
-    assert isinstance(made._samples.pictures["a"], Kept)  # type: ignore[union-attr]
-    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 12 * 3 * 20 * 20 * 2})())
+    assert made.place == "on" and isinstance(made._prepared().choices.pictures["a"], Kept)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 2 * 12 * 3 * 20 * 20 - 1})())
     tight = loader(made.split, memory="auto", say=said.append)
     take(tight, 1)
-    assert len(said) == 1
-    assert not isinstance(tight._samples.pictures["a"], Kept)  # type: ignore[union-attr]
+    assert said[1:] == ["12 images are decoded each time: to keep them takes 0 MB of memory"]
+    assert tight.place == "off" and isinstance(tight._prepared().choices.pictures["a"], Decoded)
 
 
 def test_range_of_images() -> None:

@@ -11,8 +11,9 @@ import torch
 
 from advloss.data import DataSet, open_any, open_data
 from advloss.data.check import check
+from advloss.data.evaluating import evaluation_items
 from advloss.data.folders import open_folder
-from advloss.data.loading import Loader, evaluation_items
+from advloss.data.loading import Loader
 from advloss.data.sources import JoinedSource, Kind
 from advloss.data.synthetic import COUNTS, SETS
 from advloss.errors import InputError

@@ -13,9 +13,10 @@ from PIL import Image
 
 from advloss.data.check import check
 from advloss.data.degradations.base import Degradation
+from advloss.data.evaluating import EvaluationItem, evaluation_items
+from advloss.data.fitting import check_pairs
 from advloss.data.folders import open_folder
-from advloss.data.loading import Batch, EvaluationItem, Loader, evaluation_items
-from advloss.data.samples import check_pairs
+from advloss.data.loading import Batch, Loader
 from advloss.data.sources import DataSet, FileSource, Split
 from advloss.data.synthetic import SETS
 from advloss.data.transforms import DEGRADE, random

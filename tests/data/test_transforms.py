@@ -29,6 +29,17 @@ def test_a_crop_is_mirrored_then_turned(mirrored: bool, quarters: int, contiguou
     np.testing.assert_array_equal(whole, picture(0, 20, 30))
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("quarters", range(4))
+def test_the_steps_of_a_crop_lead_to_its_pixels(mirrored: bool, quarters: int) -> None:
+    plane = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)  # each pixel says where it lies
+    first, down, across = Crop(3, 7, 12, mirrored, quarters).steps(30)
+    y, x = np.indices((12, 12))
+    part = plane[3:15, 7:19]
+    part = np.rot90(part[:, ::-1] if mirrored else part, quarters)
+    np.testing.assert_array_equal(first + down * y + across * x, part)
+
+
 @pytest.mark.parametrize(("flip", "rotate", "symmetries"), [(True, True, 8), (False, True, 4), (True, False, 2)])
 def test_all_symmetries_are_drawn_about_as_often(flip: bool, rotate: bool, symmetries: int) -> None:
     view = View("none", 0, 5, flip, rotate)

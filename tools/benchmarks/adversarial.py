@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.networks.patchgan import PatchGAN
-from tools.benchmarks import measure
+from tools.benchmarks import counting, floors, measure, seams
+
+TURNS = 3
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +46,32 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for mine, other in zip(ours(), plain(), strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)
     measure.alternating(ours, plain, device, 3)
+    measure.reset_peak(device)
     times = [measure.spread(values) for values in measure.alternating(ours, plain, device, arguments.pairs)]
+    memory = floors.memory(device)
+    median = times[0]["median"]
+    precision = "tf32" if device.type == "cuda" and torch.backends.cudnn.allow_tf32 else "fp32"
+    least = counting.parameter_bytes(discriminator) + fake.nbytes + real.nbytes
+    standing = floors.standing(median, counting.counted(ours), least, floors.peaks(device, precision))
     return {
+        "precision": precision,
         "seconds_with_adversarial_loss": times[0],
         "seconds_by_hand": times[1],
-        "ratio_of_medians": times[0]["median"] / times[1]["median"],
-    }
+        "ratio_of_medians": median / times[1]["median"],
+        "images_per_second": arguments.batch / median,
+        "where_the_time_goes": turns(adversary, fake, real, device),
+    } | (memory | standing)
+
+
+def turns(adversary: AdversarialLoss, fake: Tensor, real: Tensor, device: torch.device) -> dict[str, Any]:
+    """Seconds of each turn, forward and backward; a run of its own."""
+    clock = seams.Seams(device)
+    for _ in range(TURNS):
+        with clock.within("the generator's turn"):
+            adversary(fake, real).backward()
+        with clock.within("the discriminator's turn"):
+            adversary.discriminator_loss(fake, real).backward()
+    return {name: taken / TURNS for name, taken in clock.taken.items()}
 
 
 def with_component(adversary: AdversarialLoss, fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:

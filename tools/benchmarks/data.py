@@ -16,7 +16,7 @@ from torchvision import transforms
 
 from advloss.data import open_data
 from advloss.data.loading import Loader, to_images
-from tools.benchmarks import measure
+from tools.benchmarks import floors, measure
 
 RATIO = 10
 """How many more images the loader makes between two looks at the clock: it is about that much faster, or more."""
@@ -55,15 +55,21 @@ def compared(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     device = torch.device("cpu")
     actions = [taking(images, counts[name]) for name, images in (("kept", loader), ("decoded", decoder))]
     measure.alternating(*actions, device, 1)
+    measure.reset_peak(device)
     ours, plain = measure.alternating(*actions, device, arguments.pairs)
     mine = measure.spread([counts["kept"] / each for each in ours])
     other = measure.spread([counts["decoded"] / each for each in plain])
+    peak = measure.peak_bytes(device)
+    floor = (1 + 4) * 3 * arguments.crop**2 / peak  # a byte is read and a float32 written for each value
     return {
         "images_per_second": mine,
         "images_per_second_decoded_in_the_loop": other,
         "ratio_of_medians": mine["median"] / other["median"],
         "threads": 1,
-    }
+        "peak_bytes_per_second": peak,
+        "floor_seconds_an_image": floor,
+        "ratio_to_floor": 1 / (mine["median"] * floor),
+    } | floors.memory(device)
 
 
 def make_files(folder: Path, count: int, size: int) -> None:

@@ -1,19 +1,22 @@
-"""Times, floating-point operations, memory, and what the device can do at most."""
+"""Times, memory, and what the device can do at most."""
 
+import contextlib
 import itertools
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from advloss.errors import InputError
+from advloss.training.precision import Precision
 
 Action = Callable[[], object]
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = ("auto", *DTYPES)
 
 
 def chosen_device(name: str) -> torch.device:
@@ -37,12 +40,17 @@ def seconds(action: Action, device: torch.device, repeats: int) -> list[float]:
     return [start.elapsed_time(end) / 1e3 for start, end in itertools.pairwise(marks)]
 
 
-def alternating(first: Action, second: Action, device: torch.device, pairs: int) -> tuple[list[float], list[float]]:
-    """What each call takes, taken in turn (first, second, first, ...), so that a drift meets both alike."""
+def alternating(
+    first: Action, second: Action, device: torch.device, pairs: int, each: int = 1
+) -> tuple[list[float], list[float]]:
+    """What a call takes, taken in turn (first, second, first, ...), so that a drift meets both alike.
+
+    each: calls in a turn, of which the mean counts: on CUDA they queue up.
+    """
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(pairs):
         for action, times in zip((first, second), taken, strict=True):
-            times += seconds(action, device, 1)
+            times.append(statistics.fmean(seconds(action, device, each)))
     return taken
 
 
@@ -52,18 +60,22 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"median": median, "lower_quartile": lower, "upper_quartile": upper, "count": len(values)}
 
 
-def flops(action: Action) -> int:
-    """Floating-point operations of one call, a multiply-add being two: convolutions and matrix products, the backward
-    pass's too. Norms, activations and optimizers count nothing."""
-    with FlopCounterMode(display=False) as counter:
-        action()
-    return int(counter.get_total_flops())
+def reset_peak(device: torch.device) -> None:
+    """Lets `peak_memory` begin anew, where the system can (CUDA, Linux)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_memory(device: torch.device) -> int:
-    """In bytes. CUDA: the most that tensors took; CPU: the most that the process has ever had resident."""
+    """In bytes, since `reset_peak`. CUDA: the most that tensors took; CPU: the most that the process had resident."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -71,17 +83,13 @@ def peak_memory(device: torch.device) -> int:
 def peak_flops(device: torch.device, precision: str, repeats: int = 10) -> float:
     """Operations a second of a large matrix product in that precision, the best of `repeats`.
 
-    On CUDA float32 means for it what it means for convolutions: TF32 where cuDNN may use that.
+    fp32 is without TF32, tf32 is float32 with it.
     """
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device, dtype=DTYPES[precision]) for _ in range(2))
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
-    try:
+    with Precision(precision, device).settings():
         seconds(lambda: a @ b, device, 3)
         return 2 * side**3 / min(seconds(lambda: a @ b, device, repeats))
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def peak_bytes(device: torch.device, repeats: int = 10) -> float:

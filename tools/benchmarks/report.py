@@ -12,6 +12,9 @@ import torch
 import torchvision
 
 import advloss
+from tools.benchmarks.peers import peers_in
+
+WHERE = ("--out", "--plot")
 
 
 def document(name: str, words: list[str], result: dict[str, Any]) -> dict[str, Any]:
@@ -26,15 +29,25 @@ def document(name: str, words: list[str], result: dict[str, Any]) -> dict[str, A
 
 
 def command(words: list[str]) -> str:
-    """The command that makes the result again: without --out, which is a matter of the machine it ran on."""
-    kept, words = [], list(words)
+    """The command that makes the result again, without places on this machine: --out and --plot are left out, and a
+    peer's checkout is called by its project's name."""
+    kept: list[str] = []
+    words = [part for word in words for part in _apart(word)]
     while words:
         word = words.pop(0)
-        if word == "--out":
-            words = words[1:]
-        elif not word.startswith("--out="):
+        if word in WHERE:
+            words.pop(0)
+        elif word == "--peer":
+            kept += [word, peers_in(Path(words.pop(0)))[0].project]
+        else:
             kept.append(word)
     return shlex.join(["python", "tools/benchmark.py", *kept])
+
+
+def _apart(word: str) -> list[str]:
+    """`--out=x` as `--out`, `x`."""
+    name, sign, value = word.partition("=")
+    return [name, value] if sign and name in (*WHERE, "--peer") else [word]
 
 
 def machine() -> dict[str, Any]:

@@ -1,74 +1,114 @@
-"""A whole training round of a recipe: seconds, images/s, memory, and how far that is from the device's peak."""
+"""A whole training round of a recipe: seconds, images/s, memory, where the time goes, how far it is from the peak."""
 
 import argparse
+import gc
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from advloss.recipe.build import build
-from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.schema import Recipe
+from advloss.training.precision import Precision
 from advloss.training.round import Round
-from tools.benchmarks import measure
+from tools.benchmarks import counting, floors, gaps, loaded, measure, pairs, recipes, seams
+from tools.benchmarks.peers import peer_for
+from tools.benchmarks.peers.base import Peer, Play
 
-WARM_UP = 4
-"""Rounds before the clock starts: a loss looks at the values of its first three batches, and cuDNN chooses."""
+SPLIT_ROUNDS = 2
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """The sub-command's arguments."""
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the recipe")
-    parser.add_argument("--recipe", default="cyclegan", help="a recipe's name or file")
-    parser.add_argument("--size", type=int, default=256, help="of the images, in pixels")
-    parser.add_argument("--batch", type=int, default=1, help="images a side")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--precision", choices=list(measure.DTYPES), default="fp32")
-    parser.add_argument("--rounds", type=int, default=20, help="that are timed")
+    recipes.options(parser)
+    parser.add_argument("--rounds", type=int, default=20, help="that are timed, without a peer")
+    parser.add_argument("--data", help="a data set (stripes): how long rounds wait for its loader")
+    parser.add_argument("--peer", type=Path, help="another project's checkout, whose iteration is timed in turn")
+    parser.add_argument(
+        "--as-played",
+        action="store_true",
+        help="with a peer, our round as advloss train plays it, also where that is another algorithm (vqgan-f16)",
+    )
+    parser.add_argument("--pairs", type=int, default=7, help="of alternating measurements, with a peer")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Rounds on random images that lie on the device: the data is another benchmark's matter."""
+    """Rounds on random images that lie on the device."""
     device = measure.chosen_device(arguments.device)
-    round, batches = prepared(arguments, device)
-    for _ in range(WARM_UP):
+    kind = peer_for(arguments.peer, arguments.recipe) if arguments.peer else None
+    before = kind.overrides if kind else ()
+    recipe = recipes.resolved(arguments, before)
+    eager = recipes.resolved(arguments, before, recipes.EAGER)
+    precision = Precision(recipe.train.precision, device).name
+    peer = kind(arguments.peer, eager, device) if kind else None
+    ours = peer.ours if peer and not arguments.as_played else as_played
+    work, least, parts = looked_into(eager, device, ours)
+    gc.collect()  # its networks are not to count in the memory of what follows
+    if peer is None:
+        times, rest = alone(arguments, recipe, device)
+    else:
+        exact = recipes.resolved(arguments, before, (*recipes.EAGER, "train.precision=fp32"))
+        times, theirs = beside(peer, recipe, exact, ours, arguments.pairs)
+        rest = {"peer": pairs.described(peer, arguments.peer, device, arguments) | theirs}
+    images = recipe.data.batch * recipe.train.accumulate * recipe.train.discriminator_steps
+    timing = floors.timing(times, images)
+    standing = floors.standing(timing["seconds"]["median"], work, least, floors.peaks(device, precision))
+    about = {"precision": precision, "order": recipe.train.order.replace("_", " ")}
+    return about | timing | standing | {"where_the_time_goes": parts} | rest
+
+
+def as_played(round: Round) -> Play:
+    """The round as `advloss train` plays it."""
+    return lambda batches: round.play(batches)
+
+
+def beside(
+    peer: Peer, recipe: Recipe, exact: Recipe, ours: Callable[[Round], Play], count: int
+) -> tuple[list[float], dict[str, Any]]:
+    """Seconds of our rounds, and what is to be said of the peer, after its losses were found to be ours."""
+    batches = recipes.random_batches(recipe, int(recipe.method.parameters.get("scale", 1)), peer.device)
+    same = pairs.same_losses(peer, exact, batches[0], peer.device)
+    built = recipes.ready(recipe, peer.device)
+    peer.load_into(built)
+    round = Round(built, peer.device)
+    times, theirs = pairs.timed(peer, ours(round), batches, count)
+    return times, theirs | {"compared": same}
+
+
+def looked_into(
+    recipe: Recipe, device: torch.device, ours: Callable[[Round], Play]
+) -> tuple[counting.Work, int, dict[str, Any]]:
+    """A round's work, the bytes it must move, and where its time goes; recipe: without compilation and graphs."""
+    built = recipes.ready(recipe, device)
+    round = Round(built, device)
+    batches = recipes.random_batches(recipe, built.method.scale, device)
+    play_ours = ours(round)
+
+    def play() -> None:
+        play_ours(batches)
+
+    for _ in range(recipes.WARM_UP[device.type] - 1):  # the round that is counted is another
+        play()
+    work = counting.counted(play)
+    least = counting.step_bytes(round.players, round.average.module if round.average else None)
+    return work, least, seams.split(round, play, device, SPLIT_ROUNDS)
+
+
+def alone(arguments: argparse.Namespace, recipe: Recipe, device: torch.device) -> tuple[list[float], dict[str, Any]]:
+    """Seconds of the rounds, and what else is measured without a peer."""
+    built = recipes.ready(recipe, device)
+    round = Round(built, device)
+    batches = recipes.random_batches(recipe, built.method.scale, device)
+
+    def play() -> None:
         round.play(batches)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    times = measure.spread(measure.seconds(lambda: round.play(batches), device, arguments.rounds))
-    memory = measure.peak_memory(device)
-    flops = measure.flops(lambda: round.play(batches))
-    peak = measure.peak_flops(device, arguments.precision)
-    return {
-        "seconds_a_round": times,
-        "images_per_second": len(batches) * arguments.batch / times["median"],
-        "peak_memory_bytes": memory,
-        "peak_memory_is": "of tensors on the device" if device.type == "cuda" else "resident in the process",
-        "flops_a_round": flops,
-        "peak_flops_per_second": peak,
-        "peak_bytes_per_second": measure.peak_bytes(device),
-        "floor_seconds": flops / peak,
-        "ratio_to_floor": times["median"] * peak / flops,
-        "tf32_convolutions": device.type == "cuda" and torch.backends.cudnn.allow_tf32,
-    }
 
-
-def prepared(arguments: argparse.Namespace, device: torch.device) -> tuple[Round, list[dict[str, Tensor]]]:
-    """The recipe's round on the device, and the batches that one round takes, in [-1, 1]."""
-    source = read(arguments.recipe)
-    settings = {
-        "data.load": arguments.size,
-        "data.crop": arguments.size,
-        "data.batch": arguments.batch,
-        "train.precision": arguments.precision,
-    }
-    for override in [*(f"{key}={value}" for key, value in settings.items()), *arguments.overrides]:
-        source.override(override)
-    recipe = resolve(source)
-    built = build(recipe)
-    built.method.to(device).train()
-    built.terms.to(device).train()
-    shape = (recipe.data.batch, 3, recipe.data.crop, recipe.data.crop)
-    count = recipe.train.discriminator_steps * recipe.train.accumulate
-    batches = [{side: torch.rand(shape, device=device) * 2 - 1 for side in ("a", "b")} for _ in range(count)]
-    return Round(built, device), batches
+    measure.reset_peak(device)
+    measure.seconds(play, device, recipes.WARM_UP[device.type])
+    times = measure.seconds(play, device, arguments.rounds)
+    rest = floors.memory(device)
+    median = measure.spread(times)["median"]
+    rest["launch_gaps"] = gaps.launch_gaps(play, device, median)
+    if arguments.data:
+        rest["data"] = loaded.waiting(arguments.data, built, round, play, arguments.rounds)
+    return times, rest

@@ -3,18 +3,29 @@
 import argparse
 import statistics
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from advloss.devices import native_bf16
 from advloss.errors import InputError
+from advloss.inference.precision import half_type
 from advloss.inference.tiling import Tiler
 from advloss.losses.metrics import psnr
+from advloss.networks.basicsr import generator_from
 from advloss.recipe.components import GENERATORS
-from tools.benchmarks import measure
+from advloss.training.precision import Precision
+from tools.benchmarks import counting, floors, measure
+from tools.benchmarks.peers import peers_in
+from tools.benchmarks.peers.base import commit
+from tools.benchmarks.peers.basicsr import BasicSR, enlarging, to_unit
 
 NETWORKS = ("msrresnet", "rrdbnet", "srvgg", "srresnet")
+WAYS = ("channels_last", "half", "half channels_last", "advloss fp32", "advloss")
+TOLERANCE = 1e-4
+"""Of a peer's output in [-1, 1]."""
 Run = Callable[[Tensor], Tensor]
 
 
@@ -26,6 +37,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--pairs", type=int, default=7, help="of alternating measurements")
+    parser.add_argument("--peer", type=Path, help="a checkout of BasicSR, whose network is the plain call then")
+    parser.add_argument("--only", choices=WAYS, nargs="+", default=WAYS, help="of the faster ways")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -34,25 +47,68 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     network = GENERATORS[arguments.network](scale=arguments.scale).to(device).eval().requires_grad_(False)
     image = smooth(arguments.height, arguments.width).to(device)
+    result: dict[str, Any] = {}
     plain = torch.inference_mode()(network)
-    exact = plain(image)
-    peak = {name: measure.peak_flops(device, name) for name in ("fp32", half_name(device))}
-    flops = measure.flops(lambda: plain(image))
-    ways: dict[str, Any] = {}
+    if arguments.peer:
+        plain, result["peer"] = plain_peer(arguments, network, image)
+    exact = torch.inference_mode()(network)(image)
+    measure.reset_peak(device)
+    ways = {}
     for name, way in ways_of(network, device).items():
-        seconds, faster = paired(lambda: plain(image), lambda way=way: way(image), device, arguments.pairs)
-        ways[name] = {"seconds": seconds, "times_as_fast": faster, "psnr_against_plain": similarity(way(image), exact)}
-    return {
-        "ways": ways,
-        "flops": flops,
-        "peak_flops_per_second": peak,
-        "floor_seconds": {name: flops / value for name, value in peak.items()},
-        "peak_memory_bytes": measure.peak_memory(device),
-    }
+        if name not in arguments.only:
+            continue
+        times, faster = paired(lambda: plain(image), lambda way=way: way(image), device, arguments.pairs)
+        ways[name] = {"seconds": times, "times_as_fast": faster, "psnr_against_plain": similarity(way(image), exact)}
+    result |= {"plain_precision": plain_precision(device), "ways": ways} | floors.memory(device)
+    return result | {"standing": standings(network, image, ways, exact.nbytes, device)}
+
+
+def plain_precision(device: torch.device) -> str:
+    """What float32 means in PyTorch's convolutions as it is shipped."""
+    return "tf32" if device.type == "cuda" and torch.backends.cudnn.allow_tf32 else "fp32"
+
+
+def standings(
+    network: nn.Module, image: Tensor, ways: dict[str, Any], result_bytes: int, device: torch.device
+) -> dict[str, Any]:
+    """Each way beside the floor of its precision, worked out from the plain call's operations in it."""
+    least = counting.parameter_bytes(network) + image.nbytes + result_bytes
+    plain = plain_precision(device)
+    precisions = {name: half_name(device) if name.startswith("half") else plain for name in ways}
+    if "advloss" in ways and half_type("auto", network, device) is not None:
+        precisions["advloss"] = half_name(device)
+    peaks = {name: floors.peaks(device, name) for name in set(precisions.values())}
+    found = {}
+    for name, precision in precisions.items():
+        with Precision(precision, device).autocast(), torch.inference_mode():
+            work = counting.counted(lambda: network(image))
+        median = ways[name]["seconds"]["this"]["median"]
+        standing = floors.standing(median, work, least, peaks[precision])
+        found[name] = {"precision": precision, "images_per_second": 1 / median} | standing
+    return found
+
+
+def plain_peer(arguments: argparse.Namespace, network: nn.Module, image: Tensor) -> tuple[Run, dict[str, Any]]:
+    """BasicSR's network as it is called plainly, in float32, and how it was checked; ours takes its weights."""
+    path = arguments.peer
+    if peers_in(path)[0] is not BasicSR:
+        raise InputError(f"--peer {path}: enlarging is compared with {BasicSR.project}")
+    theirs = enlarging(path, arguments.network, arguments.scale).to(image.device).eval().requires_grad_(False)
+    network.load_state_dict(generator_from(theirs.state_dict())[1])
+    unit = to_unit(image)
+    with torch.inference_mode(), Precision("fp32", image.device).settings():
+        apart = (2 * theirs(unit) - 1 - network(image)).abs().max().item()
+    if apart > TOLERANCE:
+        raise InputError(f"--peer {path}: its output is not ours: they differ by {apart:.3g} of [-1, 1]")
+    about = {"project": BasicSR.project, "commit": commit(path), "largest_difference": apart, "tolerance": TOLERANCE}
+    return torch.inference_mode()(lambda _: theirs(unit)), about
 
 
 def ways_of(network: nn.Module, device: torch.device) -> dict[str, Run]:
-    """What makes it faster, each by itself, then the engine as `advloss upscale` runs it, and in float32."""
+    """What makes it faster, each by itself, then the engine as `advloss upscale` runs it, and in float32.
+
+    16 bits by themselves only where the device is made for them: elsewhere they take minutes.
+    """
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}[half_name(device)]
     last = torch.channels_last
 
@@ -70,13 +126,9 @@ def ways_of(network: nn.Module, device: torch.device) -> dict[str, Run]:
         with torch.autocast(device.type, half):
             return network(image.contiguous(memory_format=last))
 
-    return {
-        "channels_last": in_channels_last,
-        half_name(device): in_half,
-        f"{half_name(device)} channels_last": in_both,
-        "advloss fp32": Tiler(network, precision="fp32"),
-        "advloss": Tiler(network),
-    }
+    halves = {"half": in_half, "half channels_last": in_both} if device.type == "cuda" or native_bf16() else {}
+    engines = {"advloss fp32": Tiler(network, precision="fp32"), "advloss": Tiler(network)}
+    return {"channels_last": in_channels_last, **halves, **engines}
 
 
 def half_name(device: torch.device) -> str:

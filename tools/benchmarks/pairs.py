@@ -1,0 +1,108 @@
+"""Our round beside a peer's training iteration: the same losses first, then times in turn."""
+
+import argparse
+import contextlib
+import statistics
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from advloss.errors import InputError
+from advloss.networks.layers import Dropout
+from advloss.recipe.schema import Recipe
+from advloss.training.precision import Precision
+from advloss.training.round import Round
+from tools.benchmarks import counting, measure, recipes
+from tools.benchmarks.peers.base import Batch, Peer, Play, commit, number
+
+TOLERANCES = (1e-3, 1e-2)
+"""Of the losses of the first iteration, and of the second, after a step of every network: rounding meets Adam, whose
+first steps are as long where the gradient is noise."""
+SMALLEST = 1e-2
+"""Losses are compared relative to their size, or to this where they are smaller."""
+EACH = {"cpu": 1, "cuda": 10}
+"""Iterations in a turn: on CUDA they queue up as in training."""
+
+
+def same_losses(peer: Peer, recipe: Recipe, batch: Batch, device: torch.device) -> dict[str, Any]:
+    """The first iterations of both from the same weights, in float32 without TF32 and without dropout.
+
+    recipe: ours in fp32. Raises InputError where they are not the same.
+    """
+    built = recipes.ready(recipe, device)
+    peer.load_into(built)
+    play = peer.ours(Round(built, device))
+    theirs_batch, largest, losses = peer.converted(batch), [], []
+    with without_dropout([*peer.networks, built.method, built.terms]), Precision("fp32", device).settings():
+        for tolerance in TOLERANCES:
+            peer.play(theirs_batch)
+            theirs = peer.losses()
+            ours = {name: number(value) for name, value in play([batch]).items()}
+            apart = {name: abs(ours[name] - theirs[name]) / max(abs(theirs[name]), SMALLEST) for name in theirs}
+            worst = max(apart, key=apart.__getitem__)
+            if apart[worst] > tolerance or ours.keys() != theirs.keys():
+                raise InputError(f"--peer: iteration {len(losses) + 1} is not the same: ours {ours}, theirs {theirs}")
+            largest.append({"loss": worst, "relative_difference": apart[worst], "tolerance": tolerance})
+            losses.append({"ours": ours, "theirs": theirs})
+    return {"precision": "fp32", "dropout": "off", "largest_of_each_iteration": largest, "losses": losses}
+
+
+@contextlib.contextmanager
+def without_dropout(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Two implementations draw what is dropped in different orders."""
+    layers = {layer for network in networks for layer in network.modules() if isinstance(layer, nn.Dropout | Dropout)}
+    before = {layer: layer.p for layer in layers}
+    for layer in layers:
+        layer.p = 0.0
+    try:
+        yield
+    finally:
+        for layer, p in before.items():
+            layer.p = p
+
+
+def timed(peer: Peer, play: Play, batches: list[Batch], pairs: int) -> tuple[list[float], dict[str, Any]]:
+    """Seconds of our rounds, which `play` plays, and what is to be said of the peer."""
+    device = peer.device
+    theirs_batch = peer.converted(batches[0])
+
+    def ours() -> None:
+        play(batches)
+
+    def theirs() -> None:
+        peer.play(theirs_batch)
+
+    measure.alternating(theirs, ours, device, recipes.WARM_UP[device.type])
+    slow, fast = measure.alternating(theirs, ours, device, pairs, EACH[device.type])
+    ratios = [a / b for a, b in zip(slow, fast, strict=True)]
+    for pair, (a, b, ratio) in enumerate(zip(slow, fast, ratios, strict=True), 1):
+        print(f"pair {pair}: {a:.4g} s / {b:.4g} s = {ratio:.3f}", file=sys.stderr)
+    print(f"median of {pairs} pairs: {statistics.median(ratios):.3f} times as fast", file=sys.stderr)
+    work = counting.counted(theirs)  # last: the counter is slow
+    return fast, {
+        "seconds": measure.spread(slow),
+        "pairs": ratios,
+        "times_as_fast": measure.spread(ratios),
+        "iterations_in_a_turn": EACH[device.type],
+        "flops": work.flops,
+        "operations": len(work.operations),
+        "bytes_of_operations": work.bytes,
+    }
+
+
+def described(peer: Peer, path: Path, device: torch.device, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Whose iteration it is, and how it is run."""
+    tf32 = device.type == "cuda" and torch.backends.cudnn.allow_tf32
+    return {
+        "project": peer.project,
+        "commit": commit(path),
+        "precision": "float32 as shipped, TF32 in convolutions" if tf32 else "float32",
+        "order": peer.order,
+        "our_round": peer.as_played if arguments.as_played else "the same mathematics",
+        "our_overrides": [*peer.overrides, *arguments.overrides],
+        "notes": list(peer.notes),
+    }

@@ -1,0 +1,34 @@
+"""Other projects' training iterations, run from a checkout that the user has. Nothing of them lies here.
+
+A peer is recognised by its files, imported from its folder at run time, built from our own resolved recipe (so that
+widths, weights and rates are the same on both sides), and called as its own training loop calls it.
+"""
+
+from pathlib import Path
+
+from advloss.errors import InputError
+from tools.benchmarks.peers.base import Peer
+from tools.benchmarks.peers.basicsr import BasicSR
+from tools.benchmarks.peers.junyanz import CycleGAN, Pix2Pix
+from tools.benchmarks.peers.taming import Taming
+
+PEERS: tuple[type[Peer], ...] = (CycleGAN, Pix2Pix, BasicSR, Taming)
+
+
+def peers_in(path: Path) -> list[type[Peer]]:
+    """What the checkout at `path` offers; InputError if it is none that is known."""
+    found = [peer for peer in PEERS if all((path / mark).is_file() for mark in peer.marks)]
+    if not found:
+        projects = ", ".join(dict.fromkeys(peer.project for peer in PEERS))
+        raise InputError(f"--peer {path}: is no checkout of {projects}")
+    return found
+
+
+def peer_for(path: Path, recipe: str) -> type[Peer]:
+    """The peer in the checkout that trains what `recipe` does; InputError if it has none."""
+    found = peers_in(path)
+    for peer in found:
+        if peer.recipe == recipe:
+            return peer
+    names = " or ".join(peer.recipe for peer in found)
+    raise InputError(f"--peer {path}: {found[0].project} is a peer for --recipe {names}, not for {recipe}")

@@ -1,0 +1,142 @@
+"""What a peer is, and how another project's code is imported."""
+
+import contextlib
+import importlib
+import io
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from advloss.errors import InputError
+from advloss.recipe.build import Built
+from advloss.recipe.schema import AdversarialOptions, Recipe
+from advloss.training.round import Round
+
+Batch = Mapping[str, Tensor]
+Play = Callable[[Sequence[Batch]], Mapping[str, Tensor]]
+
+
+class Peer(ABC):
+    """Another project's model, built to train what our recipe trains, and its training iteration.
+
+    path: its checkout. recipe: ours, resolved, with `overrides` applied: widths and rates are read from it.
+    """
+
+    project: ClassVar[str]
+    marks: ClassVar[tuple[str, ...]]
+    """files by which a checkout is known"""
+    recipe: ClassVar[str]
+    """ours that trains the same"""
+    overrides: ClassVar[tuple[str, ...]]
+    """what makes our recipe the same mathematics"""
+    order: ClassVar[str]
+    """of its steps"""
+    notes: ClassVar[tuple[str, ...]]
+    """what else a reader should know to judge the comparison"""
+    as_played: ClassVar[str] = "the same mathematics"
+    """our round as `advloss train` plays it, beside it"""
+    networks: list[nn.Module]
+    """all that it trains"""
+
+    def __init__(self, path: Path, recipe: Recipe, device: torch.device) -> None:
+        self.device = device
+        self.make(path, recipe)
+
+    @abstractmethod
+    def make(self, path: Path, recipe: Recipe) -> None:
+        """Its model, on the device."""
+
+    @abstractmethod
+    def load_into(self, built: Built) -> None:
+        """Gives our networks its weights; frozen networks that neither trains it takes from us."""
+
+    @abstractmethod
+    def converted(self, batch: Batch) -> Any:
+        """Our batch as its data loader would give it."""
+
+    @abstractmethod
+    def play(self, batch: Any) -> None:
+        """One training iteration, as its training loop has it."""
+
+    @abstractmethod
+    def losses(self) -> dict[str, float]:
+        """The last iteration's, under the names that our round gives them, and not weighted, as there."""
+
+    def ours(self, round: Round) -> Play:
+        """Our round with the same mathematics."""
+        return lambda batches: round.play(batches)
+
+
+@contextlib.contextmanager
+def imported_from(path: Path, stand_ins: Mapping[str, ModuleType]) -> Iterator[None]:
+    """Within it modules are imported from the checkout; its chatter is kept from the terminal.
+
+    stand_ins: modules by name, for what is not installed or has no part in the measurement.
+    """
+    before = set(sys.modules)
+    sys.path.insert(0, str(path))
+    missing = {name: module for name, module in stand_ins.items() if name not in sys.modules}
+    sys.modules.update(missing)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    except (ImportError, AttributeError, TypeError) as error:
+        theirs = {*missing, *(each.stem for each in path.iterdir())}
+        for name in sys.modules.keys() - before:  # another try begins anew
+            if name.partition(".")[0] in theirs:
+                del sys.modules[name]
+        raise InputError(f"--peer {path}: can't be used here ({type(error).__name__}: {error})") from error
+    finally:
+        sys.path.remove(str(path))
+
+
+def module(name: str) -> Any:
+    """A module of the checkout."""
+    return importlib.import_module(name)
+
+
+def commit(path: Path) -> str | None:
+    """The commit of the checkout, where git knows it."""
+    words = ["git", "-C", str(path), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def discriminator_options(recipe: Recipe, name: str) -> dict[str, Any]:
+    """The parameters of an adversarial term's discriminator."""
+    term = recipe.losses[name]
+    assert term is not None
+    return AdversarialOptions.model_validate(term.parameters).discriminator.parameters
+
+
+def weight(recipe: Recipe, name: str) -> float:
+    """A term's weight."""
+    term = recipe.losses[name]
+    assert term is not None
+    return term.weight
+
+
+def adversary(built: Built, name: str) -> nn.Module:
+    """The discriminator of an adversarial term."""
+    return built.adversaries[name].loss.discriminator
+
+
+def frozen(built: Built, name: str) -> nn.Module:
+    """The network that a perceptual loss looks through. It is in no state dict, so it is fetched from where it is."""
+    network: nn.Module = built.terms[name].loss._network.network
+    return network
+
+
+def number(value: Tensor | float) -> float:
+    """A loss as a number; waits for the device."""
+    return float(value.detach()) if isinstance(value, Tensor) else float(value)

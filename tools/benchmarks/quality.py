@@ -1,0 +1,120 @@
+"""Whether bf16 trains as well as float32: the same small recipes from the same seeds, in both."""
+
+import argparse
+import contextlib
+import json
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from advloss.devices import fast_bf16
+from advloss.recipe.resolve import resolve
+from advloss.recipe.schema import Recipe
+from advloss.recipe.source import read
+from advloss.training.start import train
+from tools.benchmarks import measure
+from tools.benchmarks.emulated import EmulatedBF16
+
+# name: (data set, what else is changed). data.load is the size that pictures are drawn at. The adversary of vqgan-small
+# would begin after these few rounds.
+RECIPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "cyclegan-small": ("stripes", ()),
+    "pix2pix-small": ("facades-like", ()),
+    "srgan-small": ("stripes", ("initial=null", "data.load=96")),
+    "vqgan-small": (
+        "facades-like",
+        (
+            "data.load=64",
+            "losses.adversarial.start=100",
+            "losses.adversarial.ramp=50",
+            "losses.adversarial.discriminator_start=50",
+        ),
+    ),
+}
+LAST = 50
+"""Rounds at the end, over which losses are averaged."""
+NO_DISTANCE = ("adversarial", "value")
+"""Losses that are no distance between pictures: the game's, and the bottleneck's."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The sub-command's arguments."""
+    parser.add_argument("--recipes", choices=list(RECIPES), nargs="+", default=list(RECIPES))
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each precision, whose means are compared")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of all recipes")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Trains each recipe in fp32 and in bf16."""
+    device = measure.chosen_device(arguments.device)
+    emulated = not fast_bf16(device)
+    found = {}
+    for name in arguments.recipes:
+        runs: dict[str, list[dict[str, float]]] = {"fp32": [], "bf16": []}
+        for seed in range(arguments.seeds):
+            for precision, results in runs.items():
+                recipe = resolved(name, precision, seed, arguments)
+                mode = EmulatedBF16() if precision == "bf16" and emulated else contextlib.nullcontext()
+                with mode:
+                    results.append(trained(recipe, arguments.device))
+        found[name] = {"set": RECIPES[name][0]} | compared(runs["fp32"], runs["bf16"], distances(recipe))
+    return {
+        "rounds": arguments.rounds,
+        "averaged_over_the_last": min(LAST, arguments.rounds),
+        "seeds": arguments.seeds,
+        "bf16_is": "emulated: products in float32, rounded to bf16" if emulated else "the device's",
+        "recipes": found,
+    }
+
+
+def resolved(name: str, precision: str, seed: int, arguments: argparse.Namespace) -> Recipe:
+    """The recipe, which logs each round and looks at its test pictures once, at the end."""
+    data, changes = RECIPES[name]
+    rounds = arguments.rounds
+    seldom = [f"train.{key}={rounds}" for key in ("rounds", "sample_every", "validate_every", "checkpoint_every")]
+    settings = [f"data.name={data}", f"train.precision={precision}", f"seed={seed}", "train.log_every=1", *seldom]
+    source = read(name)
+    for override in (*settings, *changes, *arguments.overrides):
+        source.override(override)
+    return resolve(source)
+
+
+def distances(recipe: Recipe) -> list[str]:
+    """The reconstruction, cycle and identity losses."""
+    return [name for name, term in recipe.losses.items() if term and term.loss not in NO_DISTANCE]
+
+
+def trained(recipe: Recipe, device: str) -> dict[str, float]:
+    """Trains it as `advloss train` does; gives the mean of each loss at the end and the test set's metrics."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run"
+        train(recipe, path, resume=False, device=device, say=lambda sentence: None)
+        lines = [json.loads(line) for line in (path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return at_the_end(lines)
+
+
+def at_the_end(lines: list[dict[str, Any]]) -> dict[str, float]:
+    """lines: of a log. {"losses.cycle_a": its mean over the last rounds, "test.psnr": ...}."""
+    logged = [line["losses"] for line in lines if "losses" in line][-LAST:]
+    means = {f"losses.{name}": statistics.fmean(line[name] for line in logged) for name in logged[-1]}
+    test = next(line["test"] for line in reversed(lines) if "test" in line)
+    return means | {f"test.{name}": value for name, value in test.items()}
+
+
+def compared(exact: list[dict[str, float]], rounded: list[dict[str, float]], distances: list[str]) -> dict[str, Any]:
+    """The means over the seeds, and by how much bf16's are larger: losses relative, metrics as they are."""
+    result: dict[str, Any] = {"losses": {}, "test": {}}
+    for name in exact[0]:
+        fp32, bf16 = (statistics.fmean(run[name] for run in runs) for runs in (exact, rounded))
+        kind, _, what = name.partition(".")
+        difference = {"relative_difference": bf16 / fp32 - 1} if kind == "losses" else {"difference": bf16 - fp32}
+        result[kind][what] = {"fp32": fp32, "bf16": bf16} | difference
+    largest = max(distances, key=lambda name: abs(result["losses"][name]["relative_difference"]))
+    return result | {
+        "distances": distances,
+        "largest_relative_difference": abs(result["losses"][largest]["relative_difference"]),
+    }

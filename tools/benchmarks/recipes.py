@@ -1,0 +1,64 @@
+"""A recipe made ready to be measured: what several sub-commands share."""
+
+import argparse
+
+import torch
+from torch import Tensor
+
+from advloss.recipe.build import Built, build
+from advloss.recipe.resolve import resolve
+from advloss.recipe.schema import Recipe
+from advloss.recipe.source import read
+from tools.benchmarks import measure
+
+EAGER = ("train.compile=off", "train.graphs=off")
+WARM_UP = {"cpu": 1, "cuda": 4}
+"""Rounds before the clock starts. A loss looks at the values of its first three batches, for which a GPU is waited, and
+cuDNN chooses."""
+
+
+def options(parser: argparse.ArgumentParser, recipe: str = "cyclegan", size: int = 256) -> None:
+    """The arguments that say which recipe, how large, and how it is run."""
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the recipe")
+    parser.add_argument("--recipe", default=recipe, help="a recipe's name or file")
+    parser.add_argument("--size", type=int, default=size, help="of the images, in pixels")
+    parser.add_argument("--batch", type=int, default=1, help="images a side")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=measure.PRECISIONS, default="auto")
+    parser.add_argument("--compile", choices=["auto", "on", "off"], help="train.compile; the recipe's if not given")
+    parser.add_argument("--graphs", choices=["auto", "on", "off"], help="train.graphs; the recipe's if not given")
+
+
+def resolved(arguments: argparse.Namespace, before: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> Recipe:
+    """The recipe with the arguments' changes, between those of `before` and `after`."""
+    settings = [
+        f"data.load={arguments.size}",
+        f"data.crop={arguments.size}",
+        f"data.batch={arguments.batch}",
+        f"train.precision={arguments.precision}",
+    ]
+    settings += [f"train.{name}={value}" for name in ("compile", "graphs") if (value := vars(arguments).get(name))]
+    source = read(arguments.recipe)
+    for override in (*before, *settings, *arguments.overrides, *after):
+        source.override(override)
+    return resolve(source)
+
+
+def ready(recipe: Recipe, device: torch.device) -> Built:
+    """The recipe's objects on the device, in training mode."""
+    built = build(recipe)
+    for module in (built.method, built.terms, built.weighting):
+        module.to(device).train()
+    return built
+
+
+def random_batches(recipe: Recipe, scale: int, device: torch.device) -> list[dict[str, Tensor]]:
+    """The batches of one round, in [-1, 1]: `b` [B, 3, crop, crop], `a` smaller by the method's scale."""
+    generator = torch.Generator().manual_seed(1)
+    sides = {"a": recipe.data.crop // scale, "b": recipe.data.crop}
+
+    def drawn(side: int) -> Tensor:
+        return (torch.rand(recipe.data.batch, 3, side, side, generator=generator) * 2 - 1).to(device)
+
+    count = recipe.train.discriminator_steps * recipe.train.accumulate
+    return [{name: drawn(side) for name, side in sides.items()} for _ in range(count)]

@@ -1,0 +1,99 @@
+"""How a recipe's cost grows: rounds/s and peak memory over the batch, and over the images' size; with one plot."""
+
+import argparse
+import gc
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from advloss.errors import InputError
+from advloss.files import replacing
+from advloss.training.precision import Precision
+from advloss.training.round import Round
+from tools.benchmarks import floors, measure, recipes
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+SIZES = (64, 128, 256, 512)
+LEAST_ROUNDS = 2
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The sub-command's arguments."""
+    recipes.options(parser, recipe="cyclegan-small", size=64)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="at --size")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="in pixels, at --batch")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each setting; two rounds at least")
+    parser.add_argument("--plot", type=Path, help="the PNG file to draw")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Each setting by itself, one after the other; what does not fit into a GPU's memory is left out and said so."""
+    pyplot = _pyplot() if arguments.plot else None
+    device = measure.chosen_device(arguments.device)
+    base = vars(arguments)
+    over = {
+        "batch": [measured(argparse.Namespace(**base | {"batch": batch})) for batch in arguments.batches],
+        "size": [measured(argparse.Namespace(**base | {"size": size})) for size in arguments.sizes],
+    }
+    if pyplot:
+        draw(pyplot, over, arguments)
+    return {"precision": Precision(arguments.precision, device).name, "recipe": arguments.recipe, "over": over}
+
+
+def measured(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One setting."""
+    device = measure.chosen_device(arguments.device)
+    setting = {"batch": arguments.batch, "size": arguments.size}
+    recipe = recipes.resolved(arguments)
+    measure.reset_peak(device)
+    try:
+        round = Round(recipes.ready(recipe, device), device)
+        batches = recipes.random_batches(recipe, round.method.scale, device)
+        first = min(measure.seconds(lambda: round.play(batches), device, LEAST_ROUNDS))
+        count = max(LEAST_ROUNDS, int(arguments.seconds / first))
+        times = measure.seconds(lambda: round.play(batches), device, count)
+        memory = floors.memory(device)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return setting | {"left_out": f"out of memory ({type(error).__name__})"}
+    finally:
+        gc.collect()  # the next setting begins with what this one leaves
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    median = measure.spread(times)["median"]
+    return setting | {"rounds_per_second": 1 / median, "images_per_second": recipe.data.batch / median} | memory
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib  # late: an extra
+    except ImportError:
+        raise InputError("--plot: needs matplotlib, which is not installed: pip install '.[theory]'") from None
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def draw(pyplot: Any, over: dict[str, list[dict[str, Any]]], arguments: argparse.Namespace) -> None:
+    """Rounds/s, above, and memory, below, over the batch, left, and over the size, right."""
+    figure, axes = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex="col")
+    at = {"batch": f"batch, at {arguments.size} px", "size": f"size in px, at batch {arguments.batch}"}
+    for column, (name, settings) in enumerate(over.items()):
+        fits = [each for each in settings if "rounds_per_second" in each]
+        x = [each[name] for each in fits]
+        speed, memory = axes[:, column]
+        speed.loglog(x, [each["rounds_per_second"] for each in fits], "o-")
+        memory.loglog(x, [each["peak_memory_bytes"] / 2**30 for each in fits], "o-")
+        speed.set_ylabel("rounds/s")
+        memory.set_ylabel("peak memory in GiB")
+        memory.set_xlabel(at[name])
+        memory.set_xticks(x, [str(each) for each in x])
+        for axis in (speed, memory):
+            axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+            axis.grid(which="both", alpha=0.3)
+    figure.suptitle(f"{arguments.recipe}, {arguments.device}")
+    arguments.plot.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(arguments.plot) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+    pyplot.close(figure)

@@ -1,0 +1,91 @@
+"""Where a round's time goes: a clock that changes hands at the round's seams."""
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from advloss.training.round import Round
+from tools.benchmarks.measure import Action
+
+REST = "rest"
+
+
+class Seams:
+    """Seconds by name. A part within another counts for itself alone, so that all parts sum up to the whole.
+
+    On CUDA each change waits for the device: the parts are true and their sum is longer than a round is without.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.taken: dict[str, float] = defaultdict(float)
+        self._open: list[str] = []
+        self._since = 0.0
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """What happens here counts for `name`."""
+        self._charge()
+        self._open.append(name)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._open.pop()
+
+    def wrapped(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """The function, whose time counts for `name`."""
+
+        @functools.wraps(function)
+        def timed(*arguments: Any, **options: Any) -> Any:
+            with self.within(name):
+                return function(*arguments, **options)
+
+        return timed
+
+    def _charge(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        now = time.perf_counter()
+        if self._open:
+            self.taken[self._open[-1]] += now - self._since
+        self._since = now
+
+
+def split(round: Round, play: Action, device: torch.device, rounds: int) -> dict[str, Any]:
+    """Seconds a round of each part and its share; a run of its own, in which nothing else is timed."""
+    seams = Seams(device)
+    with ExitStack() as stack:
+        for owner, attribute, name in places(round):
+            stack.enter_context(patch.object(owner, attribute, seams.wrapped(getattr(owner, attribute), name)))
+        for _ in range(rounds):
+            with seams.within(REST):
+                play()
+    total = sum(seams.taken.values())
+    parts = {name: {"seconds": taken / rounds, "share": taken / total} for name, taken in seams.taken.items()}
+    return {"rounds": rounds, "seconds_a_round": total / rounds, "parts": parts}
+
+
+def places(round: Round) -> list[tuple[object, str, str]]:
+    """(whose, which method, what its time is called)."""
+    found = [
+        (round, "forward", "generator forward"),
+        (round, "generator_turn", "losses of the generator's turn"),
+        (round.generator, "backward", "generator backward"),
+        (round.generator, "step", "optimizers"),
+        (round, "discriminator_turn", "discriminator forward"),
+    ]
+    if round.discriminators is not None:
+        found += [
+            (round.discriminators, "backward", "discriminator backward"),
+            (round.discriminators, "step", "optimizers"),
+        ]
+    if round.average is not None:
+        found.append((round.average, "update", "average"))
+    return found
