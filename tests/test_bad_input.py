@@ -53,6 +53,7 @@ def trained(*words: str, rounds: int = 2) -> None:
 
 # what is written wrong -----------------------------------------------------------------------------------------------
 
+CPU = ["--device", "cpu"]
 TYPOS = {
     "unknown recipe": (["recipe=cycelgan", "photos"], ["recipe=cycelgan", "did you mean 'cyclegan'?", ".yaml"]),
     "no recipe": (["photos"], ["recipe=NAME", "`advloss recipes`"]),
@@ -80,6 +81,10 @@ TYPOS = {
     "a key of a value": ([*PHOTOS, "data.batch.x=5"], ["data.batch.x: 'data.batch' is a single value, it has no keys"]),
     "negative rate": ([*PHOTOS, "optimizer.lr=-1"], ["optimizer.lr", "greater than 0", "(got '-1')"]),
     "precision": ([*PHOTOS, "train.precision=fp8"], ["train.precision", "'bf16'"]),
+    "a GPU's precision": ([*PHOTOS, "train.precision=tf32", *CPU], ["tf32 is a GPU's", "use auto or fp32"]),
+    "graphs on a CPU": ([*PHOTOS, "train.graphs=on", *CPU], ["graphs are a GPU's", "use off or auto"]),
+    "compiling": ([*PHOTOS, "train.compile=yes"], ["train.compile", "'on'"]),
+    "memory": ([*PHOTOS, "data.memory=gpu"], ["data.memory", "'device'"]),
     "no rounds in the recipe": ([*PHOTOS, "train.rounds=0"], ["train.rounds", "greater than 0"]),
     "no end": ([*PHOTOS, "train.rounds=null"], ["train: says no end: set epochs or rounds"]),
     "all terms off": (

@@ -147,12 +147,13 @@ class Round:
             gradients = cut.weighed(values, self.weighting, self._place(tensors), keep)
             if self.shares is not None:
                 self.shares = cut.shares(values, self.weighting.latest, self.generator.parameters)
+            self._add(losses, values)
+            del values  # and with them the losses' graphs, before the method's is gone through
             if gradients:
                 share = 1 / self.accumulate
                 self.generator.backward(
                     [tensors[name] for name in gradients], [share * gradient for gradient in gradients.values()]
                 )
-            self._add(losses, values)
             made.append({name: tensor.detach() for name, tensor in tensors.items()})
         self.generator.step()
         return losses, made, judged

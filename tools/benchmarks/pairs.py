@@ -19,9 +19,6 @@ from advloss.training.round import Round
 from tools.benchmarks import counting, measure, recipes
 from tools.benchmarks.peers.base import Batch, Peer, Play, commit, number
 
-TOLERANCES = (1e-3, 1e-2)
-"""Of the losses of the first iteration, and of the second, after a step of every network: rounding meets Adam, whose
-first steps are as long where the gradient is noise."""
 SMALLEST = 1e-2
 """Losses are compared relative to their size, or to this where they are smaller."""
 EACH = {"cpu": 1, "cuda": 10}
@@ -38,7 +35,7 @@ def same_losses(peer: Peer, recipe: Recipe, batch: Batch, device: torch.device) 
     play = peer.ours(Round(built, device))
     theirs_batch, largest, losses = peer.converted(batch), [], []
     with without_dropout([*peer.networks, built.method, built.terms]), Precision("fp32", device).settings():
-        for tolerance in TOLERANCES:
+        for tolerance in peer.tolerances:
             peer.play(theirs_batch)
             theirs = peer.losses()
             ours = {name: number(value) for name, value in play([batch]).items()}

@@ -35,6 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Rounds on random images that lie on the device."""
     device = measure.chosen_device(arguments.device)
+    torch.manual_seed(0)  # what a peer begins with
     kind = peer_for(arguments.peer, arguments.recipe) if arguments.peer else None
     before = kind.overrides if kind else ()
     recipe = recipes.resolved(arguments, before)

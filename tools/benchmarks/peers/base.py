@@ -42,6 +42,9 @@ class Peer(ABC):
     """what else a reader should know to judge the comparison"""
     as_played: ClassVar[str] = "the same mathematics"
     """our round as `advloss train` plays it, beside it"""
+    tolerances: ClassVar[tuple[float, float]] = (1e-3, 1e-2)
+    """of the losses of the first iteration, and of the second, after a step of every network: rounding meets Adam,
+    whose first steps are as long where the gradient is noise"""
     networks: list[nn.Module]
     """all that it trains"""
 
