@@ -26,7 +26,7 @@ class Taming(Peer):
     marks = ("taming/models/vqgan.py", "taming/modules/losses/vqperceptual.py")
     order = "generator first, then the discriminator on a reconstruction made anew"
     as_played = "another algorithm: the discriminator learns from the reconstruction made before the generator's step"
-    # its discriminator's loss is behind one such step in the first iteration already, and its batch norm makes that large
+    # its discriminator's loss is behind such a step in the first iteration already, and its batch norm makes that large
     tolerances = (1e-3, 5e-2)
     overrides = (
         "networks.bottleneck.legacy=true",
