@@ -1,6 +1,7 @@
 """Times, memory, and what the device can do at most."""
 
 import contextlib
+import ctypes
 import itertools
 import resource
 import statistics
@@ -65,6 +66,8 @@ def reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

@@ -46,6 +46,9 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     device = measure.chosen_device(arguments.device)
     setting = {"batch": arguments.batch, "size": arguments.size}
     recipe = recipes.resolved(arguments)
+    gc.collect()  # what the setting before has left
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
     measure.reset_peak(device)
     try:
         round = Round(recipes.ready(recipe, device), device)
@@ -56,10 +59,6 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         memory = floors.memory(device)
     except (MemoryError, torch.OutOfMemoryError) as error:
         return setting | {"left_out": f"out of memory ({type(error).__name__})"}
-    finally:
-        gc.collect()  # the next setting begins with what this one leaves
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
     median = measure.spread(times)["median"]
     return setting | {"rounds_per_second": 1 / median, "images_per_second": recipe.data.batch / median} | memory
 
