@@ -115,6 +115,8 @@ def test_a_recorded_run_goes_on_from_a_checkpoint(
 def test_compiled_rounds_are_near_the_plain_ones(
     make_built: MakeBuilt, batches: Batches, device: torch.device, recipe: str
 ) -> None:
+    if device.type == "cpu":
+        pytest.skip("tests/training/test_compiling.py compiles there, exactly; it takes minutes")
     data = batches(2, device, recipe)
     found = [
         played(Round(make_built(recipe, device, f"train.compile={switch}"), device), data) for switch in ("on", "off")
