@@ -19,7 +19,7 @@ batches of one and two halves and for the turns with and without a gradient of i
 def compile_networks(built: Built, device: torch.device, say: Callable[[str], None]) -> bool:
     """Compiles the method's networks and the discriminators in place, as `train.compile` says; gives whether it did.
 
-    Compiled at their first call, in each shape anew. auto: on a GPU, where triton is there, for runs that are long enough
+    Compiled at their first call, in each shape anew. auto: on a GPU, where triton is there, for runs long enough
     (SHORT) and not for float64. Penalties, which differentiate twice, run as they are written, and so does what the
     compiler can't do.
 
