@@ -27,8 +27,8 @@ Tensors = Mapping[str, Tensor]
 class Round:
     """Plays rounds with a built recipe: order of the steps, accumulation, precision and clipping are the recipe's.
 
-    Nothing in it waits for the device, but for a look at the logits every 200 turns (`LogitWatch`): losses are returned
-    as tensors.
+    Nothing in it waits for the device, but for a look at the logits every 200 turns (`LogitWatch`) and fp16's scaler
+    with rmsprop, which has no fused step: losses are returned as tensors.
 
     say: is told how it plays, where that is not what a user would expect.
     """

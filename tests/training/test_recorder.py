@@ -63,7 +63,7 @@ def test_the_look_at_the_logits_is_taken_in_python() -> None:
     assert stand_in.made == 1 and stand_in.plays == 16 - 3 - WARM_UP - 3
 
 
-def test_factors_are_those_of_the_round_that_was_played() -> None:
+def test_a_recorded_round_names_its_factors() -> None:
     adaptive = ["losses.adversarial.start=0", "losses.adversarial.ramp=0"]
     round, _, _ = recorded("vqgan", *adaptive)
     plain = Round(made("vqgan", *adaptive), CPU)
