@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from advloss.recipe.schema import Recipe
 from tools.benchmarks import quality
 from tools.benchmarks.emulated import EmulatedBF16
 
@@ -89,7 +91,20 @@ def test_the_means_over_seeds_are_compared() -> None:
 
 @pytest.mark.parametrize("name", [*quality.RECIPES])
 def test_the_recipes_are_right_and_compare_distances(name: str) -> None:
-    recipe = quality.resolved(name, "bf16", 3, argparse.Namespace(rounds=7, overrides=[]))
+    arguments = argparse.Namespace(rounds=7, overrides=[])
+    recipe = quality.resolved(name, "bf16", 3, arguments, quality.RECIPES[name])
     assert (recipe.train.rounds, recipe.train.precision, recipe.seed) == (7, "bf16", 3)
     want = {"cyclegan-small": {"cycle_a", "cycle_b", "identity_a", "identity_b"}, "pix2pix-small": {"l1"}}
     assert {*quality.distances(recipe)} == want.get(name, {"pixel"})
+
+
+def test_a_recipe_that_goes_on_from_another_begins_with_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[tuple[str, str, str | None]] = []
+
+    def trained(recipe: Recipe, path: Path, device: str) -> dict[str, float]:
+        played.append((path.name, recipe.train.precision, recipe.initial and Path(recipe.initial).parent.name))
+        return {"losses.pixel": 1.0, "test.psnr": 20.0}
+
+    monkeypatch.setattr(quality, "trained", trained)
+    quality.run(argparse.Namespace(device="cpu", recipes=["srgan-small"], seeds=1, rounds=7, overrides=[]))
+    assert played == [("before", "fp32", None), ("fp32", "fp32", "before"), ("bf16", "bf16", "before")]
