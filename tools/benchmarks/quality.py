@@ -47,7 +47,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=1, help="runs of each precision, whose means are compared")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of all recipes")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="changes of all recipes, and of those that make an initial"
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -59,13 +61,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         runs: dict[str, list[dict[str, float]]] = {"fp32": [], "bf16": []}
         for seed in range(arguments.seeds):
             with tempfile.TemporaryDirectory() as folder:
-                initial = beginning(name, seed, Path(folder), arguments)
+                data, changes = RECIPES[name]
+                changes += beginning(name, seed, Path(folder), arguments)
                 for precision, results in runs.items():
-                    recipe = resolved(name, precision, seed, arguments, RECIPES[name], initial)
+                    recipe = resolved(name, precision, seed, arguments, data, changes)
                     mode = EmulatedBF16() if precision == "bf16" and emulated else contextlib.nullcontext()
                     with mode:
                         results.append(trained(recipe, Path(folder) / precision, arguments.device))
-        found[name] = {"set": RECIPES[name][0]} | compared(runs["fp32"], runs["bf16"], distances(recipe))
+        found[name] = {"set": data} | compared(runs["fp32"], runs["bf16"], distances(recipe))
     return {
         "rounds": arguments.rounds,
         "averaged_over_the_last": min(LAST, arguments.rounds),
@@ -80,28 +83,19 @@ def beginning(name: str, seed: int, folder: Path, arguments: argparse.Namespace)
     if name not in BEFORE:
         return ()
     path = folder / "before"
-    trained(resolved(BEFORE[name], "fp32", seed, arguments, RECIPES[name]), path, arguments.device)
+    trained(resolved(BEFORE[name], "fp32", seed, arguments, *RECIPES[name]), path, arguments.device)
     return (f"initial={path / 'model.safetensors'}",)
 
 
 def resolved(
-    name: str,
-    precision: str,
-    seed: int,
-    arguments: argparse.Namespace,
-    how: tuple[str, tuple[str, ...]],
-    after: tuple[str, ...] = (),
+    name: str, precision: str, seed: int, arguments: argparse.Namespace, data: str, changes: tuple[str, ...]
 ) -> Recipe:
-    """The recipe, which logs each round and looks at its test pictures once, at the end.
-
-    how: its data set and changes; after: the last changes.
-    """
-    data, changes = how
+    """The recipe, which logs each round and looks at its test pictures once, at the end."""
     rounds = arguments.rounds
     seldom = [f"train.{key}={rounds}" for key in ("rounds", "sample_every", "validate_every", "checkpoint_every")]
     settings = [f"data.name={data}", f"train.precision={precision}", f"seed={seed}", "train.log_every=1", *seldom]
     source = read(name)
-    for override in (*settings, *changes, *arguments.overrides, *after):
+    for override in (*settings, *changes, *arguments.overrides):
         source.override(override)
     return resolve(source)
 
