@@ -7,7 +7,7 @@ from advloss.data.fitting import called, check_fit
 from advloss.data.images import UnreadableImage
 from advloss.data.memory import Picture, Pictures, Shaped
 from advloss.data.order import Item, Order
-from advloss.data.transforms import VIEW_A, VIEW_B, Crop, View, check_crop_fits, drawn_crop, random
+from advloss.data.transforms import VIEW_A, VIEW_B, Crop, View, check_crop_fits, drawn_crop, draws
 from advloss.errors import InputError
 
 
@@ -68,7 +68,7 @@ class Choices(Generic[Picture]):
             whole = (size[0] * scale, size[1] * scale)
             check_crop_fits(called(self.pictures[letter].source, index), whole, self.view.crop)
         view = self.view if scale == 1 else replace(self.view, crop=self.view.crop // scale)
-        return drawn_crop(random(stream, self.order.seed, item.epoch, item.position), size, view)
+        return drawn_crop(draws(stream, self.order.seed, item.epoch, item.position), size, view)
 
     def _readable(self, letters: str, start: int) -> tuple[int, list[Picture]]:
         """The pictures number `start` of these sides, or the next ones that can all be read; and their number."""

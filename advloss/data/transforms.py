@@ -4,7 +4,9 @@ Every random number is a function of (stream, seed, epoch, position) and of noth
 same whichever process makes it and whatever ran before.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import cv2
@@ -21,9 +23,25 @@ ORDER, PARTNERS, VIEW_A, VIEW_B, AUGMENT_A, AUGMENT_B, DEGRADE, DEGRADE_EVALUATI
 A new one goes to the end: the numbers of the others are part of every run."""
 
 
+BLOCK = 64
+"""Samples whose crops are drawn at once: a generator takes as long to make as a crop to copy."""
+
+
 def random(stream: int, seed: int, epoch: int, position: int = 0) -> np.random.Generator:
     """The generator for one use in one sample."""
     return np.random.default_rng([stream, seed, epoch, position])
+
+
+def draws(stream: int, seed: int, epoch: int, position: int) -> list[float]:
+    """The numbers in [0, 1) that one sample's crop is made of: four."""
+    block, row = divmod(position, BLOCK)
+    return _block(stream, seed, epoch, block)[row]
+
+
+@lru_cache(maxsize=16)
+def _block(stream: int, seed: int, epoch: int, block: int) -> list[list[float]]:
+    drawn: list[list[float]] = random(stream, seed, epoch, block).random((BLOCK, 4)).tolist()
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -91,12 +109,14 @@ def resized(picture: np.ndarray, resize: Resize, load: int) -> np.ndarray:
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def drawn_crop(rng: np.random.Generator, size: tuple[int, int], view: View) -> Crop:
-    """A crop inside (height, width), each place and each of the view's symmetries equally likely."""
-    down, across, mirror = rng.random(3)
+def drawn_crop(drawn: Sequence[float], size: tuple[int, int], view: View) -> Crop:
+    """A crop inside (height, width), each place and each of the view's symmetries equally likely.
+
+    drawn: see `draws`.
+    """
+    down, across, mirror, turn = drawn
     top, left = int(down * (size[0] - view.crop + 1)), int(across * (size[1] - view.crop + 1))
-    quarters = int(rng.integers(4)) if view.rotate else 0  # drawn last: the others are what they are without it
-    return Crop(top, left, view.crop, view.flip and bool(mirror < 0.5), quarters)
+    return Crop(top, left, view.crop, view.flip and mirror < 0.5, int(4 * turn) if view.rotate else 0)
 
 
 def copy_crop(crop: Crop, picture: np.ndarray, out: np.ndarray) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from advloss.data import transforms
-from advloss.data.transforms import Crop, View, copy_crop, drawn_crop, middle_crop, random
+from advloss.data.transforms import Crop, View, copy_crop, drawn_crop, draws, middle_crop
 
 from .pictures import picture
 
@@ -43,7 +43,7 @@ def test_the_steps_of_a_crop_lead_to_its_pixels(mirrored: bool, quarters: int) -
 @pytest.mark.parametrize(("flip", "rotate", "symmetries"), [(True, True, 8), (False, True, 4), (True, False, 2)])
 def test_all_symmetries_are_drawn_about_as_often(flip: bool, rotate: bool, symmetries: int) -> None:
     view = View("none", 0, 5, flip, rotate)
-    crops = [drawn_crop(random(3, 0, 0, position), (9, 9), view) for position in range(800)]
+    crops = [drawn_crop(draws(3, 0, 0, position), (9, 9), view) for position in range(800)]
     square, seen = np.arange(25, dtype=np.uint8).reshape(1, 5, 5), []
     for crop in crops:
         out = np.empty_like(square)
@@ -57,17 +57,27 @@ def test_all_symmetries_are_drawn_about_as_often(flip: bool, rotate: bool, symme
 def test_turning_changes_no_other_draw() -> None:
     plain, turned = View("none", 0, 5, True), View("none", 0, 5, True, rotate=True)
     for position in range(50):
-        one, other = (drawn_crop(random(3, 0, 0, position), (9, 14), view) for view in (plain, turned))
+        one, other = (drawn_crop(draws(3, 0, 0, position), (9, 14), view) for view in (plain, turned))
         assert (one.top, one.left, one.mirrored, one.quarters) == (other.top, other.left, other.mirrored, 0)
 
 
 def test_what_is_drawn_stays() -> None:
-    crops = [drawn_crop(random(3, 7, 1, position), (100, 200), View("none", 0, 20, True)) for position in range(3)]
-    assert [(crop.top, crop.left, crop.mirrored) for crop in crops] == [
-        (25, 23, True),
-        (78, 140, True),
-        (15, 126, False),
+    view = View("none", 0, 20, flip=True, rotate=True)
+    crops = [drawn_crop(draws(3, 7, 1, position), (100, 200), view) for position in (0, 1, 2, 64, 129)]
+    assert [(crop.top, crop.left, crop.mirrored, crop.quarters) for crop in crops] == [
+        (25, 23, True, 1),
+        (55, 155, True, 0),
+        (46, 117, True, 1),
+        (78, 140, True, 3),
+        (6, 78, False, 0),
     ]
+
+
+def test_every_sample_has_draws_of_its_own_in_any_order() -> None:
+    places = [(stream, epoch, position) for stream in (3, 4) for epoch in (0, 1) for position in range(130)]
+    drawn = {place: tuple(draws(place[0], 7, *place[1:])) for place in places}
+    assert len(set(drawn.values())) == len(places)
+    assert all(tuple(draws(place[0], 7, *place[1:])) == drawn[place] for place in reversed(places))
 
 
 def test_the_middle_at_multiples_of_the_scale() -> None:
