@@ -90,6 +90,8 @@ def draw(pyplot: Any, over: dict[str, list[dict[str, Any]]], arguments: argparse
         memory.set_xticks(x, [str(each) for each in x])
         for axis in (speed, memory):
             axis.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter(pyplot.LogFormatter(minor_thresholds=(1.5, 0.5), labelOnlyBase=False))
             axis.grid(which="both", alpha=0.3)
     figure.suptitle(f"{arguments.recipe}, {arguments.device}")
     arguments.plot.parent.mkdir(parents=True, exist_ok=True)
