@@ -85,8 +85,14 @@ def test_differences_by_hand() -> None:
 
 
 def test_the_means_over_seeds_are_compared() -> None:
-    exact, rounded = [{"losses.l1": 1.0}, {"losses.l1": 3.0}], [{"losses.l1": 2.0}, {"losses.l1": 2.2}]
-    assert quality.compared(exact, rounded, ["l1"])["losses"]["l1"]["relative_difference"] == pytest.approx(0.05)
+    exact = [{"losses.l1": 1.0, "test.psnr": 20.0}, {"losses.l1": 3.0, "test.psnr": 23.0}]
+    rounded = [{"losses.l1": 2.0, "test.psnr": 20.3}, {"losses.l1": 2.2, "test.psnr": 22.9}]
+    found = quality.compared(exact, rounded, ["l1"])
+    # differences of 1 and -0.8 of a mean of 2: 0.5 and -0.4, whose deviation is 0.9 / sqrt(2)
+    assert found["losses"]["l1"]["relative_difference"] == pytest.approx(0.05)
+    assert found["losses"]["l1"]["standard_error"] == pytest.approx(0.45)
+    assert found["test"]["psnr"]["difference"] == pytest.approx(0.1)
+    assert found["test"]["psnr"]["standard_error"] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("name", [*quality.RECIPES])

@@ -124,12 +124,22 @@ def compared(exact: list[dict[str, float]], rounded: list[dict[str, float]], dis
     """The means over the seeds, and by how much bf16's are larger: losses relative, metrics as they are."""
     result: dict[str, Any] = {"losses": {}, "test": {}}
     for name in exact[0]:
-        fp32, bf16 = (statistics.fmean(run[name] for run in runs) for runs in (exact, rounded))
+        fp32, bf16 = ([run[name] for run in runs] for runs in (exact, rounded))
         kind, _, what = name.partition(".")
-        difference = {"relative_difference": bf16 / fp32 - 1} if kind == "losses" else {"difference": bf16 - fp32}
-        result[kind][what] = {"fp32": fp32, "bf16": bf16} | difference
+        result[kind][what] = differing(fp32, bf16, relative=kind == "losses")
     largest = max(distances, key=lambda name: abs(result["losses"][name]["relative_difference"]))
     return result | {
         "distances": distances,
         "largest_relative_difference": abs(result["losses"][largest]["relative_difference"]),
     }
+
+
+def differing(fp32: list[float], bf16: list[float], relative: bool) -> dict[str, float]:
+    """Seed by seed the same number in both; with more than one seed also the standard error of the difference."""
+    means = {"fp32": statistics.fmean(fp32), "bf16": statistics.fmean(bf16)}
+    unit = means["fp32"] if relative else 1.0
+    differences = [(rounded - exact) / unit for exact, rounded in zip(fp32, bf16, strict=True)]
+    found = means | {"relative_difference" if relative else "difference": statistics.fmean(differences)}
+    if len(differences) > 1:
+        found["standard_error"] = statistics.stdev(differences) / len(differences) ** 0.5
+    return found

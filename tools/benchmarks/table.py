@@ -137,7 +137,14 @@ def _quality(result: dict[str, Any]) -> Iterable[Row]:
         metric, test = next(iter(found["test"].items()))
         here = f"{name}, {largest}: {loss['bf16']:.4g}; {metric} {test['bf16']:.4g}"
         beside = f"fp32: {loss['fp32']:.4g}; {test['fp32']:.4g}"
-        yield Row(here, beside, f"{loss['relative_difference']:+.1%}; {test['difference']:+.2g}", "bf16")
+        of_loss = f"{loss['relative_difference']:+.1%}{_give_or_take(loss, '.1%')}"
+        of_test = f"{test['difference']:+.2g}{_give_or_take(test, '.1g')}"
+        yield Row(here, beside, f"{of_loss}; {of_test}", "bf16")
+
+
+def _give_or_take(found: dict[str, float], form: str) -> str:
+    """The standard error, where there is one."""
+    return f" ± {found['standard_error']:{form}}" if "standard_error" in found else ""
 
 
 def _scaling(result: dict[str, Any]) -> Iterable[Row]:
