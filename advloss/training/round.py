@@ -22,6 +22,9 @@ from advloss.training.recorder import Recorder
 
 Batch = Mapping[str, Tensor]
 Tensors = Mapping[str, Tensor]
+AT = "compared at"
+"""Among a round's tensors the one at which the weighting compares gradients, if it is one of the recipe's `at`: as the
+method goes on from it, where the same tensor under its own name is only what the terms see, in float32."""
 
 
 class Round:
@@ -197,7 +200,8 @@ class Round:
         batch = {side: images.contiguous(memory_format=self.layout) for side, images in batch.items()}
         with self.precision.autocast():
             tensors = self.method(batch, self.wanted)
-        return {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in tensors.items()}
+        seen = {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in tensors.items()}
+        return seen | {AT: tensors[self.compared_at]} if self.compared_at else seen
 
     def without_graph(self, batches: Iterable[Batch]) -> Iterable[Tensors]:
         """The tensors for a discriminator's step alone."""
@@ -209,7 +213,7 @@ class Round:
     def _place(self, tensors: Tensors) -> Tensor | None:
         """Where the weighting compares gradients: a tensor of the recipe's `at`, the last layer, or nowhere."""
         if self.compared_at:
-            return tensors[self.compared_at]
+            return tensors[AT]
         return self.method.last_layer if self.weighting.compared_at == "last_layer" else None
 
     def _scaler(self) -> torch.amp.GradScaler:

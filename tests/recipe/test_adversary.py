@@ -13,7 +13,7 @@ from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.round import Round
+from advloss.training.round import AT, Round
 
 TINY = [
     "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",
@@ -135,6 +135,24 @@ def test_the_balancer_compares_at_a_tensor_and_its_state_is_in_the_round():
     round = made("weighting={name: balancer, at: fake_b}")
     played(round)
     assert round.factors.keys() == {"l1", "adversarial"} and round.weighting.state_dict()["seen"].min() > 0
+
+
+def test_the_balancer_compares_where_another_network_goes_on_in_half_precision():
+    source = read("cyclegan-small")
+    for name in ("adversarial_a", "cycle_b", "identity_a", "identity_b"):
+        source.override(f"losses.{name}=null")
+    small = "networks.generator={name: resnet, blocks: 1, width: 4, norm: instance}"
+    for change in (small, "weighting={name: balancer, at: fake_b}", "train.precision=bf16"):
+        source.override(change)
+    round = Round(build(resolve(source)), torch.device("cpu"))
+    tensors = round.forward({side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"})
+    assert tensors[AT].dtype == torch.bfloat16 and tensors["fake_b"].dtype == torch.float32
+    with round.precision.autocast():
+        cycle = round.by_name["cycle_a"](tensors)
+    norm = torch.autograd.grad(cycle, tensors[AT], retain_graph=True)[0].float().flatten(1).norm(dim=1).mean()
+    round.generator_turn([tensors])
+    assert round.factors.keys() == {"adversarial_b", "cycle_a"}
+    assert float(round.factors["cycle_a"]) == pytest.approx(10 / 11 / float(norm), rel=1e-5)  # weights 1 and 10
 
 
 def test_weightings_that_can_not_work_are_named():
