@@ -138,7 +138,7 @@ def _quality(result: dict[str, Any]) -> Iterable[Row]:
         here = f"{name}, {largest}: {loss['bf16']:.4g}; {metric} {test['bf16']:.4g}"
         beside = f"fp32: {loss['fp32']:.4g}; {test['fp32']:.4g}"
         of_loss = f"{loss['relative_difference']:+.1%}{_give_or_take(loss, '.1%')}"
-        of_test = f"{test['difference']:+.2g}{_give_or_take(test, '.1g')}"
+        of_test = f"{test['difference']:+.2g}{_give_or_take(test, '.2g')}"
         yield Row(here, beside, f"{of_loss}; {of_test}", "bf16")
 
 
