@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from advloss.allocator import keep_freed_memory
 from advloss.errors import InputError, Interrupted, TrainingError
 
 if TYPE_CHECKING:
@@ -468,6 +469,7 @@ def data_check(
 
 def main() -> None:
     """The `advloss` command."""
+    keep_freed_memory()
     app()
 
 

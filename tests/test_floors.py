@@ -12,6 +12,7 @@ PACKAGE = Path(advloss.__file__).parent
 
 UNITS = {
     "errors": ("ground", 0),
+    "allocator": ("ground", 0),
     "files": ("ground", 0),
     "distributed": ("ground", 0),
     "devices": ("ground", 0),

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from advloss.allocator import give_back_freed_memory
 from advloss.errors import InputError
 from advloss.inference.ensemble import SelfEnsemble
 from advloss.inference.memory import out_of_memory
@@ -93,6 +94,8 @@ class Tiler:
         self._said: set[str] = set()
         self.room = Room(self.runs)
         self.recordings = Recordings(self.room)
+        self._last: torch.Size | None = None
+        """the shape of the image before"""
 
     @property
     def device(self) -> torch.device:
@@ -149,6 +152,9 @@ class Tiler:
         """
         if image.ndim != 4 or image.shape[:2] != (1, 3) or not image.numel():
             raise InputError(f"Tiler: takes one image [1, 3, H, W], not {list(image.shape)}")
+        if image.shape != self._last:
+            give_back_freed_memory()
+            self._last = image.shape
         half = None if depth > 8 and self.precision == "auto" else self._half
         height, width = image.shape[-2:]
         grid = self._grid(height, width, self._first_side(height, width, half is not None), self.overlap)
@@ -164,6 +170,7 @@ class Tiler:
             # outside of `except`, whose traceback holds the tensors that did not fit
             if not (self.recordings.close() | self.room.close()):  # speed is given up before size
                 grid = self._smaller(height, width, grid)
+            give_back_freed_memory()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 

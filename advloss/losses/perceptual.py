@@ -1,11 +1,11 @@
 """Losses in the features of a network trained on photographs: LPIPS.
 
-x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey); computed in float32 at least, outside
-autocast.
+x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey). Features are compared in float32 at
+least; under autocast to bfloat16 the backbone's convolutions are in bfloat16, otherwise in float32.
 """
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from advloss.errors import InputError
 from advloss.losses.pretrained import Frozen, load_features
 from advloss.losses.ranges import InputCheck
-from advloss.losses.tensors import at_least_float32, full_precision
+from advloss.losses.tensors import at_least_float32, frozen_precision, full_precision
 
 Backbone = Literal["alex", "vgg", "squeeze"]
 WEIGHTS = {"alex": "AlexNet_Weights", "vgg": "VGG16_Weights", "squeeze": "SqueezeNet1_1_Weights"}
 LEAST_SIZE = {"alex": 31, "vgg": 16, "squeeze": 17}
 """The smallest height and width, in pixels, for which the network's last layer used has an output."""
+
+EPSILON = 1e-10
+"""The package's, beside a norm."""
 
 
 class LPIPS(nn.Module):
@@ -26,8 +29,8 @@ class LPIPS(nn.Module):
 
         sum over layers l of mean over pixels of w_l . (f_l(x) - f_l(y))^2
 
-    with f_l the features of layer l, of norm 1 at each pixel. Zhang et al. 2018, arXiv:1801.03924, eq. 1; computed by
-    the authors' package `lpips`, version 0.1 of its weights w.
+    with f_l the features of layer l, of norm 1 at each pixel. Zhang et al. 2018, arXiv:1801.03924, eq. 1; networks and
+    version 0.1 of the weights w are of the authors' package `lpips`.
 
     net: the backbone: alex (the authors' choice for evaluation), vgg (closest to earlier perceptual losses) or squeeze.
     pretrained: False leaves the backbone random: for tests and dry runs, no measure of anything.
@@ -39,6 +42,9 @@ class LPIPS(nn.Module):
     Raises InputError: weights that are missing and can't be downloaded, or damaged; images of different shapes, too
     small (31 pixels for alex, 16 vgg, 17 squeeze), of other than 1 or 3 channels, or with values far outside [-1, 1].
     """
+
+    own_precision = True
+    """`Term` leaves autocast to it."""
 
     def __init__(self, net: Backbone = "alex", pretrained: bool = True) -> None:
         super().__init__()
@@ -62,11 +68,23 @@ class LPIPS(nn.Module):
         x, y = at_least_float32(x), at_least_float32(y)
         if x.is_meta:
             return x.new_empty(x.shape[0])
+        network: Any = self._network.on(x)
+        with frozen_precision(x):
+            maps = [network.net(network.scaling_layer(image)) for image in (x, y)]
         with full_precision(x):
-            return self._network.on(x)(x, y).flatten()  # [B]
+            total = x.new_zeros(x.shape[0])
+            for weigh, *pair in zip(network.lins, *maps, strict=True):
+                f, g = (_of_norm_1(at_least_float32(each)) for each in pair)
+                total = total + weigh((f - g).square()).mean((1, 2, 3))  # a convolution with w_l, to one channel
+            return total
 
     def extra_repr(self) -> str:
         return f"net={self.net}"
+
+
+def _of_norm_1(maps: Tensor) -> Tensor:
+    """[B, C, H, W], each pixel divided by its norm; where all is 0 the gradient is 0 and not NaN."""
+    return maps / (torch.linalg.vector_norm(maps, dim=1, keepdim=True) + EPSILON)
 
 
 def _build(net: Backbone, pretrained: bool) -> nn.Module:

@@ -22,6 +22,17 @@ def full_precision(x: Tensor) -> AbstractContextManager[None]:
     return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
+def frozen_precision(x: Tensor) -> AbstractContextManager[None]:
+    """For a frozen network on the device of `x` whose maps are compared: the caller's autocast, if to bfloat16.
+
+    Otherwise it is off: in float16 large maps overflow.
+    """
+    device = x.device.type
+    if x.is_meta or (torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) is torch.bfloat16):
+        return nullcontext()
+    return full_precision(x)
+
+
 def scales(logits: Logits) -> list[Tensor]:
     """A discriminator's logits as a list, one tensor a scale."""
     if isinstance(logits, Tensor):

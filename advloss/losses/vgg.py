@@ -1,7 +1,8 @@
 """Losses in the features of VGG, a network trained to name photographs: features alone, and style.
 
 x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey); they are converted to what VGG was
-trained on, [0, 1] less ImageNet's mean over its deviation. Computed in float32 at least, outside autocast.
+trained on, [0, 1] less ImageNet's mean over its deviation. The maps are compared in float32 at least; under autocast to
+bfloat16 VGG's convolutions are in bfloat16, otherwise in float32.
 """
 
 import math
@@ -17,7 +18,7 @@ from torch.nn.functional import l1_loss, mse_loss
 from advloss.errors import InputError, unknown
 from advloss.losses.pretrained import Frozen, load_features
 from advloss.losses.ranges import InputCheck
-from advloss.losses.tensors import at_least_float32, full_precision
+from advloss.losses.tensors import at_least_float32, frozen_precision, full_precision
 
 Net = Literal["vgg16", "vgg19"]
 Layers = dict[str, Annotated[float, Field(ge=0)]]
@@ -85,6 +86,9 @@ class VGG(nn.Module):
 class _LayerLoss(nn.Module):
     """sum over layers of weight times the distance of the layer's maps of x and y."""
 
+    own_precision = True
+    """`Term` leaves autocast to it."""
+
     def __init__(self, layers: Mapping[str, float], net: Net, pretrained: bool) -> None:
         super().__init__()
         self.net = net
@@ -106,12 +110,13 @@ class _LayerLoss(nn.Module):
         if x.is_meta:
             return x.new_empty(())
         network = self._network.on(x)
-        with full_precision(x):
+        with frozen_precision(x):
             with torch.no_grad():
                 targets = network(y)
             maps = network(x)
-            values = [weight * self.distance(maps[name], targets[name]) for name, weight in self.layers.items()]
-            return torch.stack(values).sum()
+        with full_precision(x):
+            pairs = {name: (at_least_float32(maps[name]), at_least_float32(targets[name])) for name in self.layers}
+            return torch.stack([weight * self.distance(*pairs[name]) for name, weight in self.layers.items()]).sum()
 
     def _check_shape(self, x: Tensor) -> None:
         least = self._network.network.least

@@ -1,6 +1,7 @@
 """A recipe's terms at work: a loss between named tensors, with its weight."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from torch import Tensor, nn
 
@@ -11,7 +12,7 @@ Tensors = Mapping[str, Tensor]
 
 
 class Term(nn.Module):
-    """A loss between named tensors, computed in float32 at least whatever the autocast.
+    """A loss between named tensors, in float32 at least whatever the autocast; one with `own_precision` sees to it.
 
     between: one or two names; weight: its factor in the generator's sum; start: the round (from 0) that it counts from;
     ramp: the number of rounds in which its weight then grows to the whole, linearly.
@@ -38,7 +39,7 @@ class Term(nn.Module):
 
     def forward(self, tensors: Tensors) -> Tensor:
         images = [tensors[name] for name in self.between]
-        with full_precision(images[0]):
+        with nullcontext() if getattr(self.loss, "own_precision", False) else full_precision(images[0]):
             value: Tensor = self.loss(*images)
         return value
 
