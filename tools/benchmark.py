@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # also where advloss is not installed
 
+from advloss.allocator import keep_freed_memory  # noqa: E402
 from advloss.errors import InputError  # noqa: E402
 from advloss.files import replacing  # noqa: E402
 from tools.benchmarks import (  # noqa: E402
@@ -61,6 +62,7 @@ def main(words: list[str] | None = None) -> int:
     """Runs one sub-command; gives the exit code: 0, or 2 for bad input."""
     words = sys.argv[1:] if words is None else words
     arguments = parser().parse_args(words)
+    keep_freed_memory()  # as the command line does
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:

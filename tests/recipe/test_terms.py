@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from advloss.errors import InputError
 from advloss.losses.pixel import L1
@@ -26,6 +27,22 @@ def test_a_weight_starts_late_and_grows():
     term = Term(L1(), ["a", "b"], weight=8.0, start=3, ramp=4)
     assert [term.weight_at(number) for number in range(9)] == [0, 0, 0, 2, 4, 6, 8, 8, 8]
     assert [Term(L1(), ["a", "b"], weight=8.0, start=2).weight_at(number) for number in range(4)] == [0, 0, 8, 8]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_what_a_term_computes_in_under_autocast(dtype: torch.dtype) -> None:
+    class Look(nn.Module):
+        def __init__(self, own_precision: bool) -> None:
+            super().__init__()
+            self.own_precision = own_precision
+
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return (x @ y).mean()
+
+    x = torch.rand(2, 3, 4, 4)
+    with torch.autocast("cpu", dtype):
+        made = {own: Term(Look(own), ["x", "x"])({"x": x}).dtype for own in (False, True)}
+    assert made == {False: torch.float32, True: dtype}
 
 
 def played(round: Round, number: int) -> set[str]:

@@ -9,8 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
+from torch.nn.functional import conv2d
 
 from advloss.errors import InputError
 from advloss.training.precision import Precision
@@ -20,6 +22,14 @@ DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, 
 PRECISIONS = ("auto", *DTYPES)
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """An action that times itself."""
+
+    def seconds(self, repeats: int) -> list[float]:
+        """What each of `repeats` calls takes."""
+
+
 def chosen_device(name: str) -> torch.device:
     """`cpu` or `cuda`; InputError where there is no CUDA device."""
     if name == "cuda" and not torch.cuda.is_available():
@@ -27,8 +37,10 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def seconds(action: Action, device: torch.device, repeats: int) -> list[float]:
+def seconds(action: Action | Timed, device: torch.device, repeats: int) -> list[float]:
     """What each of `repeats` calls takes. On CUDA by events, so that the calls queue up as they do in training."""
+    if isinstance(action, Timed):
+        return action.seconds(repeats)
     if device.type != "cuda":
         return [_wall(action) for _ in range(repeats)]
     marks = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]
@@ -42,7 +54,7 @@ def seconds(action: Action, device: torch.device, repeats: int) -> list[float]:
 
 
 def alternating(
-    first: Action, second: Action, device: torch.device, pairs: int, each: int = 1
+    first: Action | Timed, second: Action | Timed, device: torch.device, pairs: int, each: int = 1
 ) -> tuple[list[float], list[float]]:
     """What a call takes, taken in turn (first, second, first, ...), so that a drift meets both alike.
 
@@ -84,15 +96,20 @@ def peak_memory(device: torch.device) -> int:
 
 
 def peak_flops(device: torch.device, precision: str, repeats: int = 10) -> float:
-    """Operations a second of a large matrix product in that precision, the best of `repeats`.
+    """Operations a second of a large matrix product in that precision, the best of `repeats`, by itself or as a
+    convolution of one pixel: on CPUs the two are computed by different libraries.
 
     fp32 is without TF32, tf32 is float32 with it.
     """
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device, dtype=DTYPES[precision]) for _ in range(2))
-    with Precision(precision, device).settings():
-        seconds(lambda: a @ b, device, 3)
-        return 2 * side**3 / min(seconds(lambda: a @ b, device, repeats))
+    image, weights = (
+        a.reshape(1, side, 32, side // 32).contiguous(memory_format=torch.channels_last),
+        b[..., None, None],
+    )
+    with Precision(precision, device).settings(), torch.no_grad():
+        products = (lambda: a @ b, lambda: conv2d(image, weights))
+        return 2 * side**3 / min(t for product in products for t in seconds(product, device, 3 + repeats)[3:])
 
 
 def peak_bytes(device: torch.device, repeats: int = 10) -> float:

@@ -17,10 +17,13 @@ from advloss.recipe.schema import Recipe
 from advloss.training.precision import Precision
 from advloss.training.round import Round
 from tools.benchmarks import counting, measure, recipes
+from tools.benchmarks.elsewhere import Elsewhere
 from tools.benchmarks.peers.base import Batch, Peer, Play, commit, number
 
 SMALLEST = 1e-2
 """Losses are compared relative to their size, or to this where they are smaller."""
+WARM_UP = {"cpu": 3, "cuda": recipes.WARM_UP["cuda"]}
+"""Turns before the clock starts: on a CPU malloc learns what a round asks for."""
 EACH = {"cpu": 1, "cuda": 10}
 """Iterations in a turn: on CUDA they queue up as in training."""
 
@@ -62,24 +65,36 @@ def without_dropout(networks: Iterable[nn.Module]) -> Iterator[None]:
             layer.p = p
 
 
+def iteration(device: torch.device, kind: type[Peer], path: Path, recipe: Recipe) -> measure.Action:
+    """A peer's training iteration, from the weights and on the batch that ours begins with."""
+    torch.manual_seed(0)
+    peer = kind(path, recipe, device)
+    peer.load_into(recipes.ready(recipe, device))
+    batch = peer.converted(batches_for(recipe, device)[0])
+    return lambda: peer.play(batch)
+
+
+def batches_for(recipe: Recipe, device: torch.device) -> list[Batch]:
+    """Of one round."""
+    return [*recipes.random_batches(recipe, int(recipe.method.parameters.get("scale", 1)), device)]
+
+
 def timed(peer: Peer, play: Play, batches: list[Batch], pairs: int) -> tuple[list[float], dict[str, Any]]:
-    """Seconds of our rounds, which `play` plays, and what is to be said of the peer."""
+    """Seconds of our rounds, which `play` plays, and what is to be said of the peer, which has a process of its own."""
     device = peer.device
-    theirs_batch = peer.converted(batches[0])
 
     def ours() -> None:
         play(batches)
 
-    def theirs() -> None:
-        peer.play(theirs_batch)
-
-    measure.alternating(theirs, ours, device, recipes.WARM_UP[device.type])
-    slow, fast = measure.alternating(theirs, ours, device, pairs, EACH[device.type])
+    with Elsewhere(iteration, device, type(peer), *peer.made_from) as theirs:
+        measure.alternating(theirs, ours, device, WARM_UP[device.type])
+        slow, fast = measure.alternating(theirs, ours, device, pairs, EACH[device.type])
     ratios = [a / b for a, b in zip(slow, fast, strict=True)]
     for pair, (a, b, ratio) in enumerate(zip(slow, fast, ratios, strict=True), 1):
         print(f"pair {pair}: {a:.4g} s / {b:.4g} s = {ratio:.3f}", file=sys.stderr)
     print(f"median of {pairs} pairs: {statistics.median(ratios):.3f} times as fast", file=sys.stderr)
-    work = counting.counted(theirs)  # last: the counter is slow
+    batch = peer.converted(batches[0])
+    work = counting.counted(lambda: peer.play(batch))
     return fast, {
         "seconds": measure.spread(slow),
         "pairs": ratios,

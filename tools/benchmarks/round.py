@@ -67,7 +67,7 @@ def beside(
     peer: Peer, recipe: Recipe, exact: Recipe, ours: Callable[[Round], Play], count: int
 ) -> tuple[list[float], dict[str, Any]]:
     """Seconds of our rounds, and what is to be said of the peer, after its losses were found to be ours."""
-    batches = recipes.random_batches(recipe, int(recipe.method.parameters.get("scale", 1)), peer.device)
+    batches = pairs.batches_for(recipe, peer.device)
     same = pairs.same_losses(peer, exact, batches[0], peer.device)
     built = recipes.ready(recipe, peer.device)
     peer.load_into(built)

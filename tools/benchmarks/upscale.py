@@ -18,6 +18,7 @@ from advloss.networks.basicsr import generator_from
 from advloss.recipe.components import GENERATORS
 from advloss.training.precision import Precision
 from tools.benchmarks import counting, floors, measure
+from tools.benchmarks.elsewhere import Elsewhere
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
 from tools.benchmarks.peers.basicsr import BasicSR, enlarging, to_unit
@@ -47,18 +48,18 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     network = GENERATORS[arguments.network](scale=arguments.scale).to(device).eval().requires_grad_(False)
     image = smooth(arguments.height, arguments.width).to(device)
-    result: dict[str, Any] = {}
-    plain = torch.inference_mode()(network)
-    if arguments.peer:
-        plain, result["peer"] = plain_peer(arguments, network, image)
+    result = {"peer": like_the_peer(arguments, network, image)} if arguments.peer else {}
     exact = torch.inference_mode()(network)(image)
     measure.reset_peak(device)
     ways = {}
-    for name, way in ways_of(network, device).items():
-        if name not in arguments.only:
-            continue
-        times, faster = paired(lambda: plain(image), lambda way=way: way(image), device, arguments.pairs)
-        ways[name] = {"seconds": times, "times_as_fast": faster, "psnr_against_plain": similarity(way(image), exact)}
+    settings = (arguments.peer, arguments.network, arguments.scale, arguments.height, arguments.width)
+    with Elsewhere(plain_call, device, *settings) as plain:
+        for name, way in ways_of(network, device).items():
+            if name not in arguments.only:
+                continue
+            times, faster = paired(plain, lambda way=way: way(image), device, arguments.pairs)
+            kept = similarity(way(image), exact)
+            ways[name] = {"seconds": times, "times_as_fast": faster, "psnr_against_plain": kept}
     result |= {"plain_precision": plain_precision(device), "ways": ways} | floors.memory(device)
     return result | {"standing": standings(network, image, ways, exact.nbytes, device)}
 
@@ -88,20 +89,31 @@ def standings(
     return found
 
 
-def plain_peer(arguments: argparse.Namespace, network: nn.Module, image: Tensor) -> tuple[Run, dict[str, Any]]:
-    """BasicSR's network as it is called plainly, in float32, and how it was checked; ours takes its weights."""
+def plain_call(
+    device: torch.device, peer: Path | None, name: str, scale: int, height: int, width: int
+) -> measure.Action:
+    """The network as it is called plainly, in float32: BasicSR's, or where there is no checkout our own."""
+    torch.manual_seed(0)
+    network = enlarging(peer, name, scale) if peer else GENERATORS[name](scale=scale)
+    network.to(device).eval().requires_grad_(False)
+    image = smooth(height, width).to(device)
+    image = to_unit(image) if peer else image
+    call: measure.Action = torch.inference_mode()(lambda: network(image))
+    return call
+
+
+def like_the_peer(arguments: argparse.Namespace, network: nn.Module, image: Tensor) -> dict[str, Any]:
+    """Gives our network the weights of BasicSR's; InputError where the results differ."""
     path = arguments.peer
     if peers_in(path)[0] is not BasicSR:
         raise InputError(f"--peer {path}: enlarging is compared with {BasicSR.project}")
     theirs = enlarging(path, arguments.network, arguments.scale).to(image.device).eval().requires_grad_(False)
     network.load_state_dict(generator_from(theirs.state_dict())[1])
-    unit = to_unit(image)
     with torch.inference_mode(), Precision("fp32", image.device).settings():
-        apart = (2 * theirs(unit) - 1 - network(image)).abs().max().item()
+        apart = (2 * theirs(to_unit(image)) - 1 - network(image)).abs().max().item()
     if apart > TOLERANCE:
         raise InputError(f"--peer {path}: its output is not ours: they differ by {apart:.3g} of [-1, 1]")
-    about = {"project": BasicSR.project, "commit": commit(path), "largest_difference": apart, "tolerance": TOLERANCE}
-    return torch.inference_mode()(lambda _: theirs(unit)), about
+    return {"project": BasicSR.project, "commit": commit(path), "largest_difference": apart, "tolerance": TOLERANCE}
 
 
 def ways_of(network: nn.Module, device: torch.device) -> dict[str, Run]:
@@ -136,9 +148,7 @@ def half_name(device: torch.device) -> str:
     return "fp16" if device.type == "cuda" else "bf16"
 
 
-def paired(
-    plain: measure.Action, way: measure.Action, device: torch.device, pairs: int
-) -> tuple[Any, dict[str, float]]:
+def paired(plain: measure.Timed, way: measure.Action, device: torch.device, pairs: int) -> tuple[Any, dict[str, float]]:
     """(seconds of both, how many times as fast `way` is, pair by pair)."""
     measure.alternating(plain, way, device, 2)
     slow, fast = measure.alternating(plain, way, device, pairs)

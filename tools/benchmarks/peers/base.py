@@ -50,6 +50,7 @@ class Peer(ABC):
 
     def __init__(self, path: Path, recipe: Recipe, device: torch.device) -> None:
         self.device = device
+        self.made_from = path, recipe
         self.make(path, recipe)
 
     @abstractmethod
