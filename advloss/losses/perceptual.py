@@ -84,7 +84,8 @@ class LPIPS(nn.Module):
 
 def _of_norm_1(maps: Tensor) -> Tensor:
     """[B, C, H, W], each pixel divided by its norm; where all is 0 the gradient is 0 and not NaN."""
-    return maps / (torch.linalg.vector_norm(maps, dim=1, keepdim=True) + EPSILON)
+    squares = maps.square().sum(1, keepdim=True)  # on a CPU ten times as fast as vector_norm
+    return maps / (squares.clamp_min(torch.finfo(maps.dtype).tiny).sqrt() + EPSILON)
 
 
 def _build(net: Backbone, pretrained: bool) -> nn.Module:
