@@ -15,6 +15,7 @@ from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import advloss
+from advloss import cli
 from advloss.data.images import read_picture
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
@@ -327,3 +328,11 @@ def test_dropout_in_use_gives_the_same_picture_every_time():
     for module in dropouts:
         module.in_use = True
     assert not torch.equal(model.translate(image), without)
+
+
+def test_the_command_keeps_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: order.append("kept"))
+    monkeypatch.setattr(cli, "app", lambda: order.append("run"))
+    cli.main()
+    assert order == ["kept", "run"]

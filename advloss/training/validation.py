@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from advloss.allocator import give_back_freed_memory
 from advloss.data import DataSet
 from advloss.data.evaluating import evaluation_items
 from advloss.data.sources import Split
@@ -117,3 +118,4 @@ class in_use:
         self.method.train(self.training)
         self.method.forget()
         self.stack.close()
+        give_back_freed_memory()  # of pictures of many sizes

@@ -372,3 +372,14 @@ def test_ticks_are_counted(photograph: Tensor):
     assert not ticks
     Tiler(Limited(40).eval(), tile=64, overlap=8, precision="fp32", tick=tick)(photograph[..., :90, :90])
     assert [done for done, _ in ticks] == list(range(1, ticks[-1][1] + 1))  # though smaller tiles came
+
+
+def test_kept_memory_goes_before_an_image_of_another_size(photograph: Tensor, monkeypatch: pytest.MonkeyPatch):
+    given: list[int] = []
+    monkeypatch.setattr(tiling, "give_back_freed_memory", lambda: given.append(len(given)))
+    tiler = Tiler(MSRResNet(blocks=1, width=4))
+    counts = []
+    for side in (16, 16, 20, 16):
+        tiler(photograph[..., :side, :16])
+        counts.append(len(given))
+    assert counts == [1, 1, 2, 3]
