@@ -12,8 +12,8 @@
     python tools/benchmark.py table --check
 
 Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
-and `run`, from the parsed arguments to the result. What is measured together alternates in one process, because a
-machine's speed drifts; compare results of one machine only.
+and `run`, from the parsed arguments to the result. What is measured together takes turns, because a machine's
+speed drifts; compare results of one machine only.
 
 --peer: another project's checkout; its own code is imported from there. Its iteration and our round start from the same
 weights, and are refused unless they give the same losses.

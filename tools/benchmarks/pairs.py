@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import statistics
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +69,13 @@ def iteration(device: torch.device, kind: type[Peer], path: Path, recipe: Recipe
     """A peer's training iteration, from the weights and on the batch that ours begins with."""
     torch.manual_seed(0)
     peer = kind(path, recipe, device)
-    peer.load_into(recipes.ready(recipe, device))
-    batch = peer.converted(batches_for(recipe, device)[0])
+    built = recipes.ready(recipe, device)
+    peer.load_into(built)
+    batch = peer.converted(recipes.random_batches(recipe, built.method.scale, device)[0])
     return lambda: peer.play(batch)
 
 
-def batches_for(recipe: Recipe, device: torch.device) -> list[Batch]:
-    """Of one round."""
-    return [*recipes.random_batches(recipe, int(recipe.method.parameters.get("scale", 1)), device)]
-
-
-def timed(peer: Peer, play: Play, batches: list[Batch], pairs: int) -> tuple[list[float], dict[str, Any]]:
+def timed(peer: Peer, play: Play, batches: Sequence[Batch], pairs: int) -> tuple[list[float], dict[str, Any]]:
     """Seconds of our rounds, which `play` plays, and what is to be said of the peer, which has a process of its own."""
     device = peer.device
 

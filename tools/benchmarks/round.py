@@ -67,10 +67,10 @@ def beside(
     peer: Peer, recipe: Recipe, exact: Recipe, ours: Callable[[Round], Play], count: int
 ) -> tuple[list[float], dict[str, Any]]:
     """Seconds of our rounds, and what is to be said of the peer, after its losses were found to be ours."""
-    batches = pairs.batches_for(recipe, peer.device)
-    same = pairs.same_losses(peer, exact, batches[0], peer.device)
     built = recipes.ready(recipe, peer.device)
-    peer.load_into(built)
+    peer.load_into(built)  # before its first iteration, where it begins in its own process too
+    batches = recipes.random_batches(recipe, built.method.scale, peer.device)
+    same = pairs.same_losses(peer, exact, batches[0], peer.device)
     round = Round(built, peer.device)
     times, theirs = pairs.timed(peer, ours(round), batches, count)
     return times, theirs | {"compared": same}
