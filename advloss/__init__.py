@@ -2,18 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["AdversarialLoss", "load"]
+from advloss.core.version import __version__
+
+__all__ = ["AdversarialLoss", "__version__", "load"]
 
 if TYPE_CHECKING:
     from advloss.inference.model import load
-    from advloss.losses.adversarial import AdversarialLoss
+    from advloss.losses.adversarial.loss import AdversarialLoss
 
 
 def __getattr__(name: str) -> Any:
     """Imported at first use, so that `advloss --help` does not wait for torch."""
     if name == "AdversarialLoss":
-        from advloss.losses.adversarial import AdversarialLoss
+        from advloss.losses.adversarial.loss import AdversarialLoss
 
         return AdversarialLoss
     if name == "load":

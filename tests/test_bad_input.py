@@ -24,16 +24,16 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from advloss.data.images import Picture
-from advloss.data.order import Order
-from advloss.data.writing import write_picture
+from advloss.data.sampling.sampler import Order
+from advloss.images.reading import Picture
+from advloss.images.writing import write_picture
 from advloss.recipe.build import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from tests.data.pictures import fill, picture
 from tests.inference.networks import nearest_model, srvgg_checkpoint, tokenizer_model
-from tests.training.runs import TINY, TINY_PAIRS, done, invoke, log, pairs, refused, two_sides
+from tests.training.started import TINY, TINY_PAIRS, done, invoke, log, pairs, refused, two_sides
 
 SMALL = ["train", "recipe=cyclegan-small", *TINY]
 RUN = Path("runs/run")
@@ -404,7 +404,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_terms_name():
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.round import Round
+    from advloss.training.fast.iteration import Round
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
@@ -426,7 +426,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: 
 
 
 def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.round import Round
+    from advloss.training.fast.iteration import Round
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
@@ -523,7 +523,7 @@ def test_a_log_that_can_not_be_written(monkeypatch: pytest.MonkeyPatch):
     def broken(self: object, entry: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("advloss.training.journal.Journal.write", broken)
+    monkeypatch.setattr("advloss.training.run_log.Journal.write", broken)
     said = refused("train", "--run", "run", "--resume", "--rounds", "4", code=1)
     assert "runs/run: could not be written to (" in said and "No space left on device" in said and "--resume" in said
 
@@ -862,7 +862,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(command: lis
 
 
 def test_a_network_that_fails_on_one_picture(command: list, monkeypatch: pytest.MonkeyPatch):
-    from advloss.inference.tiling import Tiler
+    from advloss.inference.tiles.tiler import Tiler
 
     fill(Path("in"), ["a.png", "b.png"])
     fill(Path("in"), ["large.png"], height=50)

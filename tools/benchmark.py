@@ -31,20 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # also where advloss is not installed
 
-from advloss.allocator import keep_freed_memory  # noqa: E402
-from advloss.errors import InputError  # noqa: E402
-from advloss.files import replacing  # noqa: E402
-from tools.benchmarks import (  # noqa: E402
-    adversarial,
-    data,
-    quality,
-    report,
-    round,
-    scaling,
-    table,
-    tokenizer,
-    upscale,
-)
+from advloss.core.allocator import keep_freed_memory  # noqa: E402
+from advloss.core.errors import InputError  # noqa: E402
+from advloss.core.files import replacing  # noqa: E402
+from tools.benchmarks import adversarial, data, quality, round, scaling, tokenizer, upscale  # noqa: E402
+from tools.benchmarks.measuring import report, table  # noqa: E402
 
 COMMANDS: dict[str, ModuleType] = {
     "round": round,

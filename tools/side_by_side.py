@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # also where advloss is not installed
 
-from advloss.data.images import list_images, read_rgb8  # noqa: E402
-from advloss.data.loading import to_images  # noqa: E402
-from advloss.errors import InputError  # noqa: E402
-from advloss.evaluation.grid import sample_grid  # noqa: E402
-from advloss.files import replacing  # noqa: E402
+from advloss.core.errors import InputError  # noqa: E402
+from advloss.core.files import replacing  # noqa: E402
+from advloss.data.loading.loader import to_images  # noqa: E402
+from advloss.evaluation.sample_grid import sample_grid  # noqa: E402
+from advloss.images.reading import list_images, read_rgb8  # noqa: E402
 
 
 def main() -> int:

@@ -1,16 +1,16 @@
-"""Data sets by name or folder. Light to import: torch is needed for `advloss.data.loading` only."""
+"""Data sets by name or folder. Light to import: torch is needed for `advloss.data.loading.loader` only."""
 
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from advloss.data.folders import open_folder, with_validation
-from advloss.data.published import NAMES, PAIRED, UNPAIRED, open_published
-from advloss.data.shards import names_shards, open_shards, title
-from advloss.data.sources import DataSet, Kind, Source, Split
-from advloss.data.synthetic import SETS, SMALLEST
-from advloss.errors import InputError, unknown
+from advloss.core.errors import InputError, unknown
+from advloss.data.published.sets import NAMES, PAIRED, UNPAIRED, open_published
+from advloss.data.sources.base import DataSet, Kind, Source, Split
+from advloss.data.sources.folders import open_folder, with_validation
+from advloss.data.sources.shards import names_shards, open_shards, title
+from advloss.data.synthetic.sets import SETS, SMALLEST
 
 __all__ = ["DataSet", "Kind", "Source", "Split", "known", "open_any", "open_data", "short_name"]
 

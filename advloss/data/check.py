@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advloss.data.images import UnreadableImage, read_header
-from advloss.data.shards import ShardSource, looked_at
-from advloss.data.sources import DataSet, Source
-from advloss.data.transforms import fit
+from advloss.data.sampling.crops import fit
+from advloss.data.sources.base import DataSet, Source
+from advloss.data.sources.shards import ShardSource, looked_at
+from advloss.images.reading import UnreadableImage, read_header
 
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
 SHOWN = 5

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from advloss.errors import InputError
-from advloss.files import write_whole
+from advloss.core.errors import InputError
+from advloss.core.files import write_whole
 
 TIMEOUT = 30.0
 """In seconds without a byte."""

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.evaluation.inception import FID
-from advloss.evaluation.left_out import FAILURES, LeftOut
+from advloss.evaluation.skipped import FAILURES, LeftOut
 from advloss.losses.metrics import luma, psnr, ssim, to_8_bit
-from advloss.losses.perceptual import LPIPS
+from advloss.losses.perceptual.lpips import LPIPS
 
 PROTOCOL = {
     "pictures": "8-bit RGB: grey repeated, alpha laid over white, 16 bits scaled to 8",

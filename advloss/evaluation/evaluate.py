@@ -9,20 +9,20 @@ from typing import Any
 import numpy
 import torch
 
-import advloss
-from advloss.errors import InputError
-from advloss.evaluation.answer import Answer
+from advloss.core.errors import InputError
+from advloss.core.files import check_file
+from advloss.core.version import __version__
 from advloss.evaluation.comparison import Candidate, Comparison, compare
 from advloss.evaluation.inception import FID, missing
-from advloss.evaluation.left_out import LeftOut
+from advloss.evaluation.report import Answer
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
+from advloss.evaluation.skipped import LeftOut
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
-from advloss.inference.jobs import check_file
 from advloss.inference.model import load_upscaler
-from advloss.inference.tiling import Tiler
-from advloss.losses.perceptual import LPIPS
-from advloss.losses.pretrained import at_hand, weights_file
+from advloss.inference.tiles.tiler import Tiler
+from advloss.losses.perceptual.lpips import LPIPS
 from advloss.methods.tokenizer import Tokenizer
+from advloss.pretrained.weights import at_hand, weights_file
 
 Say = Callable[[str], None]
 REDUCED = "made from the truths: cut at right and bottom to multiples of the scale, MATLAB's bicubic to 8 bits"
@@ -179,7 +179,7 @@ def _sha256(path: Path) -> str:
 def _made_with(device: torch.device) -> dict[str, str]:
     """Where the figures come from, for the protocol."""
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
-    versions = {"advloss": advloss.__version__, "torch": torch.__version__, "numpy": numpy.__version__}
+    versions = {"advloss": __version__, "torch": torch.__version__, "numpy": numpy.__version__}
     return {"device": f"{device}{name}", **versions}
 
 

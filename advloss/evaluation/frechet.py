@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:

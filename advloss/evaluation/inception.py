@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.evaluation.frechet import frechet_distance
 from advloss.losses.metrics import to_8_bit
 

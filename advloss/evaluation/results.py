@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advloss.core.errors import InputError
+from advloss.core.files import closed_named
 from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
-from advloss.data.images import UnreadableImage, list_images, read_rgb8
-from advloss.data.loading import to_images
-from advloss.data.names import by_name
-from advloss.data.transforms import middle_crop, resized
-from advloss.errors import InputError
+from advloss.data.loading.loader import to_images
+from advloss.data.sampling.crops import middle_crop, resized
 from advloss.evaluation.comparison import Candidate, Pair
-from advloss.evaluation.left_out import LeftOut
-from advloss.inference.jobs import closed_named
-from advloss.inference.memory import out_of_memory
+from advloss.evaluation.skipped import LeftOut
+from advloss.images.names import by_name
+from advloss.images.reading import UnreadableImage, list_images, read_rgb8
+from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.losses.metrics import to_8_bit
 
 MOST_CUT = 7

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.inference.model import load
-from advloss.inference.precision import Precision, half_type
-from advloss.inference.receptive import device_of
+from advloss.inference.tiles.precision import Precision, half_type
+from advloss.inference.tiles.receptive_field import device_of
 from advloss.methods.tokenizer import Tokenizer
 from advloss.networks.bottlenecks import Bottleneck
 from advloss.networks.bottlenecks.base import Usage

@@ -8,9 +8,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from advloss.errors import InputError
-from advloss.inference.foreign import foreign_network
-from advloss.inference.tiling import Tiler
+from advloss.core.errors import InputError
+from advloss.inference.tiles.tiler import Tiler
+from advloss.interop.upscalers import foreign_network
 from advloss.methods.base import Method
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer

@@ -13,10 +13,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from advloss.errors import InputError
-from advloss.losses import perceptual, structural
-from advloss.losses.ranges import InputCheck
-from advloss.losses.tensors import at_least_float32
+from advloss.core.errors import InputError
+from advloss.core.precision import at_least_float32
+from advloss.losses import structural
+from advloss.losses.checks import InputCheck
+from advloss.losses.perceptual import lpips as perceptual
 
 Channel = Literal["rgb", "y"]
 Border = Annotated[int, Field(ge=0)]

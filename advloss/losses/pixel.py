@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from advloss.losses.ranges import InputCheck
-from advloss.losses.tensors import at_least_float32
+from advloss.core.precision import at_least_float32
+from advloss.losses.checks import InputCheck
 
 
 def l1(x: Tensor, y: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from advloss.errors import InputError
-from advloss.losses.ranges import InputCheck
-from advloss.losses.tensors import at_least_float32, full_precision
+from advloss.core.errors import InputError
+from advloss.core.precision import at_least_float32, full_precision
+from advloss.losses.checks import InputCheck
 
 WindowSize = Annotated[int, Field(ge=3)]
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 
 
 class Value(nn.Module):

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from advloss.data.sources import Kind
-from advloss.errors import InputError, unknown
-from advloss.methods.padding import apply_padded
+from advloss.core.errors import InputError, unknown
+from advloss.data.sources.base import Kind
+from advloss.networks.layers.padding import apply_padded
 
 NetworkFactory = Callable[..., nn.Module]
 """Makes a network as the recipe has it; keywords (`in_channels`, `out_channels`) wire it otherwise than to images."""

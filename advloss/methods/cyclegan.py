@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from advloss.joining import joinable
+from advloss.core.call_batching import joinable
 from advloss.methods.base import Method, NetworkFactory
 
 

@@ -7,8 +7,8 @@ from torch import Tensor
 from advloss.data.degradations.resize import imresize
 from advloss.data.degradations.sharpen import unsharp
 from advloss.methods.base import Method, NetworkFactory
-from advloss.methods.padding import apply_padded
-from advloss.networks.parameters import Scale
+from advloss.networks.layers.padding import apply_padded
+from advloss.networks.layers.parameters import Scale
 
 
 class SuperResolution(Method):

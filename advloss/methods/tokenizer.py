@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.methods.base import Method, NetworkFactory
-from advloss.methods.padding import pad
 from advloss.networks.bottlenecks import Bottled, Bottleneck
 from advloss.networks.bottlenecks.codebook import Codebook
+from advloss.networks.layers.padding import pad
 
 BOTTLENECK_LOSSES = {
     "commitment": "keeps the latents near their codes",

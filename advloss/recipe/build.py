@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
-from advloss.errors import InputError
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.objectives import Wasserstein
-from advloss.losses.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
-from advloss.losses.topk import TopK
-from advloss.losses.weighting import Weighting
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.adversarial.objectives import Wasserstein
+from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
+from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe

@@ -5,35 +5,35 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from advloss.data.degradations import DEGRADATIONS
-from advloss.losses.augmentations import AUGMENTATIONS
+from advloss.losses.adversarial.augmentations import AUGMENTATIONS
+from advloss.losses.adversarial.objectives import OBJECTIVES
+from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.losses.metrics import METRICS
-from advloss.losses.objectives import OBJECTIVES
-from advloss.losses.penalties import PENALTIES
-from advloss.losses.perceptual import LPIPS
+from advloss.losses.perceptual.lpips import LPIPS
+from advloss.losses.perceptual.vgg import Style, VGGFeatures
 from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
-from advloss.losses.vgg import Style, VGGFeatures
-from advloss.losses.weighting import WEIGHTINGS
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
-from advloss.networks.autoencoder import Decoder, Encoder
+from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 from advloss.networks.bottlenecks import BOTTLENECKS
-from advloss.networks.msrresnet import MSRResNet
-from advloss.networks.multi_scale import MultiScale
-from advloss.networks.patchgan import PatchGAN
-from advloss.networks.pixel import PixelDiscriminator
-from advloss.networks.resnet import ResNetGenerator
-from advloss.networks.rrdbnet import RRDBNet
-from advloss.networks.srresnet import SRResNet
-from advloss.networks.srvgg import SRVGG
-from advloss.networks.stylegan2 import StyleGAN2Discriminator
-from advloss.networks.unet import UNetGenerator
-from advloss.networks.unet_discriminator import UNetDiscriminator
-from advloss.networks.vgg_style import VGGStyleDiscriminator
+from advloss.networks.discriminators.multi_scale import MultiScale
+from advloss.networks.discriminators.patchgan import PatchGAN
+from advloss.networks.discriminators.pixel import PixelDiscriminator
+from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
+from advloss.networks.discriminators.unet import UNetDiscriminator
+from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
+from advloss.networks.generators.msrresnet import MSRResNet
+from advloss.networks.generators.resnet import ResNetGenerator
+from advloss.networks.generators.rrdbnet import RRDBNet
+from advloss.networks.generators.srresnet import SRResNet
+from advloss.networks.generators.srvgg import SRVGG
+from advloss.networks.generators.unet import UNetGenerator
 from advloss.recipe.optimizers import OPTIMIZERS
 from advloss.recipe.schedules import SCHEDULES
 

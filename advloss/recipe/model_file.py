@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-import advloss
-from advloss.errors import InputError
-from advloss.files import replacing
+from advloss.core.errors import InputError
+from advloss.core.files import replacing
+from advloss.core.version import __version__
 from advloss.methods.base import Method
 from advloss.recipe.build import build_method
 from advloss.recipe.resolve import complete
@@ -29,7 +29,7 @@ def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: d
     state: a method's state dict (it may lack the networks of a direction); about: what else is worth keeping
     (`round`, `source`), as JSON values.
     """
-    content = {"format": 1, "version": advloss.__version__, "recipe": recipe.plain(), **about}
+    content = {"format": 1, "version": __version__, "recipe": recipe.plain(), **about}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={KEY: json.dumps(content, sort_keys=True)})

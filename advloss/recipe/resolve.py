@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from advloss.errors import InputError, unknown
-from advloss.losses.topk import TopK
+from advloss.core.errors import InputError, unknown
+from advloss.losses.adversarial.topk import TopK
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, Recipe, Term

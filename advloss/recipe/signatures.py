@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from advloss.errors import InputError, unknown
+from advloss.core.errors import InputError, unknown
 
 # what building decides from the tensors' shapes, so no recipe has to
 WIRED = frozenset({"in_channels", "out_channels"})

@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-import advloss
-from advloss.errors import InputError, unknown
+from advloss.core.errors import InputError, unknown
 
 COMMAND_LINE = "command line"
 Key = tuple[str, ...]
@@ -72,7 +71,7 @@ def parse_value(name: str, text: str) -> Any:
 
 def folders() -> list[Path]:
     """Where recipes are looked for by name: `./recipes`, then those that came with the package."""
-    package = Path(advloss.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     shipped = package / "recipes"
     return [Path("recipes"), shipped if shipped.is_dir() else package.parent / "recipes"]
 

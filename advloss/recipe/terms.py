@@ -5,8 +5,8 @@ from contextlib import nullcontext
 
 from torch import Tensor, nn
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.tensors import full_precision
+from advloss.core.precision import full_precision
+from advloss.losses.adversarial.loss import AdversarialLoss
 
 Tensors = Mapping[str, Tensor]
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.penalties import PENALTIES, clip_weights
-from advloss.networks.mlp import MLPDiscriminator
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.adversarial.penalties import PENALTIES, clip_weights
+from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.theory.densities import GRID, STEP, Mixture
 from advloss.theory.distances import Array, w1_on_a_line
 from advloss.theory.seeds import seeded

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 
 Array = NDArray[np.float64]
 

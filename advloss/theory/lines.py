@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.penalties import PENALTIES
-from advloss.networks.mlp import MLPDiscriminator
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.theory.distances import Array, js, kl, transport
 from advloss.theory.seeds import seeded
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.networks.mlp import MLPDiscriminator
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.theory.densities import GRID, Mixture
 from advloss.theory.distances import Array, js
 from advloss.theory.seeds import seeded

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.theory import plots
 from advloss.theory.statements import STATEMENTS, Statement
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.objectives import OBJECTIVES, get_objective
-from advloss.losses.penalties import PENALTIES
-from advloss.networks.minibatch import MinibatchDiscrimination
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.adversarial.objectives import OBJECTIVES, get_objective
+from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.networks.layers.minibatch import MinibatchDiscrimination
 from advloss.theory.distances import Array
 from advloss.theory.seeds import seeded
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from advloss.losses.adversarial import AdversarialLoss
+from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.theory.distances import Array
 
 

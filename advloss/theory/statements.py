@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from advloss.losses.penalties import PENALTIES
+from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.theory import plots
 from advloss.theory.critics import Critic, clipped_critic, estimate_in_theory, penalised_critic, w1
 from advloss.theory.lines import LineDistances, LineGradients, line_distances, line_gradients

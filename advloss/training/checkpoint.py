@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from advloss.errors import InputError, TrainingError
-from advloss.files import replacing
+from advloss.core.errors import InputError, TrainingError
+from advloss.core.files import replacing
 from advloss.recipe.schema import Recipe
+from advloss.training.fast.iteration import Round
 from advloss.training.processes import Processes
-from advloss.training.round import Round
 
 FORMAT = 1
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from advloss.distributed import average_gradients
+from advloss.core.distributed import average_gradients
 
 
 class Player:

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from advloss.devices import fast_bf16
-from advloss.errors import InputError
+from advloss.core.devices import fast_bf16
+from advloss.core.errors import InputError
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from advloss.errors import InputError
+from advloss.core.devices import choose_device
 
 
 class Processes:
@@ -72,20 +72,3 @@ class Processes:
 def backends(device: torch.device) -> str:
     """What torch.distributed uses: models are broadcast before they move to their device, so the CPU has one always."""
     return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-
-
-def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
-    """`cuda` where there is one, else `cpu`, unless `name` says which. InputError for one that is not there."""
-    if name not in (None, "cpu", "cuda"):
-        raise InputError(f"--device {name}: is cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: PyTorch finds no CUDA device; leave --device out, or install a CUDA build")
-    if name == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    if local_rank >= torch.cuda.device_count():
-        raise InputError(
-            f"process {local_rank + 1} on this machine has no GPU of its own: it has {torch.cuda.device_count()}"
-        )
-    device = torch.device("cuda", local_rank)
-    torch.cuda.set_device(device)
-    return device

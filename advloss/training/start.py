@@ -6,22 +6,22 @@ from pathlib import Path
 
 import torch
 
+from advloss.core.distributed import broadcast
+from advloss.core.errors import InputError
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
-from advloss.data.fitting import check_pairs
-from advloss.data.images import UnreadableImage
-from advloss.data.shards import looked_at
-from advloss.data.sources import Split
-from advloss.data.transforms import check_crop_fits
-from advloss.distributed import broadcast
-from advloss.errors import InputError
+from advloss.data.sampling.crops import check_crop_fits
+from advloss.data.sources.base import Split
+from advloss.data.sources.pair_checks import check_pairs
+from advloss.data.sources.shards import looked_at
+from advloss.images.reading import UnreadableImage
 from advloss.recipe import components
 from advloss.recipe.build import Built, build
 from advloss.recipe.model_file import load_initial
 from advloss.recipe.schema import Recipe
-from advloss.training.folder import RunFolder
+from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
-from advloss.training.trainer import Trainer
+from advloss.training.run_folder import RunFolder
 
 Say = Callable[[str], None]
 

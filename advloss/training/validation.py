@@ -8,21 +8,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from advloss.allocator import give_back_freed_memory
+from advloss.core.allocator import give_back_freed_memory
+from advloss.core.call_batching import compiled
+from advloss.core.files import replacing
 from advloss.data import DataSet
-from advloss.data.evaluating import evaluation_items
-from advloss.data.sources import Split
-from advloss.data.transforms import DEGRADE_EVALUATION, random
-from advloss.evaluation.grid import sample_grid
-from advloss.evaluation.measure import computable, named_tensors, sums
-from advloss.files import replacing
-from advloss.joining import compiled
+from advloss.data.loading.evaluation_items import evaluation_items
+from advloss.data.random_streams import DEGRADE_EVALUATION, random
+from advloss.data.sources.base import Split
+from advloss.evaluation.recipe_metrics import computable, named_tensors, sums
+from advloss.evaluation.sample_grid import sample_grid
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
-from advloss.training.feed import Feed
-from advloss.training.folder import RunFolder
-from advloss.training.journal import Journal
+from advloss.training.device_batches import Feed
 from advloss.training.processes import Processes
+from advloss.training.run_folder import RunFolder
+from advloss.training.run_log import Journal
 
 ROWS = 4  # of a sample grid
 LARGEST = 512  # pixels a side of its pictures; the rest is cut away

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss import AdversarialLoss
-from advloss.data.synthetic import open_stripes
-from advloss.networks.patchgan import PatchGAN
+from advloss.data.synthetic.sets import open_stripes
+from advloss.networks.discriminators.patchgan import PatchGAN
 
 
 def pictures(count: int = 64) -> Tensor:

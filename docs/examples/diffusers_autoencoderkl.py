@@ -12,8 +12,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from advloss import AdversarialLoss
-from advloss.data.synthetic import open_stripes
-from advloss.networks.patchgan import PatchGAN
+from advloss.data.synthetic.sets import open_stripes
+from advloss.networks.discriminators.patchgan import PatchGAN
 
 
 def pictures(count: int = 64) -> Tensor:

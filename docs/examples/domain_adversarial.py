@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss import AdversarialLoss
-from advloss.networks.mlp import MLPDiscriminator
+from advloss.networks.discriminators.mlp import MLPDiscriminator
 
 
 def data(count: int, shift: float) -> tuple[Tensor, Tensor]:

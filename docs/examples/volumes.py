@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss import AdversarialLoss
-from advloss.networks.patchgan import PatchGAN
+from advloss.networks.discriminators.patchgan import PatchGAN
 
 
 def ellipsoids(count: int, side: int = 16) -> Tensor:

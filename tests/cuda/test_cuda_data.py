@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from advloss.data.degradations.base import Degradation
-from advloss.data.folders import open_folder
-from advloss.data.loading import Loader, to_images
-from advloss.data.sources import Split
+from advloss.data.loading.loader import Loader, to_images
+from advloss.data.sources.base import Split
+from advloss.data.sources.folders import open_folder
 from advloss.recipe.build import Built
-from advloss.training.feed import Feed
-from advloss.training.round import Round
-from advloss.training.waiting import Waiting
+from advloss.training.data_wait import Waiting
+from advloss.training.device_batches import Feed
+from advloss.training.fast.iteration import Round
 from tests.cuda.waiting import no_waiting
 from tests.data.pictures import fill
 

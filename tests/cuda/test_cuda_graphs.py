@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from advloss.devices import Recording, fast_bf16
+from advloss.core.devices import Recording, fast_bf16
 from advloss.recipe.build import Built
 from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.fast.cuda_graphs import Recorder
+from advloss.training.fast.iteration import Round
 from advloss.training.processes import Processes
-from advloss.training.recorder import Recorder
-from advloss.training.round import Round
 from tests.cuda.waiting import no_waiting
-from tests.training.stand_in import StandIn
+from tests.training.fast.stand_in import StandIn
 
 MakeBuilt = Callable[..., Built]
 Batches = Callable[..., list[dict[str, torch.Tensor]]]
@@ -116,7 +116,7 @@ def test_compiled_rounds_are_near_the_plain_ones(
     make_built: MakeBuilt, batches: Batches, device: torch.device, recipe: str
 ) -> None:
     if device.type == "cpu":
-        pytest.skip("tests/training/test_compiling.py compiles there, exactly; it takes minutes")
+        pytest.skip("tests/training/fast/test_compiling.py compiles there, exactly; it takes minutes")
     data = batches(2, device, recipe)
     found = [
         played(Round(make_built(recipe, device, f"train.compile={switch}"), device), data) for switch in ("on", "off")

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from advloss.data.degradations import DEGRADATIONS
-from advloss.data.transforms import random
-from advloss.inference import repeating, tiling
-from advloss.inference.tiling import Tiler
+from advloss.data.random_streams import random
+from advloss.inference.tiles import cuda_graphs as repeating
+from advloss.inference.tiles import tiler as tiling
+from advloss.inference.tiles.tiler import Tiler
 from advloss.losses.metrics import psnr
-from advloss.networks.msrresnet import MSRResNet
-from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.generators.msrresnet import MSRResNet
+from advloss.networks.generators.resnet import ResNetGenerator
 from tests.cuda.waiting import no_waiting
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from advloss.inference.model import Model
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.networks.layers import InstanceNorm
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.networks.layers.basic import InstanceNorm
 from advloss.recipe.build import Built
 from tests.cuda.waiting import no_waiting
 

@@ -8,8 +8,8 @@ import torch
 
 from advloss.recipe.build import Built
 from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.fast.iteration import Round
 from advloss.training.processes import Processes
-from advloss.training.round import Round
 from tests.cuda.waiting import no_waiting
 
 MakeBuilt = Callable[..., Built]

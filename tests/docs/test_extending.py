@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.runs import ENVIRONMENT
+from tests.training.started import ENVIRONMENT
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/extending.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## A new (\w+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import advloss.losses.augmentations as augmentations
-import advloss.losses.penalties as penalties
-import advloss.losses.weighting as weighting
-from advloss.losses.pool import Pool
-from advloss.losses.topk import TopK
+import advloss.losses.adversarial.augmentations as augmentations
+import advloss.losses.adversarial.penalties as penalties
+import advloss.losses.adversarial.weighting as weighting
+from advloss.losses.adversarial.pool import Pool
+from advloss.losses.adversarial.topk import TopK
 from advloss.recipe import components
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve

@@ -13,16 +13,16 @@ import torchvision
 from PIL import Image
 
 from advloss.evaluation.comparison import Candidate, Pair, compare
-from advloss.evaluation.left_out import LeftOut
-from advloss.inference.tiling import Tiler
-from advloss.losses.perceptual import LPIPS
+from advloss.evaluation.skipped import LeftOut
+from advloss.inference.tiles.tiler import Tiler
+from advloss.losses.perceptual.lpips import LPIPS
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from tests.data.pictures import fill, picture
 from tests.evaluation.figures import figures
-from tests.training.runs import done, invoke, refused
+from tests.training.started import done, invoke, refused
 
 
 @pytest.fixture(autouse=True)
@@ -285,7 +285,7 @@ def test_the_table_is_printed_though_the_file_can_not_be_written(monkeypatch: py
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("advloss.evaluation.answer.write_whole", full)
+    monkeypatch.setattr("advloss.evaluation.report.write_whole", full)
     result = invoke("evaluate", "truths", "--results", "truths")
     assert result.exit_code == 2 and "mean" in result.stdout
     assert "advloss: evaluation.json: can't be written (No space left on device)" in result.stderr

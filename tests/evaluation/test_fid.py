@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.evaluation import inception as module
 from advloss.evaluation.frechet import frechet_distance
 from advloss.evaluation.inception import FID
 from tests.data.pictures import fill
-from tests.training.runs import done, refused
+from tests.training.started import done, refused
 
 
 @pytest.fixture(autouse=True)

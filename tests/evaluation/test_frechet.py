@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.evaluation.frechet import frechet_distance
 
 

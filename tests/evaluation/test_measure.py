@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advloss.evaluation.grid import GAP, HEADER, enlarged, sample_grid, to_bytes
-from advloss.evaluation.measure import computable, named_tensors, sums
+from advloss.evaluation.recipe_metrics import computable, named_tensors, sums
+from advloss.evaluation.sample_grid import GAP, HEADER, enlarged, sample_grid, to_bytes
 from advloss.losses.metrics import METRICS
 from advloss.methods.pix2pix import Pix2Pix
-from advloss.networks.layers import BatchNorm, Dropout
+from advloss.networks.layers.basic import BatchNorm, Dropout
 from advloss.recipe.build import BuiltMetric
 from advloss.training.validation import in_use
 

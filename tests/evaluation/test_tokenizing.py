@@ -16,7 +16,7 @@ from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from tests.data.pictures import fill
 from tests.evaluation.figures import figures
-from tests.training.runs import done, invoke, refused
+from tests.training.started import done, invoke, refused
 
 SMALL = [f"networks.{part}.{key}" for part in ("encoder", "decoder") for key in ("width=8", "z_channels=8")]
 

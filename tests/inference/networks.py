@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advloss.networks.srvgg import SRVGG
+from advloss.networks.generators.srvgg import SRVGG
 from advloss.recipe.build import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import advloss
-from advloss.errors import InputError
-from advloss.inference.importing import import_model
+from advloss.core.errors import InputError
 from advloss.inference.model import Model
+from advloss.interop.importing import import_model
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve

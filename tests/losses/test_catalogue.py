@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from advloss.losses.augmentations import AUGMENTATIONS
-from advloss.losses.objectives import OBJECTIVES
-from advloss.losses.penalties import PENALTIES
-from advloss.losses.topk import TopK
-from advloss.losses.weighting import WEIGHTINGS
+from advloss.losses.adversarial.augmentations import AUGMENTATIONS
+from advloss.losses.adversarial.objectives import OBJECTIVES
+from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.recipe.signatures import parameters_model
 
 BY_NAME: dict[str, Any] = {**OBJECTIVES, **PENALTIES, **AUGMENTATIONS, "top_k": TopK}

@@ -10,10 +10,11 @@ from PIL import Image
 from scipy.ndimage import correlate1d
 from torch import Tensor, tensor
 
+from advloss.core.errors import InputError
 from advloss.data.degradations.resize import imresize
-from advloss.errors import InputError
-from advloss.losses import perceptual, structural
+from advloss.losses import structural
 from advloss.losses.metrics import LPIPS, METRICS, PSNR, SSIM, Channel, luma, psnr, ssim, to_8_bit
+from advloss.losses.perceptual import lpips as perceptual
 
 
 def test_8_bit_levels() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn, tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.losses.pixel import L1, L2, Charbonnier
 
 X = tensor([0.5, -0.5, 0.25, 0.0]).reshape(1, 1, 2, 2)

@@ -7,7 +7,7 @@ import torch
 from kornia.metrics import ssim as kornia_ssim
 from torch import Tensor, nn, tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.losses.structural import MSSSIM, SCALE_WEIGHTS, SSIM, TotalVariation, ms_ssim, ssim, total_variation
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.losses.value import Value
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.pix2pix import Pix2Pix
-from advloss.networks.resnet import ResNetGenerator
+from advloss.networks.generators.resnet import ResNetGenerator
 
 
 class Plus(nn.Module):

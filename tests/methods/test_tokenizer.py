@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.methods.tokenizer import Tokenizer
 from advloss.networks.bottlenecks import FSQ, KL, VQ, Bottleneck
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from advloss.networks.autoencoder import Decoder, Encoder
+from advloss.interop.tokenizer_weights import Tokenizer
+from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 from advloss.networks.bottlenecks import BOTTLENECKS, Bottleneck
-from advloss.networks.tokenizer_weights import Tokenizer
 
 
 def halves(made: Tokenizer) -> tuple[nn.Module, nn.Module]:

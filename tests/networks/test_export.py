@@ -3,12 +3,12 @@ import torch
 from torch import nn
 from torch.export import Dim, export
 
-from advloss.networks.msrresnet import MSRResNet
-from advloss.networks.resnet import ResNetGenerator
-from advloss.networks.rrdbnet import RRDBNet
-from advloss.networks.srresnet import SRResNet
-from advloss.networks.srvgg import SRVGG
-from advloss.networks.unet import UNetGenerator
+from advloss.networks.generators.msrresnet import MSRResNet
+from advloss.networks.generators.resnet import ResNetGenerator
+from advloss.networks.generators.rrdbnet import RRDBNet
+from advloss.networks.generators.srresnet import SRResNet
+from advloss.networks.generators.srvgg import SRVGG
+from advloss.networks.generators.unet import UNetGenerator
 
 
 @pytest.mark.parametrize(

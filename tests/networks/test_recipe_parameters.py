@@ -6,15 +6,15 @@ import pytest
 from pydantic import ConfigDict, ValidationError, validate_call
 from torch import nn
 
-from advloss.networks.msrresnet import MSRResNet
-from advloss.networks.multi_scale import MultiScale
-from advloss.networks.patchgan import PatchGAN
-from advloss.networks.rrdbnet import RRDBNet
-from advloss.networks.srresnet import SRResNet
-from advloss.networks.srvgg import SRVGG
-from advloss.networks.stylegan2 import StyleGAN2Discriminator
-from advloss.networks.unet_discriminator import UNetDiscriminator
-from advloss.networks.vgg_style import VGGStyleDiscriminator
+from advloss.networks.discriminators.multi_scale import MultiScale
+from advloss.networks.discriminators.patchgan import PatchGAN
+from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
+from advloss.networks.discriminators.unet import UNetDiscriminator
+from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
+from advloss.networks.generators.msrresnet import MSRResNet
+from advloss.networks.generators.rrdbnet import RRDBNet
+from advloss.networks.generators.srresnet import SRResNet
+from advloss.networks.generators.srvgg import SRVGG
 
 
 def checked(network: Callable[..., nn.Module]) -> Callable[..., object]:

@@ -5,15 +5,15 @@ import warnings
 import pytest
 import torch
 
-from advloss.errors import InputError
-from advloss.losses.augmentations import AUGMENTATIONS
-from advloss.losses.objectives import OBJECTIVES
-from advloss.losses.penalties import PENALTIES
+from advloss.core.errors import InputError
+from advloss.losses.adversarial.augmentations import AUGMENTATIONS
+from advloss.losses.adversarial.objectives import OBJECTIVES
+from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.round import AT, Round
+from advloss.training.fast.iteration import AT, Round
 
 TINY = [
     "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from advloss.errors import InputError
-from advloss.losses.adversarial import AdversarialLoss
+from advloss.core.errors import InputError
+from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import known_recipes, read

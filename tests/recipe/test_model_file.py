@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import nn
 
 import advloss
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.methods.base import NetworkFactory
 from advloss.methods.cyclegan import CycleGAN
 from advloss.recipe import components
@@ -17,7 +17,7 @@ from advloss.recipe.build import build, build_method
 from advloss.recipe.model_file import read_model, save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from tests.training.runs import TINY
+from tests.training.started import TINY
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.recipe.resolve import complete, resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import Source, is_override, known_recipes, parse, parse_value, read

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.recipe.build import build
 from advloss.recipe.model_file import load_initial, read_model, save_model
 from advloss.recipe.resolve import resolve

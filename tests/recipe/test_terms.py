@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.losses.pixel import L1
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.recipe.terms import Term
-from advloss.training.round import Round
+from advloss.training.fast.iteration import Round
 
 TINY = ["networks.generator.width=2", "networks.generator.levels=2", "losses.adversarial.discriminator.width=2"]
 SIZE = ["data.load=32", "data.crop=32", "networks.generator.dropout=0", "networks.generator.dropout_in_use=false"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.theory.densities import GRID, STEP, Mixture
 from advloss.theory.distances import js, kl, transport, w1_on_a_line
 

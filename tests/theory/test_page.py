@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.theory import page
 from advloss.theory.ring import rings
 from advloss.theory.statements import STATEMENTS

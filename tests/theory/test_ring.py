@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from advloss.losses.objectives import OBJECTIVES
+from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.theory.ring import MODES, STEPS, Ring, centres, real_batch, ring, rings, shares_of_modes
 from advloss.theory.seeds import seeded
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from advloss.losses.penalties import PENALTIES
+from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.theory.spiral import spiral
 
 

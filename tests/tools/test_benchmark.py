@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tools import benchmark
-from tools.benchmarks import measure, report
-from tools.benchmarks.counting import counted
+from tools.benchmarks.measuring import measure, report
+from tools.benchmarks.measuring.counting import counted
 from tools.benchmarks.peers.basicsr import BasicSR
 
 CPU = torch.device("cpu")
@@ -154,7 +154,7 @@ def resnet_flops(size: int, width: int, blocks: int) -> int:
 
 
 def test_the_generators_flops_by_hand() -> None:
-    from advloss.networks.resnet import ResNetGenerator
+    from advloss.networks.generators.resnet import ResNetGenerator
 
     net = ResNetGenerator(width=4, blocks=2)
     assert counted(lambda: net(torch.zeros(1, 3, 32, 32))).flops == resnet_flops(32, 4, 2)

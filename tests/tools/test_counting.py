@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tools.benchmarks.counting import Work, counted
-from tools.benchmarks.floors import Peaks, standing
+from tools.benchmarks.measuring.counting import Work, counted
+from tools.benchmarks.measuring.floors import Peaks, standing
 
 
 def test_flops_of_a_convolution_and_its_gradients_by_hand() -> None:

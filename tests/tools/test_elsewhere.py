@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from advloss.errors import InputError
-from tools.benchmarks import measure
-from tools.benchmarks.elsewhere import Elsewhere
+from advloss.core.errors import InputError
+from tools.benchmarks.measuring import measure
+from tools.benchmarks.measuring.elsewhere import Elsewhere
 
 CPU = torch.device("cpu")
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from tools import benchmark
-from tools.benchmarks import pairs
+from tools.benchmarks.measuring import pairs
 from tools.benchmarks.peers import PEERS, peer_for
 from tools.benchmarks.peers.base import Peer
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from advloss.recipe.schema import Recipe
 from tools.benchmarks import quality
-from tools.benchmarks.emulated import EmulatedBF16
+from tools.benchmarks.measuring.emulated import EmulatedBF16
 
 EXACT = 8
 """Products of integers up to 7 over 8: sums of a few hundred are exact in float32, in whatever order."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tools.benchmarks import seams
-from tools.benchmarks.gaps import covered, launch_gaps
+from tools.benchmarks.measuring.gaps import covered, launch_gaps
 from tools.benchmarks.seams import Seams
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tools import benchmark
-from tools.benchmarks import table
+from tools.benchmarks.measuring import table
 
 BEFORE, AFTER = "# Title\n\nwords\n\n<!-- benchmarks -->\n", "<!-- /benchmarks -->\n\nmore\n"
 MACHINE = {"cpu": "Some CPU", "cpu_capability": "AVX2", "cores": 2, "threads": 1, "system": "Linux", "gpu": None}

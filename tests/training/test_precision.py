@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.training import precision
 from advloss.training.player import Player
 from advloss.training.precision import Precision

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.runs import TINY, log, succeed
+from tests.training.started import TINY, log, succeed
 
 POOLS = ["losses.adversarial_a.pool=0", "losses.adversarial_b.pool=0"]
 WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, *POOLS, "train.precision=fp64", "--rounds", "6", "--run"]

@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from advloss.networks.junyanz import discriminator_from, generator_from
+from advloss.interop.junyanz import discriminator_from, generator_from
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.round import Round
+from advloss.training.fast.iteration import Round
 
 RELATIVE = 1e-8
 

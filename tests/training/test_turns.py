@@ -8,9 +8,9 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.training.average import Average
+from advloss.training.fast.iteration import Round
 from advloss.training.player import Player
-from advloss.training.round import Round
-from tests.training.runs import TINY
+from tests.training.started import TINY
 
 EXACT = [  # sgd does not blow rounding up as Adam does; without a pool the discriminators see this round's fakes
     *TINY,

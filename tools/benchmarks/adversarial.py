@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.networks.patchgan import PatchGAN
-from tools.benchmarks import counting, floors, measure, seams
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.networks.discriminators.patchgan import PatchGAN
+from tools.benchmarks import seams
+from tools.benchmarks.measuring import counting, floors, measure
 
 TURNS = 3
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from torchvision import transforms
 
 from advloss.data import open_data
-from advloss.data.loading import Loader, to_images
-from tools.benchmarks import floors, measure
+from advloss.data.loading.loader import Loader, to_images
+from tools.benchmarks.measuring import floors, measure
 
 RATIO = 10
 """How many more images the loader makes between two looks at the clock: it is about that much faster, or more."""

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advloss.devices import fast_bf16
+from advloss.core.devices import fast_bf16
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import read
 from advloss.training.start import train
-from tools.benchmarks import measure
-from tools.benchmarks.emulated import EmulatedBF16
+from tools.benchmarks.measuring import measure
+from tools.benchmarks.measuring.emulated import EmulatedBF16
 
 # name: (data set, what else is changed). data.load is the size that pictures are drawn at. The adversary of vqgan-small
 # would begin after these few rounds.

@@ -5,13 +5,13 @@ import argparse
 import torch
 from torch import Tensor
 
-from advloss.counting import counters
-from advloss.losses.ranges import InputCheck
+from advloss.core.counting import counters
+from advloss.losses.checks import InputCheck
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import read
-from tools.benchmarks import measure
+from tools.benchmarks.measuring import measure
 
 EAGER = ("train.compile=off", "train.graphs=off")
 WARM_UP = {"cpu": 1, "cuda": 6}

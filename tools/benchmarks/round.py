@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from advloss.recipe.schema import Recipe
+from advloss.training.fast.iteration import Round
 from advloss.training.precision import Precision
-from advloss.training.round import Round
-from tools.benchmarks import counting, floors, gaps, loaded, measure, pairs, recipes, seams
+from tools.benchmarks import recipes, seams
+from tools.benchmarks.measuring import counting, floors, gaps, loaded, measure, pairs
 from tools.benchmarks.peers import peer_for
 from tools.benchmarks.peers.base import Peer, Play
 

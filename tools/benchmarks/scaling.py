@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
-from advloss.errors import InputError
-from advloss.files import replacing
+from advloss.core.errors import InputError
+from advloss.core.files import replacing
+from advloss.training.fast.iteration import Round
 from advloss.training.precision import Precision
-from advloss.training.round import Round
-from tools.benchmarks import floors, measure, recipes
+from tools.benchmarks import recipes
+from tools.benchmarks.measuring import floors, measure
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 SIZES = (64, 128, 256, 512)

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import torch
 
-from advloss.training.round import Round
-from tools.benchmarks.measure import Action
+from advloss.training.fast.iteration import Round
+from tools.benchmarks.measuring.measure import Action
 
 REST = "rest"
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.inference.model import Model
 from advloss.methods.tokenizer import Tokenizer
 from advloss.training.precision import Precision
-from tools.benchmarks import counting, floors, measure, recipes
+from tools.benchmarks import recipes
+from tools.benchmarks.measuring import counting, floors, measure
 
 WITHOUT_LOSSES = ("losses={pixel: {loss: l1, between: [reconstruction, image]}}", "weighting=fixed")
 """But one, which a recipe must have: no weights of LPIPS are asked for."""

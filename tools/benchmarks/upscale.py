@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advloss.devices import native_bf16
-from advloss.errors import InputError
-from advloss.inference.precision import half_type
-from advloss.inference.tiling import Tiler
+from advloss.core.devices import native_bf16
+from advloss.core.errors import InputError
+from advloss.inference.tiles.precision import half_type
+from advloss.inference.tiles.tiler import Tiler
+from advloss.interop.basicsr import generator_from
 from advloss.losses.metrics import psnr
-from advloss.networks.basicsr import generator_from
 from advloss.recipe.components import GENERATORS
 from advloss.training.precision import Precision
-from tools.benchmarks import counting, floors, measure
-from tools.benchmarks.elsewhere import Elsewhere
+from tools.benchmarks.measuring import counting, floors, measure
+from tools.benchmarks.measuring.elsewhere import Elsewhere
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
 from tools.benchmarks.peers.basicsr import BasicSR, enlarging, to_unit

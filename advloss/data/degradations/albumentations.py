@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advloss.data.augment import composed
 from advloss.data.degradations.base import Degradation, Scale
 from advloss.data.degradations.bicubic import Bicubic
+from advloss.data.loading.augment import composed
 
 
 class Albumentations(Degradation):

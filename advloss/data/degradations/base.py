@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 
 Scale = Annotated[int, Field(ge=1)]
 

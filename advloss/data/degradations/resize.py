@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 
 SUPPORT = 4.0
 """Width of the bicubic kernel, in pixels of the coarser of the two grids."""

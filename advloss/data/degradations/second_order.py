@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
+from advloss.core.errors import InputError
+from advloss.core.precision import full_precision
 from advloss.data.degradations.base import Degradation, Scale
-from advloss.data.degradations.filters import filtered, full_precision, on_device
+from advloss.data.degradations.filters import filtered, on_device
 from advloss.data.degradations.jpeg import compressed, tables
 from advloss.data.degradations.kernels import drawn_side, drawn_sinc
 from advloss.data.degradations.noise import with_gaussian, with_poisson
@@ -31,7 +33,6 @@ from advloss.data.degradations.stage import (
     Stage,
     drawn_mode,
 )
-from advloss.errors import InputError
 
 
 class SecondOrder(Degradation):
@@ -130,7 +131,7 @@ class SecondOrder(Degradation):
         self.check(large, rngs)
         if not len(rngs):
             return large[:, :, :: self.scale, :: self.scale].float()
-        with full_precision(large.device):
+        with full_precision(large):
             return torch.cat([self._one(image[None].float(), rng) for image, rng in zip(large, rngs, strict=True)])
 
     def _one(self, large: Tensor, rng: np.random.Generator) -> Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advloss.core.errors import InputError
 from advloss.data.degradations.filters import filtered
-from advloss.errors import InputError
 
 SIDE = 51
 """Of the Gaussian, in pixels: the published radius, 50, made odd."""

@@ -1,15 +1,15 @@
 """What every bottleneck is: latents in, what the decoder sees out, with indices, losses and counts of the codes."""
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from advloss import distributed
-from advloss.errors import InputError
+from advloss.core import distributed
+from advloss.core.errors import InputError
+from advloss.core.precision import full_precision
 
 MOST_CODES = 2**26
 """Of all codebooks of a bottleneck: each is counted."""
@@ -147,11 +147,6 @@ class Bottleneck(nn.Module, ABC):
     @property
     def _name(self) -> str:
         return type(self).__name__
-
-
-def full_precision(x: Tensor) -> AbstractContextManager[None]:
-    """Autocast off on the device of `x`. The meta device, where nothing is computed, knows no autocast."""
-    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
 def as_vectors(latent: Tensor) -> Tensor:

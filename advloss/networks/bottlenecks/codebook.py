@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss import distributed
-from advloss.counting import Counting
-from advloss.errors import InputError
+from advloss.core import distributed
+from advloss.core.counting import Counting
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.drawing import draw, kmeans, sums_and_counts
 from advloss.networks.bottlenecks.nearest import nearest
-from advloss.networks.parameters import check_at_least, check_probability
+from advloss.networks.layers.parameters import check_at_least, check_probability
 
 REVIVED = 256
 """Codes that can come back in one call."""

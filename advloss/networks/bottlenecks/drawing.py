@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advloss import distributed
+from advloss.core import distributed
 from advloss.networks.bottlenecks.nearest import nearest
 
 

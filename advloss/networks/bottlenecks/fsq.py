@@ -8,9 +8,9 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.base import Bottled, Bottleneck, straight_through
-from advloss.networks.parameters import Positive
+from advloss.networks.layers.parameters import Positive
 
 Level = Annotated[int, Field(ge=2)]
 Levels = Annotated[Sequence[Level], Field(min_length=1), AfterValidator(list)]

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_map, as_vectors
-from advloss.networks.parameters import Positive, check_at_least
+from advloss.networks.layers.parameters import Positive, check_at_least
 
 Temperature = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]

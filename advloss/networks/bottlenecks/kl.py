@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.base import Bottled, Bottleneck
-from advloss.networks.parameters import Positive, check_at_least
+from advloss.networks.layers.parameters import Positive, check_at_least
 
 
 class KL(Bottleneck):

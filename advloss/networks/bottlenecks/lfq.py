@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from advloss import distributed
-from advloss.errors import InputError
+from advloss.core import distributed
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_vectors, straight_through
 from advloss.networks.bottlenecks.vector import Beta, check_beta
-from advloss.networks.parameters import Positive, check_at_least
+from advloss.networks.layers.parameters import Positive, check_at_least
 
 Weight = Annotated[float, Field(ge=0)]
 Temperature = Annotated[float, Field(gt=0)]

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_map, as_vectors, straight_through
 from advloss.networks.bottlenecks.codebook import Codebook
-from advloss.networks.parameters import Positive, Probability, check_at_least
+from advloss.networks.layers.parameters import Positive, Probability, check_at_least
 
 Beta = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]

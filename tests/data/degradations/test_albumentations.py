@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from advloss.core.errors import InputError
 from advloss.data.degradations import Albumentations, Bicubic
-from advloss.errors import InputError
 
 from ..pictures import picture
 

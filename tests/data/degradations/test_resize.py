@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from advloss.core.errors import InputError
 from advloss.data.degradations import Bicubic
 from advloss.data.degradations.resize import imresize, imresize_uint8, to_levels
-from advloss.errors import InputError
 
 from ...conftest import shared
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from advloss.core.errors import InputError
 from advloss.data.degradations import DEGRADATIONS, Bicubic, Degradation, SecondOrder
-from advloss.errors import InputError
 from advloss.recipe.signatures import check_parameters
 
 NOTHING: dict[str, Any] = {

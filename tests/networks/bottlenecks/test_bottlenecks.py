@@ -5,7 +5,7 @@ import torch
 from pydantic import ConfigDict, ValidationError, validate_call
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks import BOTTLENECKS, FSQ, KL, LFQ, VQ, Bottleneck, Gumbel, ResidualVQ
 from tests.cuda.waiting import no_waiting
 

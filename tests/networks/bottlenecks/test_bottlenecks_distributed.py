@@ -6,7 +6,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
 
-from advloss import distributed
+from advloss.core import distributed
 from advloss.networks.bottlenecks import LFQ, VQ, ResidualVQ
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks.codebook import Codebook
 from advloss.networks.bottlenecks.drawing import draw, kmeans
 from advloss.networks.bottlenecks.nearest import nearest

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks import FSQ, KL, LFQ, Gumbel
 from advloss.networks.bottlenecks.fsq import RECOMMENDED
 

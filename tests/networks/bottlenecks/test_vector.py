@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.networks.bottlenecks import VQ, ResidualVQ
 
 

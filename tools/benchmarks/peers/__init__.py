@@ -6,7 +6,7 @@ widths, weights and rates are the same on both sides), and called as its own tra
 
 from pathlib import Path
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from tools.benchmarks.peers.base import Peer
 from tools.benchmarks.peers.basicsr import BasicSR
 from tools.benchmarks.peers.junyanz import CycleGAN, Pix2Pix

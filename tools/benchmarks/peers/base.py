@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from advloss.errors import InputError
+from advloss.core.errors import InputError
 from advloss.recipe.build import Built
 from advloss.recipe.schema import AdversarialOptions, Recipe
-from advloss.training.round import Round
+from advloss.training.fast.iteration import Round
 
 Batch = Mapping[str, Tensor]
 Play = Callable[[Sequence[Batch]], Mapping[str, Tensor]]

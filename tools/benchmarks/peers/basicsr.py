@@ -9,8 +9,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from advloss.errors import InputError
-from advloss.networks.basicsr import discriminator_from, generator_from
+from advloss.core.errors import InputError
+from advloss.interop.basicsr import discriminator_from, generator_from
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
 from tools.benchmarks.peers import base

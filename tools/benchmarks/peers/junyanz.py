@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from advloss.errors import InputError
-from advloss.networks.junyanz import discriminator_from, generator_from
+from advloss.core.errors import InputError
+from advloss.interop.junyanz import discriminator_from, generator_from
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
 from tools.benchmarks.peers import base

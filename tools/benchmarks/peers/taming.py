@@ -9,10 +9,10 @@ from unittest.mock import patch
 import torchvision
 from torch import Tensor, nn
 
-from advloss.networks.taming import discriminator_from, tokenizer_from
+from advloss.interop.taming import discriminator_from, tokenizer_from
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
-from advloss.training.round import Round
+from advloss.training.fast.iteration import Round
 from tools.benchmarks.peers import base
 from tools.benchmarks.peers.base import Batch, Peer, Play
 

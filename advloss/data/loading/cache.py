@@ -1,0 +1,123 @@
+"""One side's pictures, resized: decoded each time, or decoded once and kept in memory."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from advloss.data.sampling.crops import View, resized, resized_size
+from advloss.data.sources.base import Source
+from advloss.data.sources.shards import looked_at
+from advloss.images.reading import UnreadableImage
+
+T = TypeVar("T")
+
+
+class Shaped(Protocol):
+    """A picture's bytes, or where they lie."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(3, H, W)."""
+
+
+Picture = TypeVar("Picture", bound=Shaped, covariant=True)
+
+
+class Pictures(Protocol[Picture]):
+    """One side's pictures, resized."""
+
+    source: Source
+
+    def get(self, index: int) -> Picture:
+        """uint8 [3, H, W], to be left as it is. Raises `UnreadableImage`."""
+
+
+class Decoded:
+    """Read and resized each time."""
+
+    def __init__(self, source: Source, view: View) -> None:
+        self.source, self.view = source, view
+
+    def get(self, index: int) -> np.ndarray:
+        picture = resized(self.source.read(index), self.view.resize, self.view.load)  # [H, W, 3]
+        return picture.transpose(2, 0, 1)
+
+
+class Kept:
+    """Read and resized once, kept as uint8: one array where all sizes agree, else a list."""
+
+    def __init__(
+        self, source: Source, view: View, sizes: "Sizes", found: Callable[[int, UnreadableImage], None]
+    ) -> None:
+        self.source, one = source, sizes.only
+        self.bad: dict[int, UnreadableImage] = {}
+        self.pictures = (
+            list(np.empty((len(source), 3, *one), np.uint8)) if one else [np.empty(0, np.uint8)] * len(source)
+        )
+        decoded = Decoded(source, view)
+
+        def keep(index: int) -> tuple[int, UnreadableImage | None]:
+            try:
+                picture = decoded.get(index)
+            except UnreadableImage as error:
+                return index, error
+            if picture.shape[1:] == one:
+                self.pictures[index][:] = picture
+            else:
+                self.pictures[index] = np.ascontiguousarray(picture)
+            return index, None
+
+        for index, error in tqdm(
+            _threaded(keep, len(source)), "decoding", len(source), unit="img", delay=2, leave=False
+        ):
+            if error is not None:
+                self.bad[index] = error
+                found(index, error)
+
+    def get(self, index: int) -> np.ndarray:
+        if index in self.bad:
+            raise self.bad[index]
+        return self.pictures[index]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a side's pictures will take once they are resized."""
+
+    count: int
+    bytes: int
+    only: tuple[int, int] | None
+    """(height, width) if all agree."""
+
+    @classmethod
+    def of(cls, source: Source, view: View) -> "Sizes":
+        """From the headers alone, or from nothing where the resize settles it. What can't be read counts nothing.
+
+        Of pictures in shards a sample's headers are read, and the rest taken to be like it.
+        """
+        if view.resize == "stretch":
+            return cls(len(source), len(source) * 3 * view.load**2, (view.load, view.load))
+
+        numbers = looked_at(source)
+
+        def size(place: int) -> tuple[int, int] | None:
+            try:
+                return resized_size(source.size(numbers[place]), view.resize, view.load)
+            except UnreadableImage:
+                return None
+
+        sizes = [found for found in _threaded(size, len(numbers)) if found is not None]
+        only = sizes[0] if len(set(sizes)) == 1 and len(numbers) == len(source) else None
+        total = sum(3 * height * width for height, width in sizes)
+        return cls(len(source), total * len(source) // max(1, len(numbers)), only)
+
+
+def _threaded(work: Callable[[int], T], count: int) -> Iterator[T]:
+    """work(0), work(1), ... in order; Pillow decodes and resizes without Python's lock."""
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        yield from pool.map(work, range(count))

@@ -1,0 +1,69 @@
+"""Where a training set's resized pictures are kept, and what would make its batches faster."""
+
+import os
+from typing import Literal
+
+import psutil
+import torch
+
+from advloss.core.errors import InputError
+
+Memory = Literal["auto", "device", "on", "off"]
+Place = Literal["device", "on", "off"]
+"""On the device that trains, in the host's memory, or nowhere: decoded each time."""
+
+SHARE_OF_DEVICE = 1 / 4
+"""Of what a GPU has free when its networks are there and the optimizers' state and the rounds' tensors are not yet."""
+SHARE_OF_HOST = 1 / 2
+
+
+def place(asked: Memory, needed: int, device: torch.device, copies: int, on_host: str | None) -> Place:
+    """Where pictures of `needed` bytes are kept.
+
+    "auto" is the first place that serves: a GPU, if they take at most a quarter of what it has free; the host's memory,
+    if they take at most half of that; nowhere.
+
+    copies: processes that keep their own on this host, for a while at least. on_host: the option that has each batch
+    worked on there, which rules the device out, or None. Raises InputError where what is asked for can't be.
+    """
+    if asked == "device":
+        _check_device(needed, device, on_host)
+    if asked != "auto":
+        return asked
+    if needed > psutil.virtual_memory().available * SHARE_OF_HOST / copies:
+        return "off"
+    fits = device.type == "cuda" and needed <= free(device) * SHARE_OF_DEVICE
+    return "device" if fits and on_host is None else "on"
+
+
+def free(device: torch.device) -> int:
+    """Bytes of a device's memory that nobody has taken."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+
+
+def _check_device(needed: int, device: torch.device, on_host: str | None) -> None:
+    if on_host is not None:
+        raise InputError(f"data.memory=device: {on_host} works in the host's memory; use on, or leave it out")
+    if needed > free(device):
+        raise InputError(
+            f"data.memory=device: the pictures take {in_mb(needed)}, and {device} has {in_mb(free(device))} free; "
+            "use on or off, or a smaller data.load"
+        )
+
+
+def faster(where: Place, workers: int, device: torch.device, on_host: str | None) -> str:
+    """What a user can do where training waits for data, as the end of a sentence."""
+    more = f"data.workers={max(2 * workers, min(8, os.cpu_count() or 1))}"
+    if where == "off":
+        return f"{more} decodes the pictures in so many processes, data.memory=on keeps them decoded, if they fit"
+    if on_host is not None:
+        off = "" if on_host == "data.degradation" else "data.memory=off "
+        return f"{off}{more} has {on_host} done in so many processes"
+    if where == "on" and device.type == "cuda":
+        return "data.memory=device keeps the pictures on the GPU, if they fit"
+    return "the pictures are kept already; something else may keep this machine's processors busy"
+
+
+def in_mb(count: int) -> str:
+    """`295 MB`."""
+    return f"{count / 1e6:.0f} MB"

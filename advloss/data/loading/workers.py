@@ -1,0 +1,51 @@
+"""Batches made by other processes, in order."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from advloss.core.errors import InputError
+from advloss.data.loading.host_batches import Samples, Sides
+from advloss.data.sampling.samples import Skip
+
+
+def from_workers(samples: Samples, start: int, workers: int) -> Iterator[tuple[Sides, list[Skip]]]:
+    """Batch number `start` and all that follow, from processes that live as long as this iterator."""
+    loader: DataLoader[Any] = DataLoader(
+        _Numbered(samples),
+        batch_size=None,
+        sampler=itertools.count(start),
+        num_workers=workers,
+        collate_fn=_as_is,
+        worker_init_fn=_unthreaded,
+        generator=torch.Generator().manual_seed(0),  # else making the iterator draws from the global one
+    )
+    for made in loader:
+        if isinstance(made, InputError):
+            raise made
+        yield made
+
+
+class _Numbered(Dataset[Any]):
+    """What a worker process does. An `InputError` travels as a value: raised there, it would arrive as a traceback."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __getitem__(self, number: int) -> tuple[Sides, list[Skip]] | InputError:
+        try:
+            return self.samples.batch(number)
+        except InputError as error:
+            return error
+
+
+def _unthreaded(worker: int) -> None:
+    cv2.setNumThreads(0)
+
+
+def _as_is(item: Any) -> Any:
+    return item

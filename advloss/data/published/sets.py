@@ -1,0 +1,102 @@
+"""The data sets of the CycleGAN and pix2pix papers by name, downloaded at first use."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from advloss.core.errors import InputError
+from advloss.data.download import cache_folder, fetch, locked, record
+from advloss.data.published import cityscapes
+from advloss.data.published.unpack import unpack
+from advloss.data.sources.base import DataSet, Kind
+from advloss.data.sources.folders import SPLITS, halves, open_folder
+from advloss.images.reading import list_images
+
+BASE_URL = "http://efrosgans.eecs.berkeley.edu"
+"""Another mirror: $ADVLOSS_DATA_URL, with the same paths below it."""
+
+UNPAIRED = {
+    "horse2zebra": ("horses", "zebras"),
+    "apple2orange": ("apples", "oranges"),
+    "summer2winter_yosemite": ("summer", "winter"),
+    "monet2photo": ("paintings by Monet", "photographs"),
+    "cezanne2photo": ("paintings by Cezanne", "photographs"),
+    "ukiyoe2photo": ("ukiyo-e prints", "photographs"),
+    "vangogh2photo": ("paintings by van Gogh", "photographs"),
+    "maps": ("aerial photographs", "maps"),
+    "cityscapes": ("street photographs", "labels"),
+    "facades": ("photographs of facades", "labels"),
+    "iphone2dslr_flower": ("flowers by a phone", "flowers by a camera"),
+}
+"""name -> what side a and side b show (folders ..A and ..B)."""
+
+PAIRED = {
+    "facades": ("photographs of facades", "labels"),
+    "maps": ("aerial photographs", "maps"),
+    "cityscapes": ("street photographs", "labels"),
+    "edges2shoes": ("edges", "shoes"),
+    "edges2handbags": ("edges", "handbags"),
+    "night2day": ("night", "day"),
+}
+"""name -> what side a (the left half) and side b (the right half) show."""
+
+NAMES = sorted({*UNPAIRED, *PAIRED})
+
+
+def open_published(name: str, *, kind: Kind) -> DataSet:
+    """The published set `name` in the form that the method needs; a set of pairs serves unpaired methods, too."""
+    if kind == "single":
+        return open_published(name, kind="unpaired" if name in UNPAIRED else "pairs").single()
+    paired = kind == "pairs"
+    if paired and name not in PAIRED:
+        raise InputError(
+            f"'{name}' has no pairs, and this method needs them; use an unpaired method (cyclegan), "
+            f"or one of {', '.join(sorted(PAIRED))}"
+        )
+    if name == "cityscapes":
+        return _cityscapes(kind)
+    if paired or name not in UNPAIRED:
+        return _paired(name, paired)
+    opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), kind="unpaired")
+    return DataSet(name, opened.splits, UNPAIRED[name])
+
+
+def _paired(name: str, paired: bool) -> DataSet:
+    """train, val and test of pairs side by side; unpaired training takes no notice of who belongs to whom."""
+    folder = _folder(name, "paired", f"pix2pix/datasets/{name}.tar.gz")
+    found = {split: list_images(folder / split) for split in SPLITS if (folder / split).is_dir()}
+    if not found.get("train"):
+        raise InputError(f"{folder} holds no pictures in train/; remove the folder, and it will be made again")
+    splits = {split: halves(paths, paired or split != "train") for split, paths in found.items() if paths}
+    return DataSet(name, splits, PAIRED[name])
+
+
+def _cityscapes(kind: Kind) -> DataSet:
+    folder = _made("prepared/cityscapes", lambda folder: cityscapes.prepare(cache_folder(), folder))
+    return DataSet("cityscapes", open_folder(folder, kind=kind).splits, PAIRED["cityscapes"])
+
+
+def _folder(name: str, kind: str, address: str) -> Path:
+    """The set unpacked in the cache folder, downloaded if need be."""
+
+    def make(folder: Path) -> None:
+        base = os.environ.get("ADVLOSS_DATA_URL", BASE_URL).rstrip("/")
+        archive = fetch(f"{base}/{address}", cache_folder() / Path(address).name)
+        unpack(archive, folder)
+        record(archive)  # not before: what can't be unpacked must not be what later downloads are compared with
+
+    return _made(f"{kind}/{name}", make)
+
+
+def _made(place: str, make: Callable[[Path], object]) -> Path:
+    """The folder at `place` in the cache folder, made by one process if it is not there; a whole one is only read."""
+    folder = cache_folder() / place
+    try:
+        if not folder.exists():
+            with locked(folder):
+                if not folder.exists():
+                    make(folder)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError(f"{cache_folder()}: can't be written ({why}); set ADVLOSS_DATA to another folder") from error
+    return folder

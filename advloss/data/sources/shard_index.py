@@ -1,0 +1,147 @@
+"""Where the pictures lie in shards, which are tar files as webdataset writes them: read once, kept in the cache."""
+
+import hashlib
+import importlib
+import json
+import tarfile
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from advloss.core.errors import InputError
+from advloss.core.files import replacing
+from advloss.data.download import cache_folder
+from advloss.images.reading import EXTENSIONS
+
+BLOCK = 512
+"""A tar file consists of blocks of so many bytes; one of zeros marks its end."""
+KEPT_AS = 1
+"""Part of a kept index's name; to be raised when what it holds changes."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """The pictures of some shards, in the order in which they lie there. 1.3 million take about 60 MB."""
+
+    shards: np.ndarray  # [N] int32, the number of the shard that a picture lies in
+    offsets: np.ndarray  # [N] int64, where its bytes begin there
+    sizes: np.ndarray  # [N] int64, how many they are
+    names: np.ndarray  # uint8, all members' names in UTF-8, one after the other
+    ends: np.ndarray  # [N] int64, where each name ends
+    left_out: np.ndarray  # [] int64, how many pictures are left out for their second extension
+    first_left_out: np.ndarray  # uint8, the name of the first of them
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def name(self, number: int) -> str:
+        """What picture `number` is called within its shard."""
+        start = self.ends[number - 1] if number else 0
+        return self.names[start : self.ends[number]].tobytes().decode(errors="replace")
+
+
+def read_index(paths: Sequence[Path]) -> Index:
+    """The pictures of these shards, from the cache if none of them has changed since (by path, size and time).
+
+    Raises `InputError` for a shard that is no tar file, damaged or cut short.
+    """
+    kept = _kept(paths)
+    with suppress(OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile), np.load(kept) as arrays:
+        return Index(**arrays)
+    found = _Found()
+    for number, path in enumerate(tqdm(paths, "looking through shards", unit="shard", delay=2, leave=False)):
+        found.add(number, path)
+    index = found.index()
+    with suppress(OSError):  # without it the next start takes longer
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(kept) as temporary:
+            np.savez(temporary, **asdict(index))
+    return index
+
+
+def webdataset(module: str) -> Any:
+    """A module of the webdataset library. Raises `InputError` where that is missing."""
+    try:
+        return importlib.import_module(f"webdataset.{module}")
+    except ImportError:
+        raise InputError("shards need the webdataset library: pip install 'advloss[webdataset]'") from None
+
+
+def _kept(paths: Sequence[Path]) -> Path:
+    """The file for the index of these shards as they are now."""
+    states = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    key = hashlib.sha256(json.dumps([KEPT_AS, states]).encode()).hexdigest()
+    return cache_folder() / "shards" / f"{key[:32]}.npz"
+
+
+@dataclass
+class _Found:
+    """An index as it grows."""
+
+    shards: list[int] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+    names: list[bytes] = field(default_factory=list)
+    left_out: list[bytes] = field(default_factory=list)
+
+    def add(self, number: int, path: Path) -> None:
+        """The pictures of shard `number`: members whose extension is a picture's.
+
+        The extension is what webdataset takes for it, all behind the first dot: 7.jpg is sample 7's jpg and 7.mask.png
+        its mask.png, which is left out.
+        """
+        split_name = webdataset("tariterators").base_plus_ext
+        for member in _members(path):
+            key, extension = split_name(member.name)
+            if key is None or not member.isreg() or member.issparse():
+                continue
+            name = member.name.encode(errors="surrogateescape")
+            if f".{extension.lower()}" in EXTENSIONS:
+                self.shards.append(number)
+                self.places.append((member.offset_data, member.size))
+                self.names.append(name)
+            elif Path(member.name).suffix.lower() in EXTENSIONS:
+                self.left_out.append(name)
+
+    def index(self) -> Index:
+        places = np.array(self.places, np.int64).reshape(-1, 2)
+        first = self.left_out[0] if self.left_out else b""
+        return Index(
+            np.array(self.shards, np.int32),
+            places[:, 0].copy(),
+            places[:, 1].copy(),
+            np.frombuffer(b"".join(self.names), np.uint8),
+            np.cumsum([len(name) for name in self.names], dtype=np.int64),
+            np.array(len(self.left_out), np.int64),
+            np.frombuffer(first, np.uint8),
+        )
+
+
+def _members(path: Path) -> list[tarfile.TarInfo]:
+    """All members, by their headers; the bytes between are passed over. Python's tarfile reads every kind of header.
+
+    It takes anything that is no header for the end, so the end is looked at here: a block of zeros, or the file is cut
+    short or damaged.
+    """
+    try:
+        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
+            members = tar.getmembers()
+            file.seek(tar.offset)
+            last = file.read(BLOCK)
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{path}: no whole tar file ({error}); it is damaged, cut short or compressed. Shards are read in place: "
+            "unpack a .tar.gz to a .tar"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+    if last != bytes(BLOCK):
+        why = "is damaged there" if len(last) == BLOCK else "was cut short, or whatever wrote it was stopped"
+        after = f" after {members[-1].name}" if members else ""
+        raise InputError(f"{path}: has no end mark of a tar file{after}: it {why}")
+    return members

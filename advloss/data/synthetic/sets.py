@@ -1,0 +1,74 @@
+"""Data sets that need no download: each picture is drawn when it is read, from (seed, split, scene) alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from advloss.data.sources.base import DataSet, Split
+from advloss.data.synthetic import facades, stripes
+
+COUNTS = {"train": 1000, "val": 32, "test": 64}
+"""Pictures a side."""
+SPLIT_NUMBERS = {"train": 1, "val": 2, "test": 3}
+SMALLEST = 16
+"""In pixels; below it nothing can be recognised."""
+
+Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SyntheticSource:
+    """One side of one split. Scene number `first + step * index` is drawn in one of its two forms."""
+
+    draw: Draw
+    form: bool
+    size_px: int
+    seed: int
+    split: str
+    count: int
+    first: int = 0
+    step: int = 1
+
+    def __len__(self) -> int:
+        return self.count
+
+    def name(self, index: int) -> str:
+        return f"{self.split}-{self.first + self.step * index:04d}.png"
+
+    def path(self, index: int) -> Path | None:
+        return None
+
+    def size(self, index: int) -> tuple[int, int]:
+        return self.size_px, self.size_px
+
+    def read(self, index: int) -> np.ndarray:
+        scene = self.first + self.step * index
+        rng = np.random.default_rng([SPLIT_NUMBERS[self.split], self.seed, scene])
+        return self.draw(rng, self.size_px, self.form)
+
+
+def open_stripes(size: int, seed: int) -> DataSet:
+    """Plain (a) and striped (b) animals. Train: no scene in both. Val and test: b[i] is a[i] in the other coat."""
+
+    def side(split: str, striped: bool) -> SyntheticSource:
+        source = SyntheticSource(stripes.draw, striped, size, seed, split, COUNTS[split])
+        return replace(source, first=int(striped), step=2) if split == "train" else source
+
+    splits = {split: Split(side(split, False), side(split, True), paired=split != "train") for split in COUNTS}
+    return DataSet("stripes", splits, ("plain", "striped"))
+
+
+def open_facades_like(size: int, seed: int) -> DataSet:
+    """Label maps (a) and pictures of the same houses (b), in every split."""
+
+    def side(split: str, labels: bool) -> SyntheticSource:
+        return SyntheticSource(facades.draw, labels, size, seed, split, COUNTS[split])
+
+    splits = {split: Split(side(split, True), side(split, False), paired=True) for split in COUNTS}
+    return DataSet("facades-like", splits, ("labels", "pictures"))
+
+
+SETS: dict[str, Callable[[int, int], DataSet]] = {"stripes": open_stripes, "facades-like": open_facades_like}
+"""name -> (size in pixels, seed) -> the set."""

@@ -1,0 +1,59 @@
+"""The answer of `advloss evaluate`: a table to read, and JSON with the whole protocol."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from advloss.core.errors import InputError
+from advloss.core.files import write_whole
+from advloss.evaluation.comparison import Comparison
+from advloss.evaluation.skipped import LeftOut
+
+
+class Answer:
+    """The comparison, and why pictures were left out of it."""
+
+    def __init__(self, comparison: Comparison, left_out: LeftOut) -> None:
+        self.comparison = comparison
+        self.left_out = left_out
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and rows, the last one the means."""
+        rows = {**self.comparison.rows, "mean": self.comparison.means}
+        header = ["picture", *self.comparison.means]
+        return header, [[name, *(_shown(m, value) for m, value in row.items())] for name, row in rows.items()]
+
+    def together(self) -> list[list[str]]:
+        """Each measure of all pictures together, and its value."""
+        return [[name, f"{value:.4g}"] for name, value in self.comparison.together.items()]
+
+    def write(self, path: Path) -> None:
+        """The JSON document; null stands for what is no finite number. InputError if it can't be written."""
+        content = _finite({**self.comparison.plain(), "left_out": self.left_out.sentences})
+        text = json.dumps(content, indent=2, allow_nan=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, (text + "\n").encode())
+        except OSError as error:
+            raise InputError(f"{path}: can't be written ({error.strerror or error})") from None
+
+    def check(self) -> None:
+        """InputError that names what was left out, if anything was."""
+        self.left_out.check()
+
+
+def _shown(measure: str, value: float) -> str:
+    """`28.42` dB, `inf` dB of equal pictures, `0.8104`; `-` for what has no value."""
+    if "psnr" in measure:
+        return f"{value:.4g}"
+    return f"{value:.4f}" if math.isfinite(value) else "-"
+
+
+def _finite(content: Any) -> Any:
+    """The same with None for each float that is not finite, which JSON does not know."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,60 @@
+"""The pictures that can't be measured: each is named and counted, and the rest goes on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from advloss.core.errors import InputError
+from advloss.images.reading import UnreadableImage
+from advloss.inference.tiles.peak_memory import out_of_memory
+
+FAILURES = (InputError, OSError, MemoryError, RuntimeError)
+"""What may go wrong with one picture and leaves the others as they are."""
+
+
+class LeftOut:
+    """What is left out of the measures, and why; `say` is told of each, once anything at all can be measured.
+
+    Until then nothing is said, so that an option which suits no picture is one error and no list.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.sentences: list[str] = []
+        self._reasons: set[str] = set()
+        self._say = say
+        self._holds_back = True
+
+    def __call__(self, path: Path, why: str) -> None:
+        """A file or folder, and what is wrong with it."""
+        self.sentences.append(f"{path}: {why}")
+        self._reasons.add(why)
+        if not self._holds_back:
+            self._say(f"left out: {self.sentences[-1]}")
+
+    def failed(self, path: Path, error: BaseException) -> None:
+        """A truth, and one of FAILURES that came up with it."""
+        if isinstance(error, UnreadableImage):
+            self(error.path, error.why)
+        elif out_of_memory(error):
+            self(path, "there is not enough memory for it")
+        elif isinstance(error, OSError):
+            self(path, f"can't be read ({error.strerror or error})")
+        else:
+            self(path, str(error))
+
+    def one_measured(self) -> None:
+        """What was held back is said."""
+        if self._holds_back:
+            self._holds_back = False
+            for sentence in self.sentences:
+                self._say(f"left out: {sentence}")
+
+    def nothing_left(self) -> InputError:
+        """The error for when all was left out."""
+        if len(self._reasons) == 1 and len(self.sentences) > 1:
+            return InputError(f"nothing could be measured, {len(self.sentences)} times: {self._reasons.pop()}")
+        return InputError("\n".join(["nothing could be measured:", *self.sentences]))
+
+    def check(self) -> None:
+        """InputError that names what was left out, if anything was."""
+        if self.sentences:
+            raise InputError("\n".join(["these were left out, so the means are not of all:", *self.sentences]))

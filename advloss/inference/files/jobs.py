@@ -1,0 +1,77 @@
+"""What is to be read and where its result goes, checked before any work is done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from advloss.core.errors import InputError
+from advloss.images.reading import UnreadableImage, is_image, list_images
+from advloss.images.writing import FORMATS
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to read, and the file that its result goes to."""
+
+    source: Path
+    result: Path
+
+
+def plan(source: Path, target: Path, form: str | None, left_out: Callable[[object], None]) -> list[Job]:
+    """The jobs for a picture, or for every picture in a folder, whose tree is kept.
+
+    form: the results' extension without the dot, each file's own if None. left_out is told of folders that can't be
+    read. Raises InputError if there is nothing to do, or the target's name can't be one.
+    """
+    suffix = f".{form}" if form else None
+    if source.is_dir():
+        return _folder_jobs(source, target, suffix, left_out)
+    if not source.is_file():
+        raise InputError(f"{source}: no such file or folder")
+    into_folder = target.is_dir() or not target.suffix
+    result = target / _named(Path(source.name), suffix) if into_folder else target
+    if not is_image(result):
+        raise InputError(f"{result}: not a format that can be written (.png, .jpg, .webp, .tif, .bmp)")
+    if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
+        raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
+    if result.exists() and result.samefile(source):
+        raise InputError(f"{result}: is the input itself; name another file or folder for the result")
+    return [Job(source, result)]
+
+
+def _folder_jobs(source: Path, target: Path, suffix: str | None, left_out: Callable[[object], None]) -> list[Job]:
+    if target.is_file():
+        raise InputError(f"{target}: is a file, and {source} is a folder; name a folder")
+    if is_image(target) and not target.exists():
+        raise InputError(f"{target}: is the name of a picture, and {source} is a folder; name a folder for the results")
+    if target.exists() and target.samefile(source):
+        raise InputError(f"{target}: is the input itself; name another folder for the results")
+    closed: list[OSError] = []
+    # a target within the source holds results, which are not converted again
+    inside = target.resolve() if target.resolve().is_relative_to(source.resolve()) else None
+    found = list_images(source, unreadable=closed.append)
+    paths = [path for path in found if inside not in path.resolve().parents]
+    refused = [UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})") for error in closed]
+    if not paths:
+        raise refused[0] if refused else InputError(f"{source}: holds no picture")
+    for error in refused:
+        left_out(error)
+    return apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], left_out)
+
+
+def _named(name: Path, suffix: str | None) -> Path:
+    """The result's name: the picture's, with the extension of the wanted format if it has another."""
+    same = suffix is None or FORMATS[name.suffix.lower()] == FORMATS[suffix]
+    return name if same or suffix is None else name.with_suffix(suffix)
+
+
+def apart(jobs: list[Job], left_out: Callable[[object], None]) -> list[Job]:
+    """The jobs but for those whose results would take one another's place, of which left_out is told."""
+    by_result: dict[Path, list[Job]] = {}
+    for job in jobs:
+        by_result.setdefault(job.result, []).append(job)
+    for result, several in by_result.items():
+        if len(several) > 1:
+            names = ", ".join(str(job.source) for job in several)
+            left_out(f"{names}: each would become {result}; rename all but one, or leave the format as it is")
+    return [job for job in jobs if len(by_result[job.result]) == 1]

@@ -1,0 +1,53 @@
+"""What fits into the memory of a device: how large a tile may be, and how many go through the network at once."""
+
+from torch import nn
+
+from advloss.inference.tiles.peak_memory import MARGIN, budget, peak_bytes
+from advloss.inference.tiles.receptive_field import device_of
+from advloss.networks.layers.padding import padded_side
+
+FULL = 1 << 19
+"""Input pixels of one pass that keep a GPU busy: more tiles at once gain nothing, and so does recording larger passes.
+
+Not measured: a layer of 64 channels then takes some 0.1 ms of an H100, ten times as long as starting it.
+"""
+
+
+class Room:
+    """The memory for one network. Each size is looked at once, so that what was decided for it stays.
+
+    network: as it runs on a tile, self-ensemble included. half: whether it runs in 16 bits.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+        self._shares: dict[tuple[int, int, bool], float] = {}
+        self._several = self._closed = False
+
+    def share(self, height: int, width: int, half: bool) -> float:
+        """The part of the free memory that a tile of height x width input pixels takes; above 1 it does not fit."""
+        key = height, width, half
+        if key not in self._shares:
+            sides = padded_side(self.network, height), padded_side(self.network, width)
+            needed = peak_bytes(self.network, *sides) * MARGIN * (0.6 if half else 1)
+            self._shares[key] = needed / max(budget(device_of(self.network)), 1)
+        return self._shares[key]
+
+    def fits(self, height: int, width: int, half: bool) -> bool:
+        """Whether the network's tensors for such a tile fit into the free memory."""
+        return self.share(height, width, half) <= 1
+
+    def together(self, height: int, width: int, half: bool) -> int:
+        """How many tiles of this size are worth taking at once, and fit: at least 1."""
+        useful = FULL // (height * width)
+        if useful <= 1 or self._closed:
+            return 1
+        number = max(min(useful, int(1 / self.share(height, width, half))), 1)
+        self._several |= number > 1
+        return number
+
+    def close(self) -> bool:
+        """Lets tiles go one by one from now on. Whether there were several at once."""
+        gave_up = self._several and not self._closed
+        self._closed = True
+        return gave_up

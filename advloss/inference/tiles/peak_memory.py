@@ -1,0 +1,92 @@
+"""How much memory a network needs for a tile, and how much there is."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from advloss.inference.tiles.receptive_field import device_of, without_a_trace
+from advloss.networks.layers.padding import padded_side
+
+MARGIN = 1.3
+"""What is used beyond the tensors themselves: convolutions' scratch space, memory that is free but in pieces."""
+CPU_MOST = 7 << 28
+"""Bytes that a tile may take on a CPU, however many are free: larger tiles are hardly faster."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+
+
+def budget(device: torch.device) -> int:
+    """Bytes that a tile may take on the device: most of what a GPU has free, on a CPU half of it up to CPU_MOST."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(0.8 * (torch.cuda.mem_get_info(device)[0] + unused))
+    return min(psutil.virtual_memory().available // 2, CPU_MOST)
+
+
+@torch.inference_mode()
+def peak_bytes(network: nn.Module, height: int, width: int) -> int:
+    """The most bytes alive at once while the network works on a float32 image [1, 3, height, width], weights aside.
+
+    Nothing is computed: the network runs on the meta device. One that can't is run on a small image, and what that
+    takes is scaled up.
+    """
+    weights = [*network.named_parameters(), *network.named_buffers()]
+    try:
+        state = {name: torch.empty_like(value, device="meta") for name, value in weights}
+        return _live_bytes(lambda image: torch.func.functional_call(network, state, (image,)), height, width, "meta")
+    except Exception:  # whatever a network raises that asks for a tensor's values
+        side = padded_side(network, 64)
+        with without_a_trace(device_of(network)):
+            return _live_bytes(network, side, side, device_of(network)) * height * width // side**2
+
+
+def _live_bytes(run: Callable[[Tensor], Any], height: int, width: int, device: torch.device | str) -> int:
+    with LiveBytes() as live:
+        run(torch.zeros(1, 3, height, width, device=device))
+    return live.peak
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of all tensors made within it that are still alive: `now`, and at most `peak`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._seen: dict[int, int] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler for the first operation, which takes a second
+
+    def add(self, tensor: Tensor) -> None:
+        """Counts a tensor's memory, once for all its views."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._seen:
+            return
+        self._seen[key] = storage.nbytes()
+        self.now += self._seen[key]
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._freed, key)
+
+    def _freed(self, key: int) -> None:
+        self.now -= self._seen.pop(key)
+
+    def __torch_dispatch__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for value in tree_leaves(made):
+            if isinstance(value, Tensor):
+                self.add(value)
+        return made

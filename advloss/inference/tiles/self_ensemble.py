@@ -1,0 +1,54 @@
+"""Self-ensemble: the mean of what a network makes of an image in its eight orientations."""
+
+import torch
+from torch import Tensor, nn
+
+from advloss.inference.tiles.tile_grid import Span
+
+Orientation = tuple[int, bool]
+ORIENTATIONS: list[Orientation] = [(turns, flipped) for turns in range(4) for flipped in (False, True)]
+"""(quarter turns, whether mirrored left to right before); the first leaves an image as it is."""
+
+
+def turned(x: Tensor, orientation: Orientation) -> Tensor:
+    """[B, C, H, W] -> the image in that orientation, [B, C, H, W] or [B, C, W, H]."""
+    turns, flipped = orientation
+    return torch.rot90(x.flip(-1) if flipped else x, turns, (-2, -1))
+
+
+def turned_back(y: Tensor, orientation: Orientation) -> Tensor:
+    """Undoes `turned`."""
+    turns, flipped = orientation
+    y = torch.rot90(y, -turns, (-2, -1))
+    return y.flip(-1) if flipped else y
+
+
+def turned_window(row: Span, column: Span, orientation: Orientation) -> tuple[Span, Span]:
+    """The spans (of rows, of columns) of a tile after `turned`."""
+    turns, flipped = orientation
+    if flipped:
+        column = column.mirrored()
+    for _ in range(turns):
+        row, column = column.mirrored(), row
+    return row, column
+
+
+class SelfEnsemble(nn.Module):
+    """The mean over the 8 flips and rotations of the input, each turned back: Timofte, Rothe, Van Gool 2016,
+    arXiv:1511.02228, "enhanced prediction".
+
+    x: [B, C, H, W], of a size that the network takes also turned. Returns what the network returns, in float32. The
+    eight passes come one after the other, so that they need no more memory than one.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        for name in ("scale", "multiple", "smallest"):
+            setattr(self, name, int(getattr(network, name, 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = torch.zeros((), device=x.device)
+        for orientation in ORIENTATIONS:
+            total = total + turned_back(self.network(turned(x, orientation)).float(), orientation)  # [B, C', sH, sW]
+        return total / len(ORIENTATIONS)

@@ -1,0 +1,237 @@
+"""One image through a network, tile by tile: rows are added up, norms get the whole image's statistics."""
+
+import functools
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from advloss.core.reflection import mirrored_indices
+from advloss.inference.tiles.cuda_graphs import tuned
+from advloss.inference.tiles.norm_statistics import Enough, HeldStatistics, Moments
+from advloss.inference.tiles.precision import HALVES
+from advloss.inference.tiles.receptive_field import without_a_trace
+from advloss.inference.tiles.self_ensemble import ORIENTATIONS, Orientation, SelfEnsemble, turned, turned_window
+from advloss.inference.tiles.tile_grid import Grid, Span, batches
+from advloss.networks.layers.padding import padded_side
+
+T = TypeVar("T")
+Run = Callable[[Tensor, Span, Sequence[Span], torch.dtype | None], Sequence[T]]
+"""(tiles [n, 3, h, w] of a row, the row, their columns, the 16-bit type or None) -> what becomes of each tile"""
+
+BAND = 1 << 22
+"""Values of a band that is handed out at once: what the receiver makes of it stays small too."""
+MEMORY_FORMAT = torch.channels_last
+"""The layout of tiles for networks without norms that take statistics: 1.3 to 1.5 times as fast on a CPU as the
+contiguous one. Such norms gain nothing from it, and where an image is all one colour they show its other rounding."""
+
+
+class Engine(Protocol):
+    """What a `TiledImage` needs of its `Tiler`; see there for each."""
+
+    network: nn.Module
+    runs: nn.Module
+    recordings: Any
+    scale: int
+    seed: int
+    tick: Callable[[int, int], None]
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def norm_calls(self) -> int: ...
+
+    @property
+    def noisy(self) -> bool: ...
+
+    @property
+    def is_plain(self) -> bool: ...
+
+    def together(self, height: int, width: int, half: bool) -> int: ...
+
+    def say_once(self, words: str) -> None: ...
+
+
+class TiledImage:
+    """One image on its way through a tiler, a row of tiles after the other.
+
+    done: how many output rows are finished; statistics: the norms', once they are known. Both survive a change of grid.
+    half: the 16-bit type to run in; None: float32.
+    """
+
+    def __init__(self, tiler: Engine, image: Tensor, half: torch.dtype | None) -> None:
+        self.tiler = tiler
+        self.image = image
+        self.half = half
+        self.done = 0
+        self.ticks = self.ticks_wanted = 0
+        self.statistics: list[Moments] | None = None
+        height, width = image.shape[-2:]
+        self.row_index = mirrored_indices(height, 0, padded_side(tiler.network, height) - height, image.device)
+        self.column_index = mirrored_indices(width, 0, padded_side(tiler.network, width) - width, tiler.device)
+
+    def bands(self, grid: Grid) -> Iterator[Tensor]:
+        """The output rows from `done` on, as `Tiler.bands` gives them."""
+        ahead = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
+        self.ticks_wanted = self.ticks + len(ahead) * len(grid.columns)
+        if len(grid) > 1 and self.statistics is None and self.tiler.norm_calls:
+            with self._tuned(grid):
+                self.statistics = self._settled(grid)
+        height, width = (side * self.tiler.scale for side in self.image.shape[-2:])
+        started: Tensor | None = None  # rows from `done` on that wait for the next tiles
+        for number, row in enumerate(ahead):
+            with self._tuned(grid):  # not while the receiver has its turn
+                rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
+            if started is not None:
+                rows[:, :, : started.shape[2]] += started
+            later = ahead[number + 1].reach[0] * self.tiler.scale if row is not ahead[-1] else height
+            ready = min(later, height) - self.done
+            started = rows[:, :, ready:].clone()
+            step = max(1, BAND // (rows.shape[1] * width))
+            for top in range(0, ready, step):
+                band = rows[:, :, top : min(top + step, ready), :width]
+                self.done += band.shape[2]
+                yield band
+            if self.done >= height:
+                return
+
+    def _row(self, grid: Grid, row: Span, length: int) -> Tensor:
+        """What one row of tiles adds to the output rows from `done` on: [1, C, length, padded width * scale]."""
+        scale, device = self.tiler.scale, self.tiler.device
+        rows: Tensor | None = None
+        first = max(row.reach[0] * scale, self.done)
+        down = row.weights(scale, device)[first - row.reach[0] * scale :, None]
+        for column, made, finite in self._tiles(grid, row, self._outputs, lambda made: made):
+            left, right = (end * scale for end in column.reach)
+            part = made[:, :, first - row.start * scale :, left - column.start * scale : right - column.start * scale]
+            part = part[:, :, : len(down)] * down * column.weights(scale, device)
+            if rows is None:
+                rows = torch.zeros(1, made.shape[1], length, grid.columns[-1].stop * scale, device=device)
+            rows[:, :, first - self.done :, left:right] += part if finite is None else part.where(finite, 0)
+        assert rows is not None
+        return rows
+
+    def _tiles(
+        self, grid: Grid, row: Span, run: Run[T], look_at: Callable[[T], Tensor]
+    ) -> Iterator[tuple[Span, T, Tensor | None]]:
+        """(column, what `run` makes of the tile, whether that is finite) for each tile of a row.
+
+        Whether it is finite, bool [], is on the device still, and None in float32. Tiles that were not come again, in
+        float32. What comes is good until the next.
+        """
+        strip = self._strip(row)
+        finite: list[Tensor] = []
+        for column, made in self._passes(strip, row, grid.columns, run, self.half):
+            if self.half is not None:
+                finite.append(look_at(made).isfinite().all())
+            yield column, made, finite[-1] if finite else None
+            self._tick()
+        if self.half is None:
+            return
+        # one look for the whole row, since the host waits for the device
+        spoilt = [column for column, whole in zip(grid.columns, torch.stack(finite).tolist(), strict=True) if not whole]
+        if not spoilt:
+            return
+        name = next(name for name, half in HALVES.items() if half == self.half)
+        self.tiler.say_once(f"not finite in {name}: such tiles are computed again in float32")
+        for column, made in self._passes(strip, row, spoilt, run, None):
+            yield column, made, None
+
+    def _passes(
+        self, strip: Tensor, row: Span, columns: Sequence[Span], run: Run[T], half: torch.dtype | None
+    ) -> Iterator[tuple[Span, T]]:
+        """(column, what `run` makes of the tile) for some tiles of a row, of which several may go through at once."""
+        for some in batches(columns, self._together(row, columns, half)):
+            yield from zip(some, run(self._input(strip, some), row, some, half), strict=True)
+
+    def _together(self, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> int:
+        """How many of a row's tiles go through the network at once, at most. Memory is not measured for one alone."""
+        height, width = row.stop - row.start, columns[0].stop - columns[0].start
+        return self.tiler.together(height, width, half is not None) if len(columns) > 1 else 1
+
+    def _strip(self, row: Span) -> Tensor:
+        """[1, 3, h, W]: the rows of the image that a row of tiles sees, on the network's device."""
+        strip = self.image.index_select(-2, self.row_index[row.start : row.stop])
+        return strip.to(self.tiler.device, torch.float32)
+
+    def _input(self, strip: Tensor, columns: Sequence[Span]) -> Tensor:
+        """[n, 3, h, w]: what the network sees of a row's strip for some of its tiles."""
+        tiles = [strip.index_select(-1, self.column_index[column.start : column.stop]) for column in columns]
+        layout = torch.contiguous_format if self.tiler.norm_calls else MEMORY_FORMAT
+        return torch.cat(tiles).contiguous(memory_format=layout)
+
+    def _outputs(self, tiles: Tensor, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> Sequence[Tensor]:
+        """[1, C, h * scale, w * scale] of each tile: what the network makes of it."""
+
+        def run(tiles: Tensor) -> Tensor:
+            held = nullcontext() if self.statistics is None else HeldStatistics(self.statistics)
+            with self._context(half, self._seed(row, columns[0])), held:
+                made: Tensor = self.tiler.runs(tiles).float()
+            return made
+
+        # statistics are each image's own, in another place of memory
+        recorded = self.statistics is None and self.tiler.is_plain
+        return (self.tiler.recordings(run, tiles, half) if recorded else run(tiles)).split(1)
+
+    def _moments(self, grid: Grid, row: Span, known: list[Moments], orientation: Orientation) -> list[Moments]:
+        """What the first norm that nothing is known of finds in the own part of each tile of a row."""
+
+        def run(tiles: Tensor, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> list[Moments]:
+            windows = [turned_window(row, column, orientation) for column in columns]
+            held = HeldStatistics(known, windows)
+            with self._context(half, self._seed(row, columns[0])), suppress(Enough), held:
+                self.tiler.network(turned(tiles, orientation))
+            return held.found
+
+        found: dict[Span, Moments] = {}
+        for column, one, _ in self._tiles(grid, row, run, lambda one: one.squares):
+            found[column] = one  # the last is the finite one
+        return list(found.values())
+
+    def _settled(self, grid: Grid) -> list[Moments]:
+        """The statistics of the whole image for each call of a norm, in order: see `statistics`."""
+        orientations = ORIENTATIONS if isinstance(self.tiler.runs, SelfEnsemble) else ORIENTATIONS[:1]
+        calls = self.tiler.norm_calls
+        self.tiler.say_once(
+            "the image does not fit into memory at once, and this network's norms need it whole: "
+            f"{calls * len(orientations)} passes over its tiles come first"
+        )
+        self.ticks_wanted += calls * len(orientations) * len(grid)
+        statistics = []
+        for orientation in orientations:
+            known: list[Moments] = []
+            for _ in range(calls):
+                parts = (part for row in grid.rows for part in self._moments(grid, row, known, orientation))
+                known.append(functools.reduce(operator.add, parts))
+            statistics += known
+        return statistics
+
+    def _tick(self) -> None:
+        """One tile more is done, of those that are to be done as far as is known."""
+        self.ticks += 1
+        if self.ticks_wanted > 1:
+            self.tiler.tick(self.ticks, self.ticks_wanted)
+
+    def _seed(self, row: Span, column: Span) -> int:
+        """Of a tile's noise: the same in each pass, and the tiler's own for the first tile, whatever its size."""
+        return self.tiler.seed + row.first * len(self.column_index) + column.first
+
+    def _tuned(self, grid: Grid) -> AbstractContextManager[None]:
+        """Lets cuDNN search for the fastest algorithms where many passes of one shape are to come."""
+        return tuned(self.tiler.device, self.ticks_wanted // self._together(grid.rows[0], grid.columns, self.half))
+
+    @contextmanager
+    def _context(self, half: torch.dtype | None, seed: int) -> Iterator[None]:
+        """What the network runs in."""
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            if self.tiler.noisy:
+                stack.enter_context(without_a_trace(self.tiler.device))
+                torch.manual_seed(seed)
+            if half is not None:
+                stack.enter_context(torch.autocast(self.tiler.device.type, half))
+            yield

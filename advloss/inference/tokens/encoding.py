@@ -1,0 +1,116 @@
+"""Picture files through a tokenizer's encoder, in batches of one size where that helps."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advloss.core.errors import InputError
+from advloss.data.sampling.crops import resized
+from advloss.images.reading import read_rgb8
+from advloss.inference.files.pixels import to_tensor
+from advloss.inference.model import Model
+from advloss.inference.tiles.peak_memory import out_of_memory
+
+WAITING = 8
+"""Batches of pictures in memory at once, while their batches fill up."""
+READERS = 4
+"""Threads that decode small pictures ahead."""
+BATCH = 16
+
+LeftOut = Callable[[int, str], None]
+"""Told of a picture that could not be used: its number, and why."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How pictures are read and encoded.
+
+    size: the shorter side is brought to so many pixels and the middle square cut out; None: as they are.
+    batch: how many of one size go through the encoder at once on a GPU; None: 16 where `size` makes all alike, else 1.
+    """
+
+    size: int | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One picture's codes: number: its place among the paths; size: (height, width) in pixels of what was encoded.
+
+    codes: on the CPU, int64 [h, w] or [h, w, n]; of a KL model the latent [D, h, w].
+    """
+
+    number: int
+    size: tuple[int, int]
+    codes: Tensor
+
+
+def encoded(model: Model, paths: Sequence[Path], left_out: LeftOut, reading: Reading) -> Iterator[Encoded]:
+    """The codes of each picture, as they become ready: not in the order of the paths where there are batches.
+
+    Batches are filled up, so that what becomes of a picture depends on how large they are, and not on its neighbours.
+    On the CPU each picture goes through by itself, which is as fast.
+    """
+    size = reading.size
+    batch = reading.batch or (BATCH if size else 1)
+    if model.device.type == "cpu":
+        batch = 1
+    waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
+    for number, pixels in _pictures(paths, size, left_out):
+        group = waiting[pixels.shape]
+        group.append((number, pixels))
+        if len(group) == batch or sum(map(len, waiting.values())) > WAITING * batch:
+            fullest = max(waiting, key=lambda shape: len(waiting[shape]))
+            yield from _through(model, paths, waiting.pop(fullest), batch, left_out)
+    for group in waiting.values():
+        yield from _through(model, paths, group, batch, left_out)
+
+
+def _through(
+    model: Model, paths: Sequence[Path], group: list[tuple[int, np.ndarray]], batch: int, left_out: LeftOut
+) -> Iterator[Encoded]:
+    """The codes of pictures of one size."""
+    filled = [pixels for _, pixels in group] + [group[-1][1]] * (batch - len(group))
+    try:
+        codes = model.encode(torch.cat([to_tensor(pixels) for pixels in filled])).cpu()
+    except (InputError, MemoryError, RuntimeError) as error:
+        less = "there is not enough memory for it; try --size, a smaller --batch, or --device cpu"
+        for number, _ in group:
+            left_out(number, f"{paths[number]}: {less if out_of_memory(error) else error}")
+        return
+    for (number, pixels), one in zip(group, codes, strict=False):
+        yield Encoded(number, (pixels.shape[0], pixels.shape[1]), one)
+
+
+def _pictures(paths: Sequence[Path], size: int | None, left_out: LeftOut) -> Iterator[tuple[int, np.ndarray]]:
+    """(number, uint8 [H, W, 3]) of each that can be read; where they become small, a few are read ahead."""
+    readers = READERS if size else 1
+    coming: deque[tuple[int, Future[np.ndarray]]] = deque()
+    with ThreadPoolExecutor(readers) as pool:
+        for number in range(len(paths) + readers):
+            if number < len(paths):
+                coming.append((number, pool.submit(_read, paths[number], size)))
+            if not coming or (len(coming) < readers and number < len(paths)):
+                continue
+            first, future = coming.popleft()
+            try:
+                pixels = future.result()
+            except InputError as error:
+                left_out(first, str(error))
+            else:
+                yield first, pixels
+
+
+def _read(path: Path, size: int | None) -> np.ndarray:
+    pixels = read_rgb8(path)
+    if size is None:
+        return pixels
+    pixels = resized(pixels, "shorter", size)
+    top, left = ((side - size) // 2 for side in pixels.shape[:2])
+    return pixels[top : top + size, left : left + size]

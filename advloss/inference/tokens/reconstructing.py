@@ -1,0 +1,127 @@
+"""Pictures of tokens, and pictures through a tokenizer at once.
+
+Tokens and back gives the pixels of `reconstruct_files` exactly: each picture's indices do not depend on its neighbours
+(`encoded`), and the decoder always has one picture at a time.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from advloss.core.errors import InputError, Interrupted
+from advloss.core.files import check_open, closed_named
+from advloss.images.reading import Picture
+from advloss.images.writing import check_size
+from advloss.inference.files.background import WriteBehind
+from advloss.inference.files.convert import open_jobs
+from advloss.inference.files.jobs import Job, apart
+from advloss.inference.files.pixels import to_pixels
+from advloss.inference.files.summary import Outcome, Say, failures_named, reporter
+from advloss.inference.model import Model
+from advloss.inference.tokens.encoding import Reading, encoded
+from advloss.inference.tokens.token_shards import token_files
+from advloss.inference.tokens.tokens_file import Tokens, check_vocabulary, read_header, read_tokens, vocabulary
+
+
+def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: bool = False, say: Say) -> Outcome:
+    """The pictures of a tokens file, of an index of shards or of a folder that holds one, as PNGs under their names.
+
+    Files that are there already are skipped. Raises InputError before anything is written for files that are missing or
+    of another model, and for a target that can't be written to; Interrupted, with what was done, on Ctrl-C.
+    """
+    known = vocabulary(model)
+    outcome = Outcome("decoded")
+    with closed_named():
+        if target.is_file():
+            raise InputError(f"{target}: is a file; name a folder for the pictures")
+        files = token_files(source)
+        check_open(target)
+    headers = [read_header(file) for file in files]
+    for file, header in zip(files, headers, strict=True):
+        check_vocabulary(file, header, known)
+    left_out = reporter(outcome, say)
+    names = [name for header in headers for name in header.names]
+    jobs = apart([Job(Path(name), target / _as_png(name)) for name in names], left_out)
+    wanted = {str(job.source): job.result for job in jobs}
+    try:
+        with (
+            tqdm(total=len(names), unit="picture", disable=None if len(names) > 1 else True) as bar,
+            WriteBehind(outcome, left_out) as write,
+        ):
+            for file in files:
+                with failures_named(left_out, file, target):
+                    _decode_file(model, read_tokens(file, known), wanted, write, overwrite, bar)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
+    return outcome
+
+
+def _decode_file(
+    model: Model,
+    tokens: Tokens,
+    wanted: dict[str, Path],
+    write: WriteBehind,
+    overwrite: bool,
+    bar: "tqdm",
+) -> None:
+    for name, indices, size in zip(tokens.header.names, tokens.indices, tokens.sizes, strict=True):
+        bar.update()
+        result = wanted.get(str(Path(name)))
+        if result is None:
+            continue
+        if result.exists() and not overwrite:
+            write.outcome.present += 1
+            continue
+        with failures_named(write.left_out, name, result):
+            write(name, result, _decoded(model, torch.from_numpy(indices.astype(np.int64)), size, result))
+
+
+def reconstruct_files(
+    model: Model, source: Path, target: Path, reading: Reading, *, overwrite: bool = False, say: Say
+) -> Outcome:
+    """What a tokenizer makes of a picture, or of all below a folder (whose tree is kept): 8-bit RGB, PNG for folders.
+
+    Files that are there already are skipped. Raises InputError where there is nothing to do, a single target exists, or
+    can't be written to; Interrupted, with what was done, on Ctrl-C.
+    """
+    model.tokenizer("reconstruct")
+    outcome = Outcome("reconstructed")
+    left_out = reporter(outcome, say)
+    with closed_named():
+        single = source.is_file() and target.suffix and not target.is_dir()
+    jobs = open_jobs(source, target, None if single else "png", overwrite, left_out)
+    todo = [job for job in jobs if overwrite or not job.result.exists()]
+    outcome.present = len(jobs) - len(todo)
+    try:
+        with (
+            tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar,
+            WriteBehind(outcome, left_out) as write,
+        ):
+            paths = [job.source for job in todo]
+            for one in encoded(model, paths, lambda _, why: left_out(why), reading):
+                bar.update()
+                job = todo[one.number]
+                with failures_named(left_out, job.source, job.result):
+                    write(job.source, job.result, _decoded(model, one.codes, one.size, job.result))
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
+    return outcome
+
+
+def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
+    """The picture of one picture's codes, without batch axis, which `result` can hold."""
+    check_size(result, *size)
+    check_open(result.parent)
+    image = model.decode(codes[None], size)  # [1, 3, H, W]
+    if not image.isfinite().all():
+        raise InputError("the decoder's output is not a number in places")
+    return Picture(to_pixels(image, np.dtype(np.uint8)))
+
+
+def _as_png(name: str) -> Path:
+    """The name of a PNG: the picture's own where it is one."""
+    path = Path(name)
+    return path if path.suffix.lower() == ".png" else path.with_suffix(".png")

@@ -1,0 +1,169 @@
+"""Folders of pictures to tokens, in one file or in shards: what can't be read is named, the rest is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from advloss.core.errors import InputError, Interrupted
+from advloss.core.files import check_open, closed_named
+from advloss.images.reading import UnreadableImage, list_images
+from advloss.inference.files.summary import Outcome, Say, reporter
+from advloss.inference.model import Model
+from advloss.inference.tokens.encoding import Reading, encoded
+from advloss.inference.tokens.token_shards import (
+    Index,
+    Shard,
+    index_path,
+    is_index,
+    remove_shards,
+    shard_path,
+    write_index,
+)
+from advloss.inference.tokens.tokens_file import Header, Tokens, check_vocabulary, read_header, vocabulary, write_tokens
+
+
+def tokenize_files(
+    model: Model,
+    source: Path,
+    target: Path,
+    reading: Reading,
+    *,
+    name: str = "",
+    shard: int | None = None,
+    overwrite: bool = False,
+    say: Say,
+) -> Outcome:
+    """The tokens of a picture, or of all below a folder, in a tokens file, or in one for each `shard` pictures.
+
+    name: the model's, which the file keeps for its user. Shards that are there already are kept, so that a call that
+    was stopped goes on with the one that it was in; the index is written when all are there. Raises InputError for a
+    model without codes, where there is nothing to read, where the target exists and is not to be overwritten, and where
+    shards that are there hold something else; Interrupted on Ctrl-C.
+    """
+    header = Header(**vocabulary(model).model_dump(), model=name, size=reading.size)
+    outcome = Outcome("tokenized")
+    with closed_named():
+        paths = _sources(source, outcome, say)
+        _check_target(target, shard, overwrite)
+        if shard and overwrite:
+            remove_shards(target)
+    names = [path.relative_to(source).as_posix() if source.is_dir() else path.name for path in paths]
+    work = _Tokenizing(model, header, reading, outcome, say)
+    done = []
+    try:
+        with tqdm(total=len(paths), unit="picture", disable=None if len(paths) > 1 else True) as bar:
+            for number, first in enumerate(range(0, len(paths), shard or len(paths))):
+                part = slice(first, first + (shard or len(paths)))
+                file = shard_path(target, number) if shard else target
+                done.append(Shard(file=file.name, pictures=work.part(file, paths[part], names[part], bool(shard), bar)))
+    except KeyboardInterrupt:
+        without = " without --overwrite" if overwrite else ""
+        again = f"the same command{without} goes on from there"
+        rest = again if shard else "with --shard N a stopped command can go on"
+        raise Interrupted(f"interrupted: {outcome.words()}; {rest}") from None
+    if shard:
+        total = sum(one.pictures for one in done)
+        write_index(target, Index(fingerprint=header.fingerprint, pictures=total, shards=done))
+    return outcome
+
+
+@dataclass
+class _Tokenizing:
+    """What is the same for all shards."""
+
+    model: Model
+    header: Header
+    reading: Reading
+    outcome: Outcome
+    say: Say
+
+    def part(self, file: Path, paths: list[Path], names: list[str], shard: bool, bar: "tqdm") -> int:
+        """Writes the tokens of these pictures, unless they are there; gives how many the file holds."""
+        if shard and file.exists():
+            held = read_header(file)
+            self._check_same(file, held, names)
+            for why in held.left_out.values():
+                self._left_out(f"{why} (as {file.name} says; to try again, remove that file)")
+            self.outcome.present += len(held.names)
+            bar.update(len(names))
+            return len(held.names)
+        made, left_out = self._encoded(paths, names, bar)
+        if not made and not shard:
+            raise InputError("\n".join(["none of the pictures could be tokenized:", *self.outcome.failed]))
+        numbers = sorted(made)
+        kept = [names[number] for number in numbers]
+        header = self.header.model_copy(update={"names": kept, "left_out": left_out})
+        file.parent.mkdir(parents=True, exist_ok=True)
+        indices, sizes = [made[number][0] for number in numbers], [made[number][1] for number in numbers]
+        write_tokens(file, Tokens(header, indices, sizes))
+        self.outcome.written += len(kept)
+        return len(kept)
+
+    def _encoded(
+        self, paths: list[Path], names: list[str], bar: "tqdm"
+    ) -> tuple[dict[int, tuple[np.ndarray, tuple[int, int]]], dict[str, str]]:
+        """By number, the indices and the size of each picture that could be read; by name, why others could not."""
+        made: dict[int, tuple[np.ndarray, tuple[int, int]]] = {}
+        left_out: dict[str, str] = {}
+
+        def note(number: int, why: str) -> None:
+            left_out[names[number]] = why
+            self._left_out(why)
+            bar.update()
+
+        for one in encoded(self.model, paths, note, self.reading):
+            made[one.number] = one.codes.numpy(), one.size
+            bar.update()
+        return made, left_out
+
+    def _left_out(self, why: str) -> None:
+        self.outcome.failed.append(why)
+        self.say(f"left out: {why}")
+
+    def _check_same(self, file: Path, held: Header, names: list[str]) -> None:
+        """InputError for a shard that is not what this call would write."""
+        check_vocabulary(file, held, self.header)
+        begin = "remove the shards or give --overwrite to begin anew, or name another file"
+        if held.size != self.header.size:
+            raise InputError(f"{file}: was made with --size {held.size}, and --size is {self.header.size} now; {begin}")
+        if sorted([*held.names, *held.left_out]) != sorted(names):
+            raise InputError(f"{file}: holds other pictures: the folder or --shard has changed since; {begin}")
+
+
+def _sources(source: Path, outcome: Outcome, say: Say) -> list[Path]:
+    """The pictures to read, sorted; the outcome is told of folders that can't be read, and names that can't be kept."""
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"{source}: no such file or folder")
+    closed: list[OSError] = []
+    found = list_images(source, unreadable=closed.append)
+    left_out = reporter(outcome, say)
+    for error in closed:
+        left_out(UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})"))
+    paths = []
+    for path in found:
+        name = path.relative_to(source).as_posix()
+        if "\\" in name or not name.isprintable():
+            left_out(f"{str(path)!r}: a tokens file can't keep that name; rename it")
+        else:
+            paths.append(path)
+    if not paths:
+        raise InputError("\n".join([f"{source}: holds no picture that can be read", *outcome.failed]))
+    return paths
+
+
+def _check_target(target: Path, shard: int | None, overwrite: bool) -> None:
+    """InputError for a target that is no name for a tokens file, that exists, or that can't be written."""
+    if target.suffix != ".safetensors":
+        raise InputError(f"{target}: a tokens file ends in .safetensors")
+    if target.is_dir():
+        raise InputError(f"{target}: is a folder; name a file")
+    if not shard and target.exists() and not overwrite:
+        raise InputError(f"{target} exists; --overwrite replaces it")
+    index = index_path(target)
+    if shard and index.exists() and not is_index(index):
+        raise InputError(f"{index}: is no index of shards, and one is to be written there; name another tokens file")
+    check_open(target.parent)

@@ -1,0 +1,201 @@
+"""The tokens file: pictures as integers, in one `.safetensors` that any reader of that format opens.
+
+It holds, for N pictures with T tokens in all:
+
+    tokens   [T], or [T, n] where n codebooks choose for each place: the smallest of uint8, uint16, int32, int64 that
+             holds all codes. One picture's tokens after the other's, each row by row from the top left
+    offsets  int64 [N + 1]: the tokens of picture i are tokens[offsets[i] : offsets[i + 1]]
+    grids    int32 [N, 2]: rows and columns of each picture's tokens
+    sizes    int32 [N, 2]: height and width of each picture in pixels
+
+so `tokens[offsets[i] : offsets[i + 1]].reshape(*grids[i])` is picture i, and where all pictures are of one size
+`tokens.reshape(N, *grids[0])` is all of them. The metadata's one entry, `advloss_tokens`, is JSON with the keys of
+`Header`: the names among them, in the same order.
+"""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, PositiveInt, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from advloss.core.errors import InputError
+from advloss.core.files import replacing
+from advloss.core.version import __version__
+from advloss.inference.model import Model
+from advloss.inference.tokens.fingerprint import SHOWN, fingerprint
+
+KEY = "advloss_tokens"
+NAMES_MOST = 80 * 2**20
+"""Bytes of names in one file; safetensors reads no header above 100 MB."""
+
+
+class Vocabulary(BaseModel):
+    """What tokens mean. fingerprint: the model's; factor: pixels along each axis that one token stands for.
+
+    codes: a token is 0 to codes - 1; books: tokens for each place; bits: log2(codes), what one token can tell.
+    """
+
+    fingerprint: str
+    codes: PositiveInt
+    books: PositiveInt
+    bits: float
+    factor: PositiveInt
+
+
+class Header(Vocabulary):
+    """What a tokens file says of itself.
+
+    model: the file name of the model. size: the side in pixels that pictures were brought to; None: each has its own.
+    names: the pictures' paths below the folder, with `/`. left_out: the names of those that could not be read, and why.
+    """
+
+    format: Literal[1] = 1
+    version: str = __version__
+    model: str = ""
+    size: PositiveInt | None = None
+    names: list[str] = []
+    left_out: dict[str, str] = {}
+
+
+@dataclass
+class Tokens:
+    """Pictures as integers: for each the indices [h, w] or [h, w, n], and its (height, width) in pixels."""
+
+    header: Header
+    indices: list[np.ndarray] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+
+
+def vocabulary(model: Model) -> Vocabulary:
+    """The vocabulary of a tokenizer that has codes; InputError for another model."""
+    tokenizer = model.tokenizer("tokenize", codes=True)
+    bottleneck = tokenizer.bottleneck
+    assert bottleneck.codes is not None
+    return Vocabulary(
+        fingerprint=fingerprint(tokenizer, model.recipe),
+        codes=bottleneck.codes,
+        books=bottleneck.books,
+        bits=math.log2(bottleneck.codes),
+        factor=model.factor,
+    )
+
+
+def smallest_type(codes: int) -> np.dtype:
+    """The smallest integer type, of those that torch and numpy read alike, that holds 0 to codes - 1."""
+    return next(np.dtype(kind) for kind in (np.uint8, np.uint16, np.int32, np.int64) if codes - 1 <= np.iinfo(kind).max)
+
+
+def write_tokens(path: Path, tokens: Tokens) -> None:
+    """The file, whole or not at all. Raises InputError where it can't be written or has too many names."""
+    header = tokens.header
+    if sum(len(name) + 4 for name in header.names) > NAMES_MOST:
+        raise InputError(f"{path}: {len(header.names)} names are too many for one file; use --shard 100000")
+    kind = smallest_type(header.codes)
+    empty = np.empty((0, header.books) if header.books > 1 else (0,), kind)
+    flat = [one.astype(kind).reshape(-1, *empty.shape[1:]) for one in tokens.indices]
+    grids = [one.shape[:2] for one in tokens.indices]
+    tensors = {
+        "tokens": np.concatenate([empty, *flat]),
+        "offsets": np.cumsum([0, *map(len, flat)], dtype=np.int64),
+        "grids": np.array(grids, np.int32).reshape(-1, 2),
+        "sizes": np.array(tokens.sizes, np.int32).reshape(-1, 2),
+    }
+    try:
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata={KEY: json.dumps(header.model_dump(), sort_keys=True)})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: can't be written ({getattr(error, 'strerror', None) or error})") from None
+
+
+def read_header(path: Path) -> Header:
+    """What the file says of itself. Raises InputError for one that is missing, cut short or no tokens file."""
+    header, _ = _read(path, whole=False)
+    return header
+
+
+def check_vocabulary(path: Path, header: Header, model: Vocabulary) -> None:
+    """InputError for tokens of another model."""
+    if header.fingerprint == model.fingerprint:
+        return
+    raise InputError(
+        f"{path}: its tokens are another model's: theirs has the fingerprint {header.fingerprint[:SHOWN]}..., this one "
+        f"{model.fingerprint[:SHOWN]}...; give --model the file that made them (its name was '{header.model}')"
+    )
+
+
+def read_tokens(path: Path, model: Vocabulary) -> Tokens:
+    """The whole file, checked: its tokens are the model's, in range, and as many as its sizes take.
+
+    Raises InputError for a file that is missing, damaged, or of another model.
+    """
+    header, held = _read(path)
+    check_vocabulary(path, header, model)
+    tokens, offsets, grids, sizes = (held[name] for name in ("tokens", "offsets", "grids", "sizes"))
+    count = len(header.names)
+    wanted = {"offsets": (count + 1,), "grids": (count, 2), "sizes": (count, 2)}
+    wanted["tokens"] = (len(tokens), model.books) if model.books > 1 else (tokens.size,)
+    for name, shape in wanted.items():
+        if held[name].shape != shape or not np.issubdtype(held[name].dtype, np.integer):
+            raise _damaged(path, f"{name} is {held[name].dtype} {list(held[name].shape)}, not integers {list(shape)}")
+    right = -(-sizes.astype(np.int64) // model.factor)  # rows and columns that a picture of this size has
+    if (sizes < 1).any() or (grids != right).any():
+        raise _damaged(path, f"some pictures' sizes and grids don't go together, at {model.factor} pixels a token")
+    if not np.array_equal(offsets, np.cumsum([0, *right.prod(1)])) or offsets[-1] != len(tokens):
+        raise _damaged(path, f"its offsets are not those of its grids, or not of its {len(tokens)} tokens")
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= model.codes):
+        wrong = tokens.min() if tokens.min() < 0 else tokens.max()
+        raise _damaged(
+            path, f"it has the token {wrong}, and the model's {model.codes} codes are 0 to {model.codes - 1}"
+        )
+    parts = zip(np.split(tokens, offsets[1:-1]), grids, strict=True) if count else ()
+    indices = [part.reshape(*grid, *tokens.shape[1:]) for part, grid in parts]
+    return Tokens(header, indices, [(int(height), int(width)) for height, width in sizes])
+
+
+def _read(path: Path, whole: bool = True) -> tuple[Header, dict[str, np.ndarray]]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such tokens file")
+    try:
+        with path.open("rb"), safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            named = set(file.keys())
+            held = {name: file.get_tensor(name) for name in named} if whole and KEY in metadata else {}
+    except PermissionError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a whole .safetensors file ({error}); was its copy cut short?") from None
+    if KEY not in metadata:
+        raise InputError(f"{path}: holds no tokens; `advloss tokenize` makes such files")
+    missing = {"tokens", "offsets", "grids", "sizes"} - named
+    if missing:
+        raise _damaged(path, f"it has no {', '.join(sorted(missing))}")
+    return _header(path, metadata[KEY]), held
+
+
+def _header(path: Path, text: str) -> Header:
+    try:
+        content: Any = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, f"its metadata is not JSON: {error}") from None
+    if isinstance(content, dict) and content.get("format", 1) != 1:
+        raise InputError(f"{path}: of format {content['format']}; this version of advloss reads 1: install a newer one")
+    try:
+        header = Header.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _damaged(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for name in header.names:
+        pure = PurePosixPath(name)
+        if not pure.name or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
+            raise InputError(f"{path}: has a picture named {name!r}, which would lie outside the folder of results")
+    return header
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(f"{path}: damaged: {why}; make it again with `advloss tokenize`")

@@ -1,0 +1,76 @@
+"""Our tokenizers as diffusers reads them: a folder for `from_pretrained`."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+from advloss.core.errors import InputError
+from advloss.core.files import TEMPORARY, check_open
+from advloss.interop.diffusers import to_diffusers
+from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer
+from advloss.methods.tokenizer import Tokenizer as TokenizerMethod
+from advloss.recipe.schema import Recipe
+
+WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "config.json"
+
+
+def export_diffusers(
+    tokenizer: TokenizerMethod,
+    recipe: Recipe,
+    folder: Path,
+    scaling_factor: float | None = None,
+    say: Callable[[str], None] = print,
+) -> str:
+    """Writes `config.json` and `diffusion_pytorch_model.safetensors` into a new folder; gives the class that reads it.
+
+    The class is diffusers' VQModel or AutoencoderKL. scaling_factor: what a diffusion model multiplies latents by; 1
+    if None, and the user is told. Raises InputError for a model that is no such tokenizer, for
+    a folder that has something in it, and where nothing can be written; then there is no folder either.
+    """
+    made = as_tokenizer(tokenizer, recipe)
+    folder = folder.absolute()
+    factor = scaling_factor
+    if factor is None and made.bottleneck["name"] == KL:
+        say(
+            "scaling_factor is 1 in its configuration: --scaling-factor sets it, to 1 / the latents' standard "
+            "deviation (Stable Diffusion 1: 0.18215)"
+        )
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError(f"{folder}: {'is a file' if folder.is_file() else 'has files in it'}; name a new folder")
+    state, config = to_diffusers(made, recipe.data.crop, factor or 1.0)
+    check_open(folder.parent)
+    temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
+    try:
+        temporary.mkdir(parents=True)
+        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in state.items()}
+        save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt"})
+        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(folder)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder}: can't be written ({getattr(error, 'strerror', None) or error})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return str(config["_class_name"])
+
+
+def as_tokenizer(tokenizer: TokenizerMethod, recipe: Recipe) -> Tokenizer:
+    """The model's parts and weights, as the readers of other projects' files give them.
+
+    Raises InputError for a bottleneck that diffusers does not have.
+    """
+    networks = {key: {"name": one.name, **one.parameters} for key, one in recipe.networks.items()}
+    name = networks["bottleneck"]["name"]
+    if name not in (VQ, KL):
+        raise InputError(
+            f"export: diffusers has classes for the bottlenecks {VQ} (VQModel) and {KL} (AutoencoderKL), not for {name}"
+        )
+    between = tokenizer.bottleneck
+    encoder = {"in_channels": 3, "out_channels": between.in_channels, **networks["encoder"]}
+    decoder = {"in_channels": between.channels, "out_channels": 3, **networks["decoder"]}
+    state = {key: tensor.detach() for key, tensor in tokenizer.state_dict().items()}
+    return Tokenizer(encoder, networks["bottleneck"], decoder, state)

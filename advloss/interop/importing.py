@@ -1,0 +1,149 @@
+"""Other projects' checkpoints as model files.
+
+Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers of taming-transformers,
+latent-diffusion, LlamaGen and diffusers.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import Tensor
+
+from advloss.core.errors import InputError, unknown
+from advloss.core.files import check_file
+from advloss.interop import basicsr, junyanz
+from advloss.interop.state_dicts import Result
+from advloss.interop.tokenizer_weights import KL
+from advloss.interop.tokenizers import tokenizer_from
+from advloss.interop.upscalers import check_channels, read_weights
+from advloss.recipe.model_file import save_model
+from advloss.recipe.resolve import resolve
+from advloss.recipe.schema import Recipe
+from advloss.recipe.source import Source, read
+
+
+@dataclass(frozen=True)
+class Import:
+    """How a method's generator is read: by which reader, into which of the method's networks."""
+
+    read: Callable[[Mapping[str, Any]], Result]
+    network: str
+
+
+IMPORTS = {
+    "cyclegan": Import(junyanz.generator_from, "g_ab"),
+    "pix2pix": Import(junyanz.generator_from, "generator"),
+    "super_resolution": Import(basicsr.generator_from, "generator"),
+}
+TRAINED_AS = {"msrresnet": "srresnet", "rrdbnet": "esrgan", "srvgg": "realesrgan"}
+"""For each network of super-resolution, the packaged recipe that says the rest: a file's weights don't tell it."""
+TOKENIZER = "tokenizer"
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+"""What diffusers calls the weights in a folder."""
+CONFIG = "config.json"
+
+
+def import_model(method: str, file: Path, model: Path) -> Recipe:
+    """Reads one generator (`latest_net_G.pth`, `RealESRGAN_x4plus.pth`) or one tokenizer (`last.ckpt`,
+    `vq_ds16_c2i.pt`, a folder of diffusers) and writes it as a model file.
+
+    The networks' kind, width, depth, norm and scale are read off the weights; the rest is the packaged recipe's.
+    Gives the model's recipe. Raises InputError for a file that can't be read or holds another network.
+    """
+    if method not in {*IMPORTS, TOKENIZER}:
+        raise InputError(f"import: {unknown('method', method, {*IMPORTS, TOKENIZER})}")
+    if model.suffix != ".safetensors":
+        raise InputError(f"{model}: a model file ends in .safetensors")
+    check_file(model)
+    if model.exists():
+        raise InputError(f"{model} exists; name another")
+    source, state, about = _tokenizer(file) if method == TOKENIZER else (*_generator(method, file), {})
+    recipe = resolve(source)
+    tensors = {key: tensor.float() for key, tensor in state.items()}
+    try:
+        model.parent.mkdir(parents=True, exist_ok=True)
+        save_model(model, recipe, tensors, {"source": file.name, **about})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None
+    return recipe
+
+
+def _generator(method: str, file: Path) -> tuple[Source, dict[str, Tensor]]:
+    held = read_weights(file)
+    if method != "super_resolution":
+        _check_plain(file, held)
+    try:
+        component, state = IMPORTS[method].read(held)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    check_channels(file, component.pop("in_channels"), component.pop("out_channels"))
+    return _source(method, component, str(file)), {f"{IMPORTS[method].network}.{k}": v for k, v in state.items()}
+
+
+def _tokenizer(place: Path) -> tuple[Source, dict[str, Tensor], dict[str, Any]]:
+    """place: a file of weights, or a folder of diffusers. The last: what else its configuration says."""
+    file = _diffusers_weights(place) if place.is_dir() else place
+    held = read_weights(file)
+    try:
+        config = _config(file) or {}
+        made = tokenizer_from(held, config or None)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    check_channels(file, made.encoder["in_channels"], made.decoder["out_channels"])
+    kl = made.bottleneck["name"] == KL
+    source = read("klvae-f8" if kl else "llamagen-vq16" if made.bottleneck.get("normalize") else "vqgan-f16")
+    wired = ("in_channels", "out_channels")
+    for key, component in (("encoder", made.encoder), ("bottleneck", made.bottleneck), ("decoder", made.decoder)):
+        parameters = {name: value for name, value in component.items() if name not in wired}
+        source.assign(("networks", key), parameters, str(file))
+    factor = config.get("scaling_factor")
+    return source, made.state, {"scaling_factor": float(factor)} if isinstance(factor, int | float) else {}
+
+
+def _diffusers_weights(folder: Path) -> Path:
+    file = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if file is not None:
+        return file
+    inner = next(
+        (path.parent for path in sorted(folder.glob(f"*/{CONFIG}")) if path.parent.name in ("vae", "vqvae")), None
+    )
+    hint = f"; {inner} looks like one" if inner else ""
+    raise InputError(f"{folder}: has no {WEIGHTS[0]}, so it is no folder of diffusers with an autoencoder{hint}")
+
+
+def _config(file: Path) -> dict[str, Any] | None:
+    """The configuration of diffusers beside a file of weights."""
+    path = file.with_name(CONFIG)
+    if file.suffix not in (".safetensors", ".bin") or not path.is_file():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: can't be read as JSON ({error})") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: is no configuration of diffusers")
+    return config
+
+
+def _source(method: str, component: dict[str, Any], origin: str) -> Source:
+    """The packaged recipe with the file's generator in its place."""
+    source = read(TRAINED_AS[component["name"]] if method == "super_resolution" else method)
+    scale = component.pop("scale", None)
+    if scale is not None:
+        source.assign(("method", "scale"), scale, origin)
+        crop = source.values["data"]["crop"]
+        source.assign(("data", "crop"), crop - crop % scale, origin)
+    settings = source.values["networks"]["generator"]
+    kept = settings if settings["name"] == component["name"] else {}
+    source.assign(("networks", "generator"), {**kept, **component}, origin)
+    source.assign(("initial",), None, origin)
+    return source
+
+
+def _check_plain(file: Path, held: Mapping[str, Any]) -> None:
+    if not held or not all(isinstance(value, Tensor) for value in held.values()):
+        raise InputError(f"{file}: not the weights of one network; import takes a file such as latest_net_G.pth")

@@ -1,0 +1,142 @@
+"""What the regularisers of the discriminator have in common: weight, lazy form, precision, state (floor 0)."""
+
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Annotated, Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from advloss.core.counting import Counting
+from advloss.core.errors import InputError
+from advloss.core.precision import at_least_float32, full_precision
+from advloss.losses.adversarial.logits import Critic, Logits, scales
+
+Weight = Annotated[float, Field(ge=0)]
+Interval = Annotated[int, Field(ge=1)]
+
+
+class LateBuffers(nn.Module):
+    """Has buffers (`late`) that are None until the first call knows their shape; a state dict restores them."""
+
+    late: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in self.late:
+            self.register_buffer(name, None)
+
+    def follow(self, x: Tensor) -> None:
+        """Moves what a state dict brought to another device to that of `x`."""
+        if any(buffer.device != x.device for buffer in self.buffers()):
+            self.to(x.device)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        for name in self.late:
+            value = state_dict.get(prefix + name)
+            self.register_buffer(name, None if value is None else torch.zeros_like(value))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class Penalty(LateBuffers, Counting):
+    """weight * value(critic, fake, real), or its lazy form; a penalty says only what its `value` is.
+
+    weight: the factor in the paper's formula. Float, at least 0.
+    interval: in calls. Of each `interval` calls the first computes the penalty, times `interval`, and the others return
+        0 (Karras et al. 2020, arXiv:1912.04958, section 3.1): the same on average, for a fraction of the time. Under
+        gradient accumulation each part of the batch is a call. In eval mode each call computes it, and none counts.
+
+    `value` runs outside autocast, on images in float32 at least, and with torch.compile off, since a penalty
+    differentiates twice and compiled modules can't; also under `no_grad`. The number of calls so far is an int, so that
+    nothing waits for the device, and a tensor in the state dict, so that a resumed run continues the same rhythm.
+    """
+
+    on_logits: ClassVar[bool] = False
+    """Called with (fake logits, real logits) instead: a `LogitPenalty`."""
+    per_sample: ClassVar[bool] = True
+    """Looks at the critic's gradient at single samples, which a critic with batch norm mixes."""
+
+    def __init__(self, weight: Weight, interval: Interval = 1) -> None:
+        super().__init__()
+        check_weight(self, weight)
+        if interval < 1:
+            raise InputError(f"{type(self).__name__}: interval={interval}; it is a number of calls, at least 1")
+        self.weight = weight
+        self.interval = interval
+
+    def phase(self, calls: int) -> Hashable:
+        """In which of the calls the penalty is due."""
+        return tuple((self.calls + call) % self.interval == 0 for call in range(calls))
+
+    @abstractmethod
+    def value(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
+        """The penalty without its weight: a scalar that the critic's parameters can be trained on."""
+
+    def forward(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
+        """critic: [B, ...] -> logits; fake, real: [B, ...] of one shape. Returns a scalar."""
+        return torch.compiler.disable(self._eager)(critic, fake, real)
+
+    def _eager(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
+        interval = self.interval if self.training else 1
+        due = self.calls % interval == 0
+        self.calls += self.training
+        fake, real = at_least_float32(fake.detach()), at_least_float32(real.detach())
+        if not due:
+            return fake.new_zeros(())
+        # Compiled modules run as they were written inside this stance, whichever way they were compiled.
+        with torch.compiler.set_stance("force_eager"), torch.enable_grad(), full_precision(fake):
+            return self.weight * interval * self.value(critic, fake, real)
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.calls)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.calls = int(state)
+
+    def extra_repr(self) -> str:
+        return f"weight={self.weight}, interval={self.interval}"
+
+
+class LogitPenalty(LateBuffers):
+    """weight * value(fake logits, real logits), of the logits that the discriminator's turn has already computed.
+
+    weight: the factor in the paper's formula. Float, at least 0. It has no lazy form: it costs no pass.
+    """
+
+    on_logits: ClassVar[bool] = True
+    per_sample: ClassVar[bool] = False
+
+    def __init__(self, weight: Weight) -> None:
+        super().__init__()
+        check_weight(self, weight)
+        self.weight = weight
+
+    @abstractmethod
+    def value(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+        """The penalty without its weight, of the logits in float32 at least, one tensor of any shape a scale."""
+
+    def forward(self, fake: Logits, real: Logits) -> Tensor:
+        """fake, real: a tensor of logits of any shape, or a sequence of them, one a scale. Returns a scalar."""
+        fakes, reals = ([at_least_float32(scale) for scale in scales(logits)] for logits in (fake, real))
+        return self.weight * self.value(fakes, reals)
+
+    def extra_repr(self) -> str:
+        return f"weight={self.weight}"
+
+
+def check_weight(penalty: nn.Module, weight: float) -> None:
+    """Raises InputError unless the weight is a number that is not negative."""
+    if not 0 <= weight < float("inf"):
+        raise InputError(f"{type(penalty).__name__}: weight={weight}; it is a number, at least 0")
+
+
+def check_precision(critic: Critic, x: Tensor) -> None:
+    """Raises InputError for a module cast to less than float32, while `x`, as every `Penalty`'s images, has that."""
+    parameters = critic.parameters() if isinstance(critic, nn.Module) else ()
+    dtypes = {parameter.dtype for parameter in parameters}
+    if dtypes and dtypes <= {torch.float16, torch.bfloat16} and x.dtype not in dtypes:
+        raise InputError(
+            f"the critic's parameters are {', '.join(sorted(map(str, dtypes)))}, and a penalty is computed in float32: "
+            "leave the module in float32 and run it under torch.autocast instead"
+        )

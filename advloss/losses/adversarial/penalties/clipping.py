@@ -1,0 +1,20 @@
+"""Weight clipping, which keeps a critic Lipschitz after a fashion (floor 0)."""
+
+import torch
+from torch import nn
+
+from advloss.core.errors import InputError
+
+
+@torch.no_grad()
+def clip_weights(module: nn.Module, limit: float = 0.01) -> None:
+    """w <- min(max(w, -limit), limit) for every parameter that is not frozen, in place.
+
+    Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1, line 7 (limit 0.01). To be called after each step of the
+    discriminator's optimizer, with the wasserstein objective: `clip_weights(adv.discriminator)`.
+    """
+    if not limit > 0:
+        raise InputError(f"clip_weights: limit={limit}; it is above 0")
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.clamp_(-limit, limit)

@@ -1,0 +1,226 @@
+"""Losses in the features of VGG, a network trained to name photographs: features alone, and style.
+
+x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey); they are converted to what VGG was
+trained on, [0, 1] less ImageNet's mean over its deviation. The maps are compared in float32 at least; under autocast to
+bfloat16 VGG's convolutions are in bfloat16, otherwise in float32.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, mse_loss
+
+from advloss.core.errors import InputError, unknown
+from advloss.core.precision import at_least_float32, frozen_precision, full_precision
+from advloss.losses.checks import InputCheck
+from advloss.pretrained.weights import Frozen, load_features
+
+Net = Literal["vgg16", "vgg19"]
+Layers = dict[str, Annotated[float, Field(ge=0)]]
+WEIGHTS = {"vgg16": "VGG16_Weights", "vgg19": "VGG19_Weights"}
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+"""How many convolutions each block has; a 2 x 2 maximum follows each block."""
+WIDTHS = (64, 128, 256, 512, 512)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, of RGB in [0, 1]."""
+ESRGAN: Layers = {"conv5_4": 1.0}
+GATYS: Layers = dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 0.2)
+
+
+def stage_names(net: Net) -> list[str]:
+    """conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ...: in the order of torchvision's `features`."""
+    names = []
+    for block, count in enumerate(CONVOLUTIONS[net], 1):
+        names += [f"{kind}{block}_{place}" for place in range(1, count + 1) for kind in ("conv", "relu")]
+        names.append(f"pool{block}")
+    return names
+
+
+class VGG(nn.Module):
+    """The maps of some layers of VGG. Simonyan and Zisserman 2015, arXiv:1409.1556, configurations D (16) and E (19).
+
+    layers: their names; the network ends with the deepest. Its weights are unset.
+    """
+
+    def __init__(self, net: Net, layers: Iterable[str]) -> None:
+        super().__init__()
+        self.layers = frozenset(layers)
+        names = stage_names(net)
+        self.names = names[: max(map(names.index, self.layers)) + 1]
+        stages: list[nn.Module] = []
+        channels = 3
+        for name in self.names:
+            if name.startswith("conv"):
+                width = WIDTHS[int(name[4]) - 1]
+                stages.append(nn.Conv2d(channels, width, 3, padding=1, device="meta"))
+                channels = width
+            else:  # the ReLU not in place: the map before it may be wanted
+                stages.append(nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2))
+        self.features = nn.Sequential(*stages).to_empty(device="cpu")  # no random number is drawn
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1), persistent=False)
+
+    @property
+    def least(self) -> int:
+        """The smallest height and width, in pixels, for which the deepest layer has an output."""
+        return int(2 ** sum(name.startswith("pool") for name in self.names))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """[B, 3 or 1, H, W] in [-1, 1] -> the maps [B, C, H', W'] of the layers by name."""
+        maps = {}
+        x = ((x + 1) / 2 - self.mean) / self.std  # [B, 3, H, W]
+        for name, stage in zip(self.names, self.features, strict=True):
+            x = stage(x)
+            if name in self.layers:
+                maps[name] = x
+        return maps
+
+
+class _LayerLoss(nn.Module):
+    """sum over layers of weight times the distance of the layer's maps of x and y."""
+
+    own_precision = True
+    """`Term` leaves autocast to it."""
+
+    def __init__(self, layers: Mapping[str, float], net: Net, pretrained: bool) -> None:
+        super().__init__()
+        self.net = net
+        self.layers = _checked(layers, net)
+        self.check = InputCheck()
+        self._network = Frozen(_build(net, self.layers, pretrained, f"{type(self).__name__} ({net})"))
+
+    @abstractmethod
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        """The distance of two maps of one layer: [B, C, H, W] twice -> scalar."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """x, y: [B, 3 or 1, H, W] in [-1, 1] -> scalar. The gradient goes to x alone."""
+        self.check(x=x, y=y)
+        self._check_shape(x)
+        if torch.is_grad_enabled() and y.requires_grad and not x.requires_grad:
+            raise InputError("the gradient goes to the first image alone: name the one that is made first")
+        x, y = at_least_float32(x), at_least_float32(y)
+        if x.is_meta:
+            return x.new_empty(())
+        network = self._network.on(x)
+        with frozen_precision(x):
+            with torch.no_grad():
+                targets = network(y)
+            maps = network(x)
+        with full_precision(x):
+            pairs = {name: (at_least_float32(maps[name]), at_least_float32(targets[name])) for name in self.layers}
+            return torch.stack([weight * self.distance(*pairs[name]) for name, weight in self.layers.items()]).sum()
+
+    def _check_shape(self, x: Tensor) -> None:
+        least = self._network.network.least
+        if x.ndim != 4 or x.shape[1] not in (1, 3) or min(x.shape[2:]) < least:
+            raise InputError(
+                f"{type(self).__name__} compares images [B, 3 or 1, H, W], for these layers of at least "
+                f"{least} x {least} pixels; these have shape {tuple(x.shape)}"
+            )
+
+    def extra_repr(self) -> str:
+        return f"net={self.net}, layers={self.layers}"
+
+
+class VGGFeatures(_LayerLoss):
+    """The distance of x and y in VGG's features, 0 for equal images:
+
+        sum over layers l of weight_l times the mean over batch, channels and pixels of |s (f_l(x) - f_l(y))|^p
+
+    with f_l the maps of layer l, s `feature_scale`, and p = 1 (distance l1) or 2 (l2).
+
+    layers: the weight of each by its name: conv5_4 is the fourth convolution of block 5 before its ReLU, relu5_4 after
+    it; a weight of 0 leaves a layer out; net: vgg16 or vgg19, which alone has the layers 3_4, 4_4 and 5_4; pretrained:
+    False leaves the network random (fixed): for tests and dry runs, no measure of anything.
+
+    - SRGAN, Ledig et al. 2017, arXiv:1609.04802, sections 2.2.1 and 3.2: layers {relu5_4: 1} ("after activation"), l2,
+      feature_scale 0.0784 (1 / 12.75, which makes the loss 0.006 times as large, as large as a pixel loss).
+    - ESRGAN, Wang et al. 2018, arXiv:1809.00219, section 3.2: layers {conv5_4: 1}, l1. These are the defaults.
+    - Real-ESRGAN, Wang et al. 2021, arXiv:2107.10833, section 4.1: layers {conv1_2: 0.1, conv2_2: 0.1, conv3_4: 1,
+      conv4_4: 1, conv5_4: 1}, l1.
+
+    The whole network is frozen, in evaluation mode and only as deep as the layers ask. It is in neither `parameters()`
+    nor the state dict, and follows the images to their device. Its weights are torchvision's, from its cache; if they
+    are not there, they are downloaded (550 MB). The gradient goes to x alone, y is the target.
+
+    Raises InputError: an unknown layer; weights that are missing and can't be downloaded, or damaged; images of
+    different shapes, too small (16 pixels for block 5, half of it for each block less), of other than 1 or 3 channels,
+    or with values far outside [-1, 1]; a gradient that only y could take.
+    """
+
+    def __init__(
+        self,
+        layers: Layers = ESRGAN,
+        net: Net = "vgg19",
+        distance: Literal["l1", "l2"] = "l1",
+        feature_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
+        pretrained: bool = True,
+    ) -> None:
+        super().__init__(layers, net, pretrained)
+        self._compare = {"l1": l1_loss, "l2": mse_loss}[distance]
+        self.feature_scale = feature_scale
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._compare(self.feature_scale * x, self.feature_scale * y)
+
+
+class Style(_LayerLoss):
+    """The distance of the styles of x and y, whatever stands where, 0 for equal images: the mean over the batch of
+
+        sum over layers l of weight_l times the sum over i and j of (G_l(x) - G_l(y))_ij^2
+
+    with G_l the Gram matrix of layer l: the sum over pixels of f_i f_j over C H W, with f_i its map of channel i.
+    Gatys, Ecker and Bethge 2015, arXiv:1508.06576, eq. 4 and 5, with the Gram matrices of Johnson, Alahi and Fei-Fei
+    2016, arXiv:1603.08155, eq. 3 and 4. Gatys et al.'s own loss is a quarter of it.
+
+    layers: the weight of each by its name, as in `VGGFeatures`; the default is Gatys et al.'s five, 1/5 each. All else
+    is as in `VGGFeatures` too.
+    """
+
+    def __init__(self, layers: Layers = GATYS, net: Net = "vgg19", pretrained: bool = True) -> None:
+        super().__init__(layers, net, pretrained)
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        return (gram(x) - gram(y)).square().sum((1, 2)).mean()
+
+
+def gram(maps: Tensor) -> Tensor:
+    """The Gram matrix of each image's maps over their number of values: [B, C, H, W] -> [B, C, C]."""
+    flat = maps.flatten(2)  # [B, C, H W]
+    return flat @ flat.transpose(1, 2) / flat[0].numel()
+
+
+def _checked(layers: Mapping[str, float], net: Net) -> dict[str, float]:
+    """The layers that count; InputError if one does not exist, or none counts."""
+    known = [name for name in stage_names(net) if not name.startswith("pool")]
+    for name, weight in layers.items():
+        if name not in known:
+            raise InputError(f"layers: {unknown(f'layer of {net}', name, known)}")
+        if not (math.isfinite(weight) and weight >= 0):
+            raise InputError(f"layers: {name} has the weight {weight}; it is a number from 0 on")
+    counting = {name: weight for name, weight in layers.items() if weight > 0}
+    if not counting:
+        raise InputError("layers: none counts; give at least one a weight, such as layers={relu5_4: 1}")
+    return counting
+
+
+def _build(net: Net, layers: Iterable[str], pretrained: bool, loss: str) -> VGG:
+    network = VGG(net, layers)
+    if pretrained:
+        load_features(network, WEIGHTS[net], loss)
+        return network
+    generator = torch.Generator().manual_seed(0)  # its own, so that a loss changes nothing else in a run
+    for stage in network.features:
+        if isinstance(stage, nn.Conv2d):
+            nn.init.kaiming_normal_(stage.weight, nonlinearity="relu", generator=generator)
+            assert stage.bias is not None
+            nn.init.zeros_(stage.bias)
+    return network

@@ -1,0 +1,67 @@
+"""What the discriminators share: convolutions of one, two or three dimensions, spectral norm, features, checks.
+
+A discriminator `d` gives logits, `d(x)`, without a sigmoid, or `(logits, features)`, `d(x, features=True)`: the same
+logits, and what its layers made of x on the way, first layer first, as a list of tensors [B, C, ...], from the same
+pass. They are what feature matching compares (Salimans et al. 2016, arXiv:1606.03498, sec. 3.1; Wang et al. 2018,
+arXiv:1711.11585, eq. 4).
+"""
+
+from collections.abc import Callable, Iterable
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils import parametrizations
+
+from advloss.core.errors import InputError
+from advloss.networks.layers.parameters import Dims, check_choice
+
+Judgement = Tensor | tuple[Tensor, list[Tensor]]
+"""Logits, or logits and features."""
+
+CONVOLUTIONS: dict[int, Callable[..., _ConvNd]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+SIDES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+
+
+def convolution(dims: Dims) -> Callable[..., _ConvNd]:
+    """`nn.Conv1d`, `nn.Conv2d` or `nn.Conv3d`; InputError for another number of dimensions."""
+    check_choice("dims", dims, Dims)
+    return CONVOLUTIONS[dims]
+
+
+def add_spectral_norm(module: nn.Module) -> None:
+    """Divides the weight of each convolution and linear layer within by its largest singular value, in place.
+
+    Miyato et al. 2018, arXiv:1802.05957, eq. 8, by one step of power iteration in each forward in train mode (alg. 1).
+    A convolution's weight counts as the matrix [out, in * kernel], as in the paper. By torch's parametrization: it
+    survives deepcopy, and its weights must have begun before.
+    """
+    for layer in list(module.modules()):
+        if isinstance(layer, _ConvNd | nn.Linear):
+            parametrizations.spectral_norm(layer)
+
+
+def judge(body: Iterable[nn.Module], last: nn.Module, x: Tensor, features: bool) -> Judgement:
+    """`last` of what the layers of the body make of x one after the other, with their outputs where wanted."""
+    maps = []
+    for layer in body:
+        x = layer(x)
+        maps.append(x)
+    logits = last(x)
+    return (logits, maps) if features else logits
+
+
+def check_images(network: str, x: Tensor, channels: int, dims: int = 2, smallest: int = 1) -> None:
+    """Raises InputError where x is not [B, channels, ...] with `dims` sides of at least `smallest`."""
+    if x.ndim != dims + 2:
+        wanted = ", ".join(("B", str(channels), *SIDES[dims]))
+        raise InputError(f"{network} got a tensor of shape {list(x.shape)}; it judges [{wanted}]")
+    if x.shape[1] != channels:
+        raise InputError(
+            f"{network} got {x.shape[1]} channels (shape {list(x.shape)}); it was built for in_channels={channels}, "
+            "those of the image and of its condition together"
+        )
+    if min(x.shape[2:]) < smallest:
+        sides = "x".join(str(side) for side in x.shape[2:])
+        raise InputError(
+            f"{network} got an image of {sides} pixels ({'x'.join(SIDES[dims])}); each side must be at least {smallest}"
+        )

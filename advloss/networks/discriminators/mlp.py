@@ -1,0 +1,46 @@
+"""The discriminator of vectors: latent codes, features of two domains, points."""
+
+from torch import Tensor, nn
+
+from advloss.networks.discriminators.base import Judgement, add_spectral_norm, judge
+from advloss.networks.layers.basic import Dropout, chain
+from advloss.networks.layers.minibatch import check_vectors
+from advloss.networks.layers.parameters import Positive, Probability, check_at_least
+
+
+class MLPDiscriminator(nn.Module):
+    """Dense layers with leaky ReLUs, for what has no places.
+
+    Such networks judge latent codes in Makhzani et al. 2016, arXiv:1511.05644, and domains in Ganin et al. 2016,
+    arXiv:1505.07818. Weights begin as torch's do. Vectors [B, in_features] -> one logit each [B, 1], without a sigmoid.
+    With features=True: (logits, `layers` tensors [B, width]), see `discriminators`.
+
+    in_features: of a vector. width: of each hidden layer. layers: hidden layers. spectral_norm: of every dense layer.
+    dropout: its probability after each hidden layer, in train mode.
+    Raises InputError for a parameter out of range and for anything but vectors of that many features.
+    """
+
+    def __init__(
+        self,
+        in_features: Positive,
+        width: Positive = 512,
+        layers: Positive = 3,
+        spectral_norm: bool = False,
+        dropout: Probability = 0.0,
+    ) -> None:
+        super().__init__()
+        check_at_least(1, in_features=in_features, width=width, layers=layers)
+        self.in_features = in_features
+
+        def layer(n: int) -> nn.Sequential:
+            dense = nn.Linear(width if n else in_features, width)
+            return chain(dense=dense, activation=nn.LeakyReLU(0.2), dropout=Dropout(dropout) if dropout else None)
+
+        self.body = nn.Sequential(*map(layer, range(layers)))
+        self.last = nn.Linear(width, 1)
+        if spectral_norm:
+            add_spectral_norm(self)
+
+    def forward(self, x: Tensor, features: bool = False) -> Judgement:
+        check_vectors("MLPDiscriminator", x, self.in_features)
+        return judge(self.body, self.last, x, features)  # [B, width] -> [B, 1]

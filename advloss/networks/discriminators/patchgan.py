@@ -1,0 +1,59 @@
+"""The discriminator that judges overlapping patches."""
+
+from torch import Tensor, nn
+
+from advloss.networks.discriminators.base import Judgement, add_spectral_norm, check_images, convolution, judge
+from advloss.networks.layers.basic import chain, init_weights, norm_layer
+from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
+
+
+class PatchGAN(nn.Module):
+    """C64-C128-C256-C512 and one channel of logits: Isola et al. 2017, arXiv:1611.07004, sec. 3.2.2 and 6.1.2.
+
+    Images [B, in, H, W] -> logits [B, 1, H', W'], one a patch, without a sigmoid. Convolutions are 4x4: the first
+    `layers` of stride 2, then two of stride 1. Patches are 16, 34, 70, 142, 286 pixels wide for 1, 2, 3, 4, 5 layers;
+    images must be at least `smallest` (3 * 2**layers) pixels in each direction.
+    With features=True: (logits, the outputs of the `layers + 1` layers before the logits), see `discriminators`.
+
+    in_channels: of the image, and of the condition where one is concatenated (6 for pix2pix).
+    width: channels of the first layer; layer n has `width * min(2**n, 8)`. norm: of all but the first and the last.
+    spectral_norm: of every convolution (Miyato et al. 2018, arXiv:1802.05957); with norm none that bounds the gradient.
+    dims: 1 judges signals [B, in, L], 3 volumes [B, in, D, H, W], with convolutions of as many dimensions.
+    `body` is one module a layer and `last` the convolution to logits.
+    Raises InputError for a parameter out of range, and for images too small or of other channels or dimensions.
+    """
+
+    def __init__(
+        self,
+        in_channels: Positive = 3,
+        width: Positive = 64,
+        layers: Positive = 3,
+        norm: Norm = "batch",
+        spectral_norm: bool = False,
+        dims: Dims = 2,
+    ) -> None:
+        super().__init__()
+        check_at_least(1, in_channels=in_channels, width=width, layers=layers)
+        convolve = convolution(dims)
+        self.in_channels = in_channels
+        self.layers = layers
+        self.dims = dims
+        self.smallest = 3 * 2**layers
+        channels = [width * min(2**n, 8) for n in range(layers + 1)]
+
+        def layer(n: int) -> nn.Sequential:
+            stride = 2 if n < layers else 1
+            conv = convolve(channels[n - 1], channels[n], 4, stride, padding=1, bias=norm != "batch")
+            return chain(conv=conv, norm=norm_layer(norm, channels[n]), activation=nn.LeakyReLU(0.2))
+
+        first = chain(conv=convolve(in_channels, width, 4, 2, padding=1), activation=nn.LeakyReLU(0.2))
+        self.body = nn.Sequential(first, *map(layer, range(1, layers + 1)))
+        self.last = convolve(channels[-1], 1, 4, 1, padding=1)
+        init_weights(self)
+        if spectral_norm:
+            add_spectral_norm(self)
+
+    def forward(self, x: Tensor, features: bool = False) -> Judgement:
+        check_images(f"PatchGAN(layers={self.layers})", x, self.in_channels, self.dims, self.smallest)
+        # body: [B, C, H/2^layers - 1, W/2^layers - 1], last: [B, 1, H/2^layers - 2, W/2^layers - 2]
+        return judge(self.body, self.last, x, features)

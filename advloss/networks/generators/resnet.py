@@ -1,0 +1,111 @@
+"""CycleGAN's residual generator."""
+
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from advloss.networks.layers.basic import Conv, Dropout, chain, init_weights, norm_layer, upsampling_layer
+from advloss.networks.layers.parameters import (
+    Norm,
+    Padding,
+    Positive,
+    Probability,
+    Statistics,
+    Upsampling,
+    check_at_least,
+    check_choice,
+    check_size,
+)
+
+
+class ResNetGenerator(nn.Module):
+    """c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3, tanh: Zhu et al. 2017, arXiv:1703.10593, sec. 7.2.
+
+    After Johnson et al. 2016 (arXiv:1603.08155), with instance norm. Images [B, in, H, W] -> [B, out, H, W] in [-1, 1];
+    height and width must be multiples of `multiple` (4) and at least 8 pixels.
+
+    width: channels of the first layer (64 in the paper). blocks: 6 for 128 px in the paper, 9 from 256 px on.
+    dropout: its probability within each residual block. upsample: see `upsampling_layer`.
+    padding: of the 7x7 and the residual convolutions (and `resize`'s); those of stride 2 pad with zeros.
+    statistics_in_use: what batch norm uses in eval mode. dropout_in_use: dropout in eval mode too.
+    Raises InputError for a parameter out of range and for an image of a wrong size.
+    """
+
+    multiple = 4
+    smallest = 8  # reflect padding and instance norm need 2x2 at the bottom
+
+    def __init__(
+        self,
+        in_channels: Positive = 3,
+        out_channels: Positive = 3,
+        width: Positive = 64,
+        blocks: Annotated[int, Field(ge=0)] = 9,
+        norm: Norm = "instance",
+        dropout: Probability = 0.0,
+        upsample: Upsampling = "transposed",
+        padding: Padding = "reflect",
+        statistics_in_use: Statistics = "running",
+        dropout_in_use: bool = False,
+    ) -> None:
+        super().__init__()
+        check_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
+        check_at_least(0, blocks=blocks)
+        check_choice("padding", padding, Padding)
+        bias = norm != "batch"  # batch norm's shift stands for it
+
+        def layer(conv: nn.Module, channels: int) -> nn.Sequential:
+            return chain(conv=conv, norm=norm_layer(norm, channels, statistics_in_use), activation=nn.ReLU())
+
+        def down(inner: int) -> nn.Sequential:
+            return layer(nn.Conv2d(inner // 2, inner, 3, stride=2, padding=1, bias=bias), inner)
+
+        def up(outer: int) -> nn.Sequential:
+            return layer(upsampling_layer(upsample, outer * 2, outer, 3, bias, padding), outer)
+
+        def block() -> ResidualBlock:
+            return ResidualBlock(4 * width, norm, padding, Dropout(dropout, dropout_in_use), statistics_in_use)
+
+        self.first = layer(Conv(in_channels, width, 7, padding=3, padding_mode=padding, bias=bias), width)
+        self.downs = nn.Sequential(down(2 * width), down(4 * width))
+        self.blocks = nn.Sequential(*[block() for _ in range(blocks)])
+        self.ups = nn.Sequential(up(2 * width), up(width))
+        self.last = Conv(width, out_channels, 7, padding=3, padding_mode=padding)
+        init_weights(self)
+
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the last convolution, where an adaptive weighting compares gradients."""
+        return self.last.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_size("ResNetGenerator", x, self.smallest, self.multiple)
+        x = self.first(x)  # [B, width, H, W]
+        x = self.downs(x)  # [B, 4 width, H/4, W/4]
+        x = self.blocks(x)  # [B, 4 width, H/4, W/4]
+        x = self.ups(x)  # [B, width, H, W]
+        return torch.tanh(self.last(x))  # [B, out, H, W]
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(dropout(relu(norm(conv(x)))))), with 3x3 convolutions: arXiv:1703.10593, sec. 7.2, `Rk`.
+
+    x: [B, C, H, W]. Returns the same shape.
+    """
+
+    def __init__(
+        self, channels: int, norm: Norm, padding: Padding, dropout: Dropout, statistics_in_use: Statistics = "running"
+    ) -> None:
+        super().__init__()
+        bias = norm != "batch"
+        self.conv1 = Conv(channels, channels, 3, padding=1, padding_mode=padding, bias=bias)
+        self.norm1 = norm_layer(norm, channels, statistics_in_use)
+        self.dropout = dropout
+        self.conv2 = Conv(channels, channels, 3, padding=1, padding_mode=padding, bias=bias)
+        self.norm2 = norm_layer(norm, channels, statistics_in_use)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dropout(F.relu(self.norm1(self.conv1(x))))  # [B, C, H, W]
+        return x + self.norm2(self.conv2(y))  # [B, C, H, W]

@@ -1,0 +1,176 @@
+"""The layers that the networks are made of: norms, dropout, reflect padding, up-sampling, and how weights begin.
+
+No activation works in place: after a norm that would copy the tensor, and costs more than it saves.
+"""
+
+import math
+from collections import OrderedDict
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from advloss.core.errors import InputError
+from advloss.core.reflection import reflected
+from advloss.networks.layers.parameters import Norm, Padding, Statistics, Upsampling, check_choice, check_probability
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of each image to mean 0 and variance 1: Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022.
+
+    x: [B, C, *]. Returns the same shape. affine: a learned scale and shift for each channel.
+    Keeps no running statistics, so training and eval mode are the same function.
+    Computed as a group norm of one channel a group: `F.instance_norm` on the CPU gives a wrong input gradient for one
+    image with a channels_last gradient.
+    Raises InputError for a map of one value, whose variance is nothing.
+    """
+
+    def __init__(self, channels: int, affine: bool = False, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.channels = channels
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if math.prod(x.shape[2:]) == 1:
+            raise InputError("instance norm needs more than one value a channel, and the feature map is down to 1x1")
+        return F.group_norm(x, self.channels, self.weight, self.bias, self.eps)  # [B, C, *]
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, affine={self.weight is not None}, eps={self.eps}"
+
+
+class BatchNorm(_BatchNorm):
+    """Batch norm (Ioffe, Szegedy 2015, arXiv:1502.03167, alg. 1) whose statistics in eval mode are a recorded choice.
+
+    x: [B, C, *]. Returns the same shape.
+    statistics_in_use: what eval mode normalises by: the `running` averages of training, or the `batch`'s own mean and
+    variance, which leaves the running ones alone (pix2pix at test time: Isola et al. 2017, arXiv:1611.07004, sec. 3.3).
+    """
+
+    def __init__(
+        self, channels: int, statistics_in_use: Statistics = "running", eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
+        super().__init__(channels, eps=eps, momentum=momentum)
+        check_choice("statistics_in_use", statistics_in_use, Statistics)
+        self.statistics_in_use = statistics_in_use
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training or self.statistics_in_use == "running":
+            return super().forward(input)
+        return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)  # [B, C, *]
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any number of dimensions is right."""
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, statistics_in_use={self.statistics_in_use}"
+
+
+class Dropout(nn.Module):
+    """Zeroes each value with probability p and divides the others by 1 - p: Srivastava et al. 2014, JMLR 15.
+
+    in_use: in eval mode too, which is pix2pix's only noise (Isola et al. 2017, arXiv:1611.07004, sec. 3.1).
+    Raises InputError for a p outside [0, 1).
+    """
+
+    def __init__(self, p: float, in_use: bool = False) -> None:
+        super().__init__()
+        check_probability(dropout=p)
+        self.p = p
+        self.in_use = in_use
+
+    @property
+    def draws(self) -> bool:
+        """Whether two calls differ."""
+        return self.p > 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.p, training=self.training or self.in_use)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, in_use={self.in_use}"
+
+
+class Conv(nn.Conv2d):
+    """`nn.Conv2d` whose reflect padding has a deterministic gradient where the user asks torch for that.
+
+    CUDA's own gradient of reflect padding is not: runs that should end with the same bytes would not.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        deterministic = self.padding_mode == "reflect" and torch.are_deterministic_algorithms_enabled()
+        if deterministic and isinstance(self.padding, tuple):
+            rows, columns = self.padding
+            self._check_room(input, rows, columns)
+            input = reflected(reflected(input, 2, rows, rows), 3, columns, columns)
+            return F.conv2d(input, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return super().forward(input)
+
+    def _check_room(self, x: Tensor, rows: int, columns: int) -> None:
+        """InputError where the padding is as large as the map, which `F.pad` refuses too."""
+        for pixels, there in ((rows, x.shape[2]), (columns, x.shape[3])):
+            if pixels >= there:
+                raise InputError(
+                    f"reflect padding of {pixels} needs at least {pixels + 1} pixels, and there are {there}"
+                )
+
+
+def norm_layer(name: Norm, channels: int, statistics_in_use: Statistics = "running") -> nn.Module:
+    """The norm of that name: instance (no scale and shift, as CycleGAN's), batch or none; InputError for another."""
+    check_choice("norm", name, Norm)
+    if name == "instance":
+        return InstanceNorm(channels)
+    if name == "batch":
+        return BatchNorm(channels, statistics_in_use)
+    return nn.Identity()
+
+
+def upsampling_layer(
+    name: Upsampling,
+    in_channels: int,
+    out_channels: int,
+    kernel: int = 3,
+    bias: bool = True,
+    padding: Padding = "zeros",
+) -> nn.Module:
+    """A learned layer that doubles height and width: [B, in, H, W] -> [B, out, 2H, 2W].
+
+    transposed: a transposed convolution of stride 2 with the given kernel (3 or 4).
+    resize: nearest neighbour x2, then a 3x3 convolution with the given padding, which leaves no checkerboard
+    (Odena, Dumoulin, Olah 2016, "Deconvolution and Checkerboard Artifacts", doi:10.23915/distill.00003).
+    Raises InputError for another name.
+    """
+    check_choice("upsample", name, Upsampling)
+    if name == "transposed":
+        return nn.ConvTranspose2d(
+            in_channels, out_channels, kernel, stride=2, padding=1, output_padding=kernel % 2, bias=bias
+        )
+    conv = Conv(in_channels, out_channels, 3, padding=1, padding_mode=padding, bias=bias)
+    return chain(resize=nn.Upsample(scale_factor=2, mode="nearest"), conv=conv)
+
+
+def chain(**modules: nn.Module | None) -> nn.Sequential:
+    """The modules in order under their names, without those that are None."""
+    return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
+
+
+@torch.no_grad()
+def init_weights(module: nn.Module, std: float = 0.02) -> None:
+    """Gaussian beginnings: Isola et al. 2017, arXiv:1611.07004, sec. 6.2; Zhu et al. 2017, arXiv:1703.10593, sec. 7.1.
+
+    Weights of convolutions and linear layers from N(0, std^2), scales of batch norms from N(1, std^2), biases and
+    shifts 0. Works in place on the module and all it holds.
+    """
+    for layer in module.modules():
+        if isinstance(layer, _ConvNd | nn.Linear):
+            layer.weight.normal_(0.0, std)
+        elif isinstance(layer, _BatchNorm) and layer.affine:
+            layer.weight.normal_(1.0, std)
+        else:
+            continue
+        if layer.bias is not None:
+            layer.bias.zero_()

@@ -1,0 +1,78 @@
+"""Where the losses' graphs end and the method's begins: each is gone through once, whatever is compared between."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from advloss.losses.adversarial.weighting import Weighting, compared
+
+Gradients = dict[str, Tensor]
+
+
+class Cut:
+    """A method's tensors as the losses see them (`seen`), without the graph behind them.
+
+    tensors: by name, with their graphs. scale: what each loss is multiplied by before its gradient is taken.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], scale: Tensor | float) -> None:
+        self.tensors = tensors
+        self.scale = scale
+        self.seen = {name: tensor.detach().requires_grad_(tensor.requires_grad) for name, tensor in tensors.items()}
+
+    def gradients(self, loss: Tensor, keep: bool = False) -> Gradients:
+        """The scaled loss's gradient at each tensor that it depends on. keep: the loss's graph stays."""
+        leaves = {name: tensor for name, tensor in self.seen.items() if tensor.requires_grad}
+        if not loss.requires_grad or not leaves:
+            return {}
+        found = torch.autograd.grad(self.scale * loss, [*leaves.values()], retain_graph=keep, allow_unused=True)
+        return {name: gradient for name, gradient in zip(leaves, found, strict=True) if gradient is not None}
+
+    def weighed(
+        self, losses: Mapping[str, Tensor], weighting: Weighting, at: Tensor | None, keep: bool = False
+    ) -> Gradients:
+        """The gradient of what the weighting makes of the losses, each of which is gone through once.
+
+        at: where the weighting compares gradients: an own tensor, or a parameter of the method.
+        """
+        parts = weighting.parts(losses)
+        each = {name: self.gradients(part, keep) for name, part in parts.items()}
+        factors: Mapping[str, Tensor | float] = dict.fromkeys(parts, 1.0)
+        if weighting.asks(parts):
+            factors = weighting.factors({name: self._at(at, gradients, name) for name, gradients in each.items()})
+        total: Gradients = {}
+        for name, gradients in each.items():
+            for tensor, gradient in gradients.items():
+                weighted = factors[name] * gradient
+                total[tensor] = total[tensor] + weighted if tensor in total else weighted
+        return total
+
+    def shares(
+        self,
+        losses: Mapping[str, Tensor],
+        factors: Mapping[str, Tensor | float],
+        parameters: Sequence[nn.Parameter],
+    ) -> dict[str, Tensor]:
+        """Of the whole gradient, each loss's part: norms over the parameters, which sum up to 1. All graphs stay."""
+        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        norms = {}
+        for name, loss in losses.items():
+            gradients = self.gradients(loss, keep=True)
+            norms[name] = loss.new_zeros((), dtype=torch.float32)
+            if gradients:  # a bottleneck without losses gives a constant
+                found = [gradient.float().norm() for gradient in self._through(gradients, learning)]
+                norms[name] = factors[name] * torch.stack([norms[name], *found]).norm()
+        total = torch.stack([*norms.values()]).sum()
+        return {name: norm / total for name, norm in norms.items()}
+
+    def _at(self, at: Tensor | None, gradients: Gradients, name: str) -> Tensor:
+        """A part's gradient at the place of comparison."""
+        found = self._through(gradients, [at]) if at is not None and gradients else []
+        return compared(name, at, found[0] if found else None, self.scale)
+
+    def _through(self, gradients: Gradients, wanted: Sequence[Tensor]) -> list[Tensor]:
+        """What these gradients are further back in the method's graph, at the wanted tensors that they reach."""
+        outputs = [self.tensors[name] for name in gradients]
+        found = torch.autograd.grad(outputs, wanted, [*gradients.values()], retain_graph=True, allow_unused=True)
+        return [gradient for gradient in found if gradient is not None]

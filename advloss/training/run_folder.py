@@ -1,0 +1,86 @@
+"""The run folder `runs/NAME/`: what lies where, and that no run is overwritten."""
+
+from pathlib import Path
+
+import yaml
+
+from advloss.core.errors import InputError
+from advloss.core.files import replacing, sweep
+from advloss.recipe.resolve import resolve
+from advloss.recipe.schema import Recipe
+from advloss.recipe.source import read
+
+# what may change between a run and its resumption: how long and how often, not what is learned
+FREE = {
+    "train": {
+        *("epochs", "rounds", "log_every", "shares_every", "sample_every", "validate_every", "checkpoint_every"),
+        *("compile", "graphs"),
+    },
+    "data": {"workers", "memory"},
+}
+
+
+class RunFolder:
+    """The paths of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.yaml"
+        self.checkpoint = path / "checkpoint.pt"
+        self.model = path / "model.safetensors"
+        self.best = path / "best.safetensors"
+        self.log = path / "log.jsonl"
+        self.samples = path / "samples"
+        self.events = path / "tensorboard"
+
+    def check(self, recipe: Recipe, resume: bool) -> None:
+        """InputError if a new run would overwrite this one, or if there is none to resume, or one of another recipe."""
+        if not resume and self.path.exists() and any(self.path.iterdir()):
+            raise InputError(f"{self.path} exists: go on with it by --resume, or name another with --run NAME")
+        if not resume:
+            return
+        if not self.recipe.is_file():
+            raise InputError(f"--resume: there is no run in {self.path}")
+        before = resolve(read(str(self.recipe)))
+        different = changes(before, recipe)
+        if different:
+            raise InputError(
+                f"--resume: {self.path} was trained with another recipe:\n  "
+                + "\n  ".join(different)
+                + "\nresume with the recipe it had (--run alone is enough), or start anew with --run OTHER"
+            )
+
+    def create(self, recipe: Recipe) -> None:
+        """Makes the folder, with the resolved recipe in it, and removes what a killed process left half-written."""
+        try:
+            self.samples.mkdir(parents=True, exist_ok=True)
+            sweep(self.path)
+            sweep(self.samples)
+            with replacing(self.recipe) as temporary:
+                temporary.write_text(yaml.safe_dump(recipe.plain(), sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{self.path}: can't be written ({error.strerror or error})") from None
+
+
+def changes(before: Recipe, now: Recipe) -> list[str]:
+    """What differs between two recipes that must train alike: lines `losses.l1.weight: 100 then, 10 now`."""
+    then, today = _flat(before.plain()), _flat(now.plain())
+    return [
+        f"{key}: {then.get(key, 'absent')} then, {today.get(key, 'absent')} now"
+        for key in sorted(then.keys() | today.keys())
+        if then.get(key) != today.get(key) and not _is_free(key)
+    ]
+
+
+def _is_free(key: str) -> bool:
+    section, _, name = key.partition(".")
+    return name in FREE.get(section, ())
+
+
+def _flat(values: object, key: str = "") -> dict[str, object]:
+    if not isinstance(values, dict):
+        return {key: values}
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{key}.{name}" if key else str(name))
+    return flat

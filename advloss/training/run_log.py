@@ -1,0 +1,156 @@
+"""What a run says while it trains: a progress bar, log.jsonl, TensorBoard."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from advloss.core.errors import NotFinite
+from advloss.core.files import replacing
+from advloss.training.processes import Processes
+from advloss.training.run_folder import RunFolder
+
+LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a progress bar
+
+
+class Journal:
+    """Collects losses on the device, reads them back only when they are logged. Only the first process writes.
+
+    done: the round that the run starts from; total: the last one.
+    """
+
+    def __init__(self, folder: RunFolder, done: int, total: int, processes: Processes) -> None:
+        self.processes = processes
+        self.total = total
+        self.sums: dict[str, Tensor] = {}
+        self.counts: Counter[str] = Counter()
+        self.count = 0
+        self.images = 0
+        self.waited = 0.0
+        self.since = self.said = time.perf_counter()
+        self.file = self.events = self.bar = None
+        if processes.first:
+            _cut(folder, done)
+            self.file = folder.log.open("a", encoding="utf-8")
+            self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
+            self.bar = tqdm(total=total, initial=done, unit="round", disable=None, dynamic_ncols=True)
+
+    def add(self, losses: Mapping[str, Tensor], images: int, waited: float) -> None:
+        """Takes one round's losses in, without reading them. waited: seconds that the device waited for its images."""
+        for name, value in losses.items():
+            now = value.to(torch.float64, copy=True)  # a recorded round writes its next loss to the same place
+            self.sums[name] = self.sums[name] + now if name in self.sums else now
+            self.counts[name] += 1  # a term may start in the middle
+        self.count += 1
+        self.images += images
+        self.waited += waited
+        if self.bar is not None:
+            self.bar.update()
+
+    def flush(self, round: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> float:
+        """The mean losses since the last flush, checked and logged. Gives the share of that time that the devices
+        waited for images, the mean of the processes.
+
+        rate: the learning rate in force; factors: what each term counted in the last round, where that is worked out.
+        Raises NotFinite with the term's name if one is not finite.
+        """
+        if not self.count:
+            return 0.0
+        sums = torch.stack([self.sums[name] for name in self.sums]).tolist()
+        means = [total / self.counts[name] for name, total in zip(self.sums, sums, strict=True)]
+        now = time.perf_counter()
+        *summed, shares = self.processes.sum([*means, self.waited / (now - self.since)])
+        share = shares / self.processes.world
+        losses = {name: value / self.processes.world for name, value in zip(self.sums, summed, strict=True)}
+        for name, value in losses.items():
+            if value - value != 0.0:  # infinite or not a number
+                place = f"losses.{name.removesuffix('.discriminator')}"
+                whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
+                rounds = f"round {round}" if self.count == 1 else f"rounds {round - self.count + 1} to {round}"
+                raise NotFinite(f"{place}: its loss{whose} is {value} in {rounds}")
+        speed = self.images * self.processes.world / (now - self.since)
+        rates = {"lr": rate, "images_per_second": round_to(speed), "data_wait": round_to(share)}
+        entry = {"round": round, "epoch": epoch, "losses": losses} | rates
+        if factors:
+            entry["factors"] = {name: float(factor) for name, factor in factors.items()}
+        self.write(entry)
+        self._show(round, losses, speed, now)
+        self.sums, self.count, self.images, self.waited, self.since = {}, 0, 0, 0.0, now
+        self.counts.clear()
+        return share
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Adds a line to log.jsonl, and its numbers to TensorBoard."""
+        if self.file is None or self.events is None:
+            return
+        self.file.write(json.dumps(entry) + "\n")
+        self.file.flush()
+        for group, values in entry.items():
+            if isinstance(values, dict):
+                for name, value in values.items():
+                    self.events.add_scalar(f"{group}/{name}", value, entry["round"])
+            elif group not in ("round", "epoch"):
+                self.events.add_scalar(group, values, entry["round"])
+
+    def picture(self, name: str, image: Tensor, round: int) -> None:
+        """Shows a picture in TensorBoard: uint8 [3, H, W]."""
+        if self.events is not None:
+            self.events.add_image(name, image, round)
+
+    def say(self, sentence: str) -> None:
+        """A line for the person who watches."""
+        if self.processes.first:
+            tqdm.write(sentence, file=sys.stderr)
+
+    def pause(self) -> None:
+        """Leaves out of images/s what happens until the next `resume`."""
+        self.paused = time.perf_counter()
+
+    def resume(self) -> None:
+        """Ends a `pause`."""
+        self.since += time.perf_counter() - self.paused
+
+    def close(self) -> None:
+        """Ends the bar and closes the files."""
+        for part in (self.bar, self.file, self.events):
+            if part is not None:
+                with suppress(OSError):  # a full disk has been reported already
+                    part.close()
+
+    def _show(self, round: int, losses: Mapping[str, float], speed: float, now: float) -> None:
+        shown = {name: f"{value:.3g}" for name, value in losses.items() if not name.endswith(".discriminator")}
+        if self.bar is None:
+            return
+        self.bar.set_postfix({**shown, "images/s": f"{speed:.1f}"}, refresh=False)
+        if self.bar.disable and (now - self.said > LINE_EVERY or round == self.total):
+            self.said = now
+            words = "  ".join(f"{name} {value}" for name, value in shown.items())
+            self.say(f"round {round}/{self.total}  {words}  {speed:.1f} images/s")
+
+
+def round_to(value: float) -> float:
+    """Four significant digits."""
+    return float(f"{value:.4g}")
+
+
+def _cut(folder: RunFolder, done: int) -> None:
+    """Drops log lines of rounds that a resumed run plays again."""
+    if not folder.log.exists():
+        return
+    kept = []
+    for line in folder.log.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["round"] <= done:
+                kept.append(line + "\n")
+        except (ValueError, KeyError, TypeError):
+            continue  # the end of a line that was being written when the process was killed
+    with replacing(folder.log) as temporary:
+        temporary.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,84 @@
+"""The reference's checkpoints through `advloss import`, against what the reference computes with them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import advloss
+from advloss.inference.model import Model
+from tests.data.pictures import fill
+from tests.training.started import done
+
+Recorded = tuple[torch.Tensor, torch.Tensor]
+
+
+def written(golden: Path, name: str, file: Path) -> Recorded:
+    """The golden file's weights as the reference saves them; gives its input and output."""
+    tensors = load_file(golden / f"{name}.safetensors")
+    torch.save({key.removeprefix("weights."): value for key, value in tensors.items() if key[:8] == "weights."}, file)
+    return tensors["input"], tensors["output"]
+
+
+def imported(method: str, name: str, golden: Path, folder: Path) -> tuple[Model, Recorded]:
+    recorded = written(golden, name, folder / "latest_net_G.pth")
+    result = done("import", method, folder / "latest_net_G.pth", folder / "m.safetensors")
+    assert result.stdout == f"{folder / 'm.safetensors'}\n"
+    return advloss.load(folder / "m.safetensors"), recorded
+
+
+def modules(model: Model, kind: str) -> list:
+    return [module for module in model.method.modules() if type(module).__name__ == kind]
+
+
+@pytest.mark.parametrize("blocks", [6, 9])
+def test_cyclegan(golden: Path, tmp_path: Path, blocks: int):
+    model, (x, y) = imported("cyclegan", f"cyclegan_resnet{blocks}", golden, tmp_path)
+    assert model.directions == ["a2b"] and model.about["source"] == "latest_net_G.pth"
+    settings = model.recipe.networks["generator"]
+    assert settings.name == "resnet" and settings.parameters["blocks"] == blocks and settings.parameters["width"] == 8
+    torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
+
+
+def test_pix2pix_with_running_statistics(golden: Path, tmp_path: Path):
+    model, (x, y) = imported("pix2pix", "pix2pix_unet256", golden, tmp_path)
+    for dropout in modules(model, "Dropout"):
+        dropout.in_use = False
+    for norm in modules(model, "BatchNorm"):
+        assert norm.statistics_in_use == "batch"  # the recipe's, which is the reference's at test time
+        norm.statistics_in_use = "running"
+    torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
+
+
+def test_pix2pix_with_batch_statistics(golden: Path, tmp_path: Path):
+    model, (x, y) = imported("pix2pix", "pix2pix_unet256_train", golden, tmp_path)
+    dropouts = modules(model, "Dropout")
+    assert dropouts and all(dropout.in_use and dropout.p == 0.5 for dropout in dropouts)
+    assert not torch.allclose(model.translate(x), y, atol=1e-2)
+    for dropout in dropouts:
+        dropout.in_use = False
+    torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
+
+
+def test_the_checkpoint_of_a_module_in_data_parallel(golden: Path, tmp_path: Path):
+    x, y = written(golden, "cyclegan_resnet6", tmp_path / "G.pth")
+    state = torch.load(tmp_path / "G.pth", weights_only=True)
+    torch.save({f"module.{key}": value for key, value in state.items()}, tmp_path / "G.pth")
+    done("import", "cyclegan", tmp_path / "G.pth", tmp_path / "m.safetensors")
+    torch.testing.assert_close(advloss.load(tmp_path / "m.safetensors").translate(x), y, rtol=0, atol=1e-5)
+
+
+def test_a_checkpoint_in_the_format_before_zip_files(golden: Path, tmp_path: Path):
+    x, y = written(golden, "cyclegan_resnet6", tmp_path / "G.pth")
+    state = torch.load(tmp_path / "G.pth", weights_only=True)
+    torch.save(state, tmp_path / "G.pth", _use_new_zipfile_serialization=False)
+    done("import", "cyclegan", tmp_path / "G.pth", tmp_path / "m.safetensors")
+    torch.testing.assert_close(advloss.load(tmp_path / "m.safetensors").translate(x), y, rtol=0, atol=1e-5)
+
+
+def test_an_imported_model_translates_files(golden: Path, tmp_path: Path):
+    imported("cyclegan", "cyclegan_resnet6", golden, tmp_path)
+    fill(tmp_path / "in", 2, height=9, width=13)
+    done("translate", tmp_path / "m.safetensors", tmp_path / "in", tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 2

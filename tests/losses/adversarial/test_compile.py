@@ -1,0 +1,98 @@
+"""torch.compile takes the generator's turn without a break, and a compiled discriminator in both."""
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advloss.losses.adversarial.augmentations import ADA, DiffAugment, InstanceNoise
+from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.adversarial.objectives import OBJECTIVES
+from advloss.losses.adversarial.penalties import GradientPenalty
+from advloss.losses.adversarial.topk import TopK
+from tests.losses.judges import Featured, patches
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.compiler.reset()  # each test is to compile its own, and dynamo counts them all
+        yield
+
+
+def test_the_generators_turn_compiles_without_a_break() -> None:
+    adv = AdversarialLoss(patches(5, nn.BatchNorm2d), "lsgan")
+    compiled = torch.compile(adv, fullgraph=True, backend="aot_eager")
+    fake, given = torch.randn(2, 3, 16, 16, requires_grad=True), torch.randn(2, 2, 16, 16)
+    loss = compiled(fake, given=given)
+    loss.backward()
+    assert all(p.grad is None for p in adv.discriminator.parameters())
+    torch.testing.assert_close(loss, adv(fake, given=given))
+    assert adv.discriminator[1].num_batches_tracked == 2  # type: ignore[index]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objectives_turn_is_one_graph(objective: str) -> None:
+    adv = AdversarialLoss(patches(), objective)
+    compiled = torch.compile(adv, fullgraph=True, backend="eager")
+    fake, real = torch.randn(2, 2, 3, 12, 12)
+    torch.testing.assert_close(compiled(fake.requires_grad_(), real), adv(fake, real))
+
+
+def test_stabilisers_too_compile_without_a_break() -> None:
+    adv = AdversarialLoss(
+        Featured(4), "hinge", augment=[DiffAugment(), ADA(p=0.5), InstanceNoise()], feature_matching=1.0, top_k=TopK()
+    )
+    compiled = torch.compile(adv, fullgraph=True, backend="eager")
+    fake, real, given = (
+        torch.randn(2, 3, 12, 12, requires_grad=True),
+        torch.randn(2, 3, 12, 12),
+        torch.ones(2, 1, 12, 12),
+    )
+    losses = []
+    for each in (compiled, adv):
+        torch.manual_seed(1)
+        losses.append(each(fake, real, given=given))
+    torch.testing.assert_close(*losses)
+    losses[0].backward()
+    assert fake.grad is not None and all(p.grad is None for p in adv.discriminator.parameters())
+
+
+def test_the_discriminators_turn_compiled_is_isolated() -> None:
+    discriminator, generator = patches(), nn.Conv2d(3, 3, 1)
+    adv = AdversarialLoss(discriminator)
+    noise, real = torch.randn(2, 2, 3, 12, 12)
+    expected = adv.discriminator_loss(generator(noise), real)
+
+    def turn(noise: Tensor, real: Tensor) -> Tensor:
+        return adv.discriminator_loss(generator(noise), real)
+
+    loss = torch.compile(turn, backend="eager")(noise, real)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert all(p.grad is None for p in generator.parameters())
+    assert all(p.grad is not None for p in discriminator.parameters())
+
+
+def test_a_compiled_discriminator_with_a_penalty() -> None:
+    discriminator = patches()
+    plain = AdversarialLoss(copy.deepcopy(discriminator), "wasserstein", [GradientPenalty()])
+    adv = AdversarialLoss(
+        torch.compile(discriminator, backend="aot_eager"),  # type: ignore[arg-type]
+        "wasserstein",
+        [GradientPenalty()],
+    )
+    fake, real = torch.randn(2, 2, 3, 16, 16)
+    losses = []
+    for each in (adv, plain):
+        torch.manual_seed(1)
+        losses.append(each.discriminator_loss(fake, real))
+        losses[-1].backward()
+    torch.testing.assert_close(*losses)
+    for ours, theirs in zip(adv.discriminator.parameters(), plain.discriminator.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    adv(fake.requires_grad_()).backward()
+    assert fake.grad is not None

@@ -1,0 +1,64 @@
+"""A stand-in for CUDA's recordings where there is no GPU."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from advloss.core.counting import counters
+from advloss.training.fast.iteration import Round
+
+
+class StandIn:
+    """Does what `devices.Recording` does, by running the recorded Python each time as it stood when it was recorded.
+
+    As with CUDA: while it is recorded nothing happens to tensors, but what Python counts goes on; when it is played,
+    what Python has counted or settled since does not matter, and is left alone.
+    """
+
+    def __init__(self, round: Round) -> None:
+        self.round = round
+        self.made = 0
+        self.plays = 0
+
+    def __call__(self, function: Callable[..., Any], inputs: Sequence[Tensor], pool: Any = None) -> Callable[..., Any]:
+        self.made += 1
+        counts, settled = self._counts(), self._settled()
+        tensors = self._tensors()
+        random, kept = torch.get_rng_state(), [tensor.clone() for tensor in tensors]
+        function(*[x.clone() for x in inputs])
+        assert len(tensors) == len(self._tensors()), "a tensor was made while the round was recorded"
+        for tensor, before in zip(tensors, kept, strict=True):
+            tensor.detach().copy_(before)
+        torch.set_rng_state(random)
+
+        def play(*images: Tensor) -> Any:
+            self.plays += 1
+            now = self._counts(), self._settled()
+            self._set(counts, settled)
+            result = function(*images)
+            self._set(*now)
+            return result
+
+        return play
+
+    def _tensors(self) -> list[Tensor]:
+        """All that a round may change."""
+        modules = [self.round.method, self.round.terms, self.round.weighting]
+        modules += [self.round.average.module] if self.round.average else []
+        found = [tensor for module in modules for tensor in [*module.parameters(), *module.buffers()]]
+        for player in self.round.players:
+            found += [t for state in player.optimizer.state.values() for t in state.values() if isinstance(t, Tensor)]
+        return found
+
+    def _counts(self) -> list[int]:
+        return [counter.calls for counter in (*counters(self.round.method), *counters(self.round.terms))]
+
+    def _settled(self) -> tuple[dict, dict, dict]:
+        return dict(self.round.weights), dict(self.round.learning), dict(self.round.weighting.weights)
+
+    def _set(self, counts: list[int], settled: tuple[dict, dict, dict]) -> None:
+        for counter, calls in zip((*counters(self.round.method), *counters(self.round.terms)), counts, strict=True):
+            counter.calls = calls
+        self.round.weights, self.round.learning, self.round.weighting.weights = settled

@@ -1,0 +1,42 @@
+"""How long rounds wait for their data: rounds fed by the training loader, beside rounds on images that are there."""
+
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from advloss.data import open_data
+from advloss.recipe.build import Built
+from advloss.recipe.components import METHODS
+from advloss.training.device_batches import Feed
+from advloss.training.fast.iteration import Round
+from advloss.training.loop import make_loader
+from advloss.training.processes import Processes
+from tools.benchmarks.measuring import measure
+
+EACH = {"cpu": 1, "cuda": 20}
+"""Rounds in a turn: on CUDA a round's data is made while the device works on the one before."""
+
+
+def waiting(name: str, built: Built, round: Round, play: measure.Action, pairs: int) -> dict[str, Any]:
+    """name: a data set. play: a round on images that are there. The share is of the fed round's time, the median."""
+    device = round.device
+    batches = fed(name, built, device.type)
+    count = built.recipe.train.discriminator_steps * built.recipe.train.accumulate
+
+    def with_loader() -> None:
+        round.play([next(batches) for _ in range(count)])
+
+    measure.alternating(with_loader, play, device, 2)
+    slow, fast = measure.alternating(with_loader, play, device, pairs, EACH[device.type])
+    shares = [max(0.0, 1 - b / a) for a, b in zip(slow, fast, strict=True)]
+    return {"set": name, "seconds": measure.spread(slow), "share_of_waiting": statistics.median(shares)}
+
+
+def fed(name: str, built: Built, device: str) -> Iterator[dict[str, Tensor]]:
+    """The batches of a training run on that data set, without end."""
+    recipe, processes = built.recipe, Processes(device)
+    kind = METHODS[recipe.method.name].data
+    data = open_data(name, kind=kind, size=recipe.data.load, seed=recipe.seed)
+    return Feed(built, processes.device).batches(make_loader(built, data, processes, lambda sentence: None))
