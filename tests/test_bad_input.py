@@ -24,10 +24,10 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from advloss.data.sampling.sampler import Order
+from advloss.data.sampling.sampler import Sampler
 from advloss.images.reading import Picture
 from advloss.images.writing import write_picture
-from advloss.recipe.build import build_method
+from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
@@ -47,8 +47,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     two_sides(Path("photos"))
 
 
-def trained(*words: str, rounds: int = 2) -> None:
-    done(*SMALL, "photos", "--run", "run", "--rounds", str(rounds), *words)
+def trained(*words: str, iterations: int = 2) -> None:
+    done(*SMALL, "photos", "--run", "run", "--iterations", str(iterations), *words)
 
 
 # what is written wrong -----------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ TYPOS = {
     "two recipes": (["recipe=pix2pix", "recipe=cyclegan", "photos"], ["recipe=NAME"]),
     "missing recipe file": (["recipe=mine.yaml", "photos"], ["mine.yaml can't be read"]),
     "unknown key": ([*PHOTOS, "loss.cycle_a.weight=5"], ["command line", "did you mean 'losses'?"]),
-    "unknown inner key": ([*PHOTOS, "train.round=5"], ["train.round", "did you mean 'rounds'?"]),
+    "unknown inner key": ([*PHOTOS, "train.iteration=5"], ["train.iteration", "did you mean 'iterations'?"]),
     "misspelt term": ([*PHOTOS, "losses.cycel_a.weight=5"], ["command line: losses.cycel_a", "'cycle_a'?"]),
     "dashes": ([*PHOTOS, "losses.cycle-a.weight=5"], ["losses.cycle-a", "did you mean 'cycle_a'?"]),
     "misspelt parameter": ([*PHOTOS, "losses.cycle_a.wieght=5"], ["did you mean 'weight'?"]),
@@ -85,11 +85,11 @@ TYPOS = {
     "graphs on a CPU": ([*PHOTOS, "train.graphs=on", *CPU], ["graphs are a GPU's", "use off or auto"]),
     "compiling": ([*PHOTOS, "train.compile=yes"], ["train.compile", "'on'"]),
     "memory": ([*PHOTOS, "data.memory=gpu"], ["data.memory", "'device'"]),
-    "no rounds in the recipe": ([*PHOTOS, "train.rounds=0"], ["train.rounds", "greater than 0"]),
-    "no end": ([*PHOTOS, "train.rounds=null"], ["train: says no end: set epochs or rounds"]),
+    "no iterations in the recipe": ([*PHOTOS, "train.iterations=0"], ["train.iterations", "greater than 0"]),
+    "no end": ([*PHOTOS, "train.iterations=null"], ["train: says no end: set epochs or iterations"]),
     "all terms off": (
         ["recipe=pix2pix-small", "photos", "losses.l1=null", "losses.adversarial=null"],
-        ["losses: no term counts from the first round"],
+        ["losses: no term counts from the first iteration"],
     ),
     "crop": ([*PHOTOS, "data.crop=64"], ["data: crop (64) is larger than load (32)"]),
     "augmentation": ([*PHOTOS, "data.augment=[{name: ColorJiter}]"], ["data.augment[0]", "'ColorJitter'?"]),
@@ -144,7 +144,7 @@ def test_a_file_that_is_no_recipe(text: str, fragment: str):
 
 
 def test_the_command_lines_own_checks_have_exit_code_2_too():
-    for words in (["--rounds", "0"], ["--rounds", "x"], ["--nonsense"]):
+    for words in (["--iterations", "0"], ["--iterations", "x"], ["--nonsense"]):
         result = invoke(*SMALL, "photos", *words)
         assert result.exit_code == 2 and words[0] in result.stderr
     assert not Path("runs").exists()
@@ -220,7 +220,7 @@ def test_images_of_all_kinds_mixed():
             image.convert(mode).save(folder / f"{mode}.png")
         image.convert("CMYK").save(folder / "CMYK.jpg")
         image.save(folder / "plain.webp")
-    said = done(*SMALL, "mixed", "--run", "run", "--rounds", "9", "data.resize=shorter").stderr
+    said = done(*SMALL, "mixed", "--run", "run", "--iterations", "9", "data.resize=shorter").stderr
     assert "no problems found" in said and "skipped" not in said
     assert len(log(Path(), "run")) == 9
 
@@ -235,7 +235,7 @@ def sixty(folder: Path, batch: int, damaged_in: list[int]) -> list[Path]:
     """60 JPEGs a side; those of side a that a run's batches of these numbers need are damaged, and named."""
     for side in ("trainA", "trainB"):
         fill(folder / side, [f"{n:02d}.jpg" for n in range(60)])
-    order = Order(60, 60, False, batch, 0)
+    order = Sampler(60, 60, False, batch, 0)
     bad = [folder / "trainA" / f"{order.items(number)[0].a:02d}.jpg" for number in damaged_in]
     for path in bad:
         halved(path)
@@ -245,25 +245,25 @@ def sixty(folder: Path, batch: int, damaged_in: list[int]) -> list[Path]:
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_corrupt_jpeg_in_the_middle_of_an_epoch_is_named_skipped_and_counted(workers: int):
     (bad,) = sixty(Path("many"), 6, [4])
-    words = ["data.batch=6", "data.memory=off", f"data.workers={workers}", "--run", "run", "--rounds", "20"]
+    words = ["data.batch=6", "data.memory=off", f"data.workers={workers}", "--run", "run", "--iterations", "20"]
     said = done(*SMALL, "many", *words).stderr
     assert said.count(f"skipped {bad}: ") == 1  # though the second epoch meets it again
     assert "skipped 1 picture that can't be read; it is named above" in said
-    assert [line["round"] for line in log(Path(), "run")] == list(range(1, 21))
+    assert [line["iteration"] for line in log(Path(), "run")] == list(range(1, 21))
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_more_than_one_percent_of_corrupt_jpegs_stops_the_training(workers: int):
     bad = sixty(Path("many"), 6, [3, 5])
-    words = ["data.batch=6", "data.memory=off", f"data.workers={workers}", "--run", "run", "--rounds", "20"]
+    words = ["data.batch=6", "data.memory=off", f"data.workers={workers}", "--run", "run", "--iterations", "20"]
     said = refused(*SMALL, "many", *words)
     assert "2 of 120 pictures can't be read, more than 1%; repair or remove them (`advloss data check`" in said
     assert all(str(path) in said for path in bad)
-    assert torch.load(RUN / "checkpoint.pt", weights_only=True)["round"] == 4
+    assert torch.load(RUN / "checkpoint.pt", weights_only=True)["iteration"] == 4
     assert len(log(Path(), "run")) == 5
     for path in bad:
         fill(path.parent, [path.name])
-    assert "from round 5" in done("train", "--run", "run", "--resume").stderr
+    assert "from iteration 5" in done("train", "--run", "run", "--resume").stderr
 
 
 def test_too_many_corrupt_jpegs_in_memory_leave_no_run_behind():
@@ -277,7 +277,7 @@ def test_validation_images_that_can_not_be_read():
     for side in ("valA", "valB"):
         fill(Path("photos", side), ["a.jpg"])
         halved(Path("photos", side, "a.jpg"))
-    assert "skipped photos/valA/a.jpg" in done(*SMALL, "photos", "--run", "run", "--rounds", "2").stderr
+    assert "skipped photos/valA/a.jpg" in done(*SMALL, "photos", "--run", "run", "--iterations", "2").stderr
     assert not any("validation" in line for line in log(Path(), "run"))
 
 
@@ -308,7 +308,7 @@ def test_a_set_that_is_published(published: Path):
     with zipfile.ZipFile(published, "w") as file:
         for path in Path("photos").rglob("*.png"):
             file.write(path, f"horse2zebra/{path.relative_to('photos')}")
-    done(*SMALL, "horse2zebra", "--rounds", "1")
+    done(*SMALL, "horse2zebra", "--iterations", "1")
     assert Path("runs/cyclegan-small-horse2zebra/model.safetensors").exists()
 
 
@@ -359,8 +359,8 @@ def test_a_run_that_exists_is_not_overwritten():
 def test_a_resume_from_another_recipe_names_what_differs():
     trained()
     before = contents(RUN)
-    said = refused(*SMALL, "photos", "--run", "run", "--resume", "--rounds", "4", "losses.cycle_a.weight=3")
-    assert "losses.cycle_a.weight: 10.0 then, 3.0 now" in said and "rounds" not in said.partition("resume with")[0]
+    said = refused(*SMALL, "photos", "--run", "run", "--resume", "--iterations", "4", "losses.cycle_a.weight=3")
+    assert "losses.cycle_a.weight: 10.0 then, 3.0 now" in said and "iterations" not in said.partition("resume with")[0]
     said = refused("train", "--run", "run", "--resume", "networks.generator.blocks=2", "losses.identity_a=null")
     assert "networks.generator.blocks: 1 then, 2 now" in said and "losses.identity_a.loss: l1 then, absent now" in said
     two_sides(Path("others"))
@@ -383,7 +383,7 @@ def test_a_resume_from_a_checkpoint_that_is_cut_short():
     assert "runs/run/checkpoint.pt: not a whole checkpoint" in refused("train", "--run", "run", "--resume")
     trained("--run", "other")
     Path("runs/other/recipe.yaml").write_text("method: [")
-    words = [*SMALL, "photos", "--run", "other", "--rounds", "4", "--resume"]
+    words = [*SMALL, "photos", "--run", "other", "--iterations", "4", "--resume"]
     assert "other/recipe.yaml:1: not valid YAML" in refused(*words)
 
 
@@ -398,17 +398,17 @@ def test_a_resume_at_the_end_changes_nothing():
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_terms_name():
-    said = refused(*SMALL, "photos", "--run", "run", "--rounds", "9", "optimizer.lr=1e30", code=1)
-    assert "losses.adversarial_b: its loss is nan in round 2" in said
+    said = refused(*SMALL, "photos", "--run", "run", "--iterations", "9", "optimizer.lr=1e30", code=1)
+    assert "losses.adversarial_b: its loss is nan in iteration 2" in said
     assert "There is no checkpoint yet. A lower optimizer.lr or train.clip often helps." in said
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.fast.iteration import Round
+    from advloss.training.fast.iteration import FastStep
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
-    play = Round.play
+    play = FastStep.play
 
     def spoilt(self, batches, number):
         losses = play(self, batches, number)
@@ -416,21 +416,21 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: 
         return losses
 
     with monkeypatch.context() as context:
-        context.setattr(Round, "play", spoilt)
-        words = ["train", "--run", "run", "--resume", "--rounds", "6", "train.log_every=100"]
+        context.setattr(FastStep, "play", spoilt)
+        words = ["train", "--run", "run", "--resume", "--iterations", "6", "train.log_every=100"]
         said = refused(*words, code=1)
-    assert "losses.adversarial_a: its loss (the discriminator's) is inf in rounds 3 to 4" in said
+    assert "losses.adversarial_a: its loss (the discriminator's) is inf in iterations 3 to 4" in said
     assert "The last good checkpoint is runs/run/checkpoint.pt: --resume" in said
     assert (RUN / "checkpoint.pt").read_bytes() == before
-    trained("--resume", rounds=4)
+    trained("--resume", iterations=4)
 
 
 def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.fast.iteration import Round
+    from advloss.training.fast.iteration import FastStep
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
-    play = Round.play
+    play = FastStep.play
 
     def spoilt(self, batches, number):
         losses = play(self, batches, number)
@@ -438,13 +438,13 @@ def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(mon
             next(self.method.g_ba.parameters()).fill_(float("nan"))  # as the gradient of a root at 0 does
         return losses
 
-    monkeypatch.setattr(Round, "play", spoilt)
+    monkeypatch.setattr(FastStep, "play", spoilt)
     said = refused(
-        "train", "--run", "run", "--resume", "--rounds", "3", "train.checkpoint_every=1", "samples=[]", code=2
+        "train", "--run", "run", "--resume", "--iterations", "3", "train.checkpoint_every=1", "samples=[]", code=2
     )
     assert "samples" in said
-    said = refused("train", "--run", "run", "--resume", "--rounds", "3", code=1)
-    assert "g_ba.first.conv.weight: not finite after round 3, so no checkpoint was written" in said
+    said = refused("train", "--run", "run", "--resume", "--iterations", "3", code=1)
+    assert "g_ba.first.conv.weight: not finite after iteration 3, so no checkpoint was written" in said
     assert (RUN / "checkpoint.pt").read_bytes() == before
 
 
@@ -473,7 +473,7 @@ def left(folder: Path, size: int) -> Path:
 def test_a_disk_that_is_full_at_a_checkpoint(disk: Path, monkeypatch: pytest.MonkeyPatch):
     photos = Path("photos").resolve()
     monkeypatch.chdir(disk)
-    words = [*SMALL, f"data.name={photos}", "samples=[]", "--run", "run", "--rounds"]
+    words = [*SMALL, f"data.name={photos}", "samples=[]", "--run", "run", "--iterations"]
     done(*words, "2")
     before = {name: (RUN / name).read_bytes() for name in ("checkpoint.pt", "model.safetensors")}
     filler = left(Path(), len(before["checkpoint.pt"]) // 2)
@@ -484,7 +484,7 @@ def test_a_disk_that_is_full_at_a_checkpoint(disk: Path, monkeypatch: pytest.Mon
     assert not list(RUN.glob(".tmp*"))
     torch.load(RUN / "checkpoint.pt", weights_only=True)
     filler.unlink()
-    assert "from round 3" in done(*words, "4", "--resume").stderr
+    assert "from iteration 3" in done(*words, "4", "--resume").stderr
 
 
 def test_a_disk_that_is_full_from_the_start(disk: Path, monkeypatch: pytest.MonkeyPatch):
@@ -508,12 +508,12 @@ def test_a_write_that_fails_in_the_middle_leaves_the_file_before_it(name: str, m
             context.setattr(torch, "save", broken)
         else:
             context.setattr("advloss.recipe.model_file.save_file", broken)
-        said = refused("train", "--run", "run", "--resume", "--rounds", "4", code=1)
+        said = refused("train", "--run", "run", "--resume", "--iterations", "4", code=1)
     assert f"runs/run/{name}: could not be written (" in said and "No space left on device" in said
     assert "the one before it is whole; make room, then --resume" in said
     assert (RUN / name).read_bytes() == before
     assert not list(RUN.glob(".tmp*"))
-    trained("--resume", rounds=4)
+    trained("--resume", iterations=4)
     assert (RUN / name).read_bytes() != before
 
 
@@ -523,8 +523,8 @@ def test_a_log_that_can_not_be_written(monkeypatch: pytest.MonkeyPatch):
     def broken(self: object, entry: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("advloss.training.run_log.Journal.write", broken)
-    said = refused("train", "--run", "run", "--resume", "--rounds", "4", code=1)
+    monkeypatch.setattr("advloss.training.run_log.RunLog.write", broken)
+    said = refused("train", "--run", "run", "--resume", "--iterations", "4", code=1)
     assert "runs/run: could not be written to (" in said and "No space left on device" in said and "--resume" in said
 
 
@@ -570,7 +570,7 @@ def test_weights_that_do_not_fit_the_recipe_of_their_file():
 
 def test_a_direction_that_the_model_does_not_have():
     pairs(Path("pairs"))
-    done("train", "recipe=pix2pix-small", "pairs", *TINY_PAIRS, "--run", "run", "--rounds", "1")
+    done("train", "recipe=pix2pix-small", "pairs", *TINY_PAIRS, "--run", "run", "--iterations", "1")
     model = RUN / "model.safetensors"
     said = refused("translate", model, "photos", "out", "--direction", "b2a")
     assert "unknown direction of this model 'b2a' (known: a2b)" in said

@@ -53,7 +53,7 @@ def test_the_wheel_is_what_is_imported_and_its_recipes_are_its_own(installed: Pa
 @pytest.mark.slow
 def test_the_wheel_trains_and_translates_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     advloss = str(installed / "advloss")
-    succeed([advloss, "train", "recipe=cyclegan-small", "stripes", "--rounds", "3", "--device", "cpu"], tmp_path)
+    succeed([advloss, "train", "recipe=cyclegan-small", "stripes", "--iterations", "3", "--device", "cpu"], tmp_path)
     model = tmp_path / "runs" / "cyclegan-small-stripes" / "model.safetensors"
     assert model.is_file()
     pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)

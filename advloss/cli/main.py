@@ -116,7 +116,7 @@ def exit_codes(command: Callable[..., None]) -> Callable[..., None]:
 def train(
     words: Words = None,
     run: Annotated[str | None, typer.Option(help="The run's name; RECIPE-DATA if not given.")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Stop after this many rounds in all.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Stop after this many iterations in all.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     device: Device = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, train nothing.")] = False,
@@ -125,7 +125,7 @@ def train(
     from advloss.training.start import rehearse
     from advloss.training.start import train as start
 
-    recipe, name = _wanted(words or [], run, rounds, resume)
+    recipe, name = _wanted(words or [], run, iterations, resume)
     if dry_run:
         built, plan = rehearse(recipe, device, say)
         _table(["tensor", "shape"], [[tensor, str(list(shape))] for tensor, shape in sorted(built.shapes.items())])
@@ -499,10 +499,10 @@ def _recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
     return recipe, source, f"{Path(names[0]).stem}-{data_name}"
 
 
-def _wanted(words: list[str], run: str | None, rounds: int | None, resume: bool) -> "tuple[Recipe, str]":
+def _wanted(words: list[str], run: str | None, iterations: int | None, resume: bool) -> "tuple[Recipe, str]":
     """The recipe to train and its run's name; with --resume and --run alone, the recipe that the run had."""
-    if rounds:
-        words = [*words, f"train.rounds={rounds}"]
+    if iterations:
+        words = [*words, f"train.iterations={iterations}"]
     if resume and not any(word.startswith("recipe=") for word in words):
         if run is None:
             raise InputError("--resume: say which run, --run NAME, or the words that it was started with")

@@ -13,8 +13,9 @@ def keep_freed_memory() -> bool:
     """Has this process keep what it frees; whether it does.
 
     As shipped, glibc's malloc gives every large block back to the system and gets the next one zeroed, page by page: a
-    quarter of a round of pix2pix in bf16 on two cores. It is a setting of the whole process, so it is for commands, not
-    for a library's functions. A user's own settings (`MALLOC_...`) stand, and other C libraries have none of this.
+    quarter of an iteration of pix2pix in bf16 on two cores. It is a setting of the whole process, so it is for
+    commands, not for a library's functions. A user's own settings (`MALLOC_...`) stand, and other C libraries have
+    none of this.
     """
     global _kept
     set_option = _function("mallopt")

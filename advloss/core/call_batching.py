@@ -6,16 +6,16 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.parametrize import is_parametrized
 
 
-def joinable(network: nn.Module) -> bool:
-    """Whether two calls can be one on the joined batch: it is repeatable, and treats each sample by itself.
+def can_batch_calls(network: nn.Module) -> bool:
+    """Whether two calls can be one on the joined batch: it is can_repeat_call, and treats each sample by itself.
 
     Batch norm does not, nor does a layer with a true attribute `mixes_samples`.
     """
     mixing = (isinstance(module, _BatchNorm) or getattr(module, "mixes_samples", False) for module in network.modules())
-    return repeatable(network) and not any(mixing)
+    return can_repeat_call(network) and not any(mixing)
 
 
-def repeatable(network: nn.Module) -> bool:
+def can_repeat_call(network: nn.Module) -> bool:
     """Whether a second call on the same batch would give the same again, so that one can serve for both.
 
     Dropout draws anew, and spectral norm moves its vectors at each call. A module that is neither torch's nor ours

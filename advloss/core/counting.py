@@ -1,7 +1,7 @@
 """What counts its calls in Python, and does something else at some of them (floor 0).
 
-A recorded round (`devices.Recording`) plays its kernels and no Python. So whoever plays it asks, before each round,
-what each counter would do in it, and counts for it afterwards.
+A recorded iteration (`devices.Recording`) plays its kernels and no Python. So whoever plays it asks, before each
+iteration, what each counter would do in it, and counts for it afterwards.
 """
 
 from collections.abc import Hashable, Iterator

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.evaluation.inception import FID
-from advloss.evaluation.skipped import FAILURES, LeftOut
+from advloss.evaluation.skipped import FAILURES, Skipped
 from advloss.losses.metrics import luma, psnr, ssim, to_8_bit
 from advloss.losses.perceptual.lpips import LPIPS
 
@@ -81,12 +81,12 @@ def compare(
     border: int,
     lpips: LPIPS | None,
     protocol: dict[str, Any],
-    left_out: LeftOut,
+    skipped: Skipped,
     *,
     fid: FID | None = None,
     counted: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """Makes and measures each pair; `left_out` is told of those that can't be.
+    """Makes and measures each pair; `skipped` is told of those that can't be.
 
     border: pixels that are cut off each side first; protocol: where the results come from; fid: is given each pair;
     counted: called after each pair that is measured.
@@ -100,9 +100,9 @@ def compare(
             if fid is not None:
                 fid.add(cut(pair.result, border), cut(pair.truth, border))
         except FAILURES as error:
-            left_out.failed(candidate.truth, error)
+            skipped.failed(candidate.truth, error)
             continue
-        left_out.one_measured()
+        skipped.one_measured()
         counted()
         comparison.rows[pair.name] = row
         if any(pair.cut):

@@ -14,9 +14,9 @@ from advloss.core.files import check_file
 from advloss.core.version import __version__
 from advloss.evaluation.comparison import Candidate, Comparison, compare
 from advloss.evaluation.inception import FID, missing
-from advloss.evaluation.report import Answer
+from advloss.evaluation.report import Report
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
-from advloss.evaluation.skipped import LeftOut
+from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
 from advloss.inference.model import load_upscaler
 from advloss.inference.tiles.tiler import Tiler
@@ -67,14 +67,14 @@ class Source:
     reconstruction: Reconstruction | None = None
 
 
-def evaluate(question: Question, device: torch.device, say: Say) -> Answer:
+def evaluate(question: Question, device: torch.device, say: Say) -> Report:
     """Measures every truth's result. Pictures that can't be are named, left out, and counted.
 
     Raises InputError if nothing can be measured, or the question is none.
     """
     _check(question)
-    left_out = LeftOut(say)
-    source = _source(question, device, left_out)
+    skipped = Skipped(say)
+    source = _source(question, device, skipped)
     fid, why_not = _fid(question, source, device)
     if why_not and source.reconstruction:
         say(f"FID is left out: {why_not}")
@@ -82,9 +82,9 @@ def evaluate(question: Question, device: torch.device, say: Say) -> Answer:
     lpips, lpips_words = _lpips(say)
     protocol = {"truths": str(question.truths), **source.about, "lpips": lpips_words, **_made_with(device)}
     counted = {"counted": source.reconstruction.counted} if source.reconstruction else {}
-    comparison = compare(source.candidates, border, lpips, protocol, left_out, fid=fid, **counted)
+    comparison = compare(source.candidates, border, lpips, protocol, skipped, fid=fid, **counted)
     if not comparison.rows:
-        raise left_out.nothing_left()
+        raise skipped.nothing_left()
     if comparison.cut and (question.results or question.inputs):
         _say_cut(list(comparison.cut.values()), say)
     if fid is not None and fid.count < 2:
@@ -92,7 +92,7 @@ def evaluate(question: Question, device: torch.device, say: Say) -> Answer:
             raise InputError(f"--fid: needs at least 2 pictures, and {fid.count} could be measured")
         fid, why_not = None, "it needs at least 2 pictures"
     _put_together(comparison, source.reconstruction, fid, why_not, say)
-    return Answer(comparison, left_out)
+    return Report(comparison, skipped)
 
 
 def _say_cut(cut: list[tuple[int, int]], say: Say) -> None:
@@ -126,18 +126,18 @@ def _asked(question: Question) -> dict[str, Any]:
     return {name: value for name, value in question.options.items() if value is not None and value is not False}
 
 
-def _source(question: Question, device: torch.device, left_out: LeftOut) -> Source:
+def _source(question: Question, device: torch.device, skipped: Skipped) -> Source:
     tokenizer = None if question.model is None else tokenizer_in(question.model)
     if tokenizer is not None:
-        return _reconstructed(question, tokenizer, device, left_out)
+        return _reconstructed(question, tokenizer, device, skipped)
     if question.size is not None:
         raise InputError("--size: is for a tokenizer's --model alone")
     if question.results is not None:
-        candidates = from_folder(question.results, question.truths, question.suffix, device, left_out)
+        candidates = from_folder(question.results, question.truths, question.suffix, device, skipped)
         return Source(candidates, 0, {"results": str(question.results), "suffix": question.suffix})
     enlarge, scale, about = _enlarge(question, device)
     about |= {"scale": scale, "inputs": str(question.inputs or REDUCED)}
-    return Source(enlarged(enlarge, scale, question.truths, question.inputs, device, left_out), scale, about)
+    return Source(enlarged(enlarge, scale, question.truths, question.inputs, device, skipped), scale, about)
 
 
 def _enlarge(question: Question, device: torch.device) -> tuple[Callable[..., Any], int, dict[str, Any]]:
@@ -151,7 +151,7 @@ def _enlarge(question: Question, device: torch.device) -> tuple[Callable[..., An
     return Tiler(network, **options), scale, about
 
 
-def _reconstructed(question: Question, tokenizer: Tokenizer, device: torch.device, left_out: LeftOut) -> Source:
+def _reconstructed(question: Question, tokenizer: Tokenizer, device: torch.device, skipped: Skipped) -> Source:
     if question.inputs is not None:
         raise InputError("--inputs: a tokenizer reconstructs the truths themselves; leave it out")
     assert question.model is not None
@@ -162,7 +162,7 @@ def _reconstructed(question: Question, tokenizer: Tokenizer, device: torch.devic
             f"{FLAGS[name]}: a tokenizer sees each picture whole and once; --size N makes pictures smaller"
         )
     reconstruction = Reconstruction(tokenizer.to(device), precision)
-    candidates = reconstructed(reconstruction.measured, question.size, question.truths, device, left_out)
+    candidates = reconstructed(reconstruction.measured, question.size, question.truths, device, skipped)
     square = f"shorter side to {question.size} pixels (Pillow's bicubic), then the middle square"
     size = "each truth's own" if question.size is None else square
     about = {"results": f"reconstructions of the model {question.model}", "model_sha256": _sha256(question.model)}

@@ -8,15 +8,15 @@ from typing import Any
 from advloss.core.errors import InputError
 from advloss.core.files import write_whole
 from advloss.evaluation.comparison import Comparison
-from advloss.evaluation.skipped import LeftOut
+from advloss.evaluation.skipped import Skipped
 
 
-class Answer:
+class Report:
     """The comparison, and why pictures were left out of it."""
 
-    def __init__(self, comparison: Comparison, left_out: LeftOut) -> None:
+    def __init__(self, comparison: Comparison, skipped: Skipped) -> None:
         self.comparison = comparison
-        self.left_out = left_out
+        self.skipped = skipped
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows, the last one the means."""
@@ -30,7 +30,7 @@ class Answer:
 
     def write(self, path: Path) -> None:
         """The JSON document; null stands for what is no finite number. InputError if it can't be written."""
-        content = _finite({**self.comparison.plain(), "left_out": self.left_out.sentences})
+        content = _finite({**self.comparison.plain(), "skipped": self.skipped.sentences})
         text = json.dumps(content, indent=2, allow_nan=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ class Answer:
 
     def check(self) -> None:
         """InputError that names what was left out, if anything was."""
-        self.left_out.check()
+        self.skipped.check()
 
 
 def _shown(measure: str, value: float) -> str:

@@ -15,7 +15,7 @@ from advloss.data.degradations.resize import imresize
 from advloss.data.loading.loader import to_images
 from advloss.data.sampling.crops import middle_crop, resized
 from advloss.evaluation.comparison import Candidate, Pair
-from advloss.evaluation.skipped import LeftOut
+from advloss.evaluation.skipped import Skipped
 from advloss.images.names import by_name
 from advloss.images.reading import UnreadableImage, list_images, read_rgb8
 from advloss.inference.tiles.peak_memory import out_of_memory
@@ -26,22 +26,22 @@ MOST_CUT = 7
 Enlarge = Callable[[Tensor], Tensor]
 
 
-def from_folder(results: Path, truths: Path, suffix: str, device: torch.device, left_out: LeftOut) -> list[Candidate]:
+def from_folder(results: Path, truths: Path, suffix: str, device: torch.device, skipped: Skipped) -> list[Candidate]:
     """Each truth beside the result of the same name (the extension may differ).
 
-    suffix: what results' names have beyond the truths'. left_out: is told of truths without a result.
+    suffix: what results' names have beyond the truths'. skipped: is told of truths without a result.
     """
 
     def pair(name: str, truth: Path, result: Path) -> Pair:
         return fitted(name, read(result).to(device), read(truth).to(device), result, truth)
 
-    at = _pictures(truths, left_out)
-    named = _partners(results, at, left_out, suffix, "--suffix TEXT is what results' names have beyond the truths'")
+    at = _pictures(truths, skipped)
+    named = _partners(results, at, skipped, suffix, "--suffix TEXT is what results' names have beyond the truths'")
     return [Candidate(at[name], partial(pair, name, at[name], path)) for name, path in named.items()]
 
 
 def enlarged(
-    enlarge: Enlarge, scale: int, truths: Path, inputs: Path | None, device: torch.device, left_out: LeftOut
+    enlarge: Enlarge, scale: int, truths: Path, inputs: Path | None, device: torch.device, skipped: Skipped
 ) -> list[Candidate]:
     """Each truth beside what `enlarge` makes of its small version.
 
@@ -58,11 +58,11 @@ def enlarged(
             raise InputError("the network's output is not a number in places, in float32 too")
         return fitted(name, to_8_bit(result) / 127.5 - 1, whole, small or truth, truth)
 
-    at = _pictures(truths, left_out)
+    at = _pictures(truths, skipped)
     if inputs is None:
         return [Candidate(truth, partial(pair, name, truth, None)) for name, truth in at.items()]
     hint = "a small picture is called as its truth, or as in 0001x4.png and 0001.png"
-    small = _partners(inputs, at, left_out, "", hint)
+    small = _partners(inputs, at, skipped, "", hint)
     return [Candidate(at[name], partial(pair, name, at[name], path)) for name, path in small.items()]
 
 
@@ -75,7 +75,7 @@ def reduced(whole: Tensor, scale: int) -> Tensor:
 
 
 def reconstructed(
-    reconstruct: Callable[[Tensor], Tensor], size: int | None, truths: Path, device: torch.device, left_out: LeftOut
+    reconstruct: Callable[[Tensor], Tensor], size: int | None, truths: Path, device: torch.device, skipped: Skipped
 ) -> list[Candidate]:
     """Each truth beside what `reconstruct` makes of it.
 
@@ -93,7 +93,7 @@ def reconstructed(
                 raise
             raise InputError("is too large for the free memory; --size N makes all pictures N x N") from None
 
-    return [Candidate(path, partial(pair, name, path)) for name, path in _pictures(truths, left_out).items()]
+    return [Candidate(path, partial(pair, name, path)) for name, path in _pictures(truths, skipped).items()]
 
 
 def bicubic(scale: int) -> Enlarge:
@@ -101,29 +101,29 @@ def bicubic(scale: int) -> Enlarge:
     return lambda image: imresize(image, scale=scale).clamp(-1, 1)
 
 
-def _pictures(folder: Path, left_out: LeftOut) -> dict[str, Path]:
+def _pictures(folder: Path, skipped: Skipped) -> dict[str, Path]:
     """A folder's pictures by name; InputError if there are none, or two of a name."""
-    return by_name(folder, _listed(folder, left_out))
+    return by_name(folder, _listed(folder, skipped))
 
 
-def _partners(folder: Path, truths: dict[str, Path], left_out: LeftOut, suffix: str, hint: str) -> dict[str, Path]:
-    """The pictures in a folder that belong to truths, by the truths' names; `left_out` is told of truths without one.
+def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: str, hint: str) -> dict[str, Path]:
+    """The pictures in a folder that belong to truths, by the truths' names; `skipped` is told of truths without one.
 
     InputError with the hint if there are none at all.
     """
-    paths = _listed(folder, left_out)
+    paths = _listed(folder, skipped)
     found = by_name(folder, paths, large=truths, suffix=suffix)
     if not truths.keys() & found.keys():
         names = f"'{paths[0].name}', ... and '{next(iter(truths.values())).name}', ..."
         raise InputError(f"{folder}: no picture in it has the name of a truth ({names}); {hint}")
     for name, truth in truths.items():
         if name not in found:
-            left_out(truth, f"has no partner in {folder}")
+            skipped(truth, f"has no partner in {folder}")
     return {name: found[name] for name in truths if name in found}
 
 
-def _listed(folder: Path, left_out: LeftOut) -> list[Path]:
-    """The pictures in and below a folder; `left_out` is told of folders that can't be read."""
+def _listed(folder: Path, skipped: Skipped) -> list[Path]:
+    """The pictures in and below a folder; `skipped` is told of folders that can't be read."""
     closed: list[OSError] = []
     with closed_named():
         if not folder.is_dir():
@@ -134,7 +134,7 @@ def _listed(folder: Path, left_out: LeftOut) -> list[Path]:
     if not paths:
         raise InputError("{}: {}".format(*shut[0]) if shut else f"{folder}: holds no picture")
     for path, why in shut:
-        left_out(path, why)
+        skipped(path, why)
     return paths
 
 

@@ -11,7 +11,7 @@ FAILURES = (InputError, OSError, MemoryError, RuntimeError)
 """What may go wrong with one picture and leaves the others as they are."""
 
 
-class LeftOut:
+class Skipped:
     """What is left out of the measures, and why; `say` is told of each, once anything at all can be measured.
 
     Until then nothing is said, so that an option which suits no picture is one error and no list.

@@ -25,7 +25,7 @@ WORDS = {
 }
 
 
-class Choices:
+class SamplePictures:
     """How often each code is chosen over a set of pictures. codes: size of each codebook; books: how many there are."""
 
     def __init__(self, codes: int, books: int = 1) -> None:
@@ -65,7 +65,7 @@ class Reconstruction(nn.Module):
         super().__init__()
         self.tokenizer = tokenizer.eval()
         bottleneck: Bottleneck = tokenizer.bottleneck
-        self.choices = None if bottleneck.codes is None else Choices(bottleneck.codes, bottleneck.books)
+        self.choices = None if bottleneck.codes is None else SamplePictures(bottleneck.codes, bottleneck.books)
         self._half = half_type(precision, self, device_of(self))
         self._chosen: tuple[Tensor, int] | None = None
 

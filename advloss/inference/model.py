@@ -21,7 +21,7 @@ from advloss.recipe.schema import Recipe
 class Model:
     """A method from a model file, ready to translate, to upscale, or to make tokens and pictures of them.
 
-    recipe: the whole recipe it was trained with; about: what else the file says (`round`, `source`).
+    recipe: the whole recipe it was trained with; about: what else the file says (`iteration`, `source`).
     """
 
     def __init__(self, method: Method, recipe: Recipe, about: dict[str, Any]) -> None:

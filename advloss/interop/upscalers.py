@@ -126,7 +126,7 @@ def read_weights(file: Path) -> Mapping[str, Any]:
     return held
 
 
-class LeftOut:
+class Skipped:
     """Stands where a trainer kept an object of its own beside the weights: it is read, and nothing of it is run."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -137,12 +137,12 @@ class LeftOut:
 
 
 def _loaded(file: Path) -> Any:
-    """torch.load with weights_only; `LeftOut` takes the place of known trainers' classes, as in Lightning's files."""
+    """torch.load with weights_only; `Skipped` takes the place of known trainers' classes, as in Lightning's files."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     except Exception:  # no zip archive, or a broken one
         names = []
-    stubs: list[Any] = [(LeftOut, name) for name in names if name.startswith(TRAINERS)]
+    stubs: list[Any] = [(Skipped, name) for name in names if name.startswith(TRAINERS)]
     with torch.serialization.safe_globals(stubs):
         return torch.load(file, map_location="cpu", weights_only=True)
 

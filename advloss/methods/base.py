@@ -33,7 +33,7 @@ class Method(nn.Module, ABC):
     """in use: a direction (`a2b`) and the attribute that holds its network"""
     channels_last_on_cpu: ClassVar[bool] = False
     """whether a CPU trains its networks faster in that layout of memory"""
-    joins: bool = False
+    batches_calls: bool = False
     """whether calls that share weights are one on the joined batch; each output then depends on all inputs by name"""
     scale: int = 1
     """how many pixels of side b, along each axis, one pixel of side a becomes"""

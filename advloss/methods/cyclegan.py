@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from advloss.core.call_batching import joinable
+from advloss.core.call_batching import can_batch_calls
 from advloss.methods.base import Method, NetworkFactory
 
 
@@ -32,7 +32,7 @@ class CycleGAN(Method):
         super().__init__()
         self.g_ab = generator()
         self.g_ba = generator()
-        self.joins = joinable(self.g_ab)
+        self.batches_calls = can_batch_calls(self.g_ab)
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         a, b = batch["a"], batch["b"]  # [B, 3, H, W]
@@ -50,7 +50,7 @@ class CycleGAN(Method):
         """The wanted outputs of one translator, in one call where its norm looks at each image alone."""
         inputs = {name: image for name, image in inputs.items() if name in wanted}
         images = list(inputs.values())
-        if self.joins and len({image.shape for image in images}) == 1:
+        if self.batches_calls and len({image.shape for image in images}) == 1:
             outputs = network(torch.cat(images)).chunk(len(images))
             return dict(zip(inputs, outputs, strict=True))
         return {name: network(image) for name, image in inputs.items()}

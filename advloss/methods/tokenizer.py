@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.methods.base import Method, NetworkFactory
-from advloss.networks.bottlenecks import Bottled, Bottleneck
+from advloss.networks.bottlenecks import Bottleneck, BottleneckOutput
 from advloss.networks.bottlenecks.codebook import Codebook
 from advloss.networks.layers.padding import pad
 
@@ -112,9 +112,9 @@ class Tokenizer(Method):
             return "a smaller optimizer.lr and networks.bottleneck.kmeans=true help"
         return "a smaller optimizer.lr helps"
 
-    def encode(self, image: Tensor) -> Bottled:
+    def encode(self, image: Tensor) -> BottleneckOutput:
         """[B, 3, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""
-        bottled: Bottled = self.bottleneck(self.encoder(pad(self.encoder, image)))
+        bottled: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
         return bottled
 
     def decode(self, indices: Tensor, size: tuple[int, int]) -> Tensor:

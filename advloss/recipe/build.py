@@ -1,9 +1,8 @@
 """From a checked recipe to its objects: method, terms, metrics. Shapes are tried out on the meta device first."""
 
 import copy
-import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +17,13 @@ from advloss.losses.adversarial.objectives import Wasserstein
 from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.weighting import Weighting
-from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.base import Method
 from advloss.recipe import components
-from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe
+from advloss.recipe.build_method import build_degradation, build_method, dry_run, shape_of
+from advloss.recipe.schema import AdversarialOptions, Metric, Recipe
 from advloss.recipe.schema import Term as TermLine
 from advloss.recipe.terms import AdversarialTerm, Term
 
-CHANNELS = 3
 DTYPES = {"fp64": torch.float64}
 
 
@@ -65,7 +64,7 @@ def build(recipe: Recipe) -> Built:
     """
     torch.manual_seed(recipe.seed)
     method = build_method(recipe)
-    made = _dry_run(method, recipe)
+    made = dry_run(method, recipe)
     terms = nn.ModuleDict(
         {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
     )
@@ -82,59 +81,12 @@ def build(recipe: Recipe) -> Built:
     return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, degradation, shapes)
 
 
-def build_method(recipe: Recipe) -> Method:
-    """The recipe's method with its networks, weights drawn from the global generator."""
-    scale = int(recipe.method.parameters.get("scale", 1))
-    factories = {
-        name: _factory(components.NETWORKS[name], component, scale) for name, component in recipe.networks.items()
-    }
-    return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
-
-
-def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
-    """What makes the small pictures, where the recipe says so."""
-    component = recipe.data.degradation
-    if component is None:
-        return None
-    return components.DEGRADATIONS[component.name](scale=scale, **component.parameters)
-
-
-def _factory(table: Mapping[str, Callable[..., nn.Module]], component: Component, scale: int) -> NetworkFactory:
-    cls = table[component.name]
-    known = inspect.signature(cls).parameters
-    images = {"in_channels": CHANNELS, "out_channels": CHANNELS, "scale": scale}
-    images = {name: value for name, value in images.items() if name in known}
-    return lambda **wired: cls(**{**images, **wired}, **component.parameters)
-
-
-def _dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
-    """Every tensor that a term or a metric names, on the meta device: shapes without arithmetic."""
-    lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
-    wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
-    wanted |= {given for line in lines if (given := line.parameters.get("given"))}
-    wanted |= {name.removeprefix("partner_") for name in recipe.samples}
-    if recipe.data.crop % method.scale:
-        raise InputError(f"data.crop: {recipe.data.crop} pixels are no multiple of the scale, {method.scale}")
-    sides = {"a": recipe.data.crop // method.scale, "b": recipe.data.crop}
-    batch = {name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()}
-    trial = copy.deepcopy(method).to("meta")
-    trial.joins = False  # what depends on what is asked of these tensors
-    try:
-        made = trial(batch, wanted)
-    except (InputError, RuntimeError, ValueError) as error:
-        raise InputError(f"networks: a batch of {_shape(batch['a'])} (data.crop) does not pass: {error}") from None
-    for name in recipe.samples:
-        if made[name.removeprefix("partner_")].ndim != 4:
-            raise InputError(f"samples: {name} is no picture: {_shape(made[name])}")
-    return made
-
-
 def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
     if len(line.between) == 2:
         x, y = (made[name] for name in line.between)
         if x.shape != y.shape:
             raise InputError(
-                f"{place}.between: {line.between[0]} is {_shape(x)} and {line.between[1]} is {_shape(y)}: "
+                f"{place}.between: {line.between[0]} is {shape_of(x)} and {line.between[1]} is {shape_of(y)}: "
                 "they must have the same shape"
             )
     if line.loss != "adversarial":
@@ -145,7 +97,7 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
         given = made[options.given]
         if given.shape[2:] != made[line.between[0]].shape[2:]:
             raise InputError(
-                f"{place}.given: {options.given} is {_shape(given)}, its height and width must be the image's"
+                f"{place}.given: {options.given} is {shape_of(given)}, its height and width must be the image's"
             )
         channels += given.shape[1]
     loss = AdversarialLoss(
@@ -186,7 +138,7 @@ def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
         if isinstance(trial, AdversarialTerm):
             trial.discriminator_loss(made)
     except (InputError, RuntimeError, ValueError) as error:
-        shapes = ", ".join(f"{name} {_shape(made[name])}" for name in sorted(_needs(term)))
+        shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(_needs(term)))
         raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
 
 
@@ -246,7 +198,7 @@ def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> 
     try:
         copy.deepcopy(metric.measure)(*pair)
     except (InputError, RuntimeError, ValueError) as error:
-        raise InputError(f"{place}: can't be computed on images of {_shape(pair[0])}: {error}") from None
+        raise InputError(f"{place}: can't be computed on images of {shape_of(pair[0])}: {error}") from None
 
 
 def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
@@ -261,7 +213,3 @@ def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
 def _needs(term: nn.Module) -> set[str]:
     assert isinstance(term, Term)
     return term.needs
-
-
-def _shape(tensor: Tensor) -> str:
-    return "[" + ", ".join(str(side) for side in tensor.shape) + "]"

@@ -16,7 +16,7 @@ from advloss.core.errors import InputError
 from advloss.core.files import replacing
 from advloss.core.version import __version__
 from advloss.methods.base import Method
-from advloss.recipe.build import build_method
+from advloss.recipe.build_method import build_method
 from advloss.recipe.resolve import complete
 from advloss.recipe.schema import Component, Recipe
 
@@ -27,7 +27,7 @@ def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: d
     """Writes a model file in one piece.
 
     state: a method's state dict (it may lack the networks of a direction); about: what else is worth keeping
-    (`round`, `source`), as JSON values.
+    (`iteration`, `source`), as JSON values.
     """
     content = {"format": 1, "version": __version__, "recipe": recipe.plain(), **about}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}

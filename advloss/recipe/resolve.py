@@ -62,7 +62,7 @@ def complete(recipe: Recipe) -> Recipe:
     for position, name in enumerate(recipe.samples):
         _tensor(name, names, f"samples.{position}")
     if not any(term and term.weight > 0 and term.start == 0 for term in checked.losses.values()):
-        raise InputError("losses: no term counts from the first round, there is nothing to train for")
+        raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
 
 

@@ -1,4 +1,5 @@
-"""Learning-rate schedules: a factor of the optimizer's rate as a pure function of the epoch or the round (from 0)."""
+"""Learning-rate schedules: a factor of the optimizer's rate as a pure function of the epoch or the iteration
+(from 0)."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,19 +15,20 @@ Factor = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(ABC):
-    """unit: whether the numbers count epochs or rounds; warmup: rounds in which the rate grows from 0, linearly."""
+    """unit: whether the numbers count epochs or iterations; warmup: iterations in which the rate grows from 0,
+    linearly."""
 
-    unit: Literal["epochs", "rounds"] = "epochs"
+    unit: Literal["epochs", "iterations"] = "epochs"
     warmup: Count = 0
 
     @abstractmethod
     def factor(self, position: int) -> float:
-        """The factor at `position` (the epoch or round, from 0)."""
+        """The factor at `position` (the epoch or iteration, from 0)."""
 
-    def __call__(self, round: int, rounds_per_epoch: int) -> float:
-        """The factor of round number `round` (from 0)."""
-        warm = min(1.0, (round + 1) / self.warmup) if self.warmup else 1.0
-        return warm * self.factor(round if self.unit == "rounds" else round // rounds_per_epoch)
+    def __call__(self, iteration: int, iterations_per_epoch: int) -> float:
+        """The factor of iteration number `iteration` (from 0)."""
+        warm = min(1.0, (iteration + 1) / self.warmup) if self.warmup else 1.0
+        return warm * self.factor(iteration if self.unit == "iterations" else iteration // iterations_per_epoch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,8 @@ class Step(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiStep(Schedule):
-    """Multiplied by `gamma` at each of `milestones` (ESRGAN, section 4.1: halved at 50k, 100k, 200k, 300k rounds)."""
+    """Multiplied by `gamma` at each of `milestones` (ESRGAN, section 4.1: halved at 50k, 100k, 200k, 300k
+    iterations)."""
 
     milestones: tuple[Some, ...]
     gamma: Factor = 0.1

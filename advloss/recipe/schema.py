@@ -116,7 +116,7 @@ class Train(Strict):
     """How long, in which order, how precisely, and how often something is written."""
 
     epochs: Positive | None = None
-    rounds: Positive | None = None
+    iterations: Positive | None = None
     order: Literal["generator_first", "discriminator_first"] = "generator_first"
     discriminator_steps: Positive = 1
     accumulate: Positive = 1
@@ -126,15 +126,15 @@ class Train(Strict):
     graphs: Switch = "auto"
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
     log_every: Positive = 20
-    shares_every: Positive | None = None
+    gradient_shares_every: Positive | None = None
     sample_every: Positive = 500
     validate_every: Positive = 1000
     checkpoint_every: Positive = 1000
 
     @model_validator(mode="after")
     def _has_an_end(self) -> "Train":
-        if self.epochs is None and self.rounds is None:
-            raise ValueError("says no end: set epochs or rounds")
+        if self.epochs is None and self.iterations is None:
+            raise ValueError("says no end: set epochs or iterations")
         return self
 
 

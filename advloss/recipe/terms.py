@@ -14,8 +14,9 @@ Tensors = Mapping[str, Tensor]
 class Term(nn.Module):
     """A loss between named tensors, in float32 at least whatever the autocast; one with `own_precision` sees to it.
 
-    between: one or two names; weight: its factor in the generator's sum; start: the round (from 0) that it counts from;
-    ramp: the number of rounds in which its weight then grows to the whole, linearly.
+    between: one or two names; weight: its factor in the generator's sum; start: the iteration (from 0) that it
+    counts from;
+    ramp: the number of iterations in which its weight then grows to the whole, linearly.
     """
 
     def __init__(self, loss: nn.Module, between: list[str], weight: float = 1.0, start: int = 0, ramp: int = 0) -> None:
@@ -31,11 +32,11 @@ class Term(nn.Module):
         """The tensors that this term names."""
         return set(self.between)
 
-    def weight_at(self, round: int) -> float:
-        """The weight in round number `round` (from 0); 0 before `start`, and then the term is not computed."""
-        if round < self.start:
+    def weight_at(self, iteration: int) -> float:
+        """The weight in iteration number `iteration` (from 0); 0 before `start`, and then the term is not computed."""
+        if iteration < self.start:
             return 0.0
-        return self.weight * min(1.0, (round - self.start + 1) / self.ramp) if self.ramp else self.weight
+        return self.weight * min(1.0, (iteration - self.start + 1) / self.ramp) if self.ramp else self.weight
 
     def forward(self, tensors: Tensors) -> Tensor:
         images = [tensors[name] for name in self.between]
@@ -48,7 +49,7 @@ class AdversarialTerm(Term):
     """An adversary between a generated and a real tensor, given a condition.
 
     discriminator_weight: the factor of the discriminator's own loss (0.5 where a paper halves it);
-    discriminator_start: the round that the discriminator learns from, which may be before its loss counts;
+    discriminator_start: the iteration that the discriminator learns from, which may be before its loss counts;
     clip_weights: the limit of its weights after each of its steps, or None (see `penalties.clip_weights`).
     """
 

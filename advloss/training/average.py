@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """average = decay * average + (1 - decay) * model after every round, for parameters; buffers are copied.
+    """average = decay * average + (1 - decay) * model after every iteration, for parameters; buffers are copied.
 
     (Polyak averaging as GANs use it: Yazici et al. 2019, arXiv:1806.04498.)
     """

@@ -1,4 +1,4 @@
-"""The checkpoint: everything that the next round depends on, in one file that is always whole."""
+"""The checkpoint: everything that the next iteration depends on, in one file that is always whole."""
 
 from pathlib import Path
 from typing import Any
@@ -9,29 +9,31 @@ from torch import nn
 from advloss.core.errors import InputError, TrainingError
 from advloss.core.files import replacing
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.processes import Processes
 
 FORMAT = 1
 
 
-def write_checkpoint(path: Path, round: Round, recipe: Recipe, state: dict[str, Any], processes: Processes) -> None:
-    """state: the trainer's own numbers (`round`, `best`). Every process takes part, the first one writes.
+def write_checkpoint(
+    path: Path, executor: FastStep, recipe: Recipe, state: dict[str, Any], processes: Processes
+) -> None:
+    """state: the trainer's own numbers (`iteration`, `best`). Every process takes part, the first one writes.
 
     Raises TrainingError when the file can't be written (a full disk); the checkpoint before it stays whole.
     """
-    local = processes.gather(_local(round, processes))
+    local = processes.gather(_local(executor, processes))
     failed: TrainingError | None = None
     if processes.first:
         content = {
             "format": FORMAT,
             "recipe": recipe.plain(),
             **state,
-            "method": round.method.state_dict(),
-            "terms": _adversaries(round).state_dict(),
-            "weighting": round.weighting.state_dict(),
-            "players": [player.state_dict() for player in round.players],
-            "average": round.average.module.state_dict() if round.average else None,
+            "method": executor.method.state_dict(),
+            "terms": _adversaries(executor).state_dict(),
+            "weighting": executor.weighting.state_dict(),
+            "players": [player.state_dict() for player in executor.players],
+            "average": executor.average.module.state_dict() if executor.average else None,
             "processes": local,
         }
         try:
@@ -61,19 +63,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def restore(content: dict[str, Any], round: Round, processes: Processes) -> None:
-    """Puts a round into the state that `write_checkpoint` saved."""
+def restore(content: dict[str, Any], executor: FastStep, processes: Processes) -> None:
+    """Puts an iteration into the state that `write_checkpoint` saved."""
     alike = len(content["processes"]) == processes.world
     # with another number of processes, each goes on with the first one's pool and with random numbers of its own
     local = content["processes"][processes.rank] if alike else {"method": {}, "terms": {}}
     # in one call: a pool that is loaded from a state without its images is empty
-    round.method.load_state_dict(content["method"] | local["method"])
-    _adversaries(round).load_state_dict(content["terms"] | local["terms"])
-    round.weighting.load_state_dict(content["weighting"])
-    for player, state in zip(round.players, content["players"], strict=True):
+    executor.method.load_state_dict(content["method"] | local["method"])
+    _adversaries(executor).load_state_dict(content["terms"] | local["terms"])
+    executor.weighting.load_state_dict(content["weighting"])
+    for player, state in zip(executor.players, content["players"], strict=True):
         player.load_state_dict(state)
-    if round.average:
-        round.average.module.load_state_dict(content["average"])
+    if executor.average:
+        executor.average.module.load_state_dict(content["average"])
     if not alike:
         return
     torch.set_rng_state(local["random"])
@@ -81,21 +83,21 @@ def restore(content: dict[str, Any], round: Round, processes: Processes) -> None
         torch.cuda.set_rng_state(local["random_cuda"], processes.device)
 
 
-def _local(round: Round, processes: Processes) -> dict[str, Any]:
+def _local(executor: FastStep, processes: Processes) -> dict[str, Any]:
     """What differs between processes: random states and, with several of them, pools and batch statistics."""
     alone = processes.world == 1
     local: dict[str, Any] = {
         "random": torch.get_rng_state(),
-        "method": {} if alone else _buffers(round.method),
-        "terms": {} if alone else _buffers(_adversaries(round)),
+        "method": {} if alone else _buffers(executor.method),
+        "terms": {} if alone else _buffers(_adversaries(executor)),
     }
     if processes.device.type == "cuda":
         local["random_cuda"] = torch.cuda.get_rng_state(processes.device)
     return local
 
 
-def _adversaries(round: Round) -> nn.ModuleDict:
-    return nn.ModuleDict(dict(round.adversaries))
+def _adversaries(executor: FastStep) -> nn.ModuleDict:
+    return nn.ModuleDict(dict(executor.adversaries))
 
 
 def _buffers(module: nn.Module) -> dict[str, torch.Tensor]:

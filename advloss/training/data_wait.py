@@ -11,11 +11,12 @@ MUCH = 0.05
 """Fraction of the time beyond which a user is told."""
 
 
-class Waiting:
-    """Takes the batches of a round, and measures for how long the device had nothing to do meanwhile.
+class DataWait:
+    """Takes the batches of an iteration, and measures for how long the device had nothing to do meanwhile.
 
-    On the CPU that is all of the time that they take. A GPU is still at the last round while the next one's batches are
-    taken: an event stands behind each round, and only where it has passed when the batches are there, their time
+    On the CPU that is all of the time that they take. A GPU is still at the last iteration while the next one's
+    batches are
+    taken: an event stands behind each iteration, and only where it has passed when the batches are there, their time
     counts. All of it: an upper estimate, of what the host does. A copy still under way is not in it; it began two
     batches before.
     """
@@ -33,7 +34,7 @@ class Waiting:
         return taken, waited
 
     def played(self) -> None:
-        """To be called when a round's work has been handed to the device."""
+        """To be called when an iteration's work has been handed to the device."""
         if self.event is not None:
             self.event.record()
 

@@ -10,7 +10,7 @@ from advloss.data.loading.loader import Loader, to_images
 from advloss.recipe.build import Built
 
 
-class Feed:
+class DeviceBatches:
     """Makes `a` from `b` by the recipe's degradation, where the data has no `a` of its own."""
 
     def __init__(self, built: Built, device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the round is finished and a checkpoint written before the process ends."""
+"""Ctrl-C and SIGTERM: the iteration is finished and a checkpoint written before the process ends."""
 
 import signal
 from types import FrameType

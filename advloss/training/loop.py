@@ -1,4 +1,4 @@
-"""Training from a recipe to a model file: rounds, logs, samples, validation, checkpoints."""
+"""Training from a recipe to a model file: iterations, logs, samples, validation, checkpoints."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -9,25 +9,25 @@ import torch
 
 from advloss.core.errors import Interrupted, NotFinite, TrainingError
 from advloss.data import DataSet
-from advloss.data.loading.loader import Loader
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.model_file import save_model
 from advloss.recipe.schedules import Schedule
 from advloss.training.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
-from advloss.training.data_wait import Waiting
-from advloss.training.device_batches import Feed
-from advloss.training.fast.iteration import Batch, Round
+from advloss.training.data_wait import DataWait
+from advloss.training.device_batches import DeviceBatches
+from advloss.training.fast.iteration import Batch, FastStep
 from advloss.training.interrupt import Interrupt
 from advloss.training.processes import Processes
 from advloss.training.run_folder import RunFolder
-from advloss.training.run_log import Journal
+from advloss.training.run_log import RunLog
+from advloss.training.training_data import make_loader
 from advloss.training.validation import Validation
 
 
 class Trainer:
-    """One run. `run` plays the rounds that are left and leaves a model file."""
+    """One run. `run` plays the iterations that are left and leaves a model file."""
 
     def __init__(
         self, built: Built, data: DataSet, folder: RunFolder, processes: Processes, say: Callable[[str], None]
@@ -38,20 +38,20 @@ class Trainer:
         self.processes = processes
         self.loader = make_loader(built, data, processes, say)
         train = self.recipe.train
-        self.batches_per_round = train.accumulate * train.discriminator_steps
-        self.rounds_per_epoch = max(1, self.loader.per_epoch // self.batches_per_round)
-        self.total = train.rounds or (train.epochs or 0) * self.rounds_per_epoch
+        self.batches_per_iteration = train.accumulate * train.discriminator_steps
+        self.iterations_per_epoch = max(1, self.loader.per_epoch // self.batches_per_iteration)
+        self.total = train.iterations or (train.epochs or 0) * self.iterations_per_epoch
         parameters = self.recipe.schedule.parameters
         self.schedule: Schedule = components.SCHEDULES[self.recipe.schedule.name](**parameters)
         built.method.to(processes.device).train()
         built.terms.to(processes.device).train()
         built.weighting.to(processes.device).train()
-        self.round = Round(built, processes.device, say)
-        self.feed = Feed(built, processes.device)
-        self.waiting = Waiting(processes.device)
+        self.executor = FastStep(built, processes.device, say)
+        self.feed = DeviceBatches(built, processes.device)
+        self.waiting = DataWait(processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
-        self.began = 0  # the round that this process began with
+        self.began = 0  # the iteration that this process began with
         self.best: float | None = None
         self.batches: Iterator[Batch] | None = None
         # each process draws its own dropout and pool; what they start from is the same
@@ -60,25 +60,25 @@ class Trainer:
     @property
     def averaged(self) -> Method:
         """The generator as it is used: its moving average, where the recipe asks for one."""
-        return self.round.average.module if self.round.average else self.built.method  # type: ignore[return-value]
+        return self.executor.average.module if self.executor.average else self.built.method  # type: ignore[return-value]
 
     def resume(self) -> None:
-        """Goes back to the last checkpoint; without one yet, the run starts from its first round."""
+        """Goes back to the last checkpoint; without one yet, the run starts from its first iteration."""
         if not self.folder.checkpoint.exists():
             return
         content = read_checkpoint(self.folder.checkpoint)
-        self.done, self.best = content["round"], content["best"]
+        self.done, self.best = content["iteration"], content["best"]
         self.began = self.done
-        restore(content, self.round, self.processes)
+        restore(content, self.executor, self.processes)
 
     def prepare(self) -> None:
         """Reads the first batch: pictures that can't be used show before anything is written."""
         if self.done < self.total:
-            batches = self.feed.batches(self.loader, self.done * self.batches_per_round)
+            batches = self.feed.batches(self.loader, self.done * self.batches_per_iteration)
             self.batches = itertools.chain([next(batches)], batches)
 
     def run(self) -> Path:
-        """Plays the rounds that are left. Gives the model file's path.
+        """Plays the iterations that are left. Gives the model file's path.
 
         Raises Interrupted after a signal (the checkpoint is written), TrainingError when training can't go on.
         """
@@ -90,7 +90,7 @@ class Trainer:
             raise TrainingError(f"{self.folder.path}: could not be written to ({error}); --resume goes on") from None
 
     def _run(self) -> Path:
-        journal = Journal(self.folder, self.done, self.total, self.processes)
+        journal = RunLog(self.folder, self.done, self.total, self.processes)
         try:
             if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
                 self._save_model(self.folder.model)
@@ -101,29 +101,35 @@ class Trainer:
             journal.close()
         return self.folder.model
 
-    def _play(self, journal: Journal, interrupt: Interrupt) -> None:
+    def _play(self, journal: RunLog, interrupt: Interrupt) -> None:
         train = self.recipe.train
-        batches = self.batches or self.feed.batches(self.loader, self.done * self.batches_per_round)
+        batches = self.batches or self.feed.batches(self.loader, self.done * self.batches_per_iteration)
         while self.done < self.total:
-            factor = self.schedule(self.done, self.rounds_per_epoch)
-            for player in self.round.players:
+            factor = self.schedule(self.done, self.iterations_per_epoch)
+            for player in self.executor.players:
                 player.set_rate(factor)
-            group, waited = self.waiting.take(batches, self.batches_per_round)
-            self.round.shares = {} if train.shares_every and (self.done + 1) % train.shares_every == 0 else None
-            losses = self.round.play(group, self.done)
+            group, waited = self.waiting.take(batches, self.batches_per_iteration)
+            self.executor.shares = (
+                {} if train.gradient_shares_every and (self.done + 1) % train.gradient_shares_every == 0 else None
+            )
+            losses = self.executor.play(group, self.done)
             self.waiting.played()
             self.done += 1
             journal.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
-            if self.round.shares:
-                journal.write({"round": self.done, "shares": {n: float(s) for n, s in self.round.shares.items()}})
+            if self.executor.shares:
+                journal.write(
+                    {"iteration": self.done, "shares": {n: float(s) for n, s in self.executor.shares.items()}}
+                )
             last = self.done == self.total
             stop = self.processes.any(interrupt.requested)
             logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
             if logs:
-                rate = self.round.generator.rates[0] * factor
-                share = journal.flush(self.done, (self.done - 1) // self.rounds_per_epoch, rate, self.round.factors)
+                rate = self.executor.generator.rates[0] * factor
+                share = journal.flush(
+                    self.done, (self.done - 1) // self.iterations_per_epoch, rate, self.executor.factors
+                )
                 if warning := self.waiting.warning(share, self.loader.faster):
-                    journal.say(f"round {self.done}: {warning}")
+                    journal.say(f"iteration {self.done}: {warning}")
             if logs or self._due(train.sample_every) or self._due(train.validate_every):  # which make it watch anew
                 self._watch(journal)
             journal.pause()
@@ -135,59 +141,59 @@ class Trainer:
                 self._checkpoint()
             journal.resume()
             if stop and not last:
-                raise Interrupted(f"stopped after round {self.done} of {self.total}; go on with --resume")
+                raise Interrupted(f"stopped after iteration {self.done} of {self.total}; go on with --resume")
 
     def _due(self, every: int) -> bool:
         return self.done % every == 0
 
-    def _watch(self, journal: Journal) -> None:
+    def _watch(self, journal: RunLog) -> None:
         """Logs what the method knows of its batches since the last time, and says where that is a bad sign."""
         watched = {name: float(value) for name, value in self.built.method.watched().items()}
         if watched:
-            journal.write({"round": self.done, "watched": watched})
+            journal.write({"iteration": self.done, "watched": watched})
         warning = self.built.method.warning(watched) if watched else None
         if warning:
-            journal.say(f"round {self.done}: {warning}")
+            journal.say(f"iteration {self.done}: {warning}")
 
-    def _validate(self, journal: Journal) -> None:
+    def _validate(self, journal: RunLog) -> None:
         measured = self.validation.measure(self.averaged)
         if not measured:
             return
-        journal.write({"round": self.done, "validation": measured})
-        journal.say(f"validation after round {self.done}: {in_words(measured)}")
+        journal.write({"iteration": self.done, "validation": measured})
+        journal.say(f"validation after iteration {self.done}: {in_words(measured)}")
         if self.validation.better(measured, self.best):
             self.best = next(iter(measured.values()))
             self._save_model(self.folder.best)
 
     def _checkpoint(self) -> None:
         self._check_weights()
-        state: dict[str, Any] = {"round": self.done, "best": self.best}
-        write_checkpoint(self.folder.checkpoint, self.round, self.recipe, state, self.processes)
+        state: dict[str, Any] = {"iteration": self.done, "best": self.best}
+        write_checkpoint(self.folder.checkpoint, self.executor, self.recipe, state, self.processes)
         self._save_model(self.folder.model)
 
     def _check_weights(self) -> None:
         """A finite loss may have a gradient that is not: weights that it spoilt don't replace a good checkpoint."""
-        for side in (self.round.method, self.round.terms):
+        for side in (self.executor.method, self.executor.terms):
             for name, tensor in side.state_dict().items():
                 if tensor.is_floating_point() and not tensor.isfinite().all():
-                    raise NotFinite(f"{name}: not finite after round {self.done}, so no checkpoint was written")
+                    raise NotFinite(f"{name}: not finite after iteration {self.done}, so no checkpoint was written")
 
     def _save_model(self, path: Path) -> None:
         if not self.processes.first:
             return
         try:
-            save_model(path, self.recipe, self.averaged.state_dict(), {"round": self.done})
+            save_model(path, self.recipe, self.averaged.state_dict(), {"iteration": self.done})
         except Exception as error:  # safetensors and the file system each raise their own
             raise unwritten(path, error) from None
 
-    def _finish(self, journal: Journal) -> None:
+    def _finish(self, journal: RunLog) -> None:
         if self.loader.skipped:
             journal.say(in_number(len(self.loader.skipped)))
         played = self.done > self.began
         if played and self.validation.test is not None and self.validation.test is not self.validation.held_out:
             measured = self.validation.measure(self.averaged, self.validation.test)
             if measured:
-                journal.write({"round": self.done, "test": measured})
+                journal.write({"iteration": self.done, "test": measured})
                 journal.say(f"test: {in_words(measured)}")
         self.processes.wait()
 
@@ -198,30 +204,6 @@ class Trainer:
             f"The last good checkpoint is {self.folder.checkpoint}: --resume goes on from it "
             "(with the same recipe it will come to the same end; a lower optimizer.lr needs a new run)."
         )
-
-
-def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> Loader:
-    """The loader of the training images, as the recipe's `data` says."""
-    options = built.recipe.data
-    return Loader(
-        data.train,
-        load=options.load,
-        crop=options.crop,
-        resize=options.resize,
-        flip=options.flip,
-        rotate=options.rotate,
-        scale=built.method.scale,
-        degradation=built.degradation,
-        augment=options.augment,
-        batch=options.batch,
-        seed=built.recipe.seed,
-        rank=processes.rank,
-        world=processes.world,
-        workers=options.workers,
-        memory=options.memory,
-        say=say,
-        device=processes.device,
-    )
 
 
 def in_number(skipped: int) -> str:

@@ -52,8 +52,8 @@ class Player:
 
     def step(self) -> None:
         """One step along the gradient: the mean over all processes, clipped."""
-        # which parameters have a gradient follows from the recipe and the round, so the processes agree on it; one that
-        # has none (its term has not started) is not stepped, as in a single process
+        # which parameters have a gradient follows from the recipe and the iteration, so the processes agree on it;
+        # one that has none (its term has not started) is not stepped, as in a single process
         average_gradients(parameter for parameter in self.parameters if parameter.grad is not None)
         if self.clip is not None:
             self.scaler.unscale_(self.optimizer)

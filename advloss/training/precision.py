@@ -1,4 +1,4 @@
-"""What a training round computes in: the recipe's `train.precision` on a device."""
+"""What a training iteration computes in: the recipe's `train.precision` on a device."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,8 +14,9 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 class Precision:
     """fp32, tf32, bf16, fp16 or fp64; `auto` is bf16 where the device computes that fast, else fp32.
 
-    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. tf32 rounds what enters
-    convolutions and matrix products on a GPU; beside bf16 and fp16 it is what float32 means there. fp32 rounds nothing.
+    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. tf32 iterations what enters
+    convolutions and matrix products on a GPU; beside bf16 and fp16 it is what float32 means there. fp32 iterations
+    nothing.
 
     Raises InputError for tf32 on a CPU.
     """

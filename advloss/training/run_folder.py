@@ -13,7 +13,15 @@ from advloss.recipe.source import read
 # what may change between a run and its resumption: how long and how often, not what is learned
 FREE = {
     "train": {
-        *("epochs", "rounds", "log_every", "shares_every", "sample_every", "validate_every", "checkpoint_every"),
+        *(
+            "epochs",
+            "iterations",
+            "log_every",
+            "gradient_shares_every",
+            "sample_every",
+            "validate_every",
+            "checkpoint_every",
+        ),
         *("compile", "graphs"),
     },
     "data": {"workers", "memory"},

@@ -21,10 +21,10 @@ from advloss.training.run_folder import RunFolder
 LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a progress bar
 
 
-class Journal:
+class RunLog:
     """Collects losses on the device, reads them back only when they are logged. Only the first process writes.
 
-    done: the round that the run starts from; total: the last one.
+    done: the iteration that the run starts from; total: the last one.
     """
 
     def __init__(self, folder: RunFolder, done: int, total: int, processes: Processes) -> None:
@@ -41,12 +41,13 @@ class Journal:
             _cut(folder, done)
             self.file = folder.log.open("a", encoding="utf-8")
             self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
-            self.bar = tqdm(total=total, initial=done, unit="round", disable=None, dynamic_ncols=True)
+            self.bar = tqdm(total=total, initial=done, unit="iteration", disable=None, dynamic_ncols=True)
 
     def add(self, losses: Mapping[str, Tensor], images: int, waited: float) -> None:
-        """Takes one round's losses in, without reading them. waited: seconds that the device waited for its images."""
+        """Takes one iteration's losses in, without reading them. waited: seconds that the device waited for its
+        images."""
         for name, value in losses.items():
-            now = value.to(torch.float64, copy=True)  # a recorded round writes its next loss to the same place
+            now = value.to(torch.float64, copy=True)  # a recorded iteration writes its next loss to the same place
             self.sums[name] = self.sums[name] + now if name in self.sums else now
             self.counts[name] += 1  # a term may start in the middle
         self.count += 1
@@ -55,11 +56,12 @@ class Journal:
         if self.bar is not None:
             self.bar.update()
 
-    def flush(self, round: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> float:
+    def flush(self, iteration: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> float:
         """The mean losses since the last flush, checked and logged. Gives the share of that time that the devices
         waited for images, the mean of the processes.
 
-        rate: the learning rate in force; factors: what each term counted in the last round, where that is worked out.
+        rate: the learning rate in force; factors: what each term counted in the last iteration, where that is worked
+        out.
         Raises NotFinite with the term's name if one is not finite.
         """
         if not self.count:
@@ -74,15 +76,19 @@ class Journal:
             if value - value != 0.0:  # infinite or not a number
                 place = f"losses.{name.removesuffix('.discriminator')}"
                 whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
-                rounds = f"round {round}" if self.count == 1 else f"rounds {round - self.count + 1} to {round}"
-                raise NotFinite(f"{place}: its loss{whose} is {value} in {rounds}")
+                iterations = (
+                    f"iteration {iteration}"
+                    if self.count == 1
+                    else f"iterations {iteration - self.count + 1} to {iteration}"
+                )
+                raise NotFinite(f"{place}: its loss{whose} is {value} in {iterations}")
         speed = self.images * self.processes.world / (now - self.since)
         rates = {"lr": rate, "images_per_second": round_to(speed), "data_wait": round_to(share)}
-        entry = {"round": round, "epoch": epoch, "losses": losses} | rates
+        entry = {"iteration": iteration, "epoch": epoch, "losses": losses} | rates
         if factors:
             entry["factors"] = {name: float(factor) for name, factor in factors.items()}
         self.write(entry)
-        self._show(round, losses, speed, now)
+        self._show(iteration, losses, speed, now)
         self.sums, self.count, self.images, self.waited, self.since = {}, 0, 0, 0.0, now
         self.counts.clear()
         return share
@@ -96,14 +102,14 @@ class Journal:
         for group, values in entry.items():
             if isinstance(values, dict):
                 for name, value in values.items():
-                    self.events.add_scalar(f"{group}/{name}", value, entry["round"])
-            elif group not in ("round", "epoch"):
-                self.events.add_scalar(group, values, entry["round"])
+                    self.events.add_scalar(f"{group}/{name}", value, entry["iteration"])
+            elif group not in ("iteration", "epoch"):
+                self.events.add_scalar(group, values, entry["iteration"])
 
-    def picture(self, name: str, image: Tensor, round: int) -> None:
+    def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """Shows a picture in TensorBoard: uint8 [3, H, W]."""
         if self.events is not None:
-            self.events.add_image(name, image, round)
+            self.events.add_image(name, image, iteration)
 
     def say(self, sentence: str) -> None:
         """A line for the person who watches."""
@@ -125,15 +131,15 @@ class Journal:
                 with suppress(OSError):  # a full disk has been reported already
                     part.close()
 
-    def _show(self, round: int, losses: Mapping[str, float], speed: float, now: float) -> None:
+    def _show(self, iteration: int, losses: Mapping[str, float], speed: float, now: float) -> None:
         shown = {name: f"{value:.3g}" for name, value in losses.items() if not name.endswith(".discriminator")}
         if self.bar is None:
             return
         self.bar.set_postfix({**shown, "images/s": f"{speed:.1f}"}, refresh=False)
-        if self.bar.disable and (now - self.said > LINE_EVERY or round == self.total):
+        if self.bar.disable and (now - self.said > LINE_EVERY or iteration == self.total):
             self.said = now
             words = "  ".join(f"{name} {value}" for name, value in shown.items())
-            self.say(f"round {round}/{self.total}  {words}  {speed:.1f} images/s")
+            self.say(f"iteration {iteration}/{self.total}  {words}  {speed:.1f} images/s")
 
 
 def round_to(value: float) -> float:
@@ -142,13 +148,13 @@ def round_to(value: float) -> float:
 
 
 def _cut(folder: RunFolder, done: int) -> None:
-    """Drops log lines of rounds that a resumed run plays again."""
+    """Drops log lines of iterations that a resumed run plays again."""
     if not folder.log.exists():
         return
     kept = []
     for line in folder.log.read_text(encoding="utf-8").splitlines():
         try:
-            if json.loads(line)["round"] <= done:
+            if json.loads(line)["iteration"] <= done:
                 kept.append(line + "\n")
         except (ValueError, KeyError, TypeError):
             continue  # the end of a line that was being written when the process was killed

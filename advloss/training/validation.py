@@ -19,10 +19,10 @@ from advloss.evaluation.recipe_metrics import computable, named_tensors, sums
 from advloss.evaluation.sample_grid import sample_grid
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
-from advloss.training.device_batches import Feed
+from advloss.training.device_batches import DeviceBatches
 from advloss.training.processes import Processes
 from advloss.training.run_folder import RunFolder
-from advloss.training.run_log import Journal
+from advloss.training.run_log import RunLog
 
 ROWS = 4  # of a sample grid
 LARGEST = 512  # pixels a side of its pictures; the rest is cut away
@@ -34,7 +34,7 @@ class Validation:
     def __init__(self, built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> None:
         self.recipe = built.recipe
         self.processes = processes
-        self.feed = Feed(built, processes.device)
+        self.feed = DeviceBatches(built, processes.device)
         self.size = None if built.method.whole else built.recipe.data.crop
         self.scale = built.method.scale
         self.say = say
@@ -56,7 +56,7 @@ class Validation:
         if not metrics:
             return {}
         mine = islice(self._items(split), self.processes.rank, None, self.processes.world)
-        with in_use(method):
+        with at_inference(method):
             *totals, count = self.processes.sum(sums(method, mine, split.paired, metrics))
             watched = {name: float(value) for name, value in method.watched().items()}
         if not count:  # not one of the images can be read
@@ -70,21 +70,21 @@ class Validation:
             return False
         return best is None or ((now[first] > best) == self.metrics[first].higher_is_better and now[first] != best)
 
-    def draw(self, method: Method, round: int, folder: RunFolder, journal: Journal) -> None:
-        """Writes the sample grid of this round; the first process does it."""
+    def draw(self, method: Method, iteration: int, folder: RunFolder, journal: RunLog) -> None:
+        """Writes the sample grid of this iteration; the first process does it."""
         if not self.samples or not self.processes.first:
             return
         rows = []
-        with in_use(method):
+        with at_inference(method):
             for item in islice(self._items(self.split), ROWS):
                 made = named_tensors(method, item, self.split.paired, self.samples)
                 rows.append({name: middle(made[name]).cpu() for name in self.samples})
         if not rows:  # not one of the images can be read
             return
         grid = sample_grid(rows)
-        with replacing(folder.samples / f"{round:07d}.png") as temporary:
+        with replacing(folder.samples / f"{iteration:07d}.png") as temporary:
             Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary)
-        journal.picture("samples", grid, round)
+        journal.picture("samples", grid, iteration)
 
     def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
         resize, seed = self.recipe.data.resize, self.recipe.seed
@@ -100,7 +100,7 @@ def middle(image: Tensor, most: int = LARGEST) -> Tensor:
     return image[..., top : top + most, left : left + most]
 
 
-class in_use:
+class at_inference:
     """Within it the method is in eval mode and watches anew; after it as before, and what was watched is dropped."""
 
     def __init__(self, method: Method) -> None:

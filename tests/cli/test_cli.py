@@ -40,7 +40,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as context:
         context.chdir(tmp_path_factory.mktemp("translator"))
         two_sides(Path("photos"))
-        done(*SMALL, "photos", "--run", "run", "--rounds", "1", "samples=[]")
+        done(*SMALL, "photos", "--run", "run", "--iterations", "1", "samples=[]")
         return MODEL.resolve()
 
 
@@ -156,7 +156,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing():
     result = done(*SMALL, "photos", "--dry-run", "losses.identity_a=null", "train.discriminator_steps=2")
     assert row(result.stdout, "fake_b") == ["fake_b", "[1, 3, 32, 32]"]
     assert "same_b " in result.stdout and "same_a" not in result.stdout  # only what some term needs
-    assert "3000 rounds (1500 epochs of 2)" in result.stdout
+    assert "3000 iterations (1500 epochs of 2)" in result.stdout
     assert "photos: train 4 of a (A) and 4 of b (B)" in result.stderr
     assert sorted(Path().rglob("*")) == before
 
@@ -164,26 +164,26 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing():
 def test_a_run_leaves_its_files():
     fill(Path("photos/valA"), 2, first=20)
     fill(Path("photos/valB"), 2, first=30)
-    words = ["photos", "--run", "run", "--rounds", "6", "train.log_every=2", "train.sample_every=3"]
+    words = ["photos", "--run", "run", "--iterations", "6", "train.log_every=2", "train.sample_every=3"]
     result = done(*SMALL, *words, "train.validate_every=4", "train.checkpoint_every=4")
     assert result.stdout == "runs/run/model.safetensors\n"
-    assert "6 rounds (1.5 epochs of 4)" in result.stderr and "validation after round 4: " in result.stderr
+    assert "6 iterations (1.5 epochs of 4)" in result.stderr and "validation after iteration 4: " in result.stderr
 
     lines = log(Path(), "run")
-    rounds = [line for line in lines if "losses" in line]
-    assert [(line["round"], line["epoch"]) for line in rounds] == [(2, 0), (4, 0), (6, 1)]
+    iterations = [line for line in lines if "losses" in line]
+    assert [(line["iteration"], line["epoch"]) for line in iterations] == [(2, 0), (4, 0), (6, 1)]
     terms = {"adversarial_a", "adversarial_b", "cycle_a", "cycle_b", "identity_a", "identity_b"}
-    assert rounds[0]["losses"].keys() == terms | {"adversarial_a.discriminator", "adversarial_b.discriminator"}
-    assert all(math.isfinite(value) for line in rounds for value in line["losses"].values())
-    assert rounds[0]["lr"] == 4e-4 and rounds[0]["images_per_second"] > 0
-    measured = [(line["round"], line["validation"].keys()) for line in lines if "validation" in line]
+    assert iterations[0]["losses"].keys() == terms | {"adversarial_a.discriminator", "adversarial_b.discriminator"}
+    assert all(math.isfinite(value) for line in iterations for value in line["losses"].values())
+    assert iterations[0]["lr"] == 4e-4 and iterations[0]["images_per_second"] > 0
+    measured = [(line["iteration"], line["validation"].keys()) for line in lines if "validation" in line]
     assert measured == [(4, {"cycle_psnr"}), (6, {"cycle_psnr"})]  # without partners, what needs them is left out
 
     events = EventAccumulator(str(RUN / "tensorboard")).Reload()
     scalars = events.Tags()["scalars"]
     assert {f"losses/{term}" for term in terms} | {"lr", "validation/cycle_psnr", "images_per_second"} <= {*scalars}
     assert [event.step for event in events.Scalars("losses/cycle_a")] == [2, 4, 6]
-    assert events.Scalars("losses/cycle_a")[1].value == pytest.approx(rounds[1]["losses"]["cycle_a"])
+    assert events.Scalars("losses/cycle_a")[1].value == pytest.approx(iterations[1]["losses"]["cycle_a"])
     assert [event.step for event in events.Images("samples")] == [3, 6]
 
     assert sorted(path.name for path in (RUN / "samples").iterdir()) == ["0000003.png", "0000006.png"]
@@ -195,28 +195,28 @@ def test_a_run_leaves_its_files():
     assert again.losses["cycle_a"] == given.losses["cycle_a"]
 
     best, model = (advloss.load(RUN / name) for name in ("best.safetensors", "model.safetensors"))
-    assert model.about["round"] == 6 and best.about["round"] in (4, 6)
+    assert model.about["iteration"] == 6 and best.about["iteration"] in (4, 6)
     assert model.recipe.plain() == again.plain()
     assert not list(RUN.glob(".tmp*"))
 
 
 def test_a_run_that_is_resumed_goes_on_with_its_log():
-    done(*SMALL, "photos", "--run", "run", "--rounds", "3")
-    done(*SMALL, "photos", "--run", "whole", "--rounds", "5")
-    assert "from round 4" in done("train", "--run", "run", "--resume", "--rounds", "5").stderr
-    assert [line["round"] for line in log(Path(), "run")] == [1, 2, 3, 4, 5]
+    done(*SMALL, "photos", "--run", "run", "--iterations", "3")
+    done(*SMALL, "photos", "--run", "whole", "--iterations", "5")
+    assert "from iteration 4" in done("train", "--run", "run", "--resume", "--iterations", "5").stderr
+    assert [line["iteration"] for line in log(Path(), "run")] == [1, 2, 3, 4, 5]
     assert [line["losses"] for line in log(Path(), "run")] == [line["losses"] for line in log(Path(), "whole")]
 
 
 def test_the_runs_name_is_that_of_recipe_and_data():
-    done(*SMALL, "photos/", "--rounds", "1")
-    done(*SMALL, "data.a=photos/trainA", "data.b=photos/trainB", "--rounds", "1")
+    done(*SMALL, "photos/", "--iterations", "1")
+    done(*SMALL, "data.a=photos/trainA", "data.b=photos/trainB", "--iterations", "1")
     assert sorted(path.name for path in Path("runs").iterdir()) == ["cyclegan-small-photos", "cyclegan-small-trainA"]
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16", "fp64"])
 def test_every_precision_trains_on_the_cpu(precision: str):
-    words = ["train.clip=1", "train.average=0.9", "--rounds", "3", "--run", "run"]
+    words = ["train.clip=1", "train.average=0.9", "--iterations", "3", "--run", "run"]
     done(*SMALL, "photos", f"train.precision={precision}", *words)
     losses = [line["losses"] for line in log(Path(), "run")]
     assert len(losses) == 3 and all(math.isfinite(value) for line in losses for value in line.values())
@@ -314,19 +314,19 @@ def test_both_directions(translator: Path):
 
 def test_dropout_in_use_gives_the_same_picture_every_time():
     pairs(Path("pairs"))
-    done("train", "recipe=pix2pix-small", "pairs", *TINY_PAIRS, "--run", "run", "--rounds", "2")
+    done("train", "recipe=pix2pix-small", "pairs", *TINY_PAIRS, "--run", "run", "--iterations", "2")
     for name in ("one.png", "two.png"):
         done("translate", MODEL, "pairs/left/000.png", name)
     assert Path("one.png").read_bytes() == Path("two.png").read_bytes()
     model = advloss.load(MODEL)
     dropouts = [module for module in model.method.modules() if type(module).__name__ == "Dropout"]
-    assert dropouts and all(module.in_use and module.p == 0.5 for module in dropouts)
+    assert dropouts and all(module.at_inference and module.p == 0.5 for module in dropouts)
     for module in dropouts:
-        module.in_use = False
+        module.at_inference = False
     image = torch.rand(1, 3, 40, 44) * 2 - 1
     without = model.translate(image)
     for module in dropouts:
-        module.in_use = True
+        module.at_inference = True
     assert not torch.equal(model.translate(image), without)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from advloss.core.call_batching import compiled, joinable, repeatable
+from advloss.core.call_batching import can_batch_calls, can_repeat_call, compiled
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.generators.resnet import ResNetGenerator
 from advloss.networks.generators.unet import UNetGenerator
@@ -19,7 +19,7 @@ class Own(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("network", "joins", "repeats"),
+    ("network", "batches_calls", "repeats"),
     [
         (PatchGAN(width=2, layers=1, norm="instance"), True, True),
         (PatchGAN(width=2, layers=1, norm="none"), True, True),
@@ -35,8 +35,8 @@ class Own(nn.Module):
     ],
     ids=lambda value: "" if isinstance(value, bool) else type(value).__name__,
 )
-def test_joinable_and_repeatable(network: nn.Module, joins: bool, repeats: bool) -> None:
-    assert (joinable(network), repeatable(network)) == (joins, repeats)
+def test_joinable_and_repeatable(network: nn.Module, batches_calls: bool, repeats: bool) -> None:
+    assert (can_batch_calls(network), can_repeat_call(network)) == (batches_calls, repeats)
 
 
 def test_compiled() -> None:

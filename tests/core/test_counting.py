@@ -3,7 +3,7 @@
 from torch import nn
 
 from advloss.core.counting import counters
-from advloss.losses.adversarial.logit_checks import LogitWatch
+from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.penalties import R1
 from advloss.losses.adversarial.topk import TopK
@@ -14,7 +14,7 @@ from advloss.networks.bottlenecks.codebook import Codebook
 def test_all_are_found_at_any_depth() -> None:
     parts = nn.ModuleList([AdversarialLoss(nn.Linear(2, 1), penalties=[R1()], top_k=TopK()), L1(), Codebook(4, 2)])
     names = sorted(type(counter).__name__ for counter in counters(parts))
-    assert names == ["Codebook", "InputCheck", "LogitWatch", "R1", "TopK"]
+    assert names == ["Codebook", "InputCheck", "LogitChecks", "R1", "TopK"]
 
 
 def test_a_lazy_penalty_is_due_in_the_first_of_its_interval() -> None:
@@ -26,7 +26,7 @@ def test_a_lazy_penalty_is_due_in_the_first_of_its_interval() -> None:
 
 
 def test_a_look_at_the_logits_is_for_python() -> None:
-    watch = LogitWatch(every=10)
+    watch = LogitChecks(every=10)
     found = []
     for watch.calls in range(0, 20, 2):
         found.append(watch.phase(2))

@@ -9,7 +9,7 @@ import torch
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts: deterministic matrix products
 
@@ -96,9 +96,9 @@ def make_built() -> MakeBuilt:
 
 
 @pytest.fixture
-def make_round(make_built: MakeBuilt) -> Callable[..., Round]:
-    """A small round of a recipe on a device, with the same weights each time."""
-    return lambda recipe, device, *overrides: Round(make_built(recipe, device, *overrides), device)
+def make_executor(make_built: MakeBuilt) -> Callable[..., FastStep]:
+    """A small iteration of a recipe on a device, with the same weights each time."""
+    return lambda recipe, device, *overrides: FastStep(make_built(recipe, device, *overrides), device)
 
 
 @pytest.fixture

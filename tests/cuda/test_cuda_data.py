@@ -13,9 +13,9 @@ from advloss.data.loading.loader import Loader, to_images
 from advloss.data.sources.base import Split
 from advloss.data.sources.folders import open_folder
 from advloss.recipe.build import Built
-from advloss.training.data_wait import Waiting
-from advloss.training.device_batches import Feed
-from advloss.training.fast.iteration import Round
+from advloss.training.data_wait import DataWait
+from advloss.training.device_batches import DeviceBatches
+from advloss.training.fast.iteration import FastStep
 from tests.cuda.waiting import no_waiting
 from tests.data.pictures import fill
 
@@ -101,7 +101,7 @@ def test_a_degradation_works_on_what_is_there(unpaired: Split, device: torch.dev
     built: Built = make_built("srgan-small", device)
     built.degradation = Nearest(4)
     single = Split(None, unpaired.b, paired=False)
-    batches = Feed(built, device).batches(loader(single, device, "device", scale=4))
+    batches = DeviceBatches(built, device).batches(loader(single, device, "device", scale=4))
     taken = [next(batches)]
     with no_waiting(device):
         taken += first(batches, 4)
@@ -112,20 +112,20 @@ def test_a_degradation_works_on_what_is_there(unpaired: Split, device: torch.dev
 def test_rounds_are_fed_while_they_are_recorded(
     unpaired: Split, device: torch.device, make_built: Callable[..., Built]
 ) -> None:
-    """On a GPU rounds become graphs after three of a kind, while a thread makes the batches of the next."""
+    """On a GPU iterations become graphs after three of a kind, while a thread makes the batches of the next."""
     losses = []
     for memory, place in (("device", device), ("on", device), ("off", CPU)):
         built = make_built("cyclegan", device, "train.precision=fp32", "data.batch=1", "train.compile=off")
         torch.manual_seed(1)  # of what the pools draw
-        round, feed = Round(built, device), Feed(built, device)
+        executor, feed = FastStep(built, device), DeviceBatches(built, device)
         source = loader(unpaired, place, memory, batch=1, load=32)
         batches = feed.batches(source) if place == device else (feed(sides, ()) for sides in source.batches())
-        losses.append([float(sum(round.play([next(batches)], number).values())) for number in range(8)])
+        losses.append([float(sum(executor.play([next(batches)], number).values())) for number in range(8)])
     assert losses[0] == pytest.approx(losses[2], rel=1e-4) and losses[1] == pytest.approx(losses[2], rel=1e-4)
 
 
 def test_a_device_at_work_does_not_wait(unpaired: Split, device: torch.device) -> None:
-    waiting, batches = Waiting(device), loader(unpaired, device, "device").images()
+    waiting, batches = DataWait(device), loader(unpaired, device, "device").images()
     assert waiting.take(batches, 2)[1] > 0  # it has nothing to do yet
     with no_waiting(device):
         if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Recorded rounds, compiled networks and layouts on a device: the plain round's losses and weights."""
+"""Recorded iterations, compiled networks and layouts on a device: the plain iteration's losses and weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,8 @@ import torch
 from advloss.core.devices import Recording, fast_bf16
 from advloss.recipe.build import Built
 from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.fast.cuda_graphs import Recorder
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.cuda_graphs import CudaGraphs
+from advloss.training.fast.iteration import FastStep
 from advloss.training.processes import Processes
 from tests.cuda.waiting import no_waiting
 from tests.training.fast.stand_in import StandIn
@@ -21,26 +21,26 @@ RECIPES = ["cyclegan", "pix2pix", "srgan-small", "vqgan-small"]
 LAZY = ["losses.adversarial.penalties=[{name: r1, weight: 1, interval: 4}]", "networks.generator.norm=instance"]
 LAZY += ["losses.adversarial.discriminator.norm=instance"]
 VARIANTS = [*((recipe, []) for recipe in RECIPES), ("pix2pix", LAZY)]
-ROUNDS = 20
+ITERATIONS = 20
 
 
-def recorded(make_built: MakeBuilt, recipe: str, device: torch.device, *overrides: str) -> tuple[Round, list[str]]:
-    """A round that is recorded, on the CPU by a stand-in; and what is said of it."""
+def recorded(make_built: MakeBuilt, recipe: str, device: torch.device, *overrides: str) -> tuple[FastStep, list[str]]:
+    """An iteration that is recorded, on the CPU by a stand-in; and what is said of it."""
     said: list[str] = []
     built = make_built(recipe, device, *overrides)
     if device.type == "cuda":
         built.recipe.train.graphs = "on"
-        return Round(built, device, said.append), said
-    round = Round(built, device)
-    round.recorder = Recorder(round, said.append, record=StandIn(round))
-    return round, said
+        return FastStep(built, device, said.append), said
+    executor = FastStep(built, device)
+    executor.recorder = CudaGraphs(executor, said.append, record=StandIn(executor))
+    return executor, said
 
 
-def played(round: Round, data: list[dict[str, torch.Tensor]], first: int = 0) -> list[dict[str, torch.Tensor]]:
-    """Each round's losses; copied, since a recording's are its own until the next."""
+def played(executor: FastStep, data: list[dict[str, torch.Tensor]], first: int = 0) -> list[dict[str, torch.Tensor]]:
+    """Each iteration's losses; copied, since a recording's are its own until the next."""
     losses = []
     for number, batch in enumerate(data, first):
-        losses.append({name: value.clone() for name, value in round.play([batch], number).items()})
+        losses.append({name: value.clone() for name, value in executor.play([batch], number).items()})
     return losses
 
 
@@ -49,18 +49,18 @@ def played(round: Round, data: list[dict[str, torch.Tensor]], first: int = 0) ->
 def test_recorded_rounds_are_the_plain_ones_exactly(
     make_built: MakeBuilt, batches: Batches, device: torch.device, recipe: str, overrides: list[str]
 ) -> None:
-    data = batches(ROUNDS, device, recipe)
+    data = batches(ITERATIONS, device, recipe)
     torch.manual_seed(3)
-    round, said = recorded(make_built, recipe, device, *overrides)
-    ours = played(round, data)
-    assert not said and round.recorder is not None and round.recorder.recorded
+    executor, said = recorded(make_built, recipe, device, *overrides)
+    ours = played(executor, data)
+    assert not said and executor.recorder is not None and executor.recorder.recorded
     torch.manual_seed(3)
-    plain = Round(make_built(recipe, device, *overrides), device)
+    plain = FastStep(make_built(recipe, device, *overrides), device)
     for number, (mine, other) in enumerate(zip(ours, played(plain, data), strict=True)):
         assert mine.keys() == other.keys()
         for name, value in mine.items():
-            assert torch.equal(value, other[name]), f"{name} of round {number}"
-    for one, two in ((round.method, plain.method), (round.terms, plain.terms)):
+            assert torch.equal(value, other[name]), f"{name} of iteration {number}"
+    for one, two in ((executor.method, plain.method), (executor.terms, plain.terms)):
         theirs = two.state_dict()
         assert all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
 
@@ -70,13 +70,13 @@ def test_recorded_rounds_are_the_plain_ones_exactly(
 def test_recorded_rounds_in_half_precision_stay_finite_and_do_not_wait(
     make_built: MakeBuilt, batches: Batches, device: torch.device, recipe: str, precision: str
 ) -> None:
-    round, said = recorded(make_built, recipe, device, f"train.precision={precision}", "train.average=0.9")
+    executor, said = recorded(make_built, recipe, device, f"train.precision={precision}", "train.average=0.9")
     data = batches(12, device, recipe)
-    played(round, data)
+    played(executor, data)
     assert not said
     if device.type == "cuda":
         with no_waiting(device):
-            losses = round.play([data[0]], 12)
+            losses = executor.play([data[0]], 12)
         assert all(value.isfinite() for value in losses.values())
 
 
@@ -84,13 +84,13 @@ def test_recorded_rounds_in_half_precision_stay_finite_and_do_not_wait(
 def test_the_rate_and_the_schedule_reach_a_recording(
     make_built: MakeBuilt, batches: Batches, device: torch.device, recipe: str
 ) -> None:
-    round, _ = recorded(make_built, recipe, device)
-    played(round, batches(ROUNDS, device, recipe))
-    for player in round.players:
+    executor, _ = recorded(make_built, recipe, device)
+    played(executor, batches(ITERATIONS, device, recipe))
+    for player in executor.players:
         player.set_rate(0.0)
-    before = [parameter.detach().clone() for parameter in round.generator.parameters]
-    played(round, batches(1, device, recipe), ROUNDS)
-    assert all(torch.equal(x, y) for x, y in zip(before, round.generator.parameters, strict=True))
+    before = [parameter.detach().clone() for parameter in executor.generator.parameters]
+    played(executor, batches(1, device, recipe), ITERATIONS)
+    assert all(torch.equal(x, y) for x, y in zip(before, executor.generator.parameters, strict=True))
 
 
 @pytest.mark.usefixtures("deterministic")
@@ -101,7 +101,7 @@ def test_a_recorded_run_goes_on_from_a_checkpoint(
     before, _ = recorded(make_built, "cyclegan", device, "train.average=0.9")
     played(before, data[:15])
     recipe = make_built("cyclegan", device, "train.average=0.9").recipe
-    write_checkpoint(path, before, recipe, {"round": 15, "best": None}, processes)
+    write_checkpoint(path, before, recipe, {"iteration": 15, "best": None}, processes)
     want = played(before, data[15:], 15)
     after, _ = recorded(make_built, "cyclegan", device, "train.average=0.9")
     restore(read_checkpoint(path), after, processes)
@@ -119,7 +119,8 @@ def test_compiled_rounds_are_near_the_plain_ones(
         pytest.skip("tests/training/fast/test_compiling.py compiles there, exactly; it takes minutes")
     data = batches(2, device, recipe)
     found = [
-        played(Round(make_built(recipe, device, f"train.compile={switch}"), device), data) for switch in ("on", "off")
+        played(FastStep(make_built(recipe, device, f"train.compile={switch}"), device), data)
+        for switch in ("on", "off")
     ]
     for mine, other in zip(*found, strict=True):
         for name, value in mine.items():
@@ -127,13 +128,13 @@ def test_compiled_rounds_are_near_the_plain_ones(
 
 
 def test_auto_takes_what_the_device_is_fast_with(make_built: MakeBuilt, batches: Batches, device: torch.device) -> None:
-    round = Round(make_built("pix2pix", device, "train.precision=auto", "train.graphs=auto"), device)
-    assert round.precision.name == ("bf16" if fast_bf16(device) else "fp32")
-    assert (round.recorder is not None) == (device.type == "cuda")
-    weight = round.method.generator.downs[1].conv.weight
-    last = round.precision.tensor_cores
+    executor = FastStep(make_built("pix2pix", device, "train.precision=auto", "train.graphs=auto"), device)
+    assert executor.precision.name == ("bf16" if fast_bf16(device) else "fp32")
+    assert (executor.recorder is not None) == (device.type == "cuda")
+    weight = executor.method.generator.downs[1].conv.weight
+    last = executor.precision.tensor_cores
     assert weight.is_contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
-    assert all(value.isfinite() for value in round.play(batches(1, device, "pix2pix")).values())
+    assert all(value.isfinite() for value in executor.play(batches(1, device, "pix2pix")).values())
 
 
 def test_a_recording_plays_what_was_recorded(device: torch.device) -> None:

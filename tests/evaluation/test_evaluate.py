@@ -13,7 +13,7 @@ import torchvision
 from PIL import Image
 
 from advloss.evaluation.comparison import Candidate, Pair, compare
-from advloss.evaluation.skipped import LeftOut
+from advloss.evaluation.skipped import Skipped
 from advloss.inference.tiles.tiler import Tiler
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.recipe.build import build
@@ -52,7 +52,7 @@ def test_the_small_pictures_are_made_as_the_given_ones(test_sets: Path):
 
 def measured(result: torch.Tensor, truth: torch.Tensor, border: int = 0) -> dict[str, float]:
     candidate = Candidate(Path("x.png"), lambda: Pair("x", result, truth))
-    (row,) = compare([candidate], border, None, {}, LeftOut(print)).rows.values()
+    (row,) = compare([candidate], border, None, {}, Skipped(print)).rows.values()
     return row
 
 
@@ -85,7 +85,7 @@ def test_results_of_a_folder(tmp_path: Path):
     result = done("evaluate", "truths", "--results", "results", "--out", "figures.json")
     assert "deep/a" in result.stdout and "mean" in result.stdout
     found = figures("figures.json")
-    assert found["count"] == 1 and found["left_out"] == []
+    assert found["count"] == 1 and found["skipped"] == []
     assert found["mean"]["psnr_rgb"] == pytest.approx(20 * math.log10(255), abs=1e-4)
     assert found["protocol"]["border"] == 0 and found["protocol"]["results"] == "results"
     assert "studio range" in found["protocol"]["y"] and "torch" in found["protocol"]
@@ -165,7 +165,7 @@ def test_what_can_not_be_measured_is_named_and_the_rest_is_measured(tmp_path: Pa
     said = result.stderr.partition("advloss: ")[2]
     assert "these were left out" in said and all(Path(name).stem in said for name in names[1:])
     assert "gives 10x10 pixels" in said and "has no partner in results" in said
-    assert figures()["count"] == 1 and len(figures()["left_out"]) == 3
+    assert figures()["count"] == 1 and len(figures()["skipped"]) == 3
 
 
 def test_a_small_picture_is_left_out():
@@ -178,7 +178,7 @@ def test_a_small_picture_is_left_out():
     assert result.exit_code == 2 and "mean" in result.stdout
     found = figures()
     assert found["mean"] == expected["mean"] and found["count"] == 2
-    small, smaller = sorted(found["left_out"])
+    small, smaller = sorted(found["skipped"])
     assert small == "truths/a.png: border=4 leaves nothing of images of 8 x 8 pixels"
     assert smaller == "truths/z.png: is smaller than the scale, 4"
     said, _, error = result.stderr.partition("advloss: ")
@@ -216,7 +216,7 @@ def test_memory_that_runs_out_leaves_a_picture_out(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Tiler, "__call__", unlucky)
     assert invoke("evaluate", "truths", "--model", "m.safetensors").exit_code == 2
-    assert figures()["count"] == 1 and figures()["left_out"] == [
+    assert figures()["count"] == 1 and figures()["skipped"] == [
         "truths/000.png: there is not enough memory for it",
         "truths/001.png: expected a tensor of another shape",
     ]
@@ -262,7 +262,7 @@ def test_a_folder_below_that_can_not_be_read(folder: str, monkeypatch: pytest.Mo
     result = invoke("evaluate", "truths", "--results", "results")
     assert result.exit_code == 2
     assert figures()["count"] == 1
-    assert figures()["left_out"] == [f"{folder}/shut: the folder can't be read (Permission denied)"]
+    assert figures()["skipped"] == [f"{folder}/shut: the folder can't be read (Permission denied)"]
 
 
 def test_the_folder_of_the_figures_is_made():

@@ -11,7 +11,7 @@ from advloss.losses.metrics import METRICS
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.networks.layers.basic import BatchNorm, Dropout
 from advloss.recipe.build import BuiltMetric
-from advloss.training.validation import in_use
+from advloss.training.validation import at_inference
 
 
 class Half(nn.Module):
@@ -51,8 +51,8 @@ class Noisy(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm = BatchNorm(3, statistics_in_use="batch")
-        self.noise = Dropout(0.5, in_use=True)
+        self.norm = BatchNorm(3, statistics_at_inference="batch")
+        self.noise = Dropout(0.5, at_inference=True)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.noise(self.norm(x)).clamp(-1, 1)
@@ -65,7 +65,7 @@ def test_measuring_leaves_no_trace():
     method(images, {"fake_b"})  # training moves the statistics
     state = {name: value.clone() for name, value in method.state_dict().items()}
     random = torch.get_rng_state()
-    with in_use(method):
+    with at_inference(method):
         assert not method.training
         one, two = (sums(method, [images], True, metrics(l1=["fake_b", "b"])) for _ in range(2))
     assert method.training

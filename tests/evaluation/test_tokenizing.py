@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from advloss.evaluation.tokenizing import Choices, Reconstruction
+from advloss.evaluation.tokenizing import Reconstruction, SamplePictures
 from advloss.methods.tokenizer import Tokenizer
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
@@ -49,7 +49,7 @@ FOUR = "networks.bottleneck={name: vq, codes: 4, channels: 8}"
 
 def test_choices_by_hand():
     """Codes 0 0 0 0 1 1 2 3 of 8, for 16 + 16 pixels: entropy 1/2 + 1/2 + 3/8 + 3/8 = 1.75 bits a choice."""
-    choices = Choices(8)
+    choices = SamplePictures(8)
     choices.add(torch.tensor([[[0, 0], [1, 2]]]), 16)
     choices.add(torch.tensor([[[0, 1], [3, 0]]], dtype=torch.int32), 16)
     assert choices.measures() == {
@@ -62,7 +62,7 @@ def test_choices_by_hand():
 
 def test_choices_of_two_codebooks_by_hand():
     """The first always 0, the second 0 1 2 3, of 4 each: usage (1/4 + 1) / 2, perplexity (1 + 4) / 2, 0 + 2 bits."""
-    choices = Choices(4, 2)
+    choices = SamplePictures(4, 2)
     choices.add(torch.tensor([[[[0, 0], [0, 1]], [[0, 2], [0, 3]]]]), 64)
     found = choices.measures()
     assert found["usage"] == 0.625 and found["perplexity"] == pytest.approx(2.5)
@@ -198,7 +198,7 @@ def test_a_picture_that_is_left_out_counts_in_nothing(inception: Path):
     assert invoke("evaluate", "truths", "--model", "m.safetensors").exit_code == 2
     found = figures()
     assert found["together"] == expected and "rfid" in expected
-    (why,) = found["left_out"]
+    (why,) = found["skipped"]
     assert why.startswith("truths/small.png: SSIM needs")
 
 
@@ -221,7 +221,7 @@ def test_pictures_that_can_not_be_reconstructed_are_left_out(monkeypatch: pytest
     for part in ("000.png", "001.png: is too large for the free memory; --size", "002.png: its reconstruction is not"):
         assert part in result.stderr
     found = figures()
-    assert list(found["pictures"]) == ["003"] and len(found["left_out"]) == 3
+    assert list(found["pictures"]) == ["003"] and len(found["skipped"]) == 3
     assert found["together"]["bits_per_pixel"] == 25 * 2 / 400  # of the one picture
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advloss.networks.generators.srvgg import SRVGG
-from advloss.recipe.build import build_method
+from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
@@ -24,7 +24,7 @@ def nearest_model(path: Path, scale: int = 2) -> Path:
     recipe = resolve(source)
     method = build_method(recipe)
     state = {name: torch.zeros_like(value) for name, value in method.state_dict().items()}
-    save_model(path, recipe, state, {"round": 0})
+    save_model(path, recipe, state, {"iteration": 0})
     return path
 
 
@@ -54,7 +54,7 @@ def tokenizer_model(
             state[name] = torch.randn_like(value)
         if name in ("encoder.projection.weight", "decoder.last.weight"):
             state[name] = value * 10
-    save_model(path, recipe, state, {"round": 0})
+    save_model(path, recipe, state, {"iteration": 0})
     return path
 
 

@@ -25,13 +25,13 @@ def pix2pix(tmp_path: Path) -> Model:
     source = read("pix2pix-small")
     source.override(WIDTH)
     recipe = resolve(source)
-    save_model(tmp_path / "m.safetensors", recipe, build(recipe).method.state_dict(), {"round": 0})
+    save_model(tmp_path / "m.safetensors", recipe, build(recipe).method.state_dict(), {"iteration": 0})
     return advloss.load(str(tmp_path / "m.safetensors"))
 
 
 def test_a_model_says_what_it_is(pix2pix: Model):
     assert pix2pix.directions == ["a2b"] and pix2pix.device == torch.device("cpu")
-    assert pix2pix.recipe.method.name == "pix2pix" and pix2pix.about["round"] == 0
+    assert pix2pix.recipe.method.name == "pix2pix" and pix2pix.about["iteration"] == 0
 
 
 def test_an_image_of_any_size_gives_one_of_that_size_in_range(pix2pix: Model):

@@ -44,20 +44,20 @@ def test_cyclegan(golden: Path, tmp_path: Path, blocks: int):
 def test_pix2pix_with_running_statistics(golden: Path, tmp_path: Path):
     model, (x, y) = imported("pix2pix", "pix2pix_unet256", golden, tmp_path)
     for dropout in modules(model, "Dropout"):
-        dropout.in_use = False
+        dropout.at_inference = False
     for norm in modules(model, "BatchNorm"):
-        assert norm.statistics_in_use == "batch"  # the recipe's, which is the reference's at test time
-        norm.statistics_in_use = "running"
+        assert norm.statistics_at_inference == "batch"  # the recipe's, which is the reference's at test time
+        norm.statistics_at_inference = "running"
     torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
 
 
 def test_pix2pix_with_batch_statistics(golden: Path, tmp_path: Path):
     model, (x, y) = imported("pix2pix", "pix2pix_unet256_train", golden, tmp_path)
     dropouts = modules(model, "Dropout")
-    assert dropouts and all(dropout.in_use and dropout.p == 0.5 for dropout in dropouts)
+    assert dropouts and all(dropout.at_inference and dropout.p == 0.5 for dropout in dropouts)
     assert not torch.allclose(model.translate(x), y, atol=1e-2)
     for dropout in dropouts:
-        dropout.in_use = False
+        dropout.at_inference = False
     torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
 
 

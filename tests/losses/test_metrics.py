@@ -19,7 +19,7 @@ from advloss.losses.perceptual import lpips as perceptual
 
 def test_8_bit_levels() -> None:
     x = tensor([-1.2, -1.0, -1 + 0.9 / 255, -1 + 1.1 / 255, 0.0, 1.0, 1.4])
-    assert to_8_bit(x).tolist() == [0, 0, 0, 1, 128, 255, 255]  # 127.5 rounds to the even
+    assert to_8_bit(x).tolist() == [0, 0, 0, 1, 128, 255, 255]  # 127.5 iterations to the even
 
 
 def test_psnr_by_hand() -> None:

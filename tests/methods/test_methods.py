@@ -61,15 +61,15 @@ def test_the_joined_call_changes_nothing():
     torch.manual_seed(0)
     method = CycleGAN(lambda: ResNetGenerator(width=2, blocks=1)).double()
     images = {side: torch.rand(1, 3, 16, 16, dtype=torch.float64) * 2 - 1 for side in "ab"}
-    assert method.joins
+    assert method.batches_calls
     joined = method(images, set(CycleGAN.tensors))
-    method.joins = False
+    method.batches_calls = False
     for name, tensor in method(images, set(CycleGAN.tensors)).items():
         torch.testing.assert_close(joined[name], tensor, rtol=1e-12, atol=1e-13)
 
 
 def test_batch_norm_is_not_joined():
-    assert not CycleGAN(lambda: ResNetGenerator(width=2, blocks=1, norm="batch")).joins
+    assert not CycleGAN(lambda: ResNetGenerator(width=2, blocks=1, norm="batch")).batches_calls
 
 
 def test_pix2pix():

@@ -13,7 +13,7 @@ from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import AT, Round
+from advloss.training.fast.iteration import AT, FastStep
 
 TINY = [
     "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",
@@ -23,16 +23,16 @@ TINY = [
 ]
 
 
-def made(*overrides: str) -> Round:
+def made(*overrides: str) -> FastStep:
     source = read("pix2pix-small")
     for override in (*TINY, *overrides):
         source.override(override)
-    return Round(build(resolve(source)), torch.device("cpu"))
+    return FastStep(build(resolve(source)), torch.device("cpu"))
 
 
-def played(round: Round, number: int = 0) -> dict[str, float]:
+def played(executor: FastStep, number: int = 0) -> dict[str, float]:
     batch = {side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}
-    losses = round.play([batch], number)
+    losses = executor.play([batch], number)
     assert all(value.isfinite() for value in losses.values())
     return {name: value.item() for name, value in losses.items()}
 
@@ -47,8 +47,10 @@ def test_every_objective_plays(name: str):
 def test_every_penalty_plays(name: str):
     with_it, without = made(f"losses.adversarial.penalties=[{{name: {name}, weight: 100}}]"), made()
     batches = [{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"} for _ in range(2)]
-    losses = [[round.play([batch])["adversarial.discriminator"] for batch in batches] for round in (with_it, without)]
-    assert losses[0] != losses[1]  # historical averaging has no past in the first round
+    losses = [
+        [executor.play([batch])["adversarial.discriminator"] for batch in batches] for executor in (with_it, without)
+    ]
+    assert losses[0] != losses[1]  # historical averaging has no past in the first iteration
     assert all(loss.isfinite() for loss in losses[0])
 
 
@@ -94,47 +96,47 @@ def test_every_discriminator_plays_with_feature_matching(name: str):
 
 
 def test_parameters_reach_the_objective_the_penalty_and_top_k():
-    round = made(
+    executor = made(
         "losses.adversarial.objective={name: lsgan, a: -1, c: 0}",
         "losses.adversarial.penalties=[{name: r1, weight: 3, interval: 16}, lecam]",
         "losses.adversarial.augment=[{name: noise, std: 0.3}]",
         "losses.adversarial.top_k={fraction: 0.25}",
     )
-    loss = round.adversaries["adversarial"].loss
+    loss = executor.adversaries["adversarial"].loss
     assert (loss.objective.a, loss.objective.b, loss.objective.c) == (-1, 1, 0)
     assert (loss.penalties[0].weight, loss.penalties[0].interval) == (3, 16)
     assert loss.augment[0].std == 0.3 and loss.top_k.fraction == 0.25
-    played(round)
+    played(executor)
 
 
 def test_weights_are_clipped_after_the_discriminators_step():
-    round = made("losses.adversarial.objective=wasserstein", "losses.adversarial.clip_weights=0.01")
-    played(round)
-    parameters = list(round.adversaries["adversarial"].parameters())
+    executor = made("losses.adversarial.objective=wasserstein", "losses.adversarial.clip_weights=0.01")
+    played(executor)
+    parameters = list(executor.adversaries["adversarial"].parameters())
     assert max(parameter.abs().max().item() for parameter in parameters) == pytest.approx(0.01)
 
 
 def test_the_adaptive_weight_is_the_ratio_of_the_gradients_at_the_last_layer():
     adaptive = ["weighting={name: last_layer, delta: 1e-30}", "losses.l1.weight=1", "losses.adversarial.weight=0.5"]
-    round = made(*adaptive, "train.precision=fp64", "losses.adversarial.start=1")
+    executor = made(*adaptive, "train.precision=fp64", "losses.adversarial.start=1")
     batch = {side: torch.rand(1, 3, 32, 32, dtype=torch.float64) * 2 - 1 for side in "ab"}
-    round.play([batch], 0)
-    assert round.factors == {"l1": 1.0}  # not computed while the adversary is off
-    round.begin(1)
-    tensors = round.forward(batch)
-    last = round.method.generator.last_layer
+    executor.play([batch], 0)
+    assert executor.factors == {"l1": 1.0}  # not computed while the adversary is off
+    executor.begin(1)
+    tensors = executor.forward(batch)
+    last = executor.method.generator.last_layer
     norms = [
-        torch.autograd.grad(round.by_name[name](tensors), last, retain_graph=True)[0].norm()
+        torch.autograd.grad(executor.by_name[name](tensors), last, retain_graph=True)[0].norm()
         for name in ("l1", "adversarial")
     ]
-    round.generator_turn([tensors])
-    assert float(round.factors["adversarial"]) == pytest.approx(0.5 * float(norms[0] / norms[1]), rel=1e-9)
+    executor.generator_step([tensors])
+    assert float(executor.factors["adversarial"]) == pytest.approx(0.5 * float(norms[0] / norms[1]), rel=1e-9)
 
 
 def test_the_balancer_compares_at_a_tensor_and_its_state_is_in_the_round():
-    round = made("weighting={name: balancer, at: fake_b}")
-    played(round)
-    assert round.factors.keys() == {"l1", "adversarial"} and round.weighting.state_dict()["seen"].min() > 0
+    executor = made("weighting={name: balancer, at: fake_b}")
+    played(executor)
+    assert executor.factors.keys() == {"l1", "adversarial"} and executor.weighting.state_dict()["seen"].min() > 0
 
 
 def test_the_balancer_compares_where_another_network_goes_on_in_half_precision():
@@ -144,15 +146,15 @@ def test_the_balancer_compares_where_another_network_goes_on_in_half_precision()
     small = "networks.generator={name: resnet, blocks: 1, width: 4, norm: instance}"
     for change in (small, "weighting={name: balancer, at: fake_b}", "train.precision=bf16"):
         source.override(change)
-    round = Round(build(resolve(source)), torch.device("cpu"))
-    tensors = round.forward({side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"})
+    executor = FastStep(build(resolve(source)), torch.device("cpu"))
+    tensors = executor.forward({side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"})
     assert tensors[AT].dtype == torch.bfloat16 and tensors["fake_b"].dtype == torch.float32
-    with round.precision.autocast():
-        cycle = round.by_name["cycle_a"](tensors)
+    with executor.precision.autocast():
+        cycle = executor.by_name["cycle_a"](tensors)
     norm = torch.autograd.grad(cycle, tensors[AT], retain_graph=True)[0].float().flatten(1).norm(dim=1).mean()
-    round.generator_turn([tensors])
-    assert round.factors.keys() == {"adversarial_b", "cycle_a"}
-    assert float(round.factors["cycle_a"]) == pytest.approx(10 / 11 / float(norm), rel=1e-5)  # weights 1 and 10
+    executor.generator_step([tensors])
+    assert executor.factors.keys() == {"adversarial_b", "cycle_a"}
+    assert float(executor.factors["cycle_a"]) == pytest.approx(10 / 11 / float(norm), rel=1e-5)  # weights 1 and 10
 
 
 def test_weightings_that_can_not_work_are_named():

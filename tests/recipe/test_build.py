@@ -101,8 +101,8 @@ def test_pix2pix_is_the_papers():
     assert convolutions(generator) == layers + [(inner, outer, 4, 2) for inner, outer in up]
     parameters = recipe.networks["generator"].parameters
     assert parameters["norm"] == "batch" and parameters["dropout"] == 0.5
-    assert parameters["dropout_in_use"] is True  # section 3.1: the only noise, also at test time
-    assert parameters["statistics_in_use"] == "batch"  # section 3.3: batch statistics of the test batch
+    assert parameters["dropout_at_inference"] is True  # section 3.1: the only noise, also at test time
+    assert parameters["statistics_at_inference"] == "batch"  # section 3.3: batch statistics of the test batch
     assert sum(type(module).__name__ == "Dropout" for module in generator.modules()) == 3
     term = made.adversaries["adversarial"]
     assert convolutions(term.loss.discriminator) == [(6, 64, 4, 2), *PATCHGAN_70]
@@ -127,7 +127,7 @@ def check_jitter_and_adam(made: Built) -> None:
     assert recipe.schedule.name == "linear"
     assert recipe.schedule.parameters == {"hold": 100, "decay": 100, "unit": "epochs", "warmup": 0}
     train = recipe.train
-    assert (train.epochs, train.rounds, train.discriminator_steps, train.accumulate) == (200, None, 1, 1)
+    assert (train.epochs, train.iterations, train.discriminator_steps, train.accumulate) == (200, None, 1, 1)
     assert (train.clip, train.precision, train.average) == (None, "auto", None)
 
 

@@ -13,7 +13,8 @@ from advloss.core.errors import InputError
 from advloss.methods.base import NetworkFactory
 from advloss.methods.cyclegan import CycleGAN
 from advloss.recipe import components
-from advloss.recipe.build import build, build_method
+from advloss.recipe.build import build
+from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import read_model, save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
@@ -30,19 +31,19 @@ def made():
 
 def test_equal_models_are_equal_bytes_in_any_order(made, tmp_path: Path):
     state = made.method.state_dict()
-    save_model(tmp_path / "one.safetensors", made.recipe, state, {"round": 3, "source": "x"})
+    save_model(tmp_path / "one.safetensors", made.recipe, state, {"iteration": 3, "source": "x"})
     backwards = dict(reversed(state.items()))
     backwards["g_ab.last.weight"] = state["g_ab.last.weight"].to(memory_format=torch.channels_last)
-    save_model(tmp_path / "two.safetensors", made.recipe, backwards, {"source": "x", "round": 3})
+    save_model(tmp_path / "two.safetensors", made.recipe, backwards, {"source": "x", "iteration": 3})
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.safetensors", "two.safetensors"]
 
 
 def test_there_and_back(made, tmp_path: Path):
     path = tmp_path / "m.safetensors"
-    save_model(path, made.recipe, made.method.state_dict(), {"round": 3})
+    save_model(path, made.recipe, made.method.state_dict(), {"iteration": 3})
     method, recipe, about = read_model(path)
-    assert recipe == made.recipe and about["round"] == 3 and about["version"] == advloss.__version__
+    assert recipe == made.recipe and about["iteration"] == 3 and about["version"] == advloss.__version__
     assert not method.training
     for name, value in made.method.state_dict().items():
         assert torch.equal(method.state_dict()[name], value)

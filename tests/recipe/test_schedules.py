@@ -13,14 +13,14 @@ def test_linear_is_the_references():
     for epoch, factor in ((0, 1), (99, 1), (100, 1 - 1 / 101), (101, 1 - 2 / 101), (150, 1 - 51 / 101), (199, 1 / 101)):
         assert linear.factor(epoch) == pytest.approx(factor, abs=1e-12)
     assert linear.factor(200) == pytest.approx(0, abs=1e-12) and linear.factor(1000) == 0
-    assert [linear(round, rounds_per_epoch=7) for round in (0, 699)] == [1, 1]
+    assert [linear(iteration, iterations_per_epoch=7) for iteration in (0, 699)] == [1, 1]
     assert linear(700, 7) == linear(706, 7) == pytest.approx(100 / 101)
     assert linear(707, 7) == pytest.approx(99 / 101)
 
 
 def test_rounds_instead_of_epochs():
-    linear = Linear(hold=2, decay=3, unit="rounds")
-    assert [linear(round, 1000) for round in range(6)] == pytest.approx([1, 1, 0.75, 0.5, 0.25, 0])
+    linear = Linear(hold=2, decay=3, unit="iterations")
+    assert [linear(iteration, 1000) for iteration in range(6)] == pytest.approx([1, 1, 0.75, 0.5, 0.25, 0])
 
 
 def test_cosine_and_steps_and_constant():
@@ -36,6 +36,6 @@ def test_cosine_and_steps_and_constant():
 
 def test_warmup_counts_rounds_whatever_the_unit():
     constant = Constant(warmup=4)
-    assert [constant(round, 2) for round in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
+    assert [constant(iteration, 2) for iteration in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
     step = Step(every=1, gamma=0.5, warmup=4)  # the epoch's factor times that of the warm-up
-    assert [step(round, 2) for round in range(6)] == [0.25, 0.5, 0.375, 0.5, 0.25, 0.25]
+    assert [step(iteration, 2) for iteration in range(6)] == [0.25, 0.5, 0.375, 0.5, 0.25, 0.25]

@@ -18,7 +18,7 @@ losses:
        weight: 100}
 optimizer: adam
 schedule: linear
-train: {rounds: 10}
+train: {iterations: 10}
 """
 
 

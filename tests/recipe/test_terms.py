@@ -1,4 +1,4 @@
-"""When a term counts: its weight round by round, and what is computed for one that is off."""
+"""When a term counts: its weight iteration by iteration, and what is computed for one that is off."""
 
 import pytest
 import torch
@@ -10,17 +10,17 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.recipe.terms import Term
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 
 TINY = ["networks.generator.width=2", "networks.generator.levels=2", "losses.adversarial.discriminator.width=2"]
-SIZE = ["data.load=32", "data.crop=32", "networks.generator.dropout=0", "networks.generator.dropout_in_use=false"]
+SIZE = ["data.load=32", "data.crop=32", "networks.generator.dropout=0", "networks.generator.dropout_at_inference=false"]
 
 
-def make_round(*overrides: str) -> Round:
+def make_executor(*overrides: str) -> FastStep:
     source = read("pix2pix-small")
     for override in (*TINY, *SIZE, *overrides):
         source.override(override)
-    return Round(build(resolve(source)), torch.device("cpu"))
+    return FastStep(build(resolve(source)), torch.device("cpu"))
 
 
 def test_a_weight_starts_late_and_grows():
@@ -45,42 +45,42 @@ def test_what_a_term_computes_in_under_autocast(dtype: torch.dtype) -> None:
     assert made == {False: torch.float32, True: dtype}
 
 
-def played(round: Round, number: int) -> set[str]:
+def played(executor: FastStep, number: int) -> set[str]:
     batch = {side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}
-    return set(round.play([batch], number))
+    return set(executor.play([batch], number))
 
 
 def test_an_adversary_that_starts_late_is_not_asked_before():
-    round = make_round("losses.adversarial.start=2")
-    adversary = round.adversaries["adversarial"].loss.discriminator
+    executor = make_executor("losses.adversarial.start=2")
+    adversary = executor.adversaries["adversarial"].loss.discriminator
     asked = []
     adversary.register_forward_hook(lambda *_: asked.append(1))
     before = [parameter.clone() for parameter in adversary.parameters()]
-    assert played(round, 0) == played(round, 1) == {"l1"}
-    assert not asked and round.wanted == {"fake_b", "b"}
+    assert played(executor, 0) == played(executor, 1) == {"l1"}
+    assert not asked and executor.wanted == {"fake_b", "b"}
     assert all(torch.equal(one, other) for one, other in zip(before, adversary.parameters(), strict=True))
-    assert played(round, 2) == {"l1", "adversarial", "adversarial.discriminator"}
-    assert round.wanted == {"a", "fake_b", "b"}
+    assert played(executor, 2) == {"l1", "adversarial", "adversarial.discriminator"}
+    assert executor.wanted == {"a", "fake_b", "b"}
 
 
 def test_a_discriminator_may_learn_before_its_loss_counts():
-    round = make_round("losses.adversarial.start=2", "losses.adversarial.discriminator_start=1")
-    assert played(round, 0) == {"l1"}
-    assert played(round, 1) == {"l1", "adversarial.discriminator"}
-    assert played(round, 2) == {"l1", "adversarial", "adversarial.discriminator"}
+    executor = make_executor("losses.adversarial.start=2", "losses.adversarial.discriminator_start=1")
+    assert played(executor, 0) == {"l1"}
+    assert played(executor, 1) == {"l1", "adversarial.discriminator"}
+    assert played(executor, 2) == {"l1", "adversarial", "adversarial.discriminator"}
 
 
 def test_the_ramp_scales_the_gradient():
-    whole, half = make_round("losses.adversarial=null"), make_round("losses.adversarial=null", "losses.l1.ramp=2")
+    whole, half = make_executor("losses.adversarial=null"), make_executor("losses.adversarial=null", "losses.l1.ramp=2")
     batch = {side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}
     gradients = []
-    for round in (whole, half):
-        round.generator.step = lambda: None
-        round.play([batch], 0)
-        gradients.append(next(round.method.parameters()).grad)
+    for executor in (whole, half):
+        executor.generator.step = lambda: None
+        executor.play([batch], 0)
+        gradients.append(next(executor.method.parameters()).grad)
     torch.testing.assert_close(gradients[0], 2 * gradients[1])
 
 
 def test_something_must_count_from_the_first_round():
-    with pytest.raises(InputError, match="no term counts from the first round"):
-        make_round("losses.adversarial.start=2", "losses.l1.start=1")
+    with pytest.raises(InputError, match="no term counts from the first iteration"):
+        make_executor("losses.adversarial.start=2", "losses.l1.start=1")

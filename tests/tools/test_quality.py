@@ -99,7 +99,7 @@ def test_the_means_over_seeds_are_compared() -> None:
 def test_the_recipes_are_right_and_compare_distances(name: str) -> None:
     arguments = argparse.Namespace(rounds=7, overrides=[])
     recipe = quality.resolved(name, "bf16", 3, arguments, *quality.RECIPES[name])
-    assert (recipe.train.rounds, recipe.train.precision, recipe.seed) == (7, "bf16", 3)
+    assert (recipe.train.iterations, recipe.train.precision, recipe.seed) == (7, "bf16", 3)
     want = {"cyclegan-small": {"cycle_a", "cycle_b", "identity_a", "identity_b"}, "pix2pix-small": {"l1"}}
     assert {*quality.distances(recipe)} == want.get(name, {"pixel"})
 

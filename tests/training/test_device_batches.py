@@ -15,7 +15,7 @@ from advloss.data.loading.loader import Loader
 from advloss.data.random_streams import DEGRADE, random
 from advloss.data.sources.folders import open_folder
 from advloss.recipe.build import Built
-from advloss.training.device_batches import Feed
+from advloss.training.device_batches import DeviceBatches
 from tests.data.pictures import fill
 from tests.training.fast.helpers import made
 from tests.training.started import TINY, done, log, two_sides
@@ -52,7 +52,7 @@ def loader(folder: Path, memory: str, single: bool = True) -> Loader:
 @pytest.mark.parametrize("memory", ["off", "device"])
 def test_batches_are_images_with_what_the_data_lacks(tmp_path: Path, memory: str, precision: str) -> None:
     ready = built(precision)
-    feed = Feed(ready, CPU)
+    feed = DeviceBatches(ready, CPU)
     batches = list(itertools.islice(feed.batches(loader(tmp_path, memory), 3), 4))
     raw = list(itertools.islice(loader(tmp_path, "on").batches(), 7))[3:]
     for number, (batch, levels) in enumerate(zip(batches, raw, strict=True), 3):
@@ -68,7 +68,7 @@ def test_batches_are_images_with_what_the_data_lacks(tmp_path: Path, memory: str
 
 def test_what_the_data_has_is_not_made(tmp_path: Path) -> None:
     ready = built("fp32")
-    batches = Feed(ready, CPU).batches(loader(tmp_path, "on", single=False))
+    batches = DeviceBatches(ready, CPU).batches(loader(tmp_path, "on", single=False))
     raw = loader(tmp_path, "on", single=False).batches()
     for batch, levels in itertools.islice(zip(batches, raw, strict=False), 3):
         assert torch.equal(batch["a"], levels["a"].float() / 127.5 - 1)
@@ -78,7 +78,7 @@ def test_what_the_data_has_is_not_made(tmp_path: Path) -> None:
 def test_a_run_is_the_same_wherever_its_pictures_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     two_sides(Path("photos"), 6)
-    words = ["train", "recipe=cyclegan-small", "photos", *TINY, "data.load=36", "samples=[]", "--rounds", "3"]
+    words = ["train", "recipe=cyclegan-small", "photos", *TINY, "data.load=36", "samples=[]", "--iterations", "3"]
     places = {"device": "kept 12 images on cpu", "on": "kept 12 images in memory", "off": "no problems found"}
     for memory, said in places.items():
         assert said in done(*words, f"data.memory={memory}", "--device", "cpu", "--run", memory).stderr

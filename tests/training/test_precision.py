@@ -1,4 +1,4 @@
-"""What a round computes in."""
+"""What an iteration computes in."""
 
 import copy
 

@@ -9,7 +9,17 @@ from safetensors.torch import load_file
 from tests.training.started import TINY, log, succeed
 
 POOLS = ["losses.adversarial_a.pool=0", "losses.adversarial_b.pool=0"]
-WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, *POOLS, "train.precision=fp64", "--rounds", "6", "--run"]
+WORDS = [
+    "train",
+    "recipe=cyclegan-small",
+    "stripes",
+    *TINY,
+    *POOLS,
+    "train.precision=fp64",
+    "--iterations",
+    "6",
+    "--run",
+]
 
 
 @pytest.mark.slow
@@ -19,7 +29,7 @@ def test_two_processes_give_the_losses_and_weights_of_one_with_the_doubled_batch
     said = succeed(tmp_path, *WORDS, "two", "data.batch=1", late, processes=2)
     assert said.stdout.count("runs/two/model.safetensors") == 1
     ours, theirs = ([e for e in log(tmp_path, name) if "losses" in e] for name in ("two", "one"))
-    assert [e["round"] for e in ours] == [1, 2, 3, 4, 5, 6]
+    assert [e["iteration"] for e in ours] == [1, 2, 3, 4, 5, 6]
     for two, one in zip(ours, theirs, strict=True):
         assert two["losses"] == pytest.approx(one["losses"], rel=1e-8)
     one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("one", "two"))
@@ -41,9 +51,9 @@ def test_two_processes_give_the_losses_and_weights_of_one_with_the_doubled_batch
 def test_batch_norm_discriminators_and_pools_in_two_processes_and_their_resumption(tmp_path: Path):
     norms = [f"losses.adversarial_{side}.discriminator.norm=batch" for side in "ab"]
     words = ["train", "recipe=cyclegan-small", "stripes", *TINY, *norms, "data.batch=2", "--run"]
-    succeed(tmp_path, *words, "whole", "--rounds", "8", processes=2)
-    succeed(tmp_path, *words, "cut", "--rounds", "4", processes=2)
-    succeed(tmp_path, *words, "cut", "--rounds", "8", "--resume", processes=2)
+    succeed(tmp_path, *words, "whole", "--iterations", "8", processes=2)
+    succeed(tmp_path, *words, "cut", "--iterations", "4", processes=2)
+    succeed(tmp_path, *words, "cut", "--iterations", "8", "--resume", processes=2)
     whole, cut = ((tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in ("whole", "cut"))
     assert len(whole) == len(cut)
     one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("whole", "cut"))

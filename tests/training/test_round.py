@@ -1,4 +1,4 @@
-"""The round against whole training iterations of the reference implementation, in float64."""
+"""The iteration against whole training iterations of the reference implementation, in float64."""
 
 from pathlib import Path
 
@@ -10,16 +10,16 @@ from advloss.interop.junyanz import discriminator_from, generator_from
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 
 RELATIVE = 1e-8
 
 
-def make_round(recipe, *overrides):
+def make_executor(recipe, *overrides):
     source = read(recipe)
     for override in (*overrides, "train.precision=fp64"):
         source.override(override)
-    return Round(build(resolve(source)), torch.device("cpu"))
+    return FastStep(build(resolve(source)), torch.device("cpu"))
 
 
 def weights(tensors, prefix):
@@ -36,29 +36,29 @@ SMALL = ["networks.generator.width=8", "data.load=64", "data.crop=64"]
 def test_cyclegan_plays_the_references_iterations(golden: Path):
     tensors = load_file(golden / "cyclegan_training.safetensors")
     adversaries = [f"losses.adversarial_{side}.{key}" for side in "ab" for key in ("discriminator.width=8", "pool=0")]
-    round = make_round("cyclegan", *SMALL, "networks.generator.blocks=6", *adversaries)
+    executor = make_executor("cyclegan", *SMALL, "networks.generator.blocks=6", *adversaries)
     for ours, theirs in (("g_ab", "G_ab"), ("g_ba", "G_ba")):
-        getattr(round.method, ours).load_state_dict(generator_from(weights(tensors, f"weights.{theirs}."))[1])
+        getattr(executor.method, ours).load_state_dict(generator_from(weights(tensors, f"weights.{theirs}."))[1])
     for side in "ab":
-        discriminator = round.adversaries[f"adversarial_{side}"].loss.discriminator
+        discriminator = executor.adversaries[f"adversarial_{side}"].loss.discriminator
         discriminator.load_state_dict(discriminator_from(weights(tensors, f"weights.D_{side}."))[1])
     for step in range(4):
-        losses = round.play([{"a": tensors["a"][step], "b": tensors["b"][step]}])
+        losses = executor.play([{"a": tensors["a"][step], "b": tensors["b"][step]}])
         for side in "ab":
             close(losses[f"adversarial_{side}"], tensors[f"loss.G_gan_{side}"][step])
             close(losses[f"adversarial_{side}.discriminator"], tensors[f"loss.D_{side}"][step])
             close(10 * losses[f"cycle_{side}"], tensors[f"loss.cycle_{side}"][step])
             close(5 * losses[f"identity_{side}"], tensors[f"loss.identity_{side}"][step])
-    close(next(round.method.g_ab.parameters()), tensors["after.G_ab.model.1.weight"])
-    close(next(round.method.g_ba.parameters()), tensors["after.G_ba.model.1.weight"])
+    close(next(executor.method.g_ab.parameters()), tensors["after.G_ab.model.1.weight"])
+    close(next(executor.method.g_ba.parameters()), tensors["after.G_ba.model.1.weight"])
     for side in "ab":
-        close(next(round.adversaries[f"adversarial_{side}"].parameters()), tensors[f"after.D_{side}.model.0.weight"])
+        close(next(executor.adversaries[f"adversarial_{side}"].parameters()), tensors[f"after.D_{side}.model.0.weight"])
 
 
 @pytest.mark.parametrize(("file", "objective"), [("vanilla", "non_saturating"), ("lsgan", "lsgan")])
 def test_pix2pix_plays_the_references_iterations(golden: Path, file: str, objective: str):
     tensors = load_file(golden / f"pix2pix_training_{file}.safetensors")
-    round = make_round(
+    executor = make_executor(
         "pix2pix",
         "networks.generator.width=8",
         "networks.generator.levels=7",
@@ -68,11 +68,11 @@ def test_pix2pix_plays_the_references_iterations(golden: Path, file: str, object
         "losses.adversarial.discriminator.width=8",
         f"losses.adversarial.objective={objective}",
     )
-    generator, discriminator = round.method.generator, round.adversaries["adversarial"].loss.discriminator
+    generator, discriminator = executor.method.generator, executor.adversaries["adversarial"].loss.discriminator
     generator.load_state_dict(generator_from(weights(tensors, "weights.G."))[1])
     discriminator.load_state_dict(discriminator_from(weights(tensors, "weights.D."))[1])
     for step in range(4):
-        losses = round.play([{"a": tensors["a"][step], "b": tensors["b"][step]}])
+        losses = executor.play([{"a": tensors["a"][step], "b": tensors["b"][step]}])
         close(losses["adversarial"], tensors["loss.G_gan"][step])
         close(losses["adversarial.discriminator"], tensors["loss.D"][step])
         close(100 * losses["l1"], tensors["loss.G_l1"][step])

@@ -1,4 +1,5 @@
-"""What lies in a run folder: sweeping, cutting the log, and the checkpoint that holds all that the next round needs."""
+"""What lies in a run folder: sweeping, cutting the log, and the checkpoint that holds all that the next
+iteration needs."""
 
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoi
 from advloss.training.processes import Processes
 from advloss.training.run_folder import RunFolder, changes
 from tests.training.started import TINY, done, log, two_sides
-from tests.training.test_turns import batch, make_round, weights
+from tests.training.test_steps import batch, make_executor, weights
 
 SMALL = ["train", "recipe=cyclegan-small", "photos", *TINY, "samples=[]", "--run", "run"]
 
@@ -25,14 +26,14 @@ def test_a_checkpoint_holds_all_that_the_next_round_depends_on():
     words = [*TINY, "train.average=0.9", "train.precision=fp16", "losses.adversarial_a.discriminator.norm=batch"]
     images = [batch(number, dtype=torch.float32) for number in range(8)]
     processes, path = Processes("cpu"), Path("checkpoint.pt")
-    one = make_round(*words)
+    one = make_executor(*words)
     for number in range(4):  # which fills the pools of three
         one.play([images[number]])
     recipe = resolve(read("cyclegan-small"))
-    write_checkpoint(path, one, recipe, {"round": 4, "best": None}, processes)
+    write_checkpoint(path, one, recipe, {"iteration": 4, "best": None}, processes)
     expected = [one.play([images[number]]) for number in range(4, 8)]
 
-    two = make_round(*words, "seed=9")
+    two = make_executor(*words, "seed=9")
     torch.manual_seed(123)
     restore(read_checkpoint(path), two, processes)
     for number in range(4, 8):
@@ -47,31 +48,31 @@ def test_a_checkpoint_holds_all_that_the_next_round_depends_on():
 
 def test_strays_of_a_killed_process_are_swept_at_the_next_start():
     two_sides(Path("photos"))
-    done(*SMALL, "--rounds", "1")
+    done(*SMALL, "--iterations", "1")
     for name in (".tmp-123-checkpoint.pt", ".tmp4aBcDe"):  # ours, and one of safetensors
         Path("runs/run", name).write_bytes(b"half")
-    done("train", "--run", "run", "--resume", "--rounds", "2")
+    done("train", "--run", "run", "--resume", "--iterations", "2")
     assert not list(Path("runs/run").glob(".tmp*"))
 
 
 def test_a_log_that_is_ahead_of_the_checkpoint_or_cut_short_is_cut():
     two_sides(Path("photos"))
-    done(*SMALL, "--rounds", "3", "train.checkpoint_every=2")
-    done(*SMALL[:-1], "whole", "--rounds", "5", "train.checkpoint_every=2")
+    done(*SMALL, "--iterations", "3", "train.checkpoint_every=2")
+    done(*SMALL[:-1], "whole", "--iterations", "5", "train.checkpoint_every=2")
     folder = Path("runs/run")
     content = torch.load(folder / "checkpoint.pt", weights_only=True)
     with (folder / "log.jsonl").open("a") as file:
-        file.write('{"round": 9, "losses": {}}\nnot json\n[]\n{"round": 4, "los')
-    assert content["round"] == 3
-    done("train", "--run", "run", "--resume", "--rounds", "5")
+        file.write('{"iteration": 9, "losses": {}}\nnot json\n[]\n{"iteration": 4, "los')
+    assert content["iteration"] == 3
+    done("train", "--run", "run", "--resume", "--iterations", "5")
     lines = log(Path(), "run")
-    assert [line["round"] for line in lines] == [1, 2, 3, 4, 5]
+    assert [line["iteration"] for line in lines] == [1, 2, 3, 4, 5]
     assert [line["losses"] for line in lines] == [line["losses"] for line in log(Path(), "whole")]
 
 
 def test_a_kill_between_the_last_checkpoint_and_its_model_file():
     two_sides(Path("photos"))
-    done(*SMALL, "--rounds", "3")
+    done(*SMALL, "--iterations", "3")
     model = Path("runs/run/model.safetensors")
     whole = model.read_bytes()
     for left_behind in (None, b"an older one"):
@@ -85,7 +86,7 @@ def test_a_kill_between_the_last_checkpoint_and_its_model_file():
 def test_an_empty_folder_is_no_run():
     two_sides(Path("photos"))
     Path("runs/run").mkdir(parents=True)
-    done(*SMALL, "--rounds", "1")
+    done(*SMALL, "--iterations", "1")
 
 
 def test_what_may_change_between_a_run_and_its_resumption():
@@ -95,7 +96,9 @@ def test_what_may_change_between_a_run_and_its_resumption():
             source.override(override)
         return resolve(source)
 
-    free = [f"train.{name}=7" for name in ("rounds", "log_every", "sample_every", "validate_every", "checkpoint_every")]
+    free = [
+        f"train.{name}=7" for name in ("iterations", "log_every", "sample_every", "validate_every", "checkpoint_every")
+    ]
     assert changes(recipe(), recipe(*free, "data.workers=2", "data.memory=off", "train.epochs=3")) == []
     assert changes(recipe(), recipe("data.batch=2", "seed=1", "train.order=discriminator_first")) == [
         "data.batch: 1 then, 2 now",

@@ -92,7 +92,7 @@ def resolved(
 ) -> Recipe:
     """The recipe, which logs each round and looks at its test pictures once, at the end."""
     rounds = arguments.rounds
-    seldom = [f"train.{key}={rounds}" for key in ("rounds", "sample_every", "validate_every", "checkpoint_every")]
+    seldom = [f"train.{key}={rounds}" for key in ("iterations", "sample_every", "validate_every", "checkpoint_every")]
     settings = [f"data.name={data}", f"train.precision={precision}", f"seed={seed}", "train.log_every=1", *seldom]
     source = read(name)
     for override in (*settings, *changes, *arguments.overrides):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes, seams
 from tools.benchmarks.measuring import counting, floors, gaps, loaded, measure, pairs
@@ -59,30 +59,30 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return about | timing | standing | {"where_the_time_goes": parts} | rest
 
 
-def as_played(round: Round) -> Play:
+def as_played(round: FastStep) -> Play:
     """The round as `advloss train` plays it."""
     return lambda batches: round.play(batches)
 
 
 def beside(
-    peer: Peer, recipe: Recipe, exact: Recipe, ours: Callable[[Round], Play], count: int
+    peer: Peer, recipe: Recipe, exact: Recipe, ours: Callable[[FastStep], Play], count: int
 ) -> tuple[list[float], dict[str, Any]]:
     """Seconds of our rounds, and what is to be said of the peer, after its losses were found to be ours."""
     built = recipes.ready(recipe, peer.device)
     peer.load_into(built)  # before its first iteration, where it begins in its own process too
     batches = recipes.random_batches(recipe, built.method.scale, peer.device)
     same = pairs.same_losses(peer, exact, batches[0], peer.device)
-    round = Round(built, peer.device)
+    round = FastStep(built, peer.device)
     times, theirs = pairs.timed(peer, ours(round), batches, count)
     return times, theirs | {"compared": same}
 
 
 def looked_into(
-    recipe: Recipe, device: torch.device, ours: Callable[[Round], Play]
+    recipe: Recipe, device: torch.device, ours: Callable[[FastStep], Play]
 ) -> tuple[counting.Work, int, dict[str, Any]]:
     """A round's work, the bytes it must move, and where its time goes; recipe: without compilation and graphs."""
     built = recipes.ready(recipe, device)
-    round = Round(built, device)
+    round = FastStep(built, device)
     batches = recipes.random_batches(recipe, built.method.scale, device)
     play_ours = ours(round)
 
@@ -99,7 +99,7 @@ def looked_into(
 def alone(arguments: argparse.Namespace, recipe: Recipe, device: torch.device) -> tuple[list[float], dict[str, Any]]:
     """Seconds of the rounds, and what else is measured without a peer."""
     built = recipes.ready(recipe, device)
-    round = Round(built, device)
+    round = FastStep(built, device)
     batches = recipes.random_batches(recipe, built.method.scale, device)
 
     def play() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.core.files import replacing
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes
 from tools.benchmarks.measuring import floors, measure
@@ -52,7 +52,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         torch.cuda.empty_cache()
     measure.reset_peak(device)
     try:
-        round = Round(recipes.ready(recipe, device), device)
+        round = FastStep(recipes.ready(recipe, device), device)
         batches = recipes.random_batches(recipe, round.method.scale, device)
         first = min(measure.seconds(lambda: round.play(batches), device, LEAST_ROUNDS))
         count = max(LEAST_ROUNDS, int(arguments.seconds / first))

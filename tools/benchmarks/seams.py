@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import torch
 
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from tools.benchmarks.measuring.measure import Action
 
 REST = "rest"
@@ -58,7 +58,7 @@ class Seams:
         self._since = now
 
 
-def split(round: Round, play: Action, device: torch.device, rounds: int) -> dict[str, Any]:
+def split(round: FastStep, play: Action, device: torch.device, rounds: int) -> dict[str, Any]:
     """Seconds a round of each part and its share; a run of its own, in which nothing else is timed."""
     seams = Seams(device)
     with ExitStack() as stack:
@@ -72,14 +72,14 @@ def split(round: Round, play: Action, device: torch.device, rounds: int) -> dict
     return {"rounds": rounds, "seconds_a_round": total / rounds, "parts": parts}
 
 
-def places(round: Round) -> list[tuple[object, str, str]]:
+def places(round: FastStep) -> list[tuple[object, str, str]]:
     """(whose, which method, what its time is called)."""
     found = [
         (round, "forward", "generator forward"),
-        (round, "generator_turn", "losses of the generator's turn"),
+        (round, "generator_step", "losses of the generator's turn"),
         (round.generator, "backward", "generator backward"),
         (round.generator, "step", "optimizers"),
-        (round, "discriminator_turn", "discriminator forward"),
+        (round, "discriminator_step", "discriminator forward"),
     ]
     if round.discriminators is not None:
         found += [

@@ -81,7 +81,7 @@ def _extended(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _cosines(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The orthonormal cosine transform [8, 8]: frequencies, pixels. Kept: a copy would wait for the device."""
+    """The orthonormal cosine transform [8, 8]: frequencies, pixels. Cache: a copy would wait for the device."""
     frequency, pixel = np.mgrid[:8, :8]
     matrix = np.cos((2 * pixel + 1) * frequency * np.pi / 16) / 2
     matrix[0] /= np.sqrt(2)

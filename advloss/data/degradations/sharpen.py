@@ -50,6 +50,6 @@ def _blurred(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _weights(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Kept: a copy would wait for the device."""
+    """Cache: a copy would wait for the device."""
     with torch.inference_mode(False):
         return torch.from_numpy(gaussian(SIDE, SIGMA)).to(device, dtype)

@@ -48,7 +48,7 @@ class Decoded:
         return picture.transpose(2, 0, 1)
 
 
-class Kept:
+class Cache:
     """Read and resized once, kept as uint8: one array where all sizes agree, else a list."""
 
     def __init__(

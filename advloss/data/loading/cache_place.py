@@ -13,7 +13,8 @@ Place = Literal["device", "on", "off"]
 """On the device that trains, in the host's memory, or nowhere: decoded each time."""
 
 SHARE_OF_DEVICE = 1 / 4
-"""Of what a GPU has free when its networks are there and the optimizers' state and the rounds' tensors are not yet."""
+"""Of what a GPU has free when its networks are there and the optimizers' state and the iterations' tensors are
+not yet."""
 SHARE_OF_HOST = 1 / 2
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advloss.data.loading.cache import Kept
-from advloss.data.sampling.samples import Choices, Skip
+from advloss.data.loading.cache import Cache
+from advloss.data.sampling.samples import SamplePictures, Skip
 
 
 class Stored(NamedTuple):
@@ -21,7 +21,7 @@ class Stored(NamedTuple):
 class StoredSide:
     """One side's pictures, which lie elsewhere: `get` says where."""
 
-    def __init__(self, kept: Kept, start: int) -> None:
+    def __init__(self, kept: Cache, start: int) -> None:
         self.source, self.bad = kept.source, kept.bad
         self.places: list[Stored] = []
         self.end = start
@@ -37,7 +37,7 @@ class StoredSide:
         return self.places[index]
 
 
-def stored(sides: Mapping[str, Kept], device: torch.device) -> tuple[dict[str, StoredSide], Tensor]:
+def stored(sides: Mapping[str, Cache], device: torch.device) -> tuple[dict[str, StoredSide], Tensor]:
     """The pictures sent to the device, one after the other whatever their sizes: where each lies, and uint8 [N]."""
     places: dict[str, StoredSide] = {}
     end = 0
@@ -55,7 +55,7 @@ def stored(sides: Mapping[str, Kept], device: torch.device) -> tuple[dict[str, S
     return places, pixels
 
 
-class Resident:
+class DeviceCache:
     """Batch after batch, cut, mirrored and turned on the device: the bytes that `Samples` makes on the host.
 
     Pixel (c, y, x) of a sample is the picture's byte at first + plane * c + down * y + across * x, whatever way it is
@@ -64,7 +64,7 @@ class Resident:
     choices: of pictures that lie in `pixels`, uint8 [N] on the device.
     """
 
-    def __init__(self, choices: Choices[Stored], pixels: Tensor) -> None:
+    def __init__(self, choices: SamplePictures[Stored], pixels: Tensor) -> None:
         self.choices = choices
         self.pixels = pixels
         self.steps = {size: torch.arange(size, device=pixels.device) for size in {3, *choices.sizes.values()}}

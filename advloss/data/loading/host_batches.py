@@ -9,7 +9,7 @@ from advloss.data.loading.augment import Augmenter
 from advloss.data.random_streams import DEGRADE, random
 from advloss.data.sampling.crops import copy_crop
 from advloss.data.sampling.sampler import Item
-from advloss.data.sampling.samples import Choices, Skip
+from advloss.data.sampling.samples import SamplePictures, Skip
 
 Sides = dict[str, np.ndarray]
 """Pictures by the letter of their side."""
@@ -24,7 +24,7 @@ class Samples:
     small: makes `a`, where the pictures have none.
     """
 
-    choices: Choices[np.ndarray]
+    choices: SamplePictures[np.ndarray]
     augment: Augmenter | None = None
     small: Small | None = None
 

@@ -10,16 +10,16 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.data.loading.augment import Augmenter
-from advloss.data.loading.cache import Decoded, Kept, Pictures, Sizes
+from advloss.data.loading.cache import Cache, Decoded, Pictures, Sizes
 from advloss.data.loading.cache_place import Memory, Place, faster, in_mb, place
-from advloss.data.loading.device_cache import Resident, stored
+from advloss.data.loading.device_cache import DeviceCache, stored
 from advloss.data.loading.host_batches import Samples, Sides
 from advloss.data.loading.prefetch import ahead
 from advloss.data.loading.workers import from_workers
 from advloss.data.random_streams import DEGRADE, random
 from advloss.data.sampling.crops import Resize, View
-from advloss.data.sampling.sampler import Order
-from advloss.data.sampling.samples import Choices, Skip
+from advloss.data.sampling.sampler import Sampler
+from advloss.data.sampling.samples import SamplePictures, Skip
 from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import check_scale
 from advloss.data.sources.shards import pieces_of
@@ -87,14 +87,14 @@ class Loader:
         self.scale = scale
         in_order = split.paired or split.a is None  # pictures alone are their own partners
         count_a, count_b = len(split.a or split.b), len(split.b)
-        self.order = Order(count_a, count_b, in_order, batch, seed, rank, world, pieces_of(split))
+        self.order = Sampler(count_a, count_b, in_order, batch, seed, rank, world, pieces_of(split))
         self.augment = Augmenter(augment, seed) if augment else None
         in_workers = split.a is None and degradation is not None and degradation.in_workers
         self.small = cast(InWorkers, degradation).small if in_workers else None
         self.ahead = device.type == "cuda"
         self.skipped: list[Skip] = []
         self.place: Place = "off"
-        self._maker: Samples | Resident | None = None
+        self._maker: Samples | DeviceCache | None = None
 
     @property
     def per_epoch(self) -> int:
@@ -150,7 +150,7 @@ class Loader:
             return "data.augment"
         return "data.degradation" if self.small is not None else None
 
-    def _prepared(self) -> Samples | Resident:
+    def _prepared(self) -> Samples | DeviceCache:
         """At the first use: the pictures decoded, if they are to be kept."""
         if self._maker is None:
             sizes = {letter: Sizes.of(source, self.view) for letter, source in self.split.sides.items()}
@@ -166,21 +166,21 @@ class Loader:
                 self.say(f"{count} images are decoded each time: to keep them takes {in_mb(needed)} of memory")
         return self._maker
 
-    def _placed(self, sizes: Mapping[str, Sizes]) -> Samples | Resident:
+    def _placed(self, sizes: Mapping[str, Sizes]) -> Samples | DeviceCache:
         rest = self.split.paired, self.order, self.view, self.scale
         if self.place == "off":
             decoded: dict[str, Pictures[np.ndarray]] = {
                 letter: Decoded(source, self.view) for letter, source in self.split.sides.items()
             }
-            return Samples(Choices(decoded, *rest), self.augment, self.small)
+            return Samples(SamplePictures(decoded, *rest), self.augment, self.small)
         kept = {letter: self._kept(letter, size) for letter, size in sizes.items()}
         if self.place == "on":
-            return Samples(Choices(dict(kept), *rest), self.augment, self.small)
+            return Samples(SamplePictures(dict(kept), *rest), self.augment, self.small)
         places, pixels = stored(kept, self.device)
-        return Resident(Choices(dict(places), *rest), pixels)
+        return DeviceCache(SamplePictures(dict(places), *rest), pixels)
 
-    def _kept(self, side: str, sizes: Sizes) -> Kept:
-        return Kept(
+    def _kept(self, side: str, sizes: Sizes) -> Cache:
+        return Cache(
             self.split.sides[side], self.view, sizes, lambda index, error: self._skip(Skip(side, index, str(error)))
         )
 

@@ -20,7 +20,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Order:
+class Sampler:
     """A new permutation every epoch. Unpaired, b is drawn at random (as in CycleGAN), and the shorter side wraps round.
 
     Process r of w takes items r * batch to (r + 1) * batch of every global batch of w * batch items: together they

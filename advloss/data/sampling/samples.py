@@ -7,7 +7,7 @@ from advloss.core.errors import InputError
 from advloss.data.loading.cache import Picture, Pictures, Shaped
 from advloss.data.random_streams import VIEW_A, VIEW_B, draws
 from advloss.data.sampling.crops import Crop, View, check_crop_fits, drawn_crop
-from advloss.data.sampling.sampler import Item, Order
+from advloss.data.sampling.sampler import Item, Sampler
 from advloss.data.sources.pair_checks import called, check_fit
 from advloss.images.reading import UnreadableImage
 
@@ -22,7 +22,7 @@ class Skip:
 
 
 @dataclass
-class Choices(Generic[Picture]):
+class SamplePictures(Generic[Picture]):
     """What each sample is made of, the same wherever the pictures lie and whatever cuts them.
 
     pictures: by the letter of the side, both or b alone. scale: how many times as large b is as its partner. bad: what
@@ -31,7 +31,7 @@ class Choices(Generic[Picture]):
 
     pictures: dict[str, Pictures[Picture]]
     paired: bool
-    order: Order
+    order: Sampler
     view: View
     scale: int = 1
     bad: dict[tuple[str, int], Skip] = field(default_factory=dict)

@@ -71,11 +71,11 @@ def with_validation(opened: DataSet, folder: str | Path, kind: Kind) -> DataSet:
             sides = Sides(sides.b, sides.a)
         elif names != opened.sides:
             notes += (f"of data.val the sides are {names[0]} (a) and {names[1]} (b)",)
-        split, left_out = _split(sides, kind, 1)
+        split, skipped = _split(sides, kind, 1)
     except InputError as error:
         raise InputError(f"data.val: {error}") from error
     alone = {name: paths for name, paths in opened.alone.items() if name != "val"}
-    alone |= {"val": left_out} if left_out else {}
+    alone |= {"val": skipped} if skipped else {}
     return replace(opened, splits=opened.splits | {"val": split}, notes=notes, alone=alone)
 
 
@@ -168,9 +168,9 @@ def _data_set(name: str, found: dict[str, Sides], kind: Kind) -> DataSet:
     for split, sides in found.items():
         if names[split] != names["train"]:
             raise InputError(f"the sides are {names['train']} in train and {names[split]} in {split}; name them alike")
-        splits[split], left_out = _split(sides, kind, 2 if split == "train" else 1)
-        if left_out:
-            alone[split] = left_out
+        splits[split], skipped = _split(sides, kind, 2 if split == "train" else 1)
+        if skipped:
+            alone[split] = skipped
     return DataSet(name, splits, names["train"], _notes(found["train"], names["train"]), alone)
 
 
@@ -193,10 +193,10 @@ def _notes(sides: Sides, names: tuple[str, str]) -> tuple[str, ...]:
 def _split(sides: Sides, kind: Kind, least: int) -> tuple[Split, tuple[Path, ...]]:
     """The split, and the files that have no partner. least: how many pictures each side needs."""
     by_name = kind != "unpaired" and sides.a != sides.b
-    split, left_out = _matched(sides, kind) if by_name else (_unmatched(sides, kind), ())
+    split, skipped = _matched(sides, kind) if by_name else (_unmatched(sides, kind), ())
     for source, folder in zip(split.sides.values(), (sides.a, sides.b), strict=True):
         _enough(folder, len(source), least)
-    return split, left_out
+    return split, skipped
 
 
 def _unmatched(sides: Sides, kind: Kind) -> Split:
@@ -227,9 +227,9 @@ def _matched(sides: Sides, kind: Kind) -> tuple[Split, tuple[Path, ...]]:
         raise InputError(
             f"no two pictures in {sides.a} and {sides.b} share a name ('{a[0].name}', '{b[0].name}', ...); {needs}"
         )
-    left_out = [path for key, path in (keyed_a | keyed_b).items() if (key in keyed_a) != (key in keyed_b)]
+    skipped = [path for key, path in (keyed_a | keyed_b).items() if (key in keyed_a) != (key in keyed_b)]
     split = Split(FileSource([keyed_a[key] for key in both]), FileSource([keyed_b[key] for key in both]), True)
-    return split, tuple(left_out)
+    return split, tuple(skipped)
 
 
 def _enough(folder: Path, count: int, least: int) -> None:

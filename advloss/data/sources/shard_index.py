@@ -34,7 +34,7 @@ class Index:
     sizes: np.ndarray  # [N] int64, how many they are
     names: np.ndarray  # uint8, all members' names in UTF-8, one after the other
     ends: np.ndarray  # [N] int64, where each name ends
-    left_out: np.ndarray  # [] int64, how many pictures are left out for their second extension
+    skipped: np.ndarray  # [] int64, how many pictures are left out for their second extension
     first_left_out: np.ndarray  # uint8, the name of the first of them
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class _Found:
     shards: list[int] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)
-    left_out: list[bytes] = field(default_factory=list)
+    skipped: list[bytes] = field(default_factory=list)
 
     def add(self, number: int, path: Path) -> None:
         """The pictures of shard `number`: members whose extension is a picture's.
@@ -106,18 +106,18 @@ class _Found:
                 self.places.append((member.offset_data, member.size))
                 self.names.append(name)
             elif Path(member.name).suffix.lower() in EXTENSIONS:
-                self.left_out.append(name)
+                self.skipped.append(name)
 
     def index(self) -> Index:
         places = np.array(self.places, np.int64).reshape(-1, 2)
-        first = self.left_out[0] if self.left_out else b""
+        first = self.skipped[0] if self.skipped else b""
         return Index(
             np.array(self.shards, np.int32),
             places[:, 0].copy(),
             places[:, 1].copy(),
             np.frombuffer(b"".join(self.names), np.uint8),
             np.cumsum([len(name) for name in self.names], dtype=np.int64),
-            np.array(len(self.left_out), np.int64),
+            np.array(len(self.skipped), np.int64),
             np.frombuffer(first, np.uint8),
         )
 

@@ -69,7 +69,7 @@ class ShardSource:
     @property
     def notes(self) -> list[str]:
         """What a user should know of how it was read, in sentences."""
-        count = int(self.index.left_out)
+        count = int(self.index.skipped)
         if not count:
             return []
         first = self.index.first_left_out.tobytes().decode(errors="replace")

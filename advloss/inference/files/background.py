@@ -12,7 +12,7 @@ from pathlib import Path
 from advloss.images.reading import Picture, page_count, read_header, read_picture
 from advloss.images.writing import write_picture
 from advloss.inference.files.jobs import Job
-from advloss.inference.files.summary import LeftOut, Outcome, failures_named
+from advloss.inference.files.summary import Skipped, Summary, failures_named
 
 AHEAD = 2
 """Pictures that are read before their turn, at most."""
@@ -28,7 +28,7 @@ class Read:
     pages: int
 
 
-class ReadAhead:
+class BackgroundReader:
     """Each job with the coming `Read` of its source, or None where its result is there already.
 
     Whatever goes wrong with a file is raised by the future. scale: of a result's sides; overwrite: whether results that
@@ -39,7 +39,7 @@ class ReadAhead:
         self.jobs, self.scale, self.overwrite = jobs, scale, overwrite
         self._pool = ThreadPoolExecutor(1, "reading")
 
-    def __enter__(self) -> "ReadAhead":
+    def __enter__(self) -> "BackgroundReader":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,18 +65,18 @@ class ReadAhead:
         return Read(None if large else read_picture(job.source), page_count(job.source))
 
 
-class WriteBehind:
+class BackgroundWriter:
     """Writes pictures on a thread, one at a time: a call waits until the picture before is written, and counts it.
 
-    A context manager: at its end all are written, counted, or told to `left_out`, and so they are where Ctrl-C ends it.
+    A context manager: at its end all are written, counted, or told to `skipped`, and so they are where Ctrl-C ends it.
     """
 
-    def __init__(self, outcome: Outcome, left_out: LeftOut) -> None:
-        self.outcome, self.left_out = outcome, left_out
+    def __init__(self, outcome: Summary, skipped: Skipped) -> None:
+        self.outcome, self.skipped = outcome, skipped
         self._pool = ThreadPoolExecutor(1, "writing")
         self._last: tuple[object, Path, Future[None]] | None = None
 
-    def __enter__(self) -> "WriteBehind":
+    def __enter__(self) -> "BackgroundWriter":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,7 +100,7 @@ class WriteBehind:
         source, result, written = self._last
         wait([written])  # Ctrl-C here leaves it to be counted at the end
         self._last = None
-        with failures_named(self.left_out, source, result):
+        with failures_named(self.skipped, source, result):
             written.result()
             self.outcome.written += 1
 

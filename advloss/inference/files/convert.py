@@ -11,17 +11,17 @@ from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
 from advloss.images.reading import Picture, read_picture
 from advloss.images.writing import check_size, reduction
-from advloss.inference.files.background import Read, ReadAhead, WriteBehind
+from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import translated, upscaled
-from advloss.inference.files.summary import LeftOut, Outcome, Say, failures_named, reporter
+from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, reporter
 from advloss.inference.model import Model
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
 
 
 def translate_files(
     model: Model, source: Path, target: Path, direction: str | None, options: dict[str, Any], **writing: Any
-) -> Outcome:
+) -> Summary:
     """Translates a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
     model.check_translates()
     with TileBar(source.is_file()) as bar:
@@ -30,10 +30,10 @@ def translate_files(
         def convert(picture: Picture) -> Picture:
             return translated(picture, tiler.bands)
 
-        return convert_files(convert, source, target, Outcome("translated"), **writing)
+        return convert_files(convert, source, target, Summary("translated"), **writing)
 
 
-def upscale_files(network: nn.Module, source: Path, target: Path, options: dict[str, Any], **writing: Any) -> Outcome:
+def upscale_files(network: nn.Module, source: Path, target: Path, options: dict[str, Any], **writing: Any) -> Summary:
     """Enlarges a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
     with TileBar(source.is_file()) as bar:
         tiler = Tiler(network, **options, tick=bar)
@@ -41,7 +41,7 @@ def upscale_files(network: nn.Module, source: Path, target: Path, options: dict[
         def convert(picture: Picture) -> Picture:
             return upscaled(picture, tiler.bands, tiler.scale)
 
-        return convert_files(convert, source, target, Outcome("upscaled"), scale=tiler.scale, **writing)
+        return convert_files(convert, source, target, Summary("upscaled"), scale=tiler.scale, **writing)
 
 
 class TileBar:
@@ -79,13 +79,13 @@ def convert_files(
     convert: Callable[[Picture], Picture],
     source: Path,
     target: Path,
-    outcome: Outcome,
+    outcome: Summary,
     *,
     say: Say,
     scale: int = 1,
     form: str | None = None,
     overwrite: bool = False,
-) -> Outcome:
+) -> Summary:
     """Converts a file, or every picture in a folder (its tree is kept); results that are there already are skipped.
 
     convert: the picture to its result, `scale` times as large; form: the results' extension without the dot, each
@@ -95,8 +95,8 @@ def convert_files(
     for a tile that has no room beside its overlap; Interrupted, with what was done, on Ctrl-C: finished files stay, and
     the same call goes on from there. Pictures are read and written on threads meanwhile: see `beside`.
     """
-    left_out = reporter(outcome, say)
-    jobs = open_jobs(source, target, form, overwrite, left_out)
+    skipped = reporter(outcome, say)
+    jobs = open_jobs(source, target, form, overwrite, skipped)
     said: set[str] = set()
 
     def say_once(words: str) -> None:
@@ -105,9 +105,9 @@ def convert_files(
             say(words)
 
     try:
-        with ReadAhead(jobs, scale, overwrite) as reading, WriteBehind(outcome, left_out) as write:
+        with BackgroundReader(jobs, scale, overwrite) as reading, BackgroundWriter(outcome, skipped) as write:
             for job, coming in tqdm(reading, unit="picture", disable=None if len(jobs) > 1 else True):
-                with failures_named(left_out, job.source, job.result):
+                with failures_named(skipped, job.source, job.result):
                     read = coming.result()
                     if read is None:
                         outcome.present += 1
@@ -118,10 +118,10 @@ def convert_files(
     return outcome
 
 
-def open_jobs(source: Path, target: Path, form: str | None, overwrite: bool, left_out: LeftOut) -> list[Job]:
+def open_jobs(source: Path, target: Path, form: str | None, overwrite: bool, skipped: Skipped) -> list[Job]:
     """What `plan` gives, once it is known that results can be written and that no single one would be replaced."""
     with closed_named():
-        jobs = plan(source, target, form, left_out)
+        jobs = plan(source, target, form, skipped)
         if source.is_file() and jobs[0].result.exists() and not overwrite:
             raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
         check_open(target if source.is_dir() else jobs[0].result.parent)

@@ -17,15 +17,15 @@ class Job:
     result: Path
 
 
-def plan(source: Path, target: Path, form: str | None, left_out: Callable[[object], None]) -> list[Job]:
+def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object], None]) -> list[Job]:
     """The jobs for a picture, or for every picture in a folder, whose tree is kept.
 
-    form: the results' extension without the dot, each file's own if None. left_out is told of folders that can't be
+    form: the results' extension without the dot, each file's own if None. skipped is told of folders that can't be
     read. Raises InputError if there is nothing to do, or the target's name can't be one.
     """
     suffix = f".{form}" if form else None
     if source.is_dir():
-        return _folder_jobs(source, target, suffix, left_out)
+        return _folder_jobs(source, target, suffix, skipped)
     if not source.is_file():
         raise InputError(f"{source}: no such file or folder")
     into_folder = target.is_dir() or not target.suffix
@@ -39,7 +39,7 @@ def plan(source: Path, target: Path, form: str | None, left_out: Callable[[objec
     return [Job(source, result)]
 
 
-def _folder_jobs(source: Path, target: Path, suffix: str | None, left_out: Callable[[object], None]) -> list[Job]:
+def _folder_jobs(source: Path, target: Path, suffix: str | None, skipped: Callable[[object], None]) -> list[Job]:
     if target.is_file():
         raise InputError(f"{target}: is a file, and {source} is a folder; name a folder")
     if is_image(target) and not target.exists():
@@ -55,8 +55,8 @@ def _folder_jobs(source: Path, target: Path, suffix: str | None, left_out: Calla
     if not paths:
         raise refused[0] if refused else InputError(f"{source}: holds no picture")
     for error in refused:
-        left_out(error)
-    return apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], left_out)
+        skipped(error)
+    return apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], skipped)
 
 
 def _named(name: Path, suffix: str | None) -> Path:
@@ -65,13 +65,13 @@ def _named(name: Path, suffix: str | None) -> Path:
     return name if same or suffix is None else name.with_suffix(suffix)
 
 
-def apart(jobs: list[Job], left_out: Callable[[object], None]) -> list[Job]:
-    """The jobs but for those whose results would take one another's place, of which left_out is told."""
+def apart(jobs: list[Job], skipped: Callable[[object], None]) -> list[Job]:
+    """The jobs but for those whose results would take one another's place, of which skipped is told."""
     by_result: dict[Path, list[Job]] = {}
     for job in jobs:
         by_result.setdefault(job.result, []).append(job)
     for result, several in by_result.items():
         if len(several) > 1:
             names = ", ".join(str(job.source) for job in several)
-            left_out(f"{names}: each would become {result}; rename all but one, or leave the format as it is")
+            skipped(f"{names}: each would become {result}; rename all but one, or leave the format as it is")
     return [job for job in jobs if len(by_result[job.result]) == 1]

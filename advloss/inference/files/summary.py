@@ -10,12 +10,12 @@ from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.inference.tiles.tiler import TileTooSmall
 
 Say = Callable[[str], None]
-LeftOut = Callable[[object], None]
+Skipped = Callable[[object], None]
 """Told why a picture is left out."""
 
 
 @dataclass
-class Outcome:
+class Summary:
     """What became of the files: how many were written, and why others were not.
 
     done: what is done to a picture, in one word: `translated`, `upscaled`.
@@ -41,19 +41,19 @@ class Outcome:
             raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
-def reporter(outcome: Outcome, say: Say) -> LeftOut:
+def reporter(outcome: Summary, say: Say) -> Skipped:
     """What is to be told of each picture that is left out: it is said, and counted in the outcome."""
 
-    def left_out(why: object) -> None:
+    def skipped(why: object) -> None:
         outcome.failed.append(str(why))
         say(f"left out: {why}")
 
-    return left_out
+    return skipped
 
 
 @contextmanager
-def failures_named(left_out: LeftOut, source: object, result: Path) -> Iterator[None]:
-    """Whatever goes wrong inside with one picture is told to `left_out`, in a sentence, and goes no further.
+def failures_named(skipped: Skipped, source: object, result: Path) -> Iterator[None]:
+    """Whatever goes wrong inside with one picture is told to `skipped`, in a sentence, and goes no further.
 
     But for a tile that has no room for its overlap: that is no picture's fault.
     """
@@ -62,9 +62,9 @@ def failures_named(left_out: LeftOut, source: object, result: Path) -> Iterator[
     except TileTooSmall:
         raise  # as it would with any picture
     except InputError as error:
-        left_out(error)
+        skipped(error)
     except OSError as error:
-        left_out(f"{result}: can't be written ({error.strerror or error})")
+        skipped(f"{result}: can't be written ({error.strerror or error})")
     except (MemoryError, RuntimeError) as error:
         short = out_of_memory(error)
-        left_out(f"{source}: {'there is not enough memory for it' if short else error}")
+        skipped(f"{source}: {'there is not enough memory for it' if short else error}")

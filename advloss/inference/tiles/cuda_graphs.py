@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.devices import Recording
-from advloss.inference.tiles.memory_budget import FULL, Room
+from advloss.inference.tiles.memory_budget import FULL, MemoryBudget
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 DEVICES = ("cuda",)
@@ -43,7 +43,7 @@ class Recordings:
     they are given up (`close`) before anything else where memory runs out.
     """
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: MemoryBudget) -> None:
         self._room = room
         self._kept: dict[object, Recording[Tensor]] = {}  # the last used is the last
         self._times: Counter[object] = Counter()

@@ -13,7 +13,7 @@ Not measured: a layer of 64 channels then takes some 0.1 ms of an H100, ten time
 """
 
 
-class Room:
+class MemoryBudget:
     """The memory for one network. Each size is looked at once, so that what was decided for it stays.
 
     network: as it runs on a tile, self-ensemble included. half: whether it runs in 16 bits.

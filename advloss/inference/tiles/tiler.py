@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.errors import InputError
 from advloss.inference.tiles.cuda_graphs import Recordings, is_plain
-from advloss.inference.tiles.memory_budget import Room
+from advloss.inference.tiles.memory_budget import MemoryBudget
 from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.inference.tiles.precision import Precision, half_type
 from advloss.inference.tiles.receptive_field import device_of, norm_calls, sight
@@ -92,7 +92,7 @@ class Tiler:
         self.seed = seed
         self._say = say
         self._said: set[str] = set()
-        self.room = Room(self.runs)
+        self.room = MemoryBudget(self.runs)
         self.recordings = Recordings(self.room)
         self._last: torch.Size | None = None
         """the shape of the image before"""
@@ -128,7 +128,9 @@ class Tiler:
     @functools.cached_property
     def noisy(self) -> bool:
         """Whether dropout stays on in use."""
-        return any(isinstance(layer, Dropout) and layer.in_use and layer.p > 0 for layer in self.network.modules())
+        return any(
+            isinstance(layer, Dropout) and layer.at_inference and layer.p > 0 for layer in self.network.modules()
+        )
 
     @functools.cached_property
     def is_plain(self) -> bool:

@@ -23,7 +23,7 @@ READERS = 4
 """Threads that decode small pictures ahead."""
 BATCH = 16
 
-LeftOut = Callable[[int, str], None]
+Skipped = Callable[[int, str], None]
 """Told of a picture that could not be used: its number, and why."""
 
 
@@ -51,7 +51,7 @@ class Encoded:
     codes: Tensor
 
 
-def encoded(model: Model, paths: Sequence[Path], left_out: LeftOut, reading: Reading) -> Iterator[Encoded]:
+def encoded(model: Model, paths: Sequence[Path], skipped: Skipped, reading: Reading) -> Iterator[Encoded]:
     """The codes of each picture, as they become ready: not in the order of the paths where there are batches.
 
     Batches are filled up, so that what becomes of a picture depends on how large they are, and not on its neighbours.
@@ -62,18 +62,18 @@ def encoded(model: Model, paths: Sequence[Path], left_out: LeftOut, reading: Rea
     if model.device.type == "cpu":
         batch = 1
     waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
-    for number, pixels in _pictures(paths, size, left_out):
+    for number, pixels in _pictures(paths, size, skipped):
         group = waiting[pixels.shape]
         group.append((number, pixels))
         if len(group) == batch or sum(map(len, waiting.values())) > WAITING * batch:
             fullest = max(waiting, key=lambda shape: len(waiting[shape]))
-            yield from _through(model, paths, waiting.pop(fullest), batch, left_out)
+            yield from _through(model, paths, waiting.pop(fullest), batch, skipped)
     for group in waiting.values():
-        yield from _through(model, paths, group, batch, left_out)
+        yield from _through(model, paths, group, batch, skipped)
 
 
 def _through(
-    model: Model, paths: Sequence[Path], group: list[tuple[int, np.ndarray]], batch: int, left_out: LeftOut
+    model: Model, paths: Sequence[Path], group: list[tuple[int, np.ndarray]], batch: int, skipped: Skipped
 ) -> Iterator[Encoded]:
     """The codes of pictures of one size."""
     filled = [pixels for _, pixels in group] + [group[-1][1]] * (batch - len(group))
@@ -82,13 +82,13 @@ def _through(
     except (InputError, MemoryError, RuntimeError) as error:
         less = "there is not enough memory for it; try --size, a smaller --batch, or --device cpu"
         for number, _ in group:
-            left_out(number, f"{paths[number]}: {less if out_of_memory(error) else error}")
+            skipped(number, f"{paths[number]}: {less if out_of_memory(error) else error}")
         return
     for (number, pixels), one in zip(group, codes, strict=False):
         yield Encoded(number, (pixels.shape[0], pixels.shape[1]), one)
 
 
-def _pictures(paths: Sequence[Path], size: int | None, left_out: LeftOut) -> Iterator[tuple[int, np.ndarray]]:
+def _pictures(paths: Sequence[Path], size: int | None, skipped: Skipped) -> Iterator[tuple[int, np.ndarray]]:
     """(number, uint8 [H, W, 3]) of each that can be read; where they become small, a few are read ahead."""
     readers = READERS if size else 1
     coming: deque[tuple[int, Future[np.ndarray]]] = deque()
@@ -102,7 +102,7 @@ def _pictures(paths: Sequence[Path], size: int | None, left_out: LeftOut) -> Ite
             try:
                 pixels = future.result()
             except InputError as error:
-                left_out(first, str(error))
+                skipped(first, str(error))
             else:
                 yield first, pixels
 

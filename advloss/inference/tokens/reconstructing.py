@@ -15,25 +15,25 @@ from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
 from advloss.images.reading import Picture
 from advloss.images.writing import check_size
-from advloss.inference.files.background import WriteBehind
+from advloss.inference.files.background import BackgroundWriter
 from advloss.inference.files.convert import open_jobs
 from advloss.inference.files.jobs import Job, apart
 from advloss.inference.files.pixels import to_pixels
-from advloss.inference.files.summary import Outcome, Say, failures_named, reporter
+from advloss.inference.files.summary import Say, Summary, failures_named, reporter
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import token_files
 from advloss.inference.tokens.tokens_file import Tokens, check_vocabulary, read_header, read_tokens, vocabulary
 
 
-def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: bool = False, say: Say) -> Outcome:
+def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: bool = False, say: Say) -> Summary:
     """The pictures of a tokens file, of an index of shards or of a folder that holds one, as PNGs under their names.
 
     Files that are there already are skipped. Raises InputError before anything is written for files that are missing or
     of another model, and for a target that can't be written to; Interrupted, with what was done, on Ctrl-C.
     """
     known = vocabulary(model)
-    outcome = Outcome("decoded")
+    outcome = Summary("decoded")
     with closed_named():
         if target.is_file():
             raise InputError(f"{target}: is a file; name a folder for the pictures")
@@ -42,17 +42,17 @@ def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: boo
     headers = [read_header(file) for file in files]
     for file, header in zip(files, headers, strict=True):
         check_vocabulary(file, header, known)
-    left_out = reporter(outcome, say)
+    skipped = reporter(outcome, say)
     names = [name for header in headers for name in header.names]
-    jobs = apart([Job(Path(name), target / _as_png(name)) for name in names], left_out)
+    jobs = apart([Job(Path(name), target / _as_png(name)) for name in names], skipped)
     wanted = {str(job.source): job.result for job in jobs}
     try:
         with (
             tqdm(total=len(names), unit="picture", disable=None if len(names) > 1 else True) as bar,
-            WriteBehind(outcome, left_out) as write,
+            BackgroundWriter(outcome, skipped) as write,
         ):
             for file in files:
-                with failures_named(left_out, file, target):
+                with failures_named(skipped, file, target):
                     _decode_file(model, read_tokens(file, known), wanted, write, overwrite, bar)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
@@ -63,7 +63,7 @@ def _decode_file(
     model: Model,
     tokens: Tokens,
     wanted: dict[str, Path],
-    write: WriteBehind,
+    write: BackgroundWriter,
     overwrite: bool,
     bar: "tqdm",
 ) -> None:
@@ -75,36 +75,36 @@ def _decode_file(
         if result.exists() and not overwrite:
             write.outcome.present += 1
             continue
-        with failures_named(write.left_out, name, result):
+        with failures_named(write.skipped, name, result):
             write(name, result, _decoded(model, torch.from_numpy(indices.astype(np.int64)), size, result))
 
 
 def reconstruct_files(
     model: Model, source: Path, target: Path, reading: Reading, *, overwrite: bool = False, say: Say
-) -> Outcome:
+) -> Summary:
     """What a tokenizer makes of a picture, or of all below a folder (whose tree is kept): 8-bit RGB, PNG for folders.
 
     Files that are there already are skipped. Raises InputError where there is nothing to do, a single target exists, or
     can't be written to; Interrupted, with what was done, on Ctrl-C.
     """
     model.tokenizer("reconstruct")
-    outcome = Outcome("reconstructed")
-    left_out = reporter(outcome, say)
+    outcome = Summary("reconstructed")
+    skipped = reporter(outcome, say)
     with closed_named():
         single = source.is_file() and target.suffix and not target.is_dir()
-    jobs = open_jobs(source, target, None if single else "png", overwrite, left_out)
+    jobs = open_jobs(source, target, None if single else "png", overwrite, skipped)
     todo = [job for job in jobs if overwrite or not job.result.exists()]
     outcome.present = len(jobs) - len(todo)
     try:
         with (
             tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar,
-            WriteBehind(outcome, left_out) as write,
+            BackgroundWriter(outcome, skipped) as write,
         ):
             paths = [job.source for job in todo]
-            for one in encoded(model, paths, lambda _, why: left_out(why), reading):
+            for one in encoded(model, paths, lambda _, why: skipped(why), reading):
                 bar.update()
                 job = todo[one.number]
-                with failures_named(left_out, job.source, job.result):
+                with failures_named(skipped, job.source, job.result):
                     write(job.source, job.result, _decoded(model, one.codes, one.size, job.result))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None

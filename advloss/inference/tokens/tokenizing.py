@@ -9,7 +9,7 @@ from tqdm import tqdm
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
 from advloss.images.reading import UnreadableImage, list_images
-from advloss.inference.files.summary import Outcome, Say, reporter
+from advloss.inference.files.summary import Say, Summary, reporter
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import (
@@ -34,7 +34,7 @@ def tokenize_files(
     shard: int | None = None,
     overwrite: bool = False,
     say: Say,
-) -> Outcome:
+) -> Summary:
     """The tokens of a picture, or of all below a folder, in a tokens file, or in one for each `shard` pictures.
 
     name: the model's, which the file keeps for its user. Shards that are there already are kept, so that a call that
@@ -43,7 +43,7 @@ def tokenize_files(
     shards that are there hold something else; Interrupted on Ctrl-C.
     """
     header = Header(**vocabulary(model).model_dump(), model=name, size=reading.size)
-    outcome = Outcome("tokenized")
+    outcome = Summary("tokenized")
     with closed_named():
         paths = _sources(source, outcome, say)
         _check_target(target, shard, overwrite)
@@ -76,7 +76,7 @@ class _Tokenizing:
     model: Model
     header: Header
     reading: Reading
-    outcome: Outcome
+    outcome: Summary
     say: Say
 
     def part(self, file: Path, paths: list[Path], names: list[str], shard: bool, bar: "tqdm") -> int:
@@ -84,17 +84,17 @@ class _Tokenizing:
         if shard and file.exists():
             held = read_header(file)
             self._check_same(file, held, names)
-            for why in held.left_out.values():
+            for why in held.skipped.values():
                 self._left_out(f"{why} (as {file.name} says; to try again, remove that file)")
             self.outcome.present += len(held.names)
             bar.update(len(names))
             return len(held.names)
-        made, left_out = self._encoded(paths, names, bar)
+        made, skipped = self._encoded(paths, names, bar)
         if not made and not shard:
             raise InputError("\n".join(["none of the pictures could be tokenized:", *self.outcome.failed]))
         numbers = sorted(made)
         kept = [names[number] for number in numbers]
-        header = self.header.model_copy(update={"names": kept, "left_out": left_out})
+        header = self.header.model_copy(update={"names": kept, "skipped": skipped})
         file.parent.mkdir(parents=True, exist_ok=True)
         indices, sizes = [made[number][0] for number in numbers], [made[number][1] for number in numbers]
         write_tokens(file, Tokens(header, indices, sizes))
@@ -106,17 +106,17 @@ class _Tokenizing:
     ) -> tuple[dict[int, tuple[np.ndarray, tuple[int, int]]], dict[str, str]]:
         """By number, the indices and the size of each picture that could be read; by name, why others could not."""
         made: dict[int, tuple[np.ndarray, tuple[int, int]]] = {}
-        left_out: dict[str, str] = {}
+        skipped: dict[str, str] = {}
 
         def note(number: int, why: str) -> None:
-            left_out[names[number]] = why
+            skipped[names[number]] = why
             self._left_out(why)
             bar.update()
 
         for one in encoded(self.model, paths, note, self.reading):
             made[one.number] = one.codes.numpy(), one.size
             bar.update()
-        return made, left_out
+        return made, skipped
 
     def _left_out(self, why: str) -> None:
         self.outcome.failed.append(why)
@@ -128,11 +128,11 @@ class _Tokenizing:
         begin = "remove the shards or give --overwrite to begin anew, or name another file"
         if held.size != self.header.size:
             raise InputError(f"{file}: was made with --size {held.size}, and --size is {self.header.size} now; {begin}")
-        if sorted([*held.names, *held.left_out]) != sorted(names):
+        if sorted([*held.names, *held.skipped]) != sorted(names):
             raise InputError(f"{file}: holds other pictures: the folder or --shard has changed since; {begin}")
 
 
-def _sources(source: Path, outcome: Outcome, say: Say) -> list[Path]:
+def _sources(source: Path, outcome: Summary, say: Say) -> list[Path]:
     """The pictures to read, sorted; the outcome is told of folders that can't be read, and names that can't be kept."""
     if source.is_file():
         return [source]
@@ -140,14 +140,14 @@ def _sources(source: Path, outcome: Outcome, say: Say) -> list[Path]:
         raise InputError(f"{source}: no such file or folder")
     closed: list[OSError] = []
     found = list_images(source, unreadable=closed.append)
-    left_out = reporter(outcome, say)
+    skipped = reporter(outcome, say)
     for error in closed:
-        left_out(UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})"))
+        skipped(UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})"))
     paths = []
     for path in found:
         name = path.relative_to(source).as_posix()
         if "\\" in name or not name.isprintable():
-            left_out(f"{str(path)!r}: a tokens file can't keep that name; rename it")
+            skipped(f"{str(path)!r}: a tokens file can't keep that name; rename it")
         else:
             paths.append(path)
     if not paths:

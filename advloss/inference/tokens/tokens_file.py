@@ -52,7 +52,7 @@ class Header(Vocabulary):
     """What a tokens file says of itself.
 
     model: the file name of the model. size: the side in pixels that pictures were brought to; None: each has its own.
-    names: the pictures' paths below the folder, with `/`. left_out: the names of those that could not be read, and why.
+    names: the pictures' paths below the folder, with `/`. skipped: the names of those that could not be read, and why.
     """
 
     format: Literal[1] = 1
@@ -60,7 +60,7 @@ class Header(Vocabulary):
     model: str = ""
     size: PositiveInt | None = None
     names: list[str] = []
-    left_out: dict[str, str] = {}
+    skipped: dict[str, str] = {}
 
 
 @dataclass

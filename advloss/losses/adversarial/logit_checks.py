@@ -13,7 +13,7 @@ SPAN = 0.05
 """Logits that differ by less say nothing of a sigmoid: a critic whose weights are clipped to 0.01 gives such."""
 
 
-class LogitWatch(Counting):
+class LogitChecks(Counting):
     """Gathers the smallest and the largest logit on the device, and looks at them at the first and every 200th call.
 
     Raises TrainingError where one was not a number. Warns, after the first 200 calls and once, if all were in [0, 1]
@@ -61,7 +61,7 @@ class LogitWatch(Counting):
         if (
             self.calls == self.every
             and smallest >= 0
-            and largest <= 1  # 0 and 1 themselves: a sigmoid that is sure rounds to them
+            and largest <= 1  # 0 and 1 themselves: a sigmoid that is sure iterations to them
             and largest - smallest > SPAN
             and not self.energies
         ):

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from advloss.core import distributed
-from advloss.core.call_batching import compiled, joinable, repeatable
+from advloss.core.call_batching import can_batch_calls, can_repeat_call, compiled
 from advloss.core.errors import InputError
 from advloss.losses.adversarial.arguments import as_augmentations, as_objective, as_penalties, check_images
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
 from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, feature_matching, split
-from advloss.losses.adversarial.logit_checks import LogitWatch
+from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import scales
 from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.pool import Pool
@@ -59,7 +59,7 @@ class AdversarialLoss(nn.Module):
     where the objective has no boundary; fake and real of different shapes; a given whose batch or spatial size is
     another; integer or empty images; no real where it is needed; logits that are not tensors; feature_matching without
     features. TrainingError for logits that are NaN, and a warning for logits after a sigmoid, both from the
-    discriminator's turn, which looks at its first and every 200th call, see `LogitWatch`.
+    discriminator's turn, which looks at its first and every 200th call, see `LogitChecks`.
     """
 
     top_k: TopK | None
@@ -91,7 +91,7 @@ class AdversarialLoss(nn.Module):
         if top_k is not None and not isinstance(top_k, TopK):
             raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
         self.top_k = top_k
-        self.watch = LogitWatch(energies=self.objective.energy)
+        self.watch = LogitChecks(energies=self.objective.energy)
         self._set_thresholds()
         self._warn_of_batch_norm()
 
@@ -99,10 +99,10 @@ class AdversarialLoss(nn.Module):
     def one_pass(self) -> bool:
         """Whether `both_turns` can serve: the discriminator sees the same fakes in both turns, and would say the same.
 
-        Not with a pool or augmentations, with dropout or spectral norm (see `repeatable`), or compiled, since a
+        Not with a pool or augmentations, with dropout or spectral norm (see `can_repeat_call`), or compiled, since a
         compiled pass works out all of its gradients at once.
         """
-        return not (self.pool.size or len(self.augment) or compiled(self.discriminator)) and repeatable(
+        return not (self.pool.size or len(self.augment) or compiled(self.discriminator)) and can_repeat_call(
             self.discriminator
         )
 
@@ -163,7 +163,7 @@ class AdversarialLoss(nn.Module):
 
     def _judged_both(self, fakes: Tensor, reals: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The logits of fakes and real images, in one call where the discriminator treats each image by itself."""
-        if not joinable(self.discriminator):
+        if not can_batch_calls(self.discriminator):
             return scales(self.discriminator(fakes)), scales(self.discriminator(reals))
         halves = [logits.chunk(2) for logits in scales(self.discriminator(torch.cat([fakes, reals])))]
         return [fake for fake, _ in halves], [real for _, real in halves]

@@ -16,7 +16,7 @@ MOST_CODES = 2**26
 
 
 @dataclass
-class Bottled:
+class BottleneckOutput:
     """What a bottleneck makes of a latent.
 
     latent: what the decoder sees, quantized with the straight-through gradient, or sampled: [B, D, h, w].
@@ -52,7 +52,7 @@ class Usage:
 
 
 class Bottleneck(nn.Module, ABC):
-    """Latents [B, in_channels, h, w] -> `Bottled`, computed in float32 at least whatever the autocast.
+    """Latents [B, in_channels, h, w] -> `BottleneckOutput`, computed in float32 at least whatever the autocast.
 
     channels: of what the decoder sees. in_channels: of what the encoder gives; the same but for KL.
     codes: how many codes a codebook has; None for KL. books: how many codebooks choose for each place.
@@ -75,14 +75,14 @@ class Bottleneck(nn.Module, ABC):
         self.register_buffer("seen", torch.zeros(books, codes or 0, dtype=torch.int64), persistent=False)
 
     @abstractmethod
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         """`forward`, of a latent that is checked and in float32 at least, with autocast off."""
 
     @abstractmethod
     def look_up(self, indices: Tensor) -> Tensor:
         """`decode`, of indices that are checked."""
 
-    def forward(self, latent: Tensor) -> Bottled:
+    def forward(self, latent: Tensor) -> BottleneckOutput:
         """Raises InputError for a latent that is not [B, in_channels, h, w]."""
         if latent.ndim != 4 or latent.shape[1] != self.in_channels:
             raise InputError(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.networks.bottlenecks.base import Bottled, Bottleneck, straight_through
+from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, straight_through
 from advloss.networks.layers.parameters import Positive
 
 Level = Annotated[int, Field(ge=2)]
@@ -59,12 +59,12 @@ class FSQ(Bottleneck):
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
         self.register_buffer("steps", torch.tensor(steps), persistent=False)
 
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         bounded = self._bounded(latent)
         rounded = bounded.detach().nan_to_num().round()  # whole numbers from -floor(L / 2): [B, D, h, w]
         half = _channel(self.levels // 2)
         indices = ((rounded.long() + half) * _channel(self.steps)).sum(1)  # [B, h, w]
-        return Bottled(straight_through(bounded / half, rounded / half), indices)
+        return BottleneckOutput(straight_through(bounded / half, rounded / half), indices)
 
     def look_up(self, indices: Tensor) -> Tensor:
         level = indices[:, None] // _channel(self.steps) % _channel(self.levels)  # [B, D, h, w]

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
-from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_map, as_vectors
+from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, as_map, as_vectors
 from advloss.networks.layers.parameters import Positive, check_at_least
 
 Temperature = Annotated[float, Field(gt=0)]
@@ -41,7 +41,7 @@ class Gumbel(Bottleneck):
         self.projection = nn.Linear(channels, codes)
         self.weight = nn.Parameter(torch.randn(codes, channels))
 
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         vectors = as_vectors(latent)  # [N, D]
         layer = self.projection
         logits = F.linear(vectors, layer.weight.to(vectors.dtype), layer.bias.to(vectors.dtype))  # [N, K]
@@ -54,7 +54,7 @@ class Gumbel(Bottleneck):
         soft = (logits / self.temperature).softmax(1) @ codes.detach()  # [N, D]
         chosen = F.embedding(indices, codes) + (soft - soft.detach())
         places = latent.shape[0], *latent.shape[2:]
-        return Bottled(as_map(chosen, latent), indices.view(places), {"kl": kl})
+        return BottleneckOutput(as_map(chosen, latent), indices.view(places), {"kl": kl})
 
     def look_up(self, indices: Tensor) -> Tensor:
         return F.embedding(indices, self._vectors()).movedim(-1, 1).contiguous()  # [B, D, h, w]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.networks.bottlenecks.base import Bottled, Bottleneck
+from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput
 from advloss.networks.layers.parameters import Positive, check_at_least
 
 
@@ -23,14 +23,14 @@ class KL(Bottleneck):
         check_at_least(1, channels=channels)
         super().__init__(channels, None, in_channels=2 * channels)
 
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         mean, log_variance = latent.chunk(2, 1)  # each [B, D, h, w]
         log_variance = log_variance.clamp(-30.0, 20.0)
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1).mean() / 2
         sample = mean
         if self.training:
             sample = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-        return Bottled(sample.contiguous(), None, {"kl": kl})
+        return BottleneckOutput(sample.contiguous(), None, {"kl": kl})
 
     def look_up(self, indices: Tensor) -> Tensor:
         raise InputError("KL has no codes: there are no indices to decode")

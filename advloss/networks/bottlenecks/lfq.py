@@ -9,7 +9,7 @@ from torch import Tensor
 
 from advloss.core import distributed
 from advloss.core.errors import InputError
-from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_vectors, straight_through
+from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, as_vectors, straight_through
 from advloss.networks.bottlenecks.vector import Beta, check_beta
 from advloss.networks.layers.parameters import Positive, check_at_least
 
@@ -62,7 +62,7 @@ class LFQ(Bottleneck):
         self.entropy, self.diversity, self.beta = entropy, diversity, beta
         self.temperature, self.together = temperature, together
 
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         above = latent.detach() > 0  # [B, D, h, w]
         bit = torch.arange(self.channels, device=latent.device).view(-1, 1, 1)
         indices = (above.long() << bit).sum(1)  # [B, h, w]
@@ -72,7 +72,7 @@ class LFQ(Bottleneck):
             "entropy": self.entropy * (of_place - self.diversity * of_batch),
             "commitment": self.beta * (latent - signs).square().mean(),
         }
-        return Bottled(straight_through(latent, signs), indices, losses)
+        return BottleneckOutput(straight_through(latent, signs), indices, losses)
 
     def look_up(self, indices: Tensor) -> Tensor:
         bit = torch.arange(self.channels, device=indices.device).view(-1, 1, 1)

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
-from advloss.networks.bottlenecks.base import Bottled, Bottleneck, as_map, as_vectors, straight_through
+from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, as_map, as_vectors, straight_through
 from advloss.networks.bottlenecks.codebook import Codebook
 from advloss.networks.layers.parameters import Positive, Probability, check_at_least
 
@@ -56,13 +56,13 @@ class VQ(Bottleneck):
         self.legacy = legacy
         self.codebook = Codebook(codes, channels, ema, decay, normalize, kmeans, revive)
 
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         latent = F.normalize(latent, dim=1) if self.codebook.normalize else latent
         vectors = as_vectors(latent)  # [N, D]
         chosen, indices = self.codebook(vectors)
         losses = codebook_losses(vectors, chosen, self.beta, self.legacy, self.codebook.ema)
         places = latent.shape[0], *latent.shape[2:]
-        return Bottled(straight_through(latent, as_map(chosen, latent)), indices.view(places), losses)
+        return BottleneckOutput(straight_through(latent, as_map(chosen, latent)), indices.view(places), losses)
 
     def look_up(self, indices: Tensor) -> Tensor:
         return F.embedding(indices, self.codebook.vectors()).movedim(-1, 1).contiguous()  # [B, D, h, w]
@@ -103,7 +103,7 @@ class ResidualVQ(Bottleneck):
             Codebook(codes, channels, ema, decay, kmeans=kmeans, revive=revive) for _ in range(books)
         )
 
-    def quantize(self, latent: Tensor) -> Bottled:
+    def quantize(self, latent: Tensor) -> BottleneckOutput:
         rest = as_vectors(latent)  # [N, D]
         total = rest.new_zeros(rest.shape)
         indices, losses = [], []
@@ -113,7 +113,7 @@ class ResidualVQ(Bottleneck):
             rest, total = rest - chosen.detach(), total + chosen.detach()
             indices.append(as_map(index[:, None], latent)[:, 0])  # [B, h, w]
         means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
-        return Bottled(straight_through(latent, as_map(total, latent)), torch.stack(indices, -1), means)
+        return BottleneckOutput(straight_through(latent, as_map(total, latent)), torch.stack(indices, -1), means)
 
     def look_up(self, indices: Tensor) -> Tensor:
         first = self.codebooks[0].weight

@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations
 from advloss.core.errors import InputError
 from advloss.networks.layers.parameters import Dims, check_choice
 
-Judgement = Tensor | tuple[Tensor, list[Tensor]]
+DiscriminatorOutput = Tensor | tuple[Tensor, list[Tensor]]
 """Logits, or logits and features."""
 
 CONVOLUTIONS: dict[int, Callable[..., _ConvNd]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -40,7 +40,7 @@ def add_spectral_norm(module: nn.Module) -> None:
             parametrizations.spectral_norm(layer)
 
 
-def judge(body: Iterable[nn.Module], last: nn.Module, x: Tensor, features: bool) -> Judgement:
+def judge(body: Iterable[nn.Module], last: nn.Module, x: Tensor, features: bool) -> DiscriminatorOutput:
     """`last` of what the layers of the body make of x one after the other, with their outputs where wanted."""
     maps = []
     for layer in body:

@@ -2,7 +2,13 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import Judgement, add_spectral_norm, check_images, convolution, judge
+from advloss.networks.discriminators.base import (
+    DiscriminatorOutput,
+    add_spectral_norm,
+    check_images,
+    convolution,
+    judge,
+)
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
 from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
 
@@ -53,7 +59,7 @@ class PatchGAN(nn.Module):
         if spectral_norm:
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor, features: bool = False) -> Judgement:
+    def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images(f"PatchGAN(layers={self.layers})", x, self.in_channels, self.dims, self.smallest)
         # body: [B, C, H/2^layers - 1, W/2^layers - 1], last: [B, 1, H/2^layers - 2, W/2^layers - 2]
         return judge(self.body, self.last, x, features)

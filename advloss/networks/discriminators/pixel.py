@@ -2,7 +2,13 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import Judgement, add_spectral_norm, check_images, convolution, judge
+from advloss.networks.discriminators.base import (
+    DiscriminatorOutput,
+    add_spectral_norm,
+    check_images,
+    convolution,
+    judge,
+)
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
 from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
 
@@ -43,6 +49,6 @@ class PixelDiscriminator(nn.Module):
         if spectral_norm:
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor, features: bool = False) -> Judgement:
+    def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("PixelDiscriminator", x, self.in_channels, self.dims)
         return judge(self.body, self.last, x, features)  # [B, 2 width, H, W] -> [B, 1, H, W]

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import Judgement, add_spectral_norm, check_images
+from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.parameters import Positive, check_at_least
 
@@ -42,7 +42,7 @@ class UNetDiscriminator(nn.Module):
             for layers in (self.downs, self.ups, self.ends):
                 add_spectral_norm(layers)
 
-    def forward(self, x: Tensor, features: bool = False) -> Judgement:
+    def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("UNetDiscriminator", x, self.in_channels, smallest=self.smallest)
         maps = [self.first(x)]  # [B, width, H, W]
         for down in self.downs:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import Judgement, add_spectral_norm, check_images, judge
+from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images, judge
 from advloss.networks.layers.basic import chain, norm_layer
 from advloss.networks.layers.parameters import DownKernel, Norm, Positive, check_at_least, check_choice
 from advloss.networks.layers.resampling import ToGrid
@@ -59,6 +59,6 @@ class VGGStyleDiscriminator(nn.Module):
         if spectral_norm:
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor, features: bool = False) -> Judgement:
+    def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("VGGStyleDiscriminator", x, self.in_channels, smallest=self.smallest)
         return judge(self.body, self.last, x, features)  # [B, C, H/2^levels, W/2^levels] -> [B, hidden] -> [B, 1]

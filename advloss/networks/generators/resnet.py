@@ -30,7 +30,7 @@ class ResNetGenerator(nn.Module):
     width: channels of the first layer (64 in the paper). blocks: 6 for 128 px in the paper, 9 from 256 px on.
     dropout: its probability within each residual block. upsample: see `upsampling_layer`.
     padding: of the 7x7 and the residual convolutions (and `resize`'s); those of stride 2 pad with zeros.
-    statistics_in_use: what batch norm uses in eval mode. dropout_in_use: dropout in eval mode too.
+    statistics_at_inference: what batch norm uses in eval mode. dropout_at_inference: dropout in eval mode too.
     Raises InputError for a parameter out of range and for an image of a wrong size.
     """
 
@@ -47,8 +47,8 @@ class ResNetGenerator(nn.Module):
         dropout: Probability = 0.0,
         upsample: Upsampling = "transposed",
         padding: Padding = "reflect",
-        statistics_in_use: Statistics = "running",
-        dropout_in_use: bool = False,
+        statistics_at_inference: Statistics = "running",
+        dropout_at_inference: bool = False,
     ) -> None:
         super().__init__()
         check_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
@@ -57,7 +57,7 @@ class ResNetGenerator(nn.Module):
         bias = norm != "batch"  # batch norm's shift stands for it
 
         def layer(conv: nn.Module, channels: int) -> nn.Sequential:
-            return chain(conv=conv, norm=norm_layer(norm, channels, statistics_in_use), activation=nn.ReLU())
+            return chain(conv=conv, norm=norm_layer(norm, channels, statistics_at_inference), activation=nn.ReLU())
 
         def down(inner: int) -> nn.Sequential:
             return layer(nn.Conv2d(inner // 2, inner, 3, stride=2, padding=1, bias=bias), inner)
@@ -66,7 +66,9 @@ class ResNetGenerator(nn.Module):
             return layer(upsampling_layer(upsample, outer * 2, outer, 3, bias, padding), outer)
 
         def block() -> ResidualBlock:
-            return ResidualBlock(4 * width, norm, padding, Dropout(dropout, dropout_in_use), statistics_in_use)
+            return ResidualBlock(
+                4 * width, norm, padding, Dropout(dropout, dropout_at_inference), statistics_at_inference
+            )
 
         self.first = layer(Conv(in_channels, width, 7, padding=3, padding_mode=padding, bias=bias), width)
         self.downs = nn.Sequential(down(2 * width), down(4 * width))
@@ -96,15 +98,20 @@ class ResidualBlock(nn.Module):
     """
 
     def __init__(
-        self, channels: int, norm: Norm, padding: Padding, dropout: Dropout, statistics_in_use: Statistics = "running"
+        self,
+        channels: int,
+        norm: Norm,
+        padding: Padding,
+        dropout: Dropout,
+        statistics_at_inference: Statistics = "running",
     ) -> None:
         super().__init__()
         bias = norm != "batch"
         self.conv1 = Conv(channels, channels, 3, padding=1, padding_mode=padding, bias=bias)
-        self.norm1 = norm_layer(norm, channels, statistics_in_use)
+        self.norm1 = norm_layer(norm, channels, statistics_at_inference)
         self.dropout = dropout
         self.conv2 = Conv(channels, channels, 3, padding=1, padding_mode=padding, bias=bias)
-        self.norm2 = norm_layer(norm, channels, statistics_in_use)
+        self.norm2 = norm_layer(norm, channels, statistics_at_inference)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.dropout(F.relu(self.norm1(self.conv1(x))))  # [B, C, H, W]

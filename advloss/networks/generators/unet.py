@@ -30,8 +30,9 @@ class UNetGenerator(nn.Module):
     dropout: its probability in the `levels - 5` ups after the innermost one (three of eight), the paper's only noise.
         It stands where the authors' PyTorch code has it; the paper's CD512 are one up further in, and its innermost
         down has a norm.
-    upsample: see `upsampling_layer`. statistics_in_use: what batch norm uses in eval mode; the paper's is `batch`.
-    dropout_in_use: dropout in eval mode too; the paper's is True.
+    upsample: see `upsampling_layer`. statistics_at_inference: what batch norm uses in eval mode; the paper's is
+    `batch`.
+    dropout_at_inference: dropout in eval mode too; the paper's is True.
     Raises InputError for a parameter out of range and for an image of a wrong size.
     """
 
@@ -46,8 +47,8 @@ class UNetGenerator(nn.Module):
         norm: Norm = "batch",
         dropout: Probability = 0.5,
         upsample: Upsampling = "transposed",
-        statistics_in_use: Statistics = "running",
-        dropout_in_use: bool = False,
+        statistics_at_inference: Statistics = "running",
+        dropout_at_inference: bool = False,
     ) -> None:
         super().__init__()
         check_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
@@ -59,7 +60,7 @@ class UNetGenerator(nn.Module):
         bias = norm != "batch"  # batch norm's shift stands for it
 
         def normed(channels: int) -> nn.Module:
-            return norm_layer(norm, channels, statistics_in_use)
+            return norm_layer(norm, channels, statistics_at_inference)
 
         def down(level: int) -> nn.Sequential:
             outer, inner = channels[level - 1], channels[level]
@@ -68,7 +69,7 @@ class UNetGenerator(nn.Module):
 
         def up(level: int) -> nn.Sequential:
             outer, inner = channels[level - 1], channels[level] * (1 if level == innermost else 2)  # 2: and the skip
-            noise = Dropout(dropout, dropout_in_use) if 4 <= level < innermost else None
+            noise = Dropout(dropout, dropout_at_inference) if 4 <= level < innermost else None
             conv = upsampling_layer(upsample, inner, outer, 4, bias)
             return chain(activation=nn.ReLU(), conv=conv, norm=normed(outer), dropout=noise)
 

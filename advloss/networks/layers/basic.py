@@ -47,19 +47,20 @@ class BatchNorm(_BatchNorm):
     """Batch norm (Ioffe, Szegedy 2015, arXiv:1502.03167, alg. 1) whose statistics in eval mode are a recorded choice.
 
     x: [B, C, *]. Returns the same shape.
-    statistics_in_use: what eval mode normalises by: the `running` averages of training, or the `batch`'s own mean and
-    variance, which leaves the running ones alone (pix2pix at test time: Isola et al. 2017, arXiv:1611.07004, sec. 3.3).
+    statistics_at_inference: what eval mode normalises by: the `running` averages of training, or the `batch`'s own
+    mean and variance, which leaves the running ones alone (pix2pix at test time: Isola et al. 2017,
+    arXiv:1611.07004, sec. 3.3).
     """
 
     def __init__(
-        self, channels: int, statistics_in_use: Statistics = "running", eps: float = 1e-5, momentum: float = 0.1
+        self, channels: int, statistics_at_inference: Statistics = "running", eps: float = 1e-5, momentum: float = 0.1
     ) -> None:
         super().__init__(channels, eps=eps, momentum=momentum)
-        check_choice("statistics_in_use", statistics_in_use, Statistics)
-        self.statistics_in_use = statistics_in_use
+        check_choice("statistics_at_inference", statistics_at_inference, Statistics)
+        self.statistics_at_inference = statistics_at_inference
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.training or self.statistics_in_use == "running":
+        if self.training or self.statistics_at_inference == "running":
             return super().forward(input)
         return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)  # [B, C, *]
 
@@ -67,21 +68,21 @@ class BatchNorm(_BatchNorm):
         """Any number of dimensions is right."""
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, statistics_in_use={self.statistics_in_use}"
+        return f"{super().extra_repr()}, statistics_at_inference={self.statistics_at_inference}"
 
 
 class Dropout(nn.Module):
     """Zeroes each value with probability p and divides the others by 1 - p: Srivastava et al. 2014, JMLR 15.
 
-    in_use: in eval mode too, which is pix2pix's only noise (Isola et al. 2017, arXiv:1611.07004, sec. 3.1).
+    at_inference: in eval mode too, which is pix2pix's only noise (Isola et al. 2017, arXiv:1611.07004, sec. 3.1).
     Raises InputError for a p outside [0, 1).
     """
 
-    def __init__(self, p: float, in_use: bool = False) -> None:
+    def __init__(self, p: float, at_inference: bool = False) -> None:
         super().__init__()
         check_probability(dropout=p)
         self.p = p
-        self.in_use = in_use
+        self.at_inference = at_inference
 
     @property
     def draws(self) -> bool:
@@ -89,10 +90,10 @@ class Dropout(nn.Module):
         return self.p > 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, training=self.training or self.in_use)
+        return F.dropout(x, self.p, training=self.training or self.at_inference)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}, in_use={self.in_use}"
+        return f"p={self.p}, at_inference={self.at_inference}"
 
 
 class Conv(nn.Conv2d):
@@ -119,13 +120,13 @@ class Conv(nn.Conv2d):
                 )
 
 
-def norm_layer(name: Norm, channels: int, statistics_in_use: Statistics = "running") -> nn.Module:
+def norm_layer(name: Norm, channels: int, statistics_at_inference: Statistics = "running") -> nn.Module:
     """The norm of that name: instance (no scale and shift, as CycleGAN's), batch or none; InputError for another."""
     check_choice("norm", name, Norm)
     if name == "instance":
         return InstanceNorm(channels)
     if name == "batch":
-        return BatchNorm(channels, statistics_in_use)
+        return BatchNorm(channels, statistics_at_inference)
     return nn.Identity()
 
 

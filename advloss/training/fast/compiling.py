@@ -1,4 +1,4 @@
-"""torch.compile for a round's networks: kernels that do several operations at once."""
+"""torch.compile for an iteration's networks: kernels that do several operations at once."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from advloss.core.errors import InputError
 from advloss.recipe.build import Built
 
 SHORT = 5000
-"""Rounds below which `auto` takes it that compiling, once a network and shape, would not pay."""
+"""Iterations below which `auto` takes it that compiling, once a network and shape, would not pay."""
 VARIANTS = 64
 """How many compiled forms of one function torch keeps: networks of one class share it, and each needs a few, for its
 batches of one and two halves and for the turns with and without a gradient of its own."""
@@ -27,7 +27,7 @@ def compile_networks(built: Built, device: torch.device, say: Callable[[str], No
     """
     train = built.recipe.train
     asked = train.compile
-    short = train.rounds is not None and train.rounds < SHORT
+    short = train.iterations is not None and train.iterations < SHORT
     if asked == "off" or (asked == "auto" and (device.type != "cuda" or short or train.precision == "fp64")):
         return False
     missing = _missing(device)

@@ -1,4 +1,4 @@
-"""Rounds played as CUDA graphs: recorded once for each kind of round, then without Python's or torch's work."""
+"""Iterations played as CUDA graphs: recorded once for each kind of iteration, then without Python's or torch's work."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -15,60 +15,60 @@ from advloss.core.errors import InputError
 
 Batch = Mapping[str, Tensor]
 WARM_UP = 3
-"""Rounds of a kind before one is recorded: buffers are made, networks compiled, algorithms chosen."""
+"""Iterations of a kind before one is recorded: buffers are made, networks compiled, algorithms chosen."""
 MOST = 8
-"""Recordings at most. Rounds of further kinds are played as they are."""
+"""Recordings at most. Iterations of further kinds are played as they are."""
 
 
 @dataclass
 class Recorded:
-    """A round as it was recorded, how many calls of each counter it makes, and the factors it works out."""
+    """An iteration as it was recorded, how many calls of each counter it makes, and the factors it works out."""
 
     play: Callable[..., dict[str, Tensor]]
     calls: list[int]
     factors: dict[str, Tensor | float]
 
 
-class Recorder:
-    """Plays `Round.turns`, recorded where it can be.
+class CudaGraphs:
+    """Plays `FastStep.turns`, recorded where it can be.
 
-    A kind of round is what Python decides in it: which terms count and what they weigh, whether a lazy penalty is due,
-    the batches' shapes. A round in which something is for Python alone (a look at the logits, a weight that grows) is
-    played as it is written, and so are all of them once a recording fails; `say` is told why.
+    A kind of iteration is what Python decides in it: which terms count and what they weigh, whether a lazy penalty
+    is due, the batches' shapes. An iteration in which something is for Python alone (a look at the logits, a weight
+    that grows) is played as it is written, and so are all of them once a recording fails; `say` is told why.
 
     record: makes the recording; a stand-in serves where there is no GPU.
     """
 
     def __init__(
-        self, round: Any, say: Callable[[str], None], record: Callable[..., Callable[..., Any]] = Recording
+        self, executor: Any, say: Callable[[str], None], record: Callable[..., Callable[..., Any]] = Recording
     ) -> None:
-        self.round = round
+        self.executor = executor
         self.say = say
         self.record = record
         self.works = True
-        self.counters = [*counters(round.method), *counters(round.terms)]
+        self.counters = [*counters(executor.method), *counters(executor.terms)]
         self.seen: Counter[Hashable] = Counter()
         self.recorded: dict[Hashable, Recorded] = {}
         self.pool: Any = None
-        self.beside = torch.cuda.Stream(round.device) if round.device.type == "cuda" else None
+        self.beside = torch.cuda.Stream(executor.device) if executor.device.type == "cuda" else None
 
     @classmethod
-    def made(cls, round: Any, asked: str, say: Callable[[str], None]) -> "Recorder | None":
+    def made(cls, executor: Any, asked: str, say: Callable[[str], None]) -> "CudaGraphs | None":
         """The recorder that `train.graphs` asks for, if any: auto is on for a GPU and one process.
 
         Raises InputError where it is asked for and can't be.
         """
         reason = None
-        if round.device.type != "cuda":
-            reason = f"CUDA graphs are a GPU's, and this runs on {round.device}"
+        if executor.device.type != "cuda":
+            reason = f"CUDA graphs are a GPU's, and this runs on {executor.device}"
         elif distributed.world_size() > 1:
-            reason = "rounds of several processes are not recorded"
+            reason = "iterations of several processes are not recorded"
         if reason and asked == "on":
             raise InputError(f"train.graphs=on: {reason}; use off or auto")
-        return None if reason or asked == "off" else cls(round, say)
+        return None if reason or asked == "off" else cls(executor, say)
 
     def play(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """What `Round.turns` gives."""
+        """What `FastStep.turns` gives."""
         kind = self._kind(batches) if self.works else None
         if kind in self.recorded:
             return self._again(self.recorded[kind], batches)
@@ -78,31 +78,31 @@ class Recorder:
         return self._first(kind, batches)
 
     def _kind(self, batches: Sequence[Batch]) -> Hashable:
-        """The kind of the round that has begun; None if it can't be recorded."""
+        """The kind of the iteration that has begun; None if it can't be recorded."""
         phases = [counter.phase(len(batches)) for counter in self.counters]
-        if self.round.phase is None or None in phases:
+        if self.executor.phase is None or None in phases:
             return None
         shapes = tuple((side, image.shape, image.dtype) for batch in batches for side, image in batch.items())
-        return self.round.phase, tuple(phases), shapes
+        return self.executor.phase, tuple(phases), shapes
 
     def _plainly(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """As it is written, on a stream beside the main one: what is made there can be recorded later."""
         if self.beside is None:
-            return self.round.turns(batches)
-        main = torch.cuda.current_stream(self.round.device)
+            return self.executor.turns(batches)
+        main = torch.cuda.current_stream(self.executor.device)
         self.beside.wait_stream(main)
         with torch.cuda.stream(self.beside):
-            losses = self.round.turns(batches)
+            losses = self.executor.turns(batches)
         main.wait_stream(self.beside)
         return losses
 
     def _first(self, kind: Hashable, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """Records a round and plays it."""
+        """Records an iteration and plays it."""
         sides = [list(batch) for batch in batches]
 
         def turns(*images: Tensor) -> dict[str, Tensor]:
             given = iter(images)
-            return self.round.turns([{side: next(given) for side in letters} for letters in sides])
+            return self.executor.turns([{side: next(given) for side in letters} for letters in sides])
 
         before = [counter.calls for counter in self.counters]
         try:
@@ -112,24 +112,24 @@ class Recorder:
             return self._plainly(batches)
         self.pool = self.pool or getattr(recording, "pool", None)
         calls = [counter.calls - count for counter, count in zip(self.counters, before, strict=True)]
-        self.recorded[kind] = Recorded(recording, calls, dict(self.round.weighting.latest))
+        self.recorded[kind] = Recorded(recording, calls, dict(self.executor.weighting.latest))
         return recording(*_images(batches))  # while it was recorded nothing was played, but Python has counted
 
     def _again(self, recorded: Recorded, batches: Sequence[Batch]) -> dict[str, Tensor]:
         losses = recorded.play(*_images(batches))
         for counter, calls in zip(self.counters, recorded.calls, strict=True):
             counter.calls += calls
-        self.round.weighting.latest = dict(recorded.factors)
+        self.executor.weighting.latest = dict(recorded.factors)
         return losses
 
     def _give_up(self, error: Exception, before: list[int]) -> None:
-        """Rounds are played as they are written from now on."""
+        """Iterations are played as they are written from now on."""
         self.works = False
         for counter, count in zip(self.counters, before, strict=True):
             counter.calls = count
-        for player in self.round.players:
+        for player in self.executor.players:
             player.optimizer.zero_grad(set_to_none=True)
-        self.say(f"rounds are not recorded as CUDA graphs: {str(error).splitlines()[0]}")
+        self.say(f"iterations are not recorded as CUDA graphs: {str(error).splitlines()[0]}")
 
 
 def _images(batches: Sequence[Batch]) -> list[Tensor]:

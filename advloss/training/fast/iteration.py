@@ -1,4 +1,4 @@
-"""The round: one iteration of the game between generator and discriminators (Goodfellow et al. 2014, algorithm 1)."""
+"""One iteration of the game between generator and discriminators (Goodfellow et al. 2014, algorithm 1)."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,22 +15,22 @@ from advloss.recipe.optimizers import both_players
 from advloss.recipe.terms import Term
 from advloss.training.average import Average
 from advloss.training.fast.compiling import compile_networks
-from advloss.training.fast.cuda_graphs import Recorder
-from advloss.training.fast.split_backward import Cut
+from advloss.training.fast.cuda_graphs import CudaGraphs
+from advloss.training.fast.split_backward import SplitBackward
 from advloss.training.player import Player
 from advloss.training.precision import Precision
 
 Batch = Mapping[str, Tensor]
 Tensors = Mapping[str, Tensor]
 AT = "compared at"
-"""Among a round's tensors the one at which the weighting compares gradients, if it is one of the recipe's `at`: as the
-method goes on from it, where the same tensor under its own name is only what the terms see, in float32."""
+"""Among an iteration's tensors the one at which the weighting compares gradients, if it is one of the recipe's `at`:
+as the method goes on from it, where the same tensor under its own name is only what the terms see, in float32."""
 
 
-class Round:
-    """Plays rounds with a built recipe: order of the steps, accumulation, precision and clipping are the recipe's.
+class FastStep:
+    """Plays iterations with a built recipe: order of the steps, accumulation, precision and clipping are the recipe's.
 
-    Nothing in it waits for the device, but for a look at the logits every 200 turns (`LogitWatch`) and fp16's scaler
+    Nothing in it waits for the device, but for a look at the logits every 200 turns (`LogitChecks`) and fp16's scaler
     with rmsprop, which has no fused step: losses are returned as tensors.
 
     say: is told how it plays, where that is not what a user would expect.
@@ -66,7 +66,7 @@ class Round:
         self.one_pass = {name for name, term in self.adversaries.items() if one_pass and term.loss.one_pass}
         self.shares: dict[str, Tensor] | None = None
         self.begin(0)
-        self.recorder = Recorder.made(self, train.graphs, say)
+        self.recorder = CudaGraphs.made(self, train.graphs, say)
 
     @property
     def players(self) -> list[Player]:
@@ -81,11 +81,11 @@ class Round:
 
     @property
     def factors(self) -> Mapping[str, Tensor | float]:
-        """What each term counted in the last round, where the weighting works that out; else nothing."""
+        """What each term counted in the last iteration, where the weighting works that out; else nothing."""
         return {} if self.weighting.compared_at == "nothing" else self.weighting.latest
 
     def begin(self, number: int) -> None:
-        """Settles which terms count in round `number`, and whose discriminators learn."""
+        """Settles which terms count in iteration `number`, and whose discriminators learn."""
         weights = {name: term.weight_at(number) for name, term in self.by_name.items()}
         self.weights = {name: weight for name, weight in weights.items() if weight > 0}
         self.weighting.weights.update(weights)
@@ -94,21 +94,22 @@ class Round:
 
     @property
     def phase(self) -> Hashable:
-        """What a round begun does, the same value for the same work; None where it can't be done the same again."""
+        """What an iteration begun does, the same value for the same work; None where it can't be done the same
+        again."""
         return None if self.shares is not None else (tuple(self.weights.items()), tuple(self.learning))
 
     @property
     def wanted(self) -> set[str]:
-        """The tensors that a term names in this round: what is off costs nothing."""
+        """The tensors that a term names in this iteration: what is off costs nothing."""
         compared = {self.compared_at} if self.compared_at else set()
         return compared.union(*(self.by_name[name].needs for name in (*self.weights, *self.learning)))
 
     def play(self, batches: Sequence[Batch], number: int = 0) -> dict[str, Tensor]:
-        """Round `number` (from 0) on `discriminator_steps * accumulate` batches; the generator learns from the last
+        """FastStep `number` (from 0) on `discriminator_steps * accumulate` batches; the generator learns from the last
         `accumulate`.
 
         Gives each term's loss (`cycle_a`), and each discriminator's (`adversarial_a.discriminator`), unweighted; they
-        are good until the next round.
+        are good until the next iteration.
         """
         self.begin(number)
         if self.shares is not None and self.compiled:  # graphs that are gone through several times
@@ -118,32 +119,32 @@ class Round:
             return self.recorder.play(batches) if self.recorder else self.turns(batches)
 
     def turns(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """All turns of a round begun."""
+        """All turns of an iteration begun."""
         *extra, last = [batches[i : i + self.accumulate] for i in range(0, len(batches), self.accumulate)]
         for group in extra:
-            self.discriminator_turn(self.without_graph(group))
+            self.discriminator_step(self.without_graph(group))
         if self.order == "generator_first":
-            generator, tensors, judged = self.generator_turn(self.forward(batch) for batch in last)
-            discriminator = self.discriminator_turn(tensors, judged)
+            generator, tensors, judged = self.generator_step(self.forward(batch) for batch in last)
+            discriminator = self.discriminator_step(tensors, judged)
         elif self.accumulate == 1:
             shared = [self.forward(batch) for batch in last]
-            discriminator = self.discriminator_turn(shared)
-            generator, *_ = self.generator_turn(shared)
+            discriminator = self.discriminator_step(shared)
+            generator, *_ = self.generator_step(shared)
         else:  # the graphs of several batches would not fit, so the fakes are made twice
-            discriminator = self.discriminator_turn(self.without_graph(last))
-            generator, *_ = self.generator_turn(self.forward(batch) for batch in last)
+            discriminator = self.discriminator_step(self.without_graph(last))
+            generator, *_ = self.generator_step(self.forward(batch) for batch in last)
         if self.average:
             self.average.update()
         return generator | discriminator
 
-    def generator_turn(self, several: Iterable[Tensors]) -> tuple[dict[str, Tensor], list[Tensors], dict[str, Tensor]]:
+    def generator_step(self, several: Iterable[Tensors]) -> tuple[dict[str, Tensor], list[Tensors], dict[str, Tensor]]:
         """The generator's step; also gives back the tensors, without their graph, and the losses of discriminators
         that judged these fakes for both turns at once."""
         losses: dict[str, Tensor] = {}
         judged: dict[str, Tensor] = {}
         made: list[Tensors] = []
         for tensors in several:
-            cut = Cut(tensors, self.generator.scale)
+            cut = SplitBackward(tensors, self.generator.scale)
             with self.precision.autocast():
                 values = {name: self._value(name, cut.seen, judged) for name in self.weights}
             keep = bool(judged) or self.shares is not None
@@ -169,7 +170,7 @@ class Round:
             value, judged[name] = self.adversaries[name].both_turns(tensors)
         return value
 
-    def discriminator_turn(
+    def discriminator_step(
         self, several: Iterable[Tensors], judged: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
         """The discriminators' step on the same fakes; judged: losses that are known already."""

@@ -10,7 +10,7 @@ from advloss.losses.adversarial.weighting import Weighting, compared
 Gradients = dict[str, Tensor]
 
 
-class Cut:
+class SplitBackward:
     """A method's tensors as the losses see them (`seen`), without the graph behind them.
 
     tensors: by name, with their graphs. scale: what each loss is multiplied by before its gradient is taken.

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from advloss.core.errors import InputError
-from advloss.data.loading.device_cache import Resident
+from advloss.data.loading.device_cache import DeviceCache
 from advloss.data.loading.loader import Batch, Loader
 from advloss.data.sources.base import Split
 from advloss.data.sources.folders import open_folder
@@ -48,7 +48,7 @@ def check_equal(split: Split, count: int = 12, **options: Any) -> Loader:
     """The batches of both ways are the same, from the first on and from one in the middle."""
     wanted, _ = take(split, count, memory="off", **options)
     made, loader = take(split, count, memory="device", **options)
-    assert isinstance(loader._prepared(), Resident)
+    assert isinstance(loader._prepared(), DeviceCache)
     later, _ = take(split, count - 3, 3, memory="device", **options)
     for want, got in itertools.chain(zip(wanted, made, strict=True), zip(wanted[3:], later, strict=True)):
         assert list(want) == list(got)

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from advloss.core.errors import InputError
-from advloss.data.loading.cache import Decoded, Kept
+from advloss.data.loading.cache import Cache, Decoded
 from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.loading.loader import Batch, Loader, to_images
 from advloss.data.random_streams import random
 from advloss.data.sampling.crops import resized
-from advloss.data.sampling.sampler import Order
+from advloss.data.sampling.sampler import Sampler
 from advloss.data.sources.base import FileSource, Split
 from advloss.data.sources.folders import open_folder
 from advloss.data.sources.pair_checks import check_pairs
@@ -86,17 +86,17 @@ def test_two_processes_see_what_one_with_the_doubled_batch_sees(tmp_path: Path, 
 
 
 def test_an_epoch_shows_each_picture_once() -> None:
-    order = Order(6, 4, False, 2, seed=0)
+    order = Sampler(6, 4, False, 2, seed=0)
     epochs = [
         [item for number in range(3 * epoch, 3 * epoch + 3) for item in order.items(number)] for epoch in range(3)
     ]
     assert [sorted(item.a for item in epoch) for epoch in epochs] == [list(range(6))] * 3
     assert len({tuple(item.a for item in epoch) for epoch in epochs}) == 3  # shuffled anew
     assert {item.b for epoch in epochs for item in epoch} == set(range(4))
-    longer_b = Order(2, 5, False, 1, seed=0)
+    longer_b = Sampler(2, 5, False, 1, seed=0)
     assert longer_b.per_epoch == 5
     assert sorted(longer_b.items(number)[0].a for number in range(5)) in ([0, 0, 0, 1, 1], [0, 0, 0, 1, 1][::-1])
-    assert all(item.a == item.b for number in range(9) for item in Order(5, 5, True, 2, seed=0).items(number))
+    assert all(item.a == item.b for number in range(9) for item in Sampler(5, 5, True, 2, seed=0).items(number))
 
 
 def test_a_batch_larger_than_the_set_wraps_round(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_crops_and_flips_come_from_the_resized_picture(tmp_path: Path) -> None:
     split = unpaired(tmp_path)
     seen = set()
     for number, batch in enumerate(take(loader(split, batch=1), 60)):
-        item = Order(7, 5, False, 1, 3).items(number)[0]
+        item = Sampler(7, 5, False, 1, 3).items(number)[0]
         whole = resized(picture(item.a), "stretch", 20)
         places = [
             (top, left, mirrored)
@@ -252,7 +252,7 @@ def test_modes_mixed_in_one_folder(tmp_path: Path) -> None:
     Image.fromarray(colour).quantize(64).save(a / "palette.png")
     split = Split(FileSource(sorted(a.iterdir())), FileSource(sorted(a.iterdir())), paired=True)
     batch = take(loader(split, batch=6, load=24, crop=24, resize="none", flip=False, memory="on"), 1)[0]["a"]
-    order = [item.a for item in Order(6, 6, True, 6, 3).items(0)]
+    order = [item.a for item in Sampler(6, 6, True, 6, 3).items(0)]
     by_name = {split.a.name(index): batch[place].numpy().transpose(1, 2, 0) for place, index in enumerate(order)}
     for name in ("16.png", "8.png", "rgba.png"):
         np.testing.assert_array_equal(by_name[name], colour)
@@ -265,7 +265,7 @@ def test_kept_in_memory_when_it_fits_and_says_so(tmp_path: Path, monkeypatch: py
     made = loader(unpaired(tmp_path), memory="auto", say=said.append)
     take(made, 1)
     assert said == ["kept 12 images in memory (0 MB)"]
-    assert made.place == "on" and isinstance(made._prepared().choices.pictures["a"], Kept)
+    assert made.place == "on" and isinstance(made._prepared().choices.pictures["a"], Cache)
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 2 * 12 * 3 * 20 * 20 - 1})())
     tight = loader(made.split, memory="auto", say=said.append)
     take(tight, 1)

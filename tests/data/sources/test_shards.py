@@ -17,7 +17,7 @@ from advloss.data.check import check
 from advloss.data.loading.cache import Sizes
 from advloss.data.loading.loader import Loader
 from advloss.data.sampling.crops import View
-from advloss.data.sampling.sampler import Order
+from advloss.data.sampling.sampler import Sampler
 from advloss.data.sources import shard_index as shard_index_module
 from advloss.data.sources import shards
 from advloss.data.sources.pieces import Pieces
@@ -171,7 +171,7 @@ def test_batches_are_the_same_however_they_are_made(tmp_path: Path):
 def test_an_epoch_shows_each_picture_once_from_a_few_pieces_at_a_time():
     ends = np.array([256, 300, 556, 812, 1000, *range(1256, 20000, 256)])
     pieces = Pieces(ends, 2048)
-    order = Order(int(ends[-1]), int(ends[-1]), True, 32, 5, pieces=pieces)
+    order = Sampler(int(ends[-1]), int(ends[-1]), True, 32, 5, pieces=pieces)
     epochs = [
         np.array(
             [item.b for number in range(order.per_epoch) for item in order.items(number + epoch * order.per_epoch)]

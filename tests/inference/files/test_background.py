@@ -15,7 +15,7 @@ from advloss.images.writing import write_picture
 from advloss.inference.files import background as beside
 from advloss.inference.files.background import AHEAD
 from advloss.inference.files.convert import convert_files
-from advloss.inference.files.summary import Outcome
+from advloss.inference.files.summary import Summary
 from advloss.inference.tiles.tiler import TileTooSmall
 from tests.data.pictures import fill
 from tests.inference.networks import nearest_model
@@ -30,9 +30,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(Path("in"), [f"{letter}.png" for letter in "abcdefgh"])
 
 
-def convert(converted: Callable[[Picture], Picture], **options: object) -> Outcome:
+def convert(converted: Callable[[Picture], Picture], **options: object) -> Summary:
     said: list[str] = []
-    outcome = Outcome("converted")
+    outcome = Summary("converted")
     convert_files(converted, Path("in"), Path("out"), outcome, say=said.append, **options)
     assert said == [f"left out: {why}" for why in outcome.failed]
     return outcome

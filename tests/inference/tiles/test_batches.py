@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from advloss.inference.tiles import memory_budget as room
 from advloss.inference.tiles import tiler as tiling
-from advloss.inference.tiles.memory_budget import Room
+from advloss.inference.tiles.memory_budget import MemoryBudget
 from advloss.inference.tiles.tile_grid import batches, least_tile, spans
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.layers.basic import Dropout
@@ -74,7 +74,7 @@ def test_the_tiles_of_a_row_go_evenly_as_many_as_are_useful_and_fit(
     def batch_sizes(useful: float, fitting: float) -> list[int]:
         network._forward_pre_hooks.clear()
         monkeypatch.setattr(room, "FULL", int(useful * 26 * 32))
-        monkeypatch.setattr(Room, "share", lambda *_: 1 / fitting)
+        monkeypatch.setattr(MemoryBudget, "share", lambda *_: 1 / fitting)
         tiler = Tiler(network, tile=32, overlap=4, precision="fp32")
         seen = sizes(tiler)
         torch.testing.assert_close(tiler(image), expected, rtol=0, atol=1e-6)
@@ -91,7 +91,7 @@ def test_memory_is_not_measured_for_one_tile(
     photograph: Tensor, together: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
     together()
-    monkeypatch.delattr(Room, "share")
+    monkeypatch.delattr(MemoryBudget, "share")
     tiler = Tiler(nn.Conv2d(3, 3, 3, padding=1), precision="fp32")
     assert tiler(photograph[..., :128, :128]).shape == (1, 3, 128, 128)
 
@@ -111,7 +111,8 @@ class Foreign(nn.Conv2d):
 
 
 @pytest.mark.parametrize(
-    "network", [Foreign(3, 3, 3, padding=1), nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), Dropout(0.5, in_use=True))]
+    "network",
+    [Foreign(3, 3, 3, padding=1), nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), Dropout(0.5, at_inference=True))],
 )
 def test_others_layers_and_noise_go_one_by_one(network: nn.Module, photograph: Tensor, together: Callable[[], None]):
     expected = Tiler(network, tile=64, overlap=8, precision="fp32")(photograph[..., :100, :150])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advloss.inference.tiles import cuda_graphs as repeating
 from advloss.inference.tiles.cuda_graphs import Recordings, is_plain, tuned
-from advloss.inference.tiles.memory_budget import Room
+from advloss.inference.tiles.memory_budget import MemoryBudget
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.layers.basic import Dropout
 from tests.inference.tiles.test_tiler import SMALL, photograph
@@ -57,7 +57,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def recordings() -> Recordings:
-    return Recordings(Room(nn.Conv2d(3, 3, 3, padding=1)))
+    return Recordings(MemoryBudget(nn.Conv2d(3, 3, 3, padding=1)))
 
 
 def doubled(tiles: Tensor) -> Tensor:
@@ -119,10 +119,10 @@ def test_memory_that_runs_out_while_recording_ends_all_recordings(recordings: Re
 def test_large_passes_are_not_recorded(recordings: Recordings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(repeating, "FULL", 2 * 10**2)
     passes(recordings, 11, 5)
-    monkeypatch.setattr(Room, "share", lambda *_: repeating.SHARE)  # two tiles take twice that
+    monkeypatch.setattr(MemoryBudget, "share", lambda *_: repeating.SHARE)  # two tiles take twice that
     passes(recordings, 10, 5)
     assert not Played.made
-    monkeypatch.setattr(Room, "share", lambda *_: repeating.SHARE / 2)
+    monkeypatch.setattr(MemoryBudget, "share", lambda *_: repeating.SHARE / 2)
     passes(recordings, 9, 5)
     assert len(Played.made) == 1
 
@@ -135,7 +135,7 @@ def test_other_devices_record_nothing(recordings: Recordings, monkeypatch: pytes
 
 def test_recordings_are_forgotten_where_the_weights_move():
     network = nn.Conv2d(3, 3, 1)
-    recordings = Recordings(Room(network))
+    recordings = Recordings(MemoryBudget(network))
     recordings.begin()
     passes(recordings, 8, 3)
     recordings.begin()
@@ -182,7 +182,7 @@ class Own(nn.Conv2d):
 
 
 def test_noise_and_others_layers_are_not_recorded(photograph: Tensor):
-    for layer in (Own(3, 3, 1), Dropout(0.5, in_use=True)):
+    for layer in (Own(3, 3, 1), Dropout(0.5, at_inference=True)):
         tiler = Tiler(nn.Sequential(nn.Conv2d(3, 3, 1), layer), tile=32, overlap=0, precision="fp32")
         tiler(photograph[..., :100, :100])
     assert not Played.made

@@ -149,8 +149,8 @@ def test_networks_that_do_not_say_their_smallest_size_are_tried():
     [
         (ResNetGenerator(width=2, blocks=2), 1 + 2 + 4 + 2),
         (ResNetGenerator(width=2, blocks=2, norm="batch"), 0),
-        (UNetGenerator(width=2, levels=4, statistics_in_use="batch"), 2 + 3),
-        (UNetGenerator(width=2, levels=4, statistics_in_use="running"), 0),
+        (UNetGenerator(width=2, levels=4, statistics_at_inference="batch"), 2 + 3),
+        (UNetGenerator(width=2, levels=4, statistics_at_inference="running"), 0),
         (nn.Sequential(nn.InstanceNorm2d(3, track_running_stats=True), nn.GroupNorm(1, 3)), 1),
         (nn.BatchNorm2d(3, track_running_stats=False), 1),
     ],

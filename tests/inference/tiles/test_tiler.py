@@ -79,7 +79,7 @@ SMALL = {
     "resnet, instance": lambda: ResNetGenerator(width=4, blocks=1),
     "resnet, resize": lambda: ResNetGenerator(width=4, blocks=1, norm="none", upsample="resize"),
     "unet": lambda: UNetGenerator(width=4, levels=3, norm="batch"),
-    "unet, batch statistics": lambda: UNetGenerator(width=4, levels=3, statistics_in_use="batch"),
+    "unet, batch statistics": lambda: UNetGenerator(width=4, levels=3, statistics_at_inference="batch"),
     "group": lambda: nn.Sequential(nn.Conv2d(3, 8, 5, padding=2), nn.GroupNorm(2, 8), nn.Conv2d(8, 3, 3, padding=1)),
     "torch's instance": lambda: nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.InstanceNorm2d(8), nn.Conv2d(8, 3, 1)),
     "torch's batch": lambda: nn.Sequential(
@@ -112,9 +112,9 @@ def test_exact_overlap_is_the_whole_image_for_the_deep_unet(golden: Path, photog
     network = published(golden, "pix2pix_unet256")
     for module in network.modules():
         if isinstance(module, BatchNorm):
-            module.statistics_in_use = "batch"
+            module.statistics_at_inference = "batch"
         if isinstance(module, Dropout):
-            module.in_use = False
+            module.at_inference = False
     image = F.interpolate(photograph, size=(300, 1531))
     assert Tiler(network).reach == 511
     made = Tiler(network, tile=1280, overlap="exact", precision="fp32")(image)
@@ -278,7 +278,7 @@ def test_attention_is_recognised_and_said(overlap: str | int | None, monkeypatch
 
 
 def test_noise_is_the_same_every_time_and_said(photograph: Tensor):
-    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Dropout(0.5, in_use=True), nn.Conv2d(8, 3, 1)).eval()
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Dropout(0.5, at_inference=True), nn.Conv2d(8, 3, 1)).eval()
     image = photograph[..., :100, :100]
     said: list[str] = []
     tiler = Tiler(network, tile=64, overlap=8, say=said.append)

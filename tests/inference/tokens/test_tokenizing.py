@@ -260,7 +260,7 @@ def test_an_unreadable_picture_is_named_left_out_and_counted_again_when_resumed(
         said = refused(*words)
         assert "these could not be tokenized:\nin/b.jpg: " in said
     tensors, about = held("s-00000.safetensors")
-    assert about["names"] == ["a.png"] and about["left_out"].keys() == {"b.jpg"} and len(tensors["sizes"]) == 1
+    assert about["names"] == ["a.png"] and about["skipped"].keys() == {"b.jpg"} and len(tensors["sizes"]) == 1
     assert json.loads(Path("s.json").read_text())["pictures"] == 5
     fill(Path("in"), ["b.jpg"], 1)
     assert "to try again, remove that file" in refused(*words)
@@ -351,7 +351,7 @@ def test_the_fingerprint_is_of_weights_and_what_shapes_tokens_alone():
     first = of()
     assert len(first) == 64 and of(advloss.load(path).recipe) == first
     recipe = model.recipe.model_copy(deep=True)
-    recipe.seed, recipe.data.batch, recipe.train.rounds, recipe.losses = 5, 99, 7, {}
+    recipe.seed, recipe.data.batch, recipe.train.iterations, recipe.losses = 5, 99, 7, {}
     recipe.networks["encoder"].model_extra["dropout"] = 0.3
     recipe.networks["bottleneck"].model_extra.update(beta=1.0, legacy=True, revive=0.5)
     assert of(recipe) == first

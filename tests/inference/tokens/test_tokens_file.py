@@ -36,9 +36,9 @@ def test_what_is_written_is_read(written: Path):
 def test_a_file_without_pictures(tmp_path: Path):
     for books in (1, 3):
         vocabulary = VOCABULARY.model_copy(update={"books": books})
-        write_tokens(tmp_path / "t.safetensors", Tokens(Header(**vocabulary.model_dump(), left_out={"a": "why"})))
+        write_tokens(tmp_path / "t.safetensors", Tokens(Header(**vocabulary.model_dump(), skipped={"a": "why"})))
         tokens = read_tokens(tmp_path / "t.safetensors", vocabulary)
-        assert tokens.indices == [] and tokens.sizes == [] and tokens.header.left_out == {"a": "why"}
+        assert tokens.indices == [] and tokens.sizes == [] and tokens.header.skipped == {"a": "why"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import Tensor, nn, tensor
 from advloss.core.errors import InputError, TrainingError
 from advloss.losses.adversarial.augmentations import DiffAugment
 from advloss.losses.adversarial.feature_matching import feature_matching
-from advloss.losses.adversarial.logit_checks import LogitWatch
+from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import EBGAN, LSGAN, RpGAN
 from advloss.losses.adversarial.topk import TopK
@@ -144,7 +144,7 @@ def test_top_k_is_annealed_by_calls_and_goes_on_after_a_resume() -> None:
 
 def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
     adv = AdversarialLoss(nn.Sequential(patches(), nn.Sigmoid()), "lsgan")
-    adv.watch = LogitWatch(every=5)
+    adv.watch = LogitChecks(every=5)
     fake, real = torch.randn(2, 2, 3, 12, 12)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -162,7 +162,7 @@ def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
     judge = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Sigmoid())
     nn.init.constant_(judge[0].weight, 20.0)
     adv = AdversarialLoss(judge)
-    adv.watch = LogitWatch(every=2)
+    adv.watch = LogitChecks(every=2)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         assert judge(tensor([[1.0], [-10.0]])).flatten().tolist() == [1, 0]
         with pytest.warns(UserWarning, match="between 0 and 1: has it a sigmoid"):
@@ -175,7 +175,7 @@ def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
 )
 def test_no_warning_for_logits_that_leave_0_to_1_and_for_energies(objective: Any, logits: tuple[float, float]) -> None:
     adv = AdversarialLoss(Spy(), objective)
-    adv.watch = LogitWatch(every=3, energies=objective.energy)
+    adv.watch = LogitChecks(every=3, energies=objective.energy)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for value in (logits[0], logits[1], logits[0], *logits, *logits):
@@ -190,7 +190,7 @@ def test_nan_logits_are_an_error_at_the_first_call_and_at_every_look() -> None:
             torch.full((1, 3, 12, 12), float("nan")), torch.ones(1, 3, 12, 12)
         )
     adv = AdversarialLoss(Spy())
-    adv.watch = LogitWatch(every=5)
+    adv.watch = LogitChecks(every=5)
     for image in (constant(0.25), bad, constant(0.25), constant(0.25)):
         adv.discriminator_loss(image, constant(0.75))
     with pytest.raises(TrainingError, match=r"NaN \(seen at call 5; it is looked for every 5\)"):
@@ -199,7 +199,7 @@ def test_nan_logits_are_an_error_at_the_first_call_and_at_every_look() -> None:
 
 def test_the_watch_looks_rarely_and_only_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     adv, looks = AdversarialLoss(Spy()), []
-    monkeypatch.setattr(LogitWatch, "_look", lambda self, reached: looks.append(self.calls))
+    monkeypatch.setattr(LogitChecks, "_look", lambda self, reached: looks.append(self.calls))
     for _ in range(401):
         adv.discriminator_loss(constant(0.25), constant(0.75))
     adv.eval()

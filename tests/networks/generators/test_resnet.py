@@ -83,7 +83,7 @@ def test_wrong_parameters_are_named(wrong: dict, message: str) -> None:
 
 def test_dropout_in_use_varies_in_eval_mode() -> None:
     x = torch.randn(1, 3, 8, 8)
-    for in_use in (False, True):
-        network = ResNetGenerator(width=2, blocks=2, dropout=0.5, dropout_in_use=in_use).eval()
+    for at_inference in (False, True):
+        network = ResNetGenerator(width=2, blocks=2, dropout=0.5, dropout_at_inference=at_inference).eval()
         assert sum(isinstance(module, Dropout) for module in network.modules()) == 2
-        assert torch.equal(network(x), network(x)) != in_use
+        assert torch.equal(network(x), network(x)) != at_inference

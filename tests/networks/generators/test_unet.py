@@ -25,14 +25,14 @@ def test_computes_what_the_reference_does_in_eval_mode(recorded: Callable) -> No
 def test_computes_what_the_reference_does_with_batch_statistics(recorded: Callable) -> None:
     weights, x, y = recorded("pix2pix_unet256_train")
     _, state = junyanz.unet_from(weights)
-    in_use = UNetGenerator(width=8, dropout=0, statistics_in_use="batch").eval()
-    in_use.load_state_dict(state)
+    at_inference = UNetGenerator(width=8, dropout=0, statistics_at_inference="batch").eval()
+    at_inference.load_state_dict(state)
     training = UNetGenerator(width=8, dropout=0)
     training.load_state_dict(state)
     with torch.no_grad():
-        torch.testing.assert_close(in_use(x), y, rtol=0, atol=1e-5)
+        torch.testing.assert_close(at_inference(x), y, rtol=0, atol=1e-5)
         torch.testing.assert_close(training(x), y, rtol=0, atol=1e-5)
-    assert all(torch.equal(value, state[key]) for key, value in in_use.state_dict().items())
+    assert all(torch.equal(value, state[key]) for key, value in at_inference.state_dict().items())
     moved = [key for key, value in training.state_dict().items() if not torch.equal(value, state[key])]
     assert moved and all("running" in key or "num_batches" in key for key in moved)
 
@@ -59,13 +59,16 @@ def test_dropout_only_where_the_reference_has_it(levels: int) -> None:
     assert places == list(range(1, levels - 4))  # just within the innermost, which is up 0
 
 
-@pytest.mark.parametrize("in_use", [False, True])
-def test_dropout_in_use_varies_in_eval_mode(in_use: bool) -> None:
-    network, x = UNetGenerator(levels=6, width=2, norm="none", dropout_in_use=in_use).eval(), torch.randn(1, 3, 64, 64)
+@pytest.mark.parametrize("at_inference", [False, True])
+def test_dropout_in_use_varies_in_eval_mode(at_inference: bool) -> None:
+    network, x = (
+        UNetGenerator(levels=6, width=2, norm="none", dropout_at_inference=at_inference).eval(),
+        torch.randn(1, 3, 64, 64),
+    )
     with torch.no_grad():  # weights of 0.02 would hide the deep levels below float32's resolution
         for parameter in network.parameters():
             parameter.mul_(10)
-    assert torch.equal(network(x), network(x)) != in_use
+    assert torch.equal(network(x), network(x)) != at_inference
 
 
 @pytest.mark.parametrize(("norm", "biased"), [("instance", True), ("none", True), ("batch", False)])
@@ -98,7 +101,7 @@ def test_wrong_sizes_are_named(size: tuple[int, int]) -> None:
         ({"levels": 1}, "levels=1 must be at least 2"),
         ({"in_channels": 0}, "in_channels=0 must be at least 1"),
         ({"levels": 3, "dropout": -0.1}, r"dropout=-0\.1"),
-        ({"statistics_in_use": "eval"}, "unknown statistics_in_use 'eval'"),
+        ({"statistics_at_inference": "eval"}, "unknown statistics_at_inference 'eval'"),
     ],
 )
 def test_wrong_parameters_are_named(wrong: dict, message: str) -> None:

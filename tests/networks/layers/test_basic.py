@@ -64,7 +64,7 @@ def test_instance_norm_of_one_value_is_an_error(batch: int) -> None:
 
 
 def test_batch_norm_in_eval_by_the_batch_leaves_the_running_statistics_alone() -> None:
-    norm, x = BatchNorm(3, statistics_in_use="batch").eval(), 4 * torch.randn(2, 3, 5, 5) + 7
+    norm, x = BatchNorm(3, statistics_at_inference="batch").eval(), 4 * torch.randn(2, 3, 5, 5) + 7
     with torch.no_grad():
         norm.weight.uniform_(0.5, 2)
         norm.bias.uniform_(-1, 1)
@@ -84,9 +84,11 @@ def test_batch_norm_running_is_torch_s() -> None:
     assert torch.equal(ours.eval()(x), theirs.eval()(x))
 
 
-@pytest.mark.parametrize(("training", "in_use", "active"), [(True, False, 1), (False, False, 0), (False, True, 1)])
-def test_dropout_is_active(training: bool, in_use: bool, active: int) -> None:
-    y = Dropout(0.5, in_use).train(training)(torch.ones(10_000))
+@pytest.mark.parametrize(
+    ("training", "at_inference", "active"), [(True, False, 1), (False, False, 0), (False, True, 1)]
+)
+def test_dropout_is_active(training: bool, at_inference: bool, active: int) -> None:
+    y = Dropout(0.5, at_inference).train(training)(torch.ones(10_000))
     assert set(y.unique().tolist()) == ({0.0, 2.0} if active else {1.0})
 
 
@@ -95,7 +97,7 @@ def test_wrong_choices_and_ranges_are_named() -> None:
         norm_layer("instanc", 3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="unknown upsample 'resise'; did you mean 'resize'"):
         upsampling_layer("resise", 3, 3)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="unknown statistics_in_use 'bach'; did you mean 'batch'"):
+    with pytest.raises(InputError, match="unknown statistics_at_inference 'bach'; did you mean 'batch'"):
         BatchNorm(3, "bach")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"dropout=1\.0 must be at least 0 and less than 1"):
         Dropout(1.0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.counting import counters
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 
 
 class StandIn:
@@ -17,8 +17,8 @@ class StandIn:
     what Python has counted or settled since does not matter, and is left alone.
     """
 
-    def __init__(self, round: Round) -> None:
-        self.round = round
+    def __init__(self, executor: FastStep) -> None:
+        self.executor = executor
         self.made = 0
         self.plays = 0
 
@@ -28,7 +28,7 @@ class StandIn:
         tensors = self._tensors()
         random, kept = torch.get_rng_state(), [tensor.clone() for tensor in tensors]
         function(*[x.clone() for x in inputs])
-        assert len(tensors) == len(self._tensors()), "a tensor was made while the round was recorded"
+        assert len(tensors) == len(self._tensors()), "a tensor was made while the iteration was recorded"
         for tensor, before in zip(tensors, kept, strict=True):
             tensor.detach().copy_(before)
         torch.set_rng_state(random)
@@ -44,21 +44,23 @@ class StandIn:
         return play
 
     def _tensors(self) -> list[Tensor]:
-        """All that a round may change."""
-        modules = [self.round.method, self.round.terms, self.round.weighting]
-        modules += [self.round.average.module] if self.round.average else []
+        """All that an iteration may change."""
+        modules = [self.executor.method, self.executor.terms, self.executor.weighting]
+        modules += [self.executor.average.module] if self.executor.average else []
         found = [tensor for module in modules for tensor in [*module.parameters(), *module.buffers()]]
-        for player in self.round.players:
+        for player in self.executor.players:
             found += [t for state in player.optimizer.state.values() for t in state.values() if isinstance(t, Tensor)]
         return found
 
     def _counts(self) -> list[int]:
-        return [counter.calls for counter in (*counters(self.round.method), *counters(self.round.terms))]
+        return [counter.calls for counter in (*counters(self.executor.method), *counters(self.executor.terms))]
 
     def _settled(self) -> tuple[dict, dict, dict]:
-        return dict(self.round.weights), dict(self.round.learning), dict(self.round.weighting.weights)
+        return dict(self.executor.weights), dict(self.executor.learning), dict(self.executor.weighting.weights)
 
     def _set(self, counts: list[int], settled: tuple[dict, dict, dict]) -> None:
-        for counter, calls in zip((*counters(self.round.method), *counters(self.round.terms)), counts, strict=True):
+        for counter, calls in zip(
+            (*counters(self.executor.method), *counters(self.executor.terms)), counts, strict=True
+        ):
             counter.calls = calls
-        self.round.weights, self.round.learning, self.round.weighting.weights = settled
+        self.executor.weights, self.executor.learning, self.executor.weighting.weights = settled

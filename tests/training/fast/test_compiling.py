@@ -1,4 +1,4 @@
-"""Compiled networks give the plain ones' rounds; what can't be compiled runs as it is written."""
+"""Compiled networks give the plain ones' iterations; what can't be compiled runs as it is written."""
 
 import pytest
 import torch
@@ -6,8 +6,8 @@ import torch
 from advloss.core.call_batching import compiled
 from advloss.core.errors import InputError
 from advloss.training.fast import compiling
-from advloss.training.fast.iteration import Round
-from advloss.training.validation import in_use
+from advloss.training.fast.iteration import FastStep
+from advloss.training.validation import at_inference
 from tests.training.fast.helpers import batches, made
 
 CPU = torch.device("cpu")
@@ -16,17 +16,18 @@ CPU = torch.device("cpu")
 @pytest.mark.slow  # a minute: the compiler
 @pytest.mark.parametrize("name", ["vqgan", "lazy penalty"])
 def test_compiled_rounds_are_the_plain_ones(name: str) -> None:
-    """In float64, with lazy penalties, the last layer's adaptive weight and a round whose gradient is shared out."""
+    """In float64, with lazy penalties, the last layer's adaptive weight and an iteration whose gradient is
+    shared out."""
     batch = batches(name)
-    rounds = [Round(made(name, f"train.compile={switch}"), CPU) for switch in ("on", "off")]
-    assert [round.compiled for round in rounds] == [True, False]
+    iterations = [FastStep(made(name, f"train.compile={switch}"), CPU) for switch in ("on", "off")]
+    assert [executor.compiled for executor in iterations] == [True, False]
     for number in range(8):
-        for round in rounds:
-            round.shares = {} if number == 6 else None
-        ours, theirs = (round.play([batch(number)], number) for round in rounds)
+        for executor in iterations:
+            executor.shares = {} if number == 6 else None
+        ours, theirs = (executor.play([batch(number)], number) for executor in iterations)
         assert ours.keys() == theirs.keys()
         for key, value in ours.items():
-            torch.testing.assert_close(value, theirs[key], rtol=1e-8, atol=1e-9, msg=f"{key} of round {number}")
+            torch.testing.assert_close(value, theirs[key], rtol=1e-8, atol=1e-9, msg=f"{key} of iteration {number}")
 
 
 def test_a_compiled_method_is_validated_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +36,7 @@ def test_a_compiled_method_is_validated_as_it_is_written(monkeypatch: pytest.Mon
     method.generator.compile(dynamic=False)
     assert compiled(method)
     monkeypatch.setattr(torch._dynamo.convert_frame.ConvertFrame, "__call__", lambda *_, **__: pytest.fail("compiled"))
-    with in_use(method):
+    with at_inference(method):
         image = method.translate(torch.zeros(1, 3, 32, 40, dtype=torch.float64), "a2b")
     assert image.shape == (1, 3, 32, 40) and method.training
 
@@ -43,5 +44,5 @@ def test_a_compiled_method_is_validated_as_it_is_written(monkeypatch: pytest.Mon
 def test_without_a_compiler_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "_missing", lambda device: "there is no C++ compiler (g++) here")
     with pytest.raises(InputError, match=r"train.compile=on: there is no C\+\+ compiler \(g\+\+\) here; use off"):
-        Round(made("pix2pix", "train.compile=on"), CPU)
-    assert not Round(made("pix2pix"), CPU).compiled  # auto: not on a CPU
+        FastStep(made("pix2pix", "train.compile=on"), CPU)
+    assert not FastStep(made("pix2pix"), CPU).compiled  # auto: not on a CPU

@@ -1,120 +1,120 @@
-"""Recorded rounds: which are recorded, that they are the plain ones, and what happens where they can't be."""
+"""Recorded iterations: which are recorded, that they are the plain ones, and what happens where they can't be."""
 
 import pytest
 import torch
 
 from advloss.core.errors import InputError
-from advloss.training.fast.cuda_graphs import MOST, WARM_UP, Recorder
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.cuda_graphs import MOST, WARM_UP, CudaGraphs
+from advloss.training.fast.iteration import FastStep
 from tests.training.fast.helpers import RECIPES, batches, made
 from tests.training.fast.stand_in import StandIn
 
 CPU = torch.device("cpu")
 
 
-def recorded(name: str, *overrides: str) -> tuple[Round, StandIn, list[str]]:
-    """A round that is recorded by the stand-in, which is given back too, with what is said."""
+def recorded(name: str, *overrides: str) -> tuple[FastStep, StandIn, list[str]]:
+    """An iteration that is recorded by the stand-in, which is given back too, with what is said."""
     said: list[str] = []
-    round = Round(made(name, *overrides), CPU)
-    stand_in = StandIn(round)
-    round.recorder = Recorder(round, said.append, record=stand_in)
-    return round, stand_in, said
+    executor = FastStep(made(name, *overrides), CPU)
+    stand_in = StandIn(executor)
+    executor.recorder = CudaGraphs(executor, said.append, record=stand_in)
+    return executor, stand_in, said
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_recorded_rounds_are_the_plain_ones_exactly(name: str) -> None:
     """Late starts, ramps, lazy penalties and pools included."""
     batch = batches(name)
-    round, stand_in, said = recorded(name)
-    ours = [round.play([batch(number)], number) for number in range(20)]
+    executor, stand_in, said = recorded(name)
+    ours = [executor.play([batch(number)], number) for number in range(20)]
     assert stand_in.made >= 1 and stand_in.plays >= 8 and not said
 
-    plain = Round(made(name), CPU)
+    plain = FastStep(made(name), CPU)
     for number, losses in enumerate(ours):
         expected = plain.play([batch(number)], number)
         assert losses.keys() == expected.keys()
         for key, value in losses.items():
-            assert torch.equal(value, expected[key]), f"{key} of round {number}"
-    for mine, other in ((round.method, plain.method), (round.terms, plain.terms)):
+            assert torch.equal(value, expected[key]), f"{key} of iteration {number}"
+    for mine, other in ((executor.method, plain.method), (executor.terms, plain.terms)):
         theirs = other.state_dict()
         assert all(torch.equal(value, theirs[key]) for key, value in mine.state_dict().items())
 
 
 def test_a_lazy_penalty_has_two_kinds_of_round() -> None:
     """Due in every fourth: both kinds are recorded after their own warm-up, and penalties come when they should."""
-    round, stand_in, _ = recorded("lazy penalty")
-    penalty = round.adversaries["adversarial"].loss.penalties[0]
+    executor, stand_in, _ = recorded("lazy penalty")
+    penalty = executor.adversaries["adversarial"].loss.penalties[0]
     for number in range(4 * (WARM_UP + 2)):
         assert penalty.calls == number
-        round.play([batches("lazy penalty")(number)], number)
+        executor.play([batches("lazy penalty")(number)], number)
     assert stand_in.made == 2
 
 
 def test_the_look_at_the_logits_is_taken_in_python() -> None:
-    round, stand_in, _ = recorded("pix2pix")
-    watch = round.adversaries["adversarial"].loss.watch
+    executor, stand_in, _ = recorded("pix2pix")
+    watch = executor.adversaries["adversarial"].loss.watch
     watch.every = 5
     looks: list[int] = []
     watch._look = lambda reached: looks.append(watch.calls)  # type: ignore[method-assign]
     for number in range(16):
-        round.play([batches("pix2pix")(number)], number)
+        executor.play([batches("pix2pix")(number)], number)
     assert looks == [1, 5, 10, 15]
-    # not the first 3, whose images are looked at, nor the warm-up, nor the rounds of the looks 5, 10 and 15
+    # not the first 3, whose images are looked at, nor the warm-up, nor the iterations of the looks 5, 10 and 15
     assert stand_in.made == 1 and stand_in.plays == 16 - 3 - WARM_UP - 3
 
 
 def test_a_recorded_round_names_its_factors() -> None:
     adaptive = ["losses.adversarial.start=0", "losses.adversarial.ramp=0"]
-    round, _, _ = recorded("vqgan", *adaptive)
-    plain = Round(made("vqgan", *adaptive), CPU)
+    executor, _, _ = recorded("vqgan", *adaptive)
+    plain = FastStep(made("vqgan", *adaptive), CPU)
     for number in range(12):
-        for each in (round, plain):
+        for each in (executor, plain):
             each.play([batches("vqgan")(number)], number)
     # the stand-in's are the last that it worked out; a recording's lie where it writes them
-    assert round.factors.keys() == plain.factors.keys() == {"pixel", "bottleneck", "adversarial"}
+    assert executor.factors.keys() == plain.factors.keys() == {"pixel", "bottleneck", "adversarial"}
 
 
 def test_a_round_that_can_not_be_recorded_is_played_as_it_is_and_says_why() -> None:
-    round, _, said = recorded("pix2pix")
+    executor, _, said = recorded("pix2pix")
     calls = 0
 
     def refuse(function, inputs, pool=None):
         nonlocal calls
         calls += 1
-        round.adversaries["adversarial"].loss.watch.calls += 1  # what Python had counted until it failed
+        executor.adversaries["adversarial"].loss.watch.calls += 1  # what Python had counted until it failed
         raise RuntimeError("operation not permitted when stream is capturing\nwith more lines")
 
-    assert round.recorder is not None
-    round.recorder.record = refuse
-    plain = Round(made("pix2pix"), CPU)
+    assert executor.recorder is not None
+    executor.recorder.record = refuse
+    plain = FastStep(made("pix2pix"), CPU)
     for number in range(12):
         batch = [batches("pix2pix")(number)]
-        losses, expected = round.play(batch, number), plain.play(batch, number)
+        losses, expected = executor.play(batch, number), plain.play(batch, number)
         assert all(torch.equal(value, expected[key]) for key, value in losses.items())
     assert calls == 1
-    assert said == ["rounds are not recorded as CUDA graphs: operation not permitted when stream is capturing"]
-    assert round.adversaries["adversarial"].loss.watch.calls == 12
+    assert said == ["iterations are not recorded as CUDA graphs: operation not permitted when stream is capturing"]
+    assert executor.adversaries["adversarial"].loss.watch.calls == 12
 
 
 def test_no_more_recordings_than_fit() -> None:
-    round, stand_in, _ = recorded("pix2pix")
+    executor, stand_in, _ = recorded("pix2pix")
     number = 0
     for weight in range(MOST + 2):
-        round.by_name["l1"].weight = 10.0 + weight
+        executor.by_name["l1"].weight = 10.0 + weight
         for _ in range(WARM_UP + 5):
-            round.play([batches("pix2pix")(number)], number)
+            executor.play([batches("pix2pix")(number)], number)
             number += 1
     assert stand_in.made == MOST
 
 
 def test_graphs_are_a_gpus() -> None:
-    assert Round(made("pix2pix"), CPU).recorder is None
+    assert FastStep(made("pix2pix"), CPU).recorder is None
     with pytest.raises(InputError, match=r"train\.graphs=on: CUDA graphs are a GPU's, and this runs on cpu"):
-        Round(made("pix2pix", "train.graphs=on"), CPU)
+        FastStep(made("pix2pix", "train.graphs=on"), CPU)
 
 
 def test_what_a_round_computes_in_is_said() -> None:
-    assert Round(made("pix2pix"), CPU).words == "fp64"
-    round, _, _ = recorded("pix2pix", "train.precision=fp32")
-    round.compiled = True
-    assert round.words == "fp32, compiled, as CUDA graphs"
+    assert FastStep(made("pix2pix"), CPU).words == "fp64"
+    executor, _, _ = recorded("pix2pix", "train.precision=fp32")
+    executor.compiled = True
+    assert executor.words == "fp32, compiled, as CUDA graphs"

@@ -1,4 +1,4 @@
-"""The fast round against the algorithm written out plainly: the same losses and weights after 20 rounds."""
+"""The fast iteration against the algorithm written out plainly: the same losses and weights after 20 iterations."""
 
 import copy
 from collections import Counter
@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advloss.core.call_batching import joinable, repeatable
+from advloss.core.call_batching import can_batch_calls, can_repeat_call
 from advloss.losses.adversarial import loss as adversarial
 from advloss.recipe.build import Built
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from tests.training.fast.helpers import RECIPES, batches, made, weights
 
 CPU = torch.device("cpu")
-ROUNDS = 20
+ITERATIONS = 20
 
 
 class Plainly:
@@ -22,7 +22,7 @@ class Plainly:
 
     def __init__(self, built: Built) -> None:
         self.built = built
-        built.method.joins = False
+        built.method.batches_calls = False
         recipe = built.recipe
         settings = {key: recipe.optimizer.parameters[key] for key in ("lr", "betas", "eps")}
         adversaries = [p for term in built.adversaries.values() for p in term.parameters()]
@@ -76,17 +76,17 @@ def close(ours: Tensor, theirs: Tensor, name: str) -> None:
 def test_the_fast_round_is_the_plain_one(name: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = batches(name)
     built = made(name, f"train.order={order}")
-    fast = Round(built, CPU)
-    found = [fast.play([batch(number)], number) for number in range(ROUNDS)]
+    fast = FastStep(built, CPU)
+    found = [fast.play([batch(number)], number) for number in range(ITERATIONS)]
 
-    monkeypatch.setattr(adversarial, "joinable", lambda network: False)
+    monkeypatch.setattr(adversarial, "can_batch_calls", lambda network: False)
     other = made(name, f"train.order={order}")
     plain = Plainly(other)
     for number, losses in enumerate(found):
         expected = plain.play(batch(number), number)
         assert losses.keys() == expected.keys()
         for key, value in losses.items():
-            close(value, expected[key].detach(), f"{key} of round {number}")
+            close(value, expected[key].detach(), f"{key} of iteration {number}")
     theirs = weights(other)
     for key, value in weights(built).items():
         close(value, theirs[key], key)
@@ -110,7 +110,7 @@ def test_networks_run_no_more_often_than_they_must() -> None:
     Discriminators: the fake for the generator, fake and real at once for their own turn."""
     built = made("cyclegan")
     counted = calls(built)
-    Round(built, CPU).play([batches("cyclegan")(0)])
+    FastStep(built, CPU).play([batches("cyclegan")(0)])
     assert counted == {"g_ab": 2, "g_ba": 1, "adversarial_a": 2, "adversarial_b": 2}
 
 
@@ -119,7 +119,7 @@ def test_one_pass_of_the_fakes_serves_both_turns_where_the_discriminator_does_no
     for order in ("generator_first", "discriminator_first"):
         built = made("srgan", f"train.order={order}")
         counted[order] = calls(built)
-        Round(built, CPU).play([batches("srgan")(0)])
+        FastStep(built, CPU).play([batches("srgan")(0)])
     # batch norm: fake and real by themselves; feature matching needs the real ones in the generator's turn too
     assert counted["generator_first"] == {"generator": 1, "adversarial": 2}
     assert counted["discriminator_first"] == {"generator": 1, "adversarial": 4}
@@ -129,10 +129,10 @@ def test_what_draws_or_moves_is_called_as_often_as_it_is_written() -> None:
     for change, expected in (("spectral_norm=true", 3), ("spectral_norm=false", 2)):
         built = made("pix2pix", "train.order=generator_first", f"losses.adversarial.discriminator.{change}")
         counted = calls(built)
-        Round(built, CPU).play([batches("pix2pix")(0)])
+        FastStep(built, CPU).play([batches("pix2pix")(0)])
         assert counted["adversarial"] == expected
     built = made("pix2pix", "networks.generator={name: resnet, width: 4, blocks: 1, dropout: 0.5}")
-    assert not joinable(built.method.generator) and not repeatable(built.method.generator)
+    assert not can_batch_calls(built.method.generator) and not can_repeat_call(built.method.generator)
 
 
 def test_the_adaptive_weight_costs_no_second_backward_of_the_losses() -> None:
@@ -143,9 +143,9 @@ def test_the_adaptive_weight_costs_no_second_backward_of_the_losses() -> None:
     decoder = built.method.decoder
     for name, module in {"discriminator": discriminator.last, "decoder": decoder.first}.items():
         module.register_full_backward_hook(lambda *_, n=name: counted.update([n]))
-    round = Round(built, CPU)
-    round.one_pass = set()
-    round.play([batches("vqgan")(0)])
+    executor = FastStep(built, CPU)
+    executor.one_pass = set()
+    executor.play([batches("vqgan")(0)])
     assert counted == {"discriminator": 1 + 2, "decoder": 1}  # the generator's, fake's and real's; once for all terms
 
 

@@ -8,18 +8,18 @@ from PIL import Image
 
 from tests.training.started import log, succeed
 
-ROUNDS = 300
+ITERATIONS = 300
 
 
 def means(folder: Path, name: str) -> tuple[float, float]:
-    """A loss's mean over the first and the last 60 rounds."""
-    losses = [entry["losses"][name] for entry in log(folder, "run") if "losses" in entry]  # each the mean of 20 rounds
-    assert len(losses) == ROUNDS // 20
+    """A loss's mean over the first and the last 60 iterations."""
+    losses = [entry["losses"][name] for entry in log(folder, "run") if "losses" in entry]  # each the mean of 20 iterations
+    assert len(losses) == ITERATIONS // 20
     return float(np.mean(losses[:3])), float(np.mean(losses[-3:]))
 
 
 def train(folder: Path, *words: str) -> None:
-    done = succeed(folder, "train", *words, "--rounds", str(ROUNDS), "--run", "run")
+    done = succeed(folder, "train", *words, "--iterations", str(ITERATIONS), "--run", "run")
     assert "arning" not in done.stderr + done.stdout
     assert "no problems found" in done.stderr
 

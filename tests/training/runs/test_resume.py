@@ -10,17 +10,17 @@ import pytest
 
 from tests.training.started import ENVIRONMENT, TINY, advloss, command, log, succeed
 
-WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, "train.average=0.9", "--rounds", "40", "--run"]
+WORDS = ["train", "recipe=cyclegan-small", "stripes", *TINY, "train.average=0.9", "--iterations", "40", "--run"]
 
 
 def killed(folder: Path, words: list[str], after: int, sign: signal.Signals, wait: float = 0.0) -> int:
-    """Starts a run, sends it a signal once its log has reached round `after`, gives its exit code."""
+    """Starts a run, sends it a signal once its log has reached iteration `after`, gives its exit code."""
     process = subprocess.Popen(
         command(*words), cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if any(entry["round"] >= after for entry in log(folder, words[-1])):
+        if any(entry["iteration"] >= after for entry in log(folder, words[-1])):
             break
         time.sleep(0.005)
     assert process.poll() is None, "the run ended before it could be killed"
@@ -46,7 +46,7 @@ def test_three_kills_change_no_byte_of_the_model(tmp_path: Path, workers: int):
     whole, cut = (tmp_path / "runs" / name for name in ("whole", "cut"))
     assert (whole / "model.safetensors").read_bytes() == (cut / "model.safetensors").read_bytes()
     assert (whole / "best.safetensors").read_bytes() == (cut / "best.safetensors").read_bytes()
-    ours, theirs = ([(e["round"], e.get("losses")) for e in log(tmp_path, name)] for name in ("whole", "cut"))
+    ours, theirs = ([(e["iteration"], e.get("losses")) for e in log(tmp_path, name)] for name in ("whole", "cut"))
     assert ours == theirs
     assert not list(cut.glob(".tmp*"))
 
@@ -54,11 +54,11 @@ def test_three_kills_change_no_byte_of_the_model(tmp_path: Path, workers: int):
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_the_round_and_writes_a_checkpoint(tmp_path: Path, sign: signal.Signals):
-    words = [*WORDS[:-1], "train.checkpoint_every=1000", "--rounds", "1000", "--run", "run"]
+    words = [*WORDS[:-1], "train.checkpoint_every=1000", "--iterations", "1000", "--run", "run"]
     assert killed(tmp_path, words, 3, sign) == 130
-    done = log(tmp_path, "run")[-1]["round"]
+    done = log(tmp_path, "run")[-1]["iteration"]
     assert (tmp_path / "runs/run/checkpoint.pt").exists()
-    again = advloss(tmp_path, "train", "--run", "run", "--resume", "--rounds", str(done + 2))
+    again = advloss(tmp_path, "train", "--run", "run", "--resume", "--iterations", str(done + 2))
     assert again.returncode == 0, again.stderr
-    assert f"from round {done + 1}" in again.stderr
-    assert [entry["round"] for entry in log(tmp_path, "run") if "losses" in entry] == list(range(1, done + 3))
+    assert f"from iteration {done + 1}" in again.stderr
+    assert [entry["iteration"] for entry in log(tmp_path, "run") if "losses" in entry] == list(range(1, done + 3))

@@ -50,23 +50,23 @@ def weights(run: str) -> dict[str, bytes]:
 
 def test_a_resumed_run_ends_with_the_same_bytes():
     words = [*WORDS, f"data.name={SHARDS}", "data.val=val"]
-    result = done(*words, "--rounds", "7")  # 5 rounds an epoch
+    result = done(*words, "--iterations", "7")  # 5 iterations an epoch
     assert "set: train 21 of b (pictures); val 2 of b (pictures)" in result.stderr
     run = "vqgan-small-set"
     assert any("psnr" in entry.get("validation", {}) for entry in log(Path(), run))
-    done(*words, "--rounds", "3", "--run", "cut")
-    done("train", "--rounds", "7", "--run", "cut", "--resume", "data.workers=2")
+    done(*words, "--iterations", "3", "--run", "cut")
+    done("train", "--iterations", "7", "--run", "cut", "--resume", "data.workers=2")
     assert weights("cut") == weights(run)
-    done(*WORDS, "shards", "--rounds", "7", "--run", "folder", "data.memory=on")
+    done(*WORDS, "shards", "--iterations", "7", "--run", "folder", "data.memory=on")
     assert weights("folder") == weights(run)
-    done(*words, "seed=1", "--rounds", "7", "--run", "other")
+    done(*words, "seed=1", "--iterations", "7", "--run", "other")
     assert weights("other") != weights(run)
 
 
 def test_bad_shards_are_refused_before_a_run_is_made():
-    assert "1 of 4 shards are missing" in refused(*WORDS, "shards/set-{000..003}.tar", "--rounds", "1", "--run", "r")
-    assert "set-000.tar/0.png: 24x24 pixels" in refused(*WORDS, SHARDS, "data.crop=32", "--rounds", "1", "--run", "r")
-    assert "needs two" in refused("train", "recipe=cyclegan-small", SHARDS, "--rounds", "1", "--run", "r")
+    assert "1 of 4 shards are missing" in refused(*WORDS, "shards/set-{000..003}.tar", "--iterations", "1", "--run", "r")
+    assert "set-000.tar/0.png: 24x24 pixels" in refused(*WORDS, SHARDS, "data.crop=32", "--iterations", "1", "--run", "r")
+    assert "needs two" in refused("train", "recipe=cyclegan-small", SHARDS, "--iterations", "1", "--run", "r")
     assert not Path("runs/r").exists()
 
 
@@ -78,7 +78,7 @@ def test_a_set_is_checked():
 
 @pytest.mark.slow
 def test_two_processes_see_what_one_with_the_doubled_batch_sees(tmp_path: Path):
-    words = [*WORDS, SHARDS, "train.precision=fp64", "networks.bottleneck.kmeans=false", "--rounds", "4", "--run"]
+    words = [*WORDS, SHARDS, "train.precision=fp64", "networks.bottleneck.kmeans=false", "--iterations", "4", "--run"]
     succeed(tmp_path, *words, "one", "data.batch=4")
     succeed(tmp_path, *words, "two", "data.batch=2", processes=2)
     ours, theirs = ([e for e in log(tmp_path, name) if "losses" in e] for name in ("two", "one"))

@@ -9,7 +9,7 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.processes import Processes
 
 EVERYTHING = [
@@ -29,25 +29,25 @@ EVERYTHING = [
 ]
 
 
-def make_round(weighting: str) -> Round:
+def make_executor(weighting: str) -> FastStep:
     source = read("pix2pix-small")
     for override in (*EVERYTHING, f"weighting={weighting}"):
         source.override(override)
     built = build(resolve(source))
     for part in (built.method, built.terms, built.weighting):
         part.train()
-    return Round(built, torch.device("cpu"))
+    return FastStep(built, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("weighting", ["{name: balancer, at: fake_b, decay: 0.9}", "last_layer"])
 def test_the_rounds_after_a_checkpoint_are_the_same_to_the_bit(tmp_path: Path, weighting: str):
-    alone, one, two = Processes("cpu"), make_round(weighting), make_round(weighting)
+    alone, one, two = Processes("cpu"), make_executor(weighting), make_executor(weighting)
     torch.manual_seed(3)
     batches = [{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"} for _ in range(10)]
     for number in range(5):
         one.play([batches[number]], number)
     recipe = resolve(read("pix2pix-small"))
-    write_checkpoint(tmp_path / "checkpoint.pt", one, recipe, {"round": 5, "best": None}, alone)
+    write_checkpoint(tmp_path / "checkpoint.pt", one, recipe, {"iteration": 5, "best": None}, alone)
     expected = [one.play([batches[number]], number) for number in range(5, 10)]
     restore(read_checkpoint(tmp_path / "checkpoint.pt"), two, alone)
     assert [two.play([batches[number]], number) for number in range(5, 10)] == expected
@@ -58,7 +58,7 @@ def test_the_rounds_after_a_checkpoint_are_the_same_to_the_bit(tmp_path: Path, w
 
 def test_the_balancers_averages_are_not_those_of_a_new_one():
     """So that the test above fails if they are left out of the checkpoint."""
-    round = make_round("{name: balancer, at: fake_b, decay: 0.9}")
-    before = round.weighting.state_dict()["sums"].clone()
-    round.play([{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}])
-    assert not torch.equal(before, round.weighting.state_dict()["sums"])
+    executor = make_executor("{name: balancer, at: fake_b, decay: 0.9}")
+    before = executor.weighting.state_dict()["sums"].clone()
+    executor.play([{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}])
+    assert not torch.equal(before, executor.weighting.state_dict()["sums"])

@@ -45,7 +45,7 @@ def weights(name: str) -> dict[str, bytes]:
 
 
 def test_a_folder_of_large_pictures(photos: Path):
-    result = done(*WORDS, photos, "--rounds", "4", "--run", "r")
+    result = done(*WORDS, photos, "--iterations", "4", "--run", "r")
     assert "train 4 of b (pictures); val 2 of b (pictures)" in result.stderr
     measured = next(entry["validation"] for entry in log(Path(), "r") if "validation" in entry)
     assert measured.keys() == {"psnr", "ssim", "bicubic"}
@@ -59,11 +59,11 @@ NOISE = "{name: albumentations, transforms: [{name: GaussNoise, p: 1}]}"
 @pytest.mark.parametrize("degradation", ["second_order", NOISE])
 def test_a_resumed_run_ends_with_the_same_bytes(photos: Path, degradation: str):
     words = [*WORDS, photos, f"data.degradation={degradation}", ADVERSARY, "--run"]
-    done(*words, "whole", "--rounds", "6")
-    done(*words, "cut", "--rounds", "3")
-    done(*words, "cut", "--rounds", "6", "--resume", "data.workers=1")
+    done(*words, "whole", "--iterations", "6")
+    done(*words, "cut", "--iterations", "3")
+    done(*words, "cut", "--iterations", "6", "--resume", "data.workers=1")
     assert weights("whole") == weights("cut")
-    done(*words, "cleaner", "--rounds", "6", "data.degradation=bicubic")
+    done(*words, "cleaner", "--iterations", "6", "data.degradation=bicubic")
     assert weights("whole") != weights("cleaner")
 
 
@@ -74,7 +74,7 @@ def test_small_and_large_pictures_from_two_folders(photos: Path):
         (photos / "small").mkdir(exist_ok=True)
         small.save(photos / f"small/00{number}x4.png")
     (photos / "train/003.png").unlink()
-    words = [*WORDS, "data.degradation=null", f"data.a={photos}/small", f"data.b={photos}/train", "--rounds", "2"]
+    words = [*WORDS, "data.degradation=null", f"data.a={photos}/small", f"data.b={photos}/train", "--iterations", "2"]
     assert "data.degradation" not in done(*words, "--run", "pairs").stderr
     said = done(*words, "data.degradation=bicubic", "--dry-run").stderr
     assert "data.degradation makes none for training" in said
@@ -86,24 +86,24 @@ def test_small_and_large_pictures_from_two_folders(photos: Path):
 
 
 def test_drawn_pictures_serve_for_a_first_trial(photos: Path):
-    done(*WORDS, "stripes", "data.load=64", "--rounds", "1", "--run", "r")
+    done(*WORDS, "stripes", "data.load=64", "--iterations", "1", "--run", "r")
 
 
 def test_an_adversarial_run_starts_from_a_model_and_no_more_needs_it_to_go_on(photos: Path):
-    done(*WORDS, photos, "--rounds", "2", "--run", "first")
+    done(*WORDS, photos, "--iterations", "2", "--run", "first")
     words = [*WORDS, photos, ADVERSARY, f"initial={run('first')}/model.safetensors", "optimizer.lr=1e-9", "--run"]
-    done(*words, "second", "--rounds", "2")
+    done(*words, "second", "--iterations", "2")
     one, two = (load_file(run(name) / "model.safetensors") for name in ("first", "second"))
     assert all(np.allclose(one[key], two[key], atol=1e-7) for key in one)
     (run("first") / "model.safetensors").unlink()
-    done(*words, "second", "--rounds", "3", "--resume")
-    message = refused(*words, "third", "--rounds", "2")
+    done(*words, "second", "--iterations", "3", "--resume")
+    message = refused(*words, "third", "--iterations", "2")
     assert "no such model file" in message and "initial=null" in message
     assert not run("third").exists()
 
 
 def test_a_schedule_that_ends_before_the_training_is_said(photos: Path):
-    words = [*WORDS, photos, "--dry-run", "--rounds", "20"]
+    words = [*WORDS, photos, "--dry-run", "--iterations", "20"]
     assert "learning rate is 0" in done(*words, "schedule.length=10").stdout
     assert "learning rate is 0" not in done(*words, "schedule.length=20").stdout
 
@@ -118,13 +118,13 @@ def test_a_schedule_that_ends_before_the_training_is_said(photos: Path):
     ],
 )
 def test_bad_input(photos: Path, words: list[str], message: str):
-    assert message in refused(*WORDS, photos, *words, "--rounds", "1", "--run", "r")
+    assert message in refused(*WORDS, photos, *words, "--iterations", "1", "--run", "r")
     assert not run("r").exists()
 
 
 @pytest.mark.slow
 def test_two_processes_see_what_one_with_the_doubled_batch_sees(photos: Path, tmp_path: Path):
-    words = [*WORDS, str(photos), "data.degradation=second_order", "train.precision=fp64", "--rounds", "4", "--run"]
+    words = [*WORDS, str(photos), "data.degradation=second_order", "train.precision=fp64", "--iterations", "4", "--run"]
     succeed(tmp_path, *words, "one", "data.batch=2")
     succeed(tmp_path, *words, "two", "data.batch=1", processes=2)
     ours, theirs = ([e for e in log(tmp_path, name) if "losses" in e] for name in ("two", "one"))

@@ -44,7 +44,7 @@ def entries(run: str, key: str) -> list[dict]:
 
 
 def test_codes_factors_and_shares_are_logged(photos: Path):
-    done(*WORDS, photos, "train.shares_every=2", "--rounds", "6", "--run", "r")
+    done(*WORDS, photos, "train.gradient_shares_every=2", "--iterations", "6", "--run", "r")
     watched = entries("r", "watched")
     assert len(watched) == 6 and all(0 < w["usage"] <= 1 and 1 <= w["perplexity"] <= 16 for w in watched)
     shares = entries("r", "shares")
@@ -56,15 +56,15 @@ def test_codes_factors_and_shares_are_logged(photos: Path):
 
 
 def test_samples_and_validation_are_not_counted_as_training(photos: Path):
-    """Each choice of training once: 2 images of 4 x 4 places a round."""
+    """Each choice of training once: 2 images of 4 x 4 places an iteration."""
     words = ["train.log_every=4", "train.sample_every=3", "train.validate_every=5", "train.checkpoint_every=100"]
-    done(*WORDS, photos, *words, "--rounds", "8", "--run", "r")
-    watched = [(entry["round"], entry["watched"]["tokens"]) for entry in log(Path(), "r") if "watched" in entry]
+    done(*WORDS, photos, *words, "--iterations", "8", "--run", "r")
+    watched = [(entry["iteration"], entry["watched"]["tokens"]) for entry in log(Path(), "r") if "watched" in entry]
     assert watched == [(3, 96), (4, 32), (5, 32), (6, 32), (8, 64)]
 
 
 def test_a_bottleneck_without_losses_has_no_share_of_the_gradient(photos: Path):
-    words = ["networks.bottleneck={name: fsq, levels: [5, 5]}", "train.shares_every=2"]
+    words = ["networks.bottleneck={name: fsq, levels: [5, 5]}", "train.gradient_shares_every=2"]
     done(
         "train",
         "recipe=vqgan-small",
@@ -72,7 +72,7 @@ def test_a_bottleneck_without_losses_has_no_share_of_the_gradient(photos: Path):
         *NOW,
         *words,
         photos,
-        "--rounds",
+        "--iterations",
         "4",
         "--run",
         "r",
@@ -82,23 +82,23 @@ def test_a_bottleneck_without_losses_has_no_share_of_the_gradient(photos: Path):
 
 def test_revival_can_be_turned_on_for_a_model_that_was_trained_without(photos: Path):
     plain = "networks.bottleneck={name: vq, codes: 16, channels: 8}"
-    done(*WORDS, plain, photos, "--rounds", "2", "--run", "plain")
+    done(*WORDS, plain, photos, "--iterations", "2", "--run", "plain")
     initial = "initial=runs/plain/model.safetensors"
     revived = "networks.bottleneck={name: vq, codes: 16, channels: 8, ema: true, kmeans: true, revive: 0.1}"
-    done(*WORDS, revived, initial, photos, "--rounds", "2", "--run", "revived")
-    done(*WORDS, plain, "initial=runs/revived/model.safetensors", photos, "--rounds", "1", "--run", "again")
+    done(*WORDS, revived, initial, photos, "--iterations", "2", "--run", "revived")
+    done(*WORDS, plain, "initial=runs/revived/model.safetensors", photos, "--iterations", "1", "--run", "again")
 
 
 def test_a_collapse_is_called_out(photos: Path):
     weak = ["networks.bottleneck={name: vq, codes: 400, channels: 8}", "train.log_every=2", "data.batch=16"]
     weak += ["networks.encoder.z_channels=1"]  # as good as all latents lie on a line
-    result = done(*WORDS, *weak, photos, "--rounds", "2", "--run", "r")
-    assert "round 2: the codebook is collapsing" in result.stderr and "networks.bottleneck.revive" in result.stderr
+    result = done(*WORDS, *weak, photos, "--iterations", "2", "--run", "r")
+    assert "iteration 2: the codebook is collapsing" in result.stderr and "networks.bottleneck.revive" in result.stderr
 
 
 def test_the_kl_autoencoder(photos: Path):
     small = [word for word in TINY if "codes" not in word]
-    done("train", "recipe=klvae-small", *small, *NOW, photos, "--rounds", "4", "--run", "r")
+    done("train", "recipe=klvae-small", *small, *NOW, photos, "--iterations", "4", "--run", "r")
     assert entries("r", "watched") == [] and entries("r", "validation")[0].keys() == {"psnr", "ssim"}
 
 
@@ -111,9 +111,9 @@ def test_the_kl_autoencoder(photos: Path):
 )
 def test_a_resumed_run_ends_with_the_same_weights(photos: Path, bottleneck: str):
     words = [*WORDS, f"networks.bottleneck={{name: {bottleneck}}}", photos, "--run"]
-    done(*words, "whole", "--rounds", "6")
-    done(*words, "cut", "--rounds", "3")
-    done(*words, "cut", "--rounds", "6", "--resume")
+    done(*words, "whole", "--iterations", "6")
+    done(*words, "cut", "--iterations", "3")
+    done(*words, "cut", "--iterations", "6", "--resume")
     whole, cut = ((Path("runs") / name / "model.safetensors").read_bytes() for name in ("whole", "cut"))
     assert whole == cut
 
@@ -132,13 +132,13 @@ def test_a_resumed_run_ends_with_the_same_weights(photos: Path, bottleneck: str)
     ],
 )
 def test_bad_input(photos: Path, words: list[str], message: str):
-    assert message in refused(*WORDS, *words, photos, "--rounds", "1", "--run", "r")
+    assert message in refused(*WORDS, *words, photos, "--iterations", "1", "--run", "r")
     assert not Path("runs/r").exists()
 
 
 def test_an_adaptive_weight_needs_a_last_layer(photos: Path):
     adaptive = "weighting={name: last_layer, adversarial: adversarial_a}"
-    said = refused("train", "recipe=cyclegan-small", adaptive, "stripes", "--rounds", "1")
+    said = refused("train", "recipe=cyclegan-small", adaptive, "stripes", "--iterations", "1")
     assert "compares gradients at the generator's last layer" in said
 
 
@@ -147,7 +147,7 @@ def test_two_processes_train_one_codebook(photos: Path, tmp_path: Path):
     ema = "networks.bottleneck={name: vq, codes: 16, channels: 4, ema: true, kmeans: true, revive: 0.1}"
     off = "losses.adversarial=null"
     words = ["train", "recipe=vqgan-small", *TINY[:2], *TINY[5:], ema, off, "weighting=fixed", str(photos)]
-    words += ["train.precision=fp64", "--rounds", "5", "--run"]
+    words += ["train.precision=fp64", "--iterations", "5", "--run"]
     succeed(tmp_path, *words, "one", "data.batch=4")
     succeed(tmp_path, *words, "two", "data.batch=2", processes=2)
     one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("one", "two"))
@@ -160,7 +160,7 @@ def test_two_processes_train_one_codebook(photos: Path, tmp_path: Path):
 def test_the_adversarys_start_does_not_ruin_the_reconstruction(
     tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ):
-    """500 rounds on photographs, the adversary counting from 250 on: PSNR drops by less than 1 dB, and comes back.
+    """500 iterations on photographs, the adversary counting from 250 on: PSNR drops by less than 1 dB, and comes back.
 
     By the median of three validations in a row: with no adversary a single one drops by as much (1.08 dB, seed 1).
     """
@@ -180,11 +180,11 @@ def test_the_adversarys_start_does_not_ruin_the_reconstruction(
         "losses.adversarial.discriminator.width=16",
         "data.crop=32",
         # warmed up as the recipe's: else the codebook may collapse
-        "schedule={name: constant, warmup: 100, unit: rounds}",
+        "schedule={name: constant, warmup: 100, unit: iterations}",
         f"train.precision={precision}",
         "train.log_every=1",
         "train.validate_every=25",
-        "--rounds",
+        "--iterations",
         "500",
         "--run",
         "r",

@@ -9,17 +9,17 @@ from torch import Tensor
 from advloss.data import open_data
 from advloss.recipe.build import Built
 from advloss.recipe.components import METHODS
-from advloss.training.device_batches import Feed
-from advloss.training.fast.iteration import Round
-from advloss.training.loop import make_loader
+from advloss.training.device_batches import DeviceBatches
+from advloss.training.fast.iteration import FastStep
 from advloss.training.processes import Processes
+from advloss.training.training_data import make_loader
 from tools.benchmarks.measuring import measure
 
 EACH = {"cpu": 1, "cuda": 20}
 """Rounds in a turn: on CUDA a round's data is made while the device works on the one before."""
 
 
-def waiting(name: str, built: Built, round: Round, play: measure.Action, pairs: int) -> dict[str, Any]:
+def waiting(name: str, built: Built, round: FastStep, play: measure.Action, pairs: int) -> dict[str, Any]:
     """name: a data set. play: a round on images that are there. The share is of the fed round's time, the median."""
     device = round.device
     batches = fed(name, built, device.type)
@@ -39,4 +39,4 @@ def fed(name: str, built: Built, device: str) -> Iterator[dict[str, Tensor]]:
     recipe, processes = built.recipe, Processes(device)
     kind = METHODS[recipe.method.name].data
     data = open_data(name, kind=kind, size=recipe.data.load, seed=recipe.seed)
-    return Feed(built, processes.device).batches(make_loader(built, data, processes, lambda sentence: None))
+    return DeviceBatches(built, processes.device).batches(make_loader(built, data, processes, lambda sentence: None))

@@ -14,7 +14,7 @@ from torch import nn
 from advloss.core.errors import InputError
 from advloss.networks.layers.basic import Dropout
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes
 from tools.benchmarks.measuring import counting, measure
@@ -36,7 +36,7 @@ def same_losses(peer: Peer, recipe: Recipe, batch: Batch, device: torch.device) 
     """
     built = recipes.ready(recipe, device)
     peer.load_into(built)
-    play = peer.ours(Round(built, device))
+    play = peer.ours(FastStep(built, device))
     theirs_batch, largest, losses = peer.converted(batch), [], []
     with without_dropout([*peer.networks, built.method, built.terms]), Precision("fp32", device).settings():
         for tolerance in peer.tolerances:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.recipe.build import Built
 from advloss.recipe.schema import AdversarialOptions, Recipe
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 
 Batch = Mapping[str, Tensor]
 Play = Callable[[Sequence[Batch]], Mapping[str, Tensor]]
@@ -73,7 +73,7 @@ class Peer(ABC):
     def losses(self) -> dict[str, float]:
         """The last iteration's, under the names that our round gives them, and not weighted, as there."""
 
-    def ours(self, round: Round) -> Play:
+    def ours(self, round: FastStep) -> Play:
         """Our round with the same mathematics."""
         return lambda batches: round.play(batches)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from advloss.interop.taming import discriminator_from, tokenizer_from
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from tools.benchmarks.peers import base
 from tools.benchmarks.peers.base import Batch, Peer, Play
 
@@ -89,16 +89,16 @@ class Taming(Peer):
             "adversarial.discriminator": base.number(logged["train/disc_loss"]),
         }
 
-    def ours(self, round: Round) -> Play:
-        """The discriminator learns from a reconstruction made after the generator's step, where `Round.play` reuses the
-        one from before it."""
+    def ours(self, round: FastStep) -> Play:
+        """The discriminator learns from a reconstruction made after the generator's step, where `FastStep.play`
+        reuses the one from before it."""
         round.one_pass = set()  # the discriminator does not judge the fakes of the generator's turn for its own
 
         def play(batches: Sequence[Batch]) -> Mapping[str, Tensor]:
             with round.precision.settings():
                 round.begin(0)
-                losses, *_ = round.generator_turn(round.forward(batch) for batch in batches)
-                return losses | round.discriminator_turn(round.without_graph(batches))
+                losses, *_ = round.generator_step(round.forward(batch) for batch in batches)
+                return losses | round.discriminator_step(round.without_graph(batches))
 
         return play
 

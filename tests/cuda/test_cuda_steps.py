@@ -1,4 +1,4 @@
-"""Rounds on a device: finite in every precision, without a wait, equal to the CPU's, and resumed."""
+"""Iterations on a device: finite in every precision, without a wait, equal to the CPU's, and resumed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ import torch
 
 from advloss.recipe.build import Built
 from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.processes import Processes
 from tests.cuda.waiting import no_waiting
 
 MakeBuilt = Callable[..., Built]
-MakeRound = Callable[..., Round]
+MakeRound = Callable[..., FastStep]
 Batches = Callable[..., list[dict[str, torch.Tensor]]]
 
 LOOKS = 3  # a loss looks at the values of its first batches, to find images in a wrong range
@@ -32,30 +32,30 @@ VARIANTS = [
 ]
 
 
-def per_round(overrides: list[str]) -> int:
-    """How many batches a round takes."""
+def per_iteration(overrides: list[str]) -> int:
+    """How many batches an iteration takes."""
     return (2 if "train.accumulate=2" in overrides else 1) * (2 if "train.discriminator_steps=2" in overrides else 1)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 @pytest.mark.parametrize("recipe", ["cyclegan", "pix2pix", "srgan-small", "vqgan-small"])
 def test_rounds_are_finite(
-    make_round: MakeRound, batches: Batches, device: torch.device, recipe: str, precision: str
+    make_executor: MakeRound, batches: Batches, device: torch.device, recipe: str, precision: str
 ) -> None:
-    round = make_round(recipe, device, f"train.precision={precision}")
+    executor = make_executor(recipe, device, f"train.precision={precision}")
     for batch in batches(2, device, recipe):
-        losses = round.play([batch])
+        losses = executor.play([batch])
         for name, value in losses.items():
             assert value.dtype == torch.float32, name
             assert value.device.type == device.type and torch.isfinite(value), name
-    for parameter in [*round.method.parameters(), *round.terms.parameters()]:
+    for parameter in [*executor.method.parameters(), *executor.terms.parameters()]:
         assert parameter.dtype == torch.float32 and torch.isfinite(parameter).all()
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
 @pytest.mark.parametrize(("recipe", "overrides"), VARIANTS)
 def test_no_round_waits_for_the_device(
-    make_round: MakeRound,
+    make_executor: MakeRound,
     batches: Batches,
     device: torch.device,
     monkeypatch: pytest.MonkeyPatch,
@@ -65,15 +65,15 @@ def test_no_round_waits_for_the_device(
 ) -> None:
     if device.type == "cpu" and precision == "tf32":
         pytest.skip("tf32 is a GPU's")
-    round = make_round(recipe, device, f"train.precision={precision}", *overrides)
-    group = batches(per_round(overrides), device, recipe)
+    executor = make_executor(recipe, device, f"train.precision={precision}", *overrides)
+    group = batches(per_iteration(overrides), device, recipe)
     for _ in range(LOOKS + 1):
-        round.play(group)
+        executor.play(group)
     if device.type == "cpu":  # Adam reads its step counter, which lies on the CPU wherever the weights are
-        for player in round.players:
+        for player in executor.players:
             monkeypatch.setattr(player.optimizer, "step", lambda: None)
     with no_waiting(device):
-        round.play(group)
+        executor.play(group)
 
 
 def test_a_wait_would_be_found(device: torch.device) -> None:
@@ -87,11 +87,11 @@ def test_a_wait_would_be_found(device: torch.device) -> None:
     ("recipe", "overrides"), [("cyclegan", []), ("pix2pix", ["networks.generator.dropout=0"]), ("srgan-small", [])]
 )
 def test_one_round_gives_the_losses_of_the_cpu(
-    make_round: MakeRound, batches: Batches, device: torch.device, recipe: str, overrides: list[str]
+    make_executor: MakeRound, batches: Batches, device: torch.device, recipe: str, overrides: list[str]
 ) -> None:
     cpu = torch.device("cpu")
-    theirs = make_round(recipe, cpu, *overrides).play(batches(1, cpu, recipe))
-    ours = make_round(recipe, device, *overrides).play(batches(1, device, recipe))
+    theirs = make_executor(recipe, cpu, *overrides).play(batches(1, cpu, recipe))
+    ours = make_executor(recipe, device, *overrides).play(batches(1, device, recipe))
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         torch.testing.assert_close(value.cpu(), theirs[name], rtol=1e-3, atol=1e-3, msg=name)
@@ -106,14 +106,14 @@ def test_a_round_from_a_checkpoint_is_the_round_that_would_have_come(
     overrides = [f"train.precision={precision}", "train.average=0.9"]  # a pool of 3 (cyclegan) and dropout (pix2pix)
     processes, path = Processes(device.type), tmp_path / "checkpoint.pt"
     built = make_built(recipe, device, *overrides)
-    before = Round(built, device)
+    before = FastStep(built, device)
     data = batches(10, device, recipe)
     for batch in data[:5]:
         before.play([batch])
-    write_checkpoint(path, before, built.recipe, {"round": 5, "best": None}, processes)
+    write_checkpoint(path, before, built.recipe, {"iteration": 5, "best": None}, processes)
     want = [before.play([batch]) for batch in data[5:]]
 
-    after = Round(make_built(recipe, device, *overrides), device)
+    after = FastStep(make_built(recipe, device, *overrides), device)
     torch.rand(7, device=device)  # the random numbers stand elsewhere
     restore(read_checkpoint(path), after, processes)
     for batch, losses in zip(data[5:], want, strict=True):
@@ -123,16 +123,16 @@ def test_a_round_from_a_checkpoint_is_the_round_that_would_have_come(
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_a_tokenizer_stays_finite_in_half_precision(
-    make_round: MakeRound, batches: Batches, device: torch.device, precision: str
+    make_executor: MakeRound, batches: Batches, device: torch.device, precision: str
 ) -> None:
-    """500 rounds on a GPU, with the adversary and its adaptive weight from the first; on the CPU a few."""
-    round = make_round("vqgan-small", device, f"train.precision={precision}")
+    """500 iterations on a GPU, with the adversary and its adaptive weight from the first; on the CPU a few."""
+    executor = make_executor("vqgan-small", device, f"train.precision={precision}")
     data = batches(4, device, "vqgan-small")
     total, most = torch.zeros((), device=device), torch.zeros((), device=device)
     for number in range(500 if device.type == "cuda" else 8):
-        losses = round.play([data[number % 4]], number)
+        losses = executor.play([data[number % 4]], number)
         total += sum(losses.values())
-        most = torch.maximum(most, torch.as_tensor(round.factors["adversarial"], device=device))
+        most = torch.maximum(most, torch.as_tensor(executor.factors["adversarial"], device=device))
     assert total.isfinite() and 0 < most <= 1e4  # a value that is not finite stays in the sum
-    for state in (round.method.state_dict(), round.terms.state_dict()):
+    for state in (executor.method.state_dict(), executor.terms.state_dict()):
         assert all(value.isfinite().all() for value in state.values())

@@ -1,4 +1,4 @@
-"""The turns of a round: accumulation, more steps of the discriminators, clipping, averages, rates."""
+"""The turns of an iteration: accumulation, more steps of the discriminators, clipping, averages, rates."""
 
 import pytest
 import torch
@@ -8,11 +8,11 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.training.average import Average
-from advloss.training.fast.iteration import Round
+from advloss.training.fast.iteration import FastStep
 from advloss.training.player import Player
 from tests.training.started import TINY
 
-EXACT = [  # sgd does not blow rounding up as Adam does; without a pool the discriminators see this round's fakes
+EXACT = [  # sgd does not blow rounding up as Adam does; without a pool the discriminators see this iteration's fakes
     *TINY,
     "losses.adversarial_a.pool=0",
     "losses.adversarial_b.pool=0",
@@ -21,11 +21,11 @@ EXACT = [  # sgd does not blow rounding up as Adam does; without a pool the disc
 ]
 
 
-def make_round(*overrides: str, recipe: str = "cyclegan-small") -> Round:
+def make_executor(*overrides: str, recipe: str = "cyclegan-small") -> FastStep:
     source = read(recipe)
     for override in overrides:
         source.override(override)
-    return Round(build(resolve(source)), torch.device("cpu"))
+    return FastStep(build(resolve(source)), torch.device("cpu"))
 
 
 def batch(number: int, size: int = 1, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
@@ -37,11 +37,11 @@ def joined(*batches: dict[str, Tensor]) -> dict[str, Tensor]:
     return {side: torch.cat([each[side] for each in batches]) for side in "ab"}
 
 
-def weights(round: Round) -> dict[str, Tensor]:
-    return {**round.method.state_dict(), **round.terms.state_dict()}
+def weights(executor: FastStep) -> dict[str, Tensor]:
+    return {**executor.method.state_dict(), **executor.terms.state_dict()}
 
 
-def equal(one: Round, two: Round) -> None:
+def equal(one: FastStep, two: FastStep) -> None:
     ours, theirs = weights(one), weights(two)
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
@@ -50,8 +50,8 @@ def equal(one: Round, two: Round) -> None:
 
 @pytest.mark.parametrize("order", ["generator_first", "discriminator_first"])
 def test_two_accumulated_batches_are_one_of_twice_the_size(order: str):
-    both = make_round(*EXACT, "data.batch=2", f"train.order={order}")
-    parts = make_round(*EXACT, "train.accumulate=2", f"train.order={order}")
+    both = make_executor(*EXACT, "data.batch=2", f"train.order={order}")
+    parts = make_executor(*EXACT, "train.accumulate=2", f"train.order={order}")
     start = {name: value.clone() for name, value in weights(parts).items()}
     for number in (0, 2):
         one, two = batch(number), batch(number + 1)
@@ -65,9 +65,9 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(order: str):
 
 
 def test_discriminators_may_take_more_steps():
-    """Two steps: the first on a batch of its own, the second in the round of the generator."""
-    several, plain = make_round(*EXACT, "train.discriminator_steps=2"), make_round(*EXACT)
-    plain.discriminator_turn(plain.without_graph([batch(0)]))
+    """Two steps: the first on a batch of its own, the second in the iteration of the generator."""
+    several, plain = make_executor(*EXACT, "train.discriminator_steps=2"), make_executor(*EXACT)
+    plain.discriminator_step(plain.without_graph([batch(0)]))
     expected = plain.play([batch(1)])
     for name, value in several.play([batch(0), batch(1)]).items():
         torch.testing.assert_close(value, expected[name], rtol=1e-12, atol=0)
@@ -75,85 +75,87 @@ def test_discriminators_may_take_more_steps():
 
 
 def test_every_step_has_its_accumulated_batches():
-    round = make_round(*EXACT, "train.discriminator_steps=3", "train.accumulate=2")
+    executor = make_executor(*EXACT, "train.discriminator_steps=3", "train.accumulate=2")
     steps = {"generator": 0, "discriminators": 0}
     for name in steps:
-        player = getattr(round, name)
+        player = getattr(executor, name)
         player.optimizer.register_step_post_hook(lambda *_, n=name: steps.update({n: steps[n] + 1}))
     seen = []
-    round.method.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]["a"]))
+    executor.method.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]["a"]))
     batches = [batch(number) for number in range(6)]
-    round.play(batches)
+    executor.play(batches)
     assert steps == {"generator": 1, "discriminators": 3}
     assert [next(n for n, each in enumerate(batches) if each["a"] is image) for image in seen] == [0, 1, 2, 3, 4, 5]
 
 
 def test_generator_first_shows_the_discriminators_fakes_of_before_its_step():
-    round = make_round(*EXACT)
-    before = round.forward(batch(0))
-    losses = round.play([batch(0)])
-    fresh = make_round(*EXACT)
+    executor = make_executor(*EXACT)
+    before = executor.forward(batch(0))
+    losses = executor.play([batch(0)])
+    fresh = make_executor(*EXACT)
     term = fresh.adversaries["adversarial_b"]
     torch.testing.assert_close(losses["adversarial_b.discriminator"], term.discriminator_loss(before).detach())
     torch.testing.assert_close(losses["adversarial_b"], term(before).detach())
 
 
 def test_discriminator_first_shows_the_generator_the_new_discriminators():
-    round, other = make_round(*EXACT, "train.order=discriminator_first"), make_round(*EXACT)
-    losses = round.play([batch(0)])
+    executor, other = make_executor(*EXACT, "train.order=discriminator_first"), make_executor(*EXACT)
+    losses = executor.play([batch(0)])
     tensors = other.forward(batch(0))
     first = other.adversaries["adversarial_b"](tensors).item()
-    other.discriminator_turn([{name: tensor.detach() for name, tensor in tensors.items()}])
+    other.discriminator_step([{name: tensor.detach() for name, tensor in tensors.items()}])
     assert losses["adversarial_b"].item() == pytest.approx(other.adversaries["adversarial_b"](tensors).item(), rel=1e-9)
     assert losses["adversarial_b"].item() != pytest.approx(first, rel=1e-6)
 
 
 def test_no_gradient_is_left_behind():
-    round = make_round(*EXACT)
-    round.play([batch(0)])
-    assert all(p.grad is None for p in [*round.method.parameters(), *round.terms.parameters()])
+    executor = make_executor(*EXACT)
+    executor.play([batch(0)])
+    assert all(p.grad is None for p in [*executor.method.parameters(), *executor.terms.parameters()])
 
 
 def test_the_weights_of_terms_and_the_discriminators_own():
     """The generator learns from weight * loss; `discriminator_weight` halves the discriminators' alone."""
-    plain, weighted = (make_round(*EXACT, f"losses.adversarial_a.weight={weight}") for weight in (1, 2))
+    plain, weighted = (make_executor(*EXACT, f"losses.adversarial_a.weight={weight}") for weight in (1, 2))
     one, two = plain.play([batch(0)]), weighted.play([batch(0)])
     assert one["adversarial_a"] == two["adversarial_a"]  # reported without its weight
     assert not torch.equal(weights(plain)["g_ba.last.weight"], weights(weighted)["g_ba.last.weight"])
-    halved = make_round(*EXACT, "losses.adversarial_a.discriminator_weight=1")
+    halved = make_executor(*EXACT, "losses.adversarial_a.discriminator_weight=1")
     assert halved.play([batch(0)])["adversarial_a.discriminator"].item() == pytest.approx(
         2 * one["adversarial_a.discriminator"].item()
     )
 
 
-def step_of(round: Round, side: str) -> Tensor:
-    """How far one round moves a side's weights, which for sgd at rate 1 is the gradient's norm."""
-    parameters = getattr(round, side).parameters
+def step_of(executor: FastStep, side: str) -> Tensor:
+    """How far one iteration moves a side's weights, which for sgd at rate 1 is the gradient's norm."""
+    parameters = getattr(executor, side).parameters
     before = [parameter.detach().clone() for parameter in parameters]
-    round.play([batch(0)])
+    executor.play([batch(0)])
     return torch.cat([(p.detach() - b).flatten() for p, b in zip(parameters, before, strict=True)])
 
 
 def test_clipping_bounds_the_norm_of_the_whole_gradient():
     sgd = [*EXACT, "optimizer={name: sgd, lr: 1}"]
-    free, clipped = (step_of(make_round(*sgd, *clip), "generator") for clip in ([], ["train.clip=0.01"]))
+    free, clipped = (step_of(make_executor(*sgd, *clip), "generator") for clip in ([], ["train.clip=0.01"]))
     assert free.norm() > 0.1 and clipped.norm().item() == pytest.approx(0.01, rel=1e-4)
     torch.testing.assert_close(clipped / clipped.norm(), free / free.norm(), rtol=1e-6, atol=1e-9)
-    wide = step_of(make_round(*sgd, "train.clip=1000"), "generator")
+    wide = step_of(make_executor(*sgd, "train.clip=1000"), "generator")
     torch.testing.assert_close(wide, free, rtol=1e-12, atol=0)
-    assert step_of(make_round(*sgd, "train.clip=0.01"), "discriminators").norm().item() == pytest.approx(0.01, rel=1e-4)
+    assert step_of(make_executor(*sgd, "train.clip=0.01"), "discriminators").norm().item() == pytest.approx(
+        0.01, rel=1e-4
+    )
 
 
 def test_the_discriminators_have_rates_of_their_own():
     words = ["optimizer.discriminator.lr=1e-3", "optimizer.discriminator.betas=[0, 0.9]"]
-    round = make_round(*TINY, "optimizer.lr=2e-4", *words)
-    assert round.generator.rates == [2e-4] and round.discriminators.rates == [1e-3]
-    assert round.generator.optimizer.defaults["betas"] == (0.5, 0.999)
-    assert round.discriminators.optimizer.defaults["betas"] == (0, 0.9)
-    for player in round.players:
+    executor = make_executor(*TINY, "optimizer.lr=2e-4", *words)
+    assert executor.generator.rates == [2e-4] and executor.discriminators.rates == [1e-3]
+    assert executor.generator.optimizer.defaults["betas"] == (0.5, 0.999)
+    assert executor.discriminators.optimizer.defaults["betas"] == (0, 0.9)
+    for player in executor.players:
         player.set_rate(0.5)
         player.set_rate(0.25)  # of the recipe's rate, not of the last one
-    rates = [player.optimizer.param_groups[0]["lr"] for player in round.players]
+    rates = [player.optimizer.param_groups[0]["lr"] for player in executor.players]
     assert rates == pytest.approx([0.5e-4, 2.5e-4])
 
 
@@ -179,11 +181,11 @@ def test_the_average_is_the_recursion_of_its_docstring():
 
 
 def test_a_round_keeps_the_average():
-    round = make_round(*EXACT, "train.average=0.75")
-    before = {name: value.clone() for name, value in round.method.state_dict().items()}
-    round.play([batch(0)])
-    for name, value in round.average.module.state_dict().items():
-        expected = 0.75 * before[name] + 0.25 * round.method.state_dict()[name]
+    executor = make_executor(*EXACT, "train.average=0.75")
+    before = {name: value.clone() for name, value in executor.method.state_dict().items()}
+    executor.play([batch(0)])
+    for name, value in executor.average.module.state_dict().items():
+        expected = 0.75 * before[name] + 0.25 * executor.method.state_dict()[name]
         torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -200,18 +202,18 @@ def test_fp16_skips_a_step_whose_gradient_overflows():
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_low_precision_reaches_the_losses_as_float32(precision: str):
-    round = make_round(*TINY, f"train.precision={precision}")
-    tensors = round.forward(batch(0, dtype=torch.float32))
+    executor = make_executor(*TINY, f"train.precision={precision}")
+    tensors = executor.forward(batch(0, dtype=torch.float32))
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
     kinds = {torch.float16: "fp16", torch.bfloat16: "bf16"}
     seen = set()
-    round.method.g_ab.blocks[0].conv1.register_forward_hook(lambda m, x, y: seen.add(kinds[y.dtype]))
-    losses = round.play([batch(0, dtype=torch.float32)])
+    executor.method.g_ab.blocks[0].conv1.register_forward_hook(lambda m, x, y: seen.add(kinds[y.dtype]))
+    losses = executor.play([batch(0, dtype=torch.float32)])
     assert seen == {precision}
     assert all(value.dtype == torch.float32 and value.isfinite() for value in losses.values())
 
 
 def test_without_adversaries_there_is_one_player():
-    round = make_round("networks.generator.width=2", "losses.adversarial=null", recipe="pix2pix-small")
-    assert round.players == [round.generator]
-    assert round.play([{side: torch.zeros(1, 3, 64, 64) for side in "ab"}]).keys() == {"l1"}
+    executor = make_executor("networks.generator.width=2", "losses.adversarial=null", recipe="pix2pix-small")
+    assert executor.players == [executor.generator]
+    assert executor.play([{side: torch.zeros(1, 3, 64, 64) for side in "ab"}]).keys() == {"l1"}
