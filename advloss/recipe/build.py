@@ -4,7 +4,6 @@ import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +14,13 @@ from advloss.data.degradations import Degradation
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import Wasserstein
 from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
-from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build_method import build_degradation, build_method, dry_run, shape_of
-from advloss.recipe.schema import AdversarialOptions, Metric, Recipe
+from advloss.recipe.schema import Metric, Recipe, Sides
 from advloss.recipe.schema import Term as TermLine
+from advloss.recipe.signatures import has_discriminator, make, tensor_parameters
 from advloss.recipe.terms import AdversarialTerm, Term
 
 DTYPES = {"fp64": torch.float64}
@@ -82,52 +81,37 @@ def build(recipe: Recipe) -> Built:
 
 
 def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
-    if len(line.between) == 2:
-        x, y = (made[name] for name in line.between)
-        if x.shape != y.shape:
+    """A term with its loss, whose channels follow from the tensors that it judges."""
+    loss = components.LOSSES[line.loss]
+    parameters = line.parameters
+    named = {key: name for key in tensor_parameters(loss)[1] if (name := parameters.pop(key, None)) is not None}
+    sides = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
+    _check_shapes(line, named, place, made)
+    channels = sum(made[name].shape[1] for name in (line.between[0], *named.values()) if made[name].ndim > 1)
+    wired = {"in_channels": channels, "in_features": channels}
+    built = make(loss, parameters, place, wired, components.PARTS)
+    if isinstance(built, AdversarialLoss):
+        _warn_if_unbounded(built, place)
+    common = {"weight": line.weight, "start": line.start, "ramp": line.ramp}
+    if has_discriminator(loss):
+        return AdversarialTerm(built, line.between, given=named.get("given"), **sides, **common)
+    return Term(built, line.between, **common)
+
+
+def _check_shapes(line: TermLine, named: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:
+    """InputError where a term's tensors have different shapes, or a named one another height and width."""
+    first = made[line.between[0]]
+    for name in line.between[1:]:
+        if made[name].shape != first.shape:
             raise InputError(
-                f"{place}.between: {line.between[0]} is {shape_of(x)} and {line.between[1]} is {shape_of(y)}: "
+                f"{place}.between: {line.between[0]} is {shape_of(first)} and {name} is {shape_of(made[name])}: "
                 "they must have the same shape"
             )
-    if line.loss != "adversarial":
-        return Term(_made(place, components.LOSSES[line.loss], line.parameters), line.between, **_schedule(line))
-    options = AdversarialOptions.model_validate(line.parameters)
-    channels = made[line.between[0]].shape[1]
-    if options.given:
-        given = made[options.given]
-        if given.shape[2:] != made[line.between[0]].shape[2:]:
+    for key, name in named.items():
+        if made[name].shape[2:] != first.shape[2:]:
             raise InputError(
-                f"{place}.given: {options.given} is {shape_of(given)}, its height and width must be the image's"
+                f"{place}.{key}: {name} is {shape_of(made[name])}, its height and width must be the image's"
             )
-        channels += given.shape[1]
-    loss = AdversarialLoss(
-        _made(
-            f"{place}.discriminator",
-            components.DISCRIMINATORS[options.discriminator.name],
-            {"in_channels": channels, **options.discriminator.parameters},
-        ),
-        objective=components.OBJECTIVES[options.objective.name](**options.objective.parameters),
-        penalties=[components.PENALTIES[penalty.name](**penalty.parameters) for penalty in options.penalties],
-        pool=options.pool,
-        augment=[components.AUGMENTATIONS[one.name](**one.parameters) for one in options.augment],
-        feature_matching=options.feature_matching,
-        top_k=TopK(**options.top_k) if options.top_k is not None else None,
-    )
-    _warn_if_unbounded(loss, options.clip_weights is not None, place)
-    learns = options.discriminator_start
-    return AdversarialTerm(
-        loss,
-        line.between,
-        given=options.given,
-        discriminator_weight=options.discriminator_weight,
-        discriminator_start=line.start if learns is None else learns,
-        clip_weights=options.clip_weights,
-        **_schedule(line),
-    )
-
-
-def _schedule(line: TermLine) -> dict[str, Any]:
-    return {"weight": line.weight, "start": line.start, "ramp": line.ramp}
 
 
 def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
@@ -175,10 +159,11 @@ def _depends(tensor: Tensor, on: Tensor) -> bool:
     return torch.autograd.grad(tensor.sum(), on, retain_graph=True, allow_unused=True)[0] is not None
 
 
-def _warn_if_unbounded(loss: AdversarialLoss, clipped: bool, place: str) -> None:
+def _warn_if_unbounded(loss: AdversarialLoss, place: str) -> None:
     """A Wasserstein critic estimates a distance only if something holds its slope."""
     held = (GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2)
-    if not isinstance(loss.objective, Wasserstein) or clipped or any(isinstance(p, held) for p in loss.penalties):
+    held_already = loss.clip_weights is not None or any(isinstance(penalty, held) for penalty in loss.penalties)
+    if not isinstance(loss.objective, Wasserstein) or held_already:
         return
     if not any(is_parametrized(module) for module in loss.discriminator.modules()):
         warnings.warn(
@@ -189,7 +174,7 @@ def _warn_if_unbounded(loss: AdversarialLoss, clipped: bool, place: str) -> None
 
 
 def _metric(line: Metric, place: str) -> BuiltMetric:
-    return BuiltMetric(_made(place, components.METRICS[line.metric], line.parameters), line.between)
+    return BuiltMetric(make(components.METRICS[line.metric], line.parameters, place), line.between)
 
 
 def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> None:
@@ -199,15 +184,6 @@ def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> 
         copy.deepcopy(metric.measure)(*pair)
     except (InputError, RuntimeError, ValueError) as error:
         raise InputError(f"{place}: can't be computed on images of {shape_of(pair[0])}: {error}") from None
-
-
-def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
-    try:
-        module: nn.Module = cls(**parameters)
-    except InputError as error:
-        said = str(error).replace("losses.NAME=null", f"{place}=null")  # a loss does not know its name
-        raise InputError(f"{place}: {said}") from None
-    return module
 
 
 def _needs(term: nn.Module) -> set[str]:

@@ -1,7 +1,6 @@
 """A recipe's method with its networks, and a trial of it on the meta device: shapes without arithmetic."""
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping
 
 import torch
@@ -12,6 +11,7 @@ from advloss.data.degradations import Degradation
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import Component, Recipe
+from advloss.recipe.signatures import make
 
 CHANNELS = 3
 
@@ -20,7 +20,7 @@ def build_method(recipe: Recipe) -> Method:
     """The recipe's method with its networks, weights drawn from the global generator."""
     scale = int(recipe.method.parameters.get("scale", 1))
     factories = {
-        name: _factory(components.NETWORKS[name], component, scale) for name, component in recipe.networks.items()
+        name: _factory(components.networks_of(name), component, scale) for name, component in recipe.networks.items()
     }
     return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
 
@@ -30,15 +30,19 @@ def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
     component = recipe.data.degradation
     if component is None:
         return None
-    return components.DEGRADATIONS[component.name](scale=scale, **component.parameters)
+    degradation: Degradation = make(components.DEGRADATIONS[component.name], component.parameters, "", {"scale": scale})
+    return degradation
 
 
 def _factory(table: Mapping[str, Callable[..., nn.Module]], component: Component, scale: int) -> NetworkFactory:
     cls = table[component.name]
-    known = inspect.signature(cls).parameters
     images = {"in_channels": CHANNELS, "out_channels": CHANNELS, "scale": scale}
-    images = {name: value for name, value in images.items() if name in known}
-    return lambda **wired: cls(**{**images, **wired}, **component.parameters)
+
+    def network(**wired: int) -> nn.Module:
+        made: nn.Module = make(cls, component.parameters, "", {**images, **wired}, components.PARTS)
+        return made
+
+    return network
 
 
 def dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:

@@ -1,13 +1,16 @@
 """Every component that a recipe can name: a plain dict for each kind. A new one is a class and one entry here."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
 from advloss.data.degradations import DEGRADATIONS
+from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.adversarial.augmentations import AUGMENTATIONS
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.losses.metrics import METRICS
 from advloss.losses.perceptual.lpips import LPIPS
@@ -48,6 +51,7 @@ __all__ = [
     "NETWORKS",
     "OBJECTIVES",
     "OPTIMIZERS",
+    "PARTS",
     "PENALTIES",
     "SCHEDULES",
     "WEIGHTINGS",
@@ -75,7 +79,7 @@ NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
     "bottleneck": BOTTLENECKS,
     "decoder": {"vqgan": Decoder},
 }
-"""For each key under a recipe's `networks`, what it can be."""
+"""For each kind of network that is no plain generator, what it can be; see `networks_of`."""
 
 DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "patchgan": PatchGAN,
@@ -86,7 +90,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "stylegan2": StyleGAN2Discriminator,
 }
 
-LOSSES: dict[str, Callable[..., nn.Module]] = {
+LOSSES: dict[str, type[nn.Module]] = {
+    "adversarial": AdversarialLoss,
     "l1": L1,
     "l2": L2,
     "charbonnier": Charbonnier,
@@ -98,3 +103,17 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "style": Style,
     "value": Value,
 }
+
+PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "discriminator": DISCRIMINATORS,
+    "objective": OBJECTIVES,
+    "penalty": PENALTIES,
+    "augmentation": AUGMENTATIONS,
+    "top_k": {"top_k": TopK},
+}
+"""For each kind of `Part` in a component's signature, what it can be."""
+
+
+def networks_of(key: str) -> Mapping[str, Callable[..., nn.Module]]:
+    """What the network under a recipe's `networks.KEY` can be: the table of that kind, or else any generator."""
+    return NETWORKS.get(key, GENERATORS)

@@ -17,8 +17,9 @@ from advloss.core.files import replacing
 from advloss.core.version import __version__
 from advloss.methods.base import Method
 from advloss.recipe.build_method import build_method
-from advloss.recipe.resolve import complete
+from advloss.recipe.resolve import complete_recipe
 from advloss.recipe.schema import Component, Recipe
+from advloss.recipe.upgrade import FORMAT, upgraded
 
 KEY = "advloss"  # one entry only: safetensors does not keep the order of several, and equal models are equal bytes
 
@@ -29,7 +30,7 @@ def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: d
     state: a method's state dict (it may lack the networks of a direction); about: what else is worth keeping
     (`iteration`, `source`), as JSON values.
     """
-    content = {"format": 1, "version": __version__, "recipe": recipe.plain(), **about}
+    content = {"format": FORMAT, "version": __version__, "recipe": recipe.plain(), **about}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={KEY: json.dumps(content, sort_keys=True)})
@@ -86,7 +87,7 @@ def _networks(recipe: Recipe) -> str:
 
 def _recipe(path: Path, content: Any) -> Recipe:
     try:
-        return complete(Recipe.model_validate(content["recipe"]))
+        return complete_recipe(Recipe.model_validate(upgraded(content["recipe"], int(content.get("format", 1)))))
     except (InputError, ValidationError, KeyError, TypeError) as error:
         why = str(error).splitlines()[0]
         raise InputError(f"{path}: its recipe is not one of this version of advloss ({why})") from None

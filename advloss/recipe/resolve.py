@@ -1,22 +1,29 @@
 """From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from advloss.core.errors import InputError, unknown
-from advloss.losses.adversarial.topk import TopK
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
-from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, Recipe, Term
-from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
+from advloss.recipe.schema import Component, Data, Metric, Recipe, Sides, Term
+from advloss.recipe.signatures import (
+    UNKNOWN_PARAMETER,
+    WIRED,
+    check_parameters,
+    complete,
+    has_discriminator,
+    lookup,
+    sentences,
+    tensor_parameters,
+)
 from advloss.recipe.source import COMMAND_LINE, Source
 
-_SCALE = frozenset({"scale"})  # of a network or a degradation is the method's
-_WEIGHTS = frozenset({"weights"})  # a weighting's weights are the terms'
-_OWN = frozenset({"parameters"})  # what an optimizer is given besides its settings
+SCALE = frozenset({"scale"})
+"""Of a network or a degradation: it is the method's."""
 
 PARTNERS = {
     "partner_a": "the true partner of b, where the data set knows it [B, 3, H, W]",
@@ -32,7 +39,7 @@ def resolve(source: Source) -> Recipe:
     try:
         _check_names(source.values, "losses", "term", "loss")
         _check_names(source.values, "metrics", "metric", "metric")
-        return complete(Recipe.model_validate(source.values))
+        return complete_recipe(Recipe.model_validate(source.values))
     except ValidationError as error:
         lines = sentences(error, model=Recipe)
     except InputError as error:
@@ -40,14 +47,14 @@ def resolve(source: Source) -> Recipe:
     raise InputError("\n".join(_located(line, source) for line in lines)) from None
 
 
-def complete(recipe: Recipe) -> Recipe:
+def complete_recipe(recipe: Recipe) -> Recipe:
     """The recipe with each component checked against its signature and its parameters completed."""
     method = lookup("method", components.METHODS, recipe.method.name, "method")
     networks = network_names(method)
     names = {**method.tensors, **(PARTNERS if {"a", "b"} <= method.tensors.keys() else {})}
     checked = recipe.model_copy(
         update={
-            "method": _component("method", components.METHODS, recipe.method, "method", networks),
+            "method": complete("method", components.METHODS, recipe.method, "method", networks),
             "networks": _networks(recipe, networks),
             "data": _data(recipe, method),
             "losses": {
@@ -55,13 +62,13 @@ def complete(recipe: Recipe) -> Recipe:
             },
             "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
             "optimizer": _optimizer(recipe.optimizer),
-            "schedule": _component("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
+            "schedule": complete("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
             "weighting": _weighting(recipe, method),
         }
     )
     for position, name in enumerate(recipe.samples):
         _tensor(name, names, f"samples.{position}")
-    if not any(term and term.weight > 0 and term.start == 0 for term in checked.losses.values()):
+    if not any(term and term.weight != 0 and term.start == 0 for term in checked.losses.values()):
         raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
 
@@ -77,29 +84,10 @@ def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str
             raise InputError(f"{section}.{name}: {unknown(kind, name, others)}; a new one needs {needed} and between")
 
 
-def lookup(kind: str, table: Mapping[str, Any], name: str, place: str) -> Any:
-    """The entry `name` of a table of components; InputError with the nearest name."""
-    if name not in table:
-        raise InputError(f"{place}: {unknown(kind, name, table)}")
-    return table[name]
-
-
 def network_names(method: type[Method]) -> frozenset[str]:
     """The keys that a recipe of this method has under `networks`: its constructor's `NetworkFactory` parameters."""
     parameters = inspect.signature(method).parameters.values()
     return frozenset(p.name for p in parameters if p.annotation in (NetworkFactory, "NetworkFactory"))
-
-
-def _component(
-    kind: str,
-    table: Mapping[str, Callable[..., Any]],
-    component: Component,
-    place: str,
-    given: frozenset[str] = frozenset(),
-) -> Component:
-    cls = lookup(kind, table, component.name, f"{place}.name")
-    parameters = check_parameters(f"'{component.name}'", cls, component.parameters, place, given | WIRED)
-    return Component(name=component.name, **parameters)
 
 
 def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
@@ -108,10 +96,10 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
             raise InputError(f"networks.{name}: {unknown(f'network of {recipe.method.name}', name, names)}")
     for name in names:
         if name not in recipe.networks:
-            example = next(iter(components.NETWORKS[name]))
+            example = next(iter(components.networks_of(name)))
             raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: {example}}}")
     return {
-        name: _component(name, components.NETWORKS[name], component, f"networks.{name}", _SCALE)
+        name: complete(name, components.networks_of(name), component, f"networks.{name}", SCALE, components.PARTS)
         for name, component in recipe.networks.items()
     }
 
@@ -125,7 +113,7 @@ def _data(recipe: Recipe, method: type[Method]) -> Data:
         raise InputError(
             f"data.degradation: {recipe.method.name} learns from the pictures as they are; set data.degradation=null"
         )
-    checked = _component("degradation", components.DEGRADATIONS, degradation, "data.degradation", _SCALE)
+    checked = complete("degradation", components.DEGRADATIONS, degradation, "data.degradation", SCALE)
     return recipe.data.model_copy(update={"degradation": checked})
 
 
@@ -133,86 +121,70 @@ def _weighting(recipe: Recipe, method: type[Method]) -> Component:
     """The weighting; one that compares gradients at the output says at which tensor: `at`."""
     settings = recipe.weighting.parameters
     cls = lookup("weighting", components.WEIGHTINGS, recipe.weighting.name, "weighting.name")
-    at = settings.pop("at", None) if cls.compared_at == "output" else None
+    at = {}
     if cls.compared_at == "output":
-        if not isinstance(at, str):
+        at = {"at": settings.pop("at", None)}
+        if not isinstance(at["at"], str):
             raise InputError("weighting.at: name the tensor at which gradients are compared, such as at=fake_b")
-        _tensor(at, method.tensors, "weighting.at")
-        settings = {**check_parameters("'balancer'", cls, settings, "weighting", _WEIGHTS), "at": at}
-        return Component(name=recipe.weighting.name, **settings)
-    component = _component(
-        "weighting", components.WEIGHTINGS, Component(name=recipe.weighting.name, **settings), "weighting", _WEIGHTS
-    )
-    adversarial = component.parameters.get("adversarial")
+        _tensor(at["at"], method.tensors, "weighting.at")
+    component = Component(name=recipe.weighting.name, **settings)
+    checked = complete("weighting", components.WEIGHTINGS, component, "weighting", frozenset({"weights"}))
+    adversarial = checked.parameters.get("adversarial")
     if adversarial is not None and recipe.losses.get(adversarial) is None:
         raise InputError(
             f"weighting.adversarial: {unknown('term', adversarial, [n for n, t in recipe.losses.items() if t])}"
         )
-    return component
+    return Component(name=checked.name, **checked.parameters, **at)
 
 
 def _optimizer(optimizer: Component) -> Component:
-    settings = optimizer.parameters
+    settings, given = optimizer.parameters, frozenset({"parameters"})
     changes = settings.pop("discriminator", None) or {}
     if not isinstance(changes, dict):
         raise InputError("optimizer.discriminator: is a mapping of what differs, such as {lr: 4e-4}")
-    both = _component("optimizer", components.OPTIMIZERS, Component(name=optimizer.name, **settings), "optimizer", _OWN)
+    component = Component(name=optimizer.name, **settings)
+    both = complete("optimizer", components.OPTIMIZERS, component, "optimizer", given)
     changed = check_parameters(
         f"'{optimizer.name}'",
         components.OPTIMIZERS[optimizer.name],
         {**both.parameters, **changes},
         "optimizer.discriminator",
-        _OWN,
+        given | WIRED,
     )
     settings = {**both.parameters, "discriminator": {name: changed[name] for name in changes} or None}
     return Component(name=optimizer.name, **settings)
 
 
 def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
+    """A line under `losses`, checked: its tensors, what it says of the discriminator's side, its loss's parameters."""
     for position, name in enumerate(term.between):
         _tensor(name, tensors, f"{place}.between.{position}")
-    if term.loss == "adversarial":
-        return _adversarial(term, place, tensors)
-    loss = lookup("loss", {**components.LOSSES, "adversarial": None}, term.loss, f"{place}.loss")
-    parameters = check_parameters(f"'{term.loss}'", loss, term.parameters, place, beside=Term.model_fields)
-    takes = len(inspect.signature(loss.forward).parameters) - 1
-    if takes != len(term.between):
-        raise InputError(f"{place}.between: '{term.loss}' compares {takes} tensor(s), {len(term.between)} given")
-    return Term(**_common(term), **parameters)
+    loss = lookup("loss", components.LOSSES, term.loss, f"{place}.loss")
+    positional, by_name = tensor_parameters(loss)
+    if len(positional) != len(term.between):
+        counts = f"{len(positional)} tensor(s), {len(term.between)} given"
+        raise InputError(f"{place}.between: '{term.loss}' compares {counts}: [{', '.join(positional)}]")
+    parameters = term.parameters
+    named = {key: parameters.pop(key, None) for key in by_name}
+    for key, name in named.items():
+        if name is not None:
+            _tensor(str(name), tensors, f"{place}.{key}")
+    sides = _sides(loss, parameters, place)
+    beside = {*Term.model_fields, *sides, *by_name}
+    checked = check_parameters(f"'{term.loss}'", loss, parameters, place, beside=beside, tables=components.PARTS)
+    common = {name: getattr(term, name) for name in Term.model_fields}
+    return Term(**common, **named, **sides, **checked)
 
 
-def _adversarial(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
+def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
+    """What a term says of its discriminator's side, taken out of its parameters; of a loss without one, nothing."""
+    if not has_discriminator(loss):
+        return {}
+    given = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
     try:
-        options = AdversarialOptions.model_validate(term.parameters)
+        return Sides.model_validate(given).model_dump()
     except ValidationError as error:
-        raise InputError("\n".join(sentences(error, place, AdversarialOptions))) from None
-    if len(term.between) != 2:
-        raise InputError(f"{place}.between: an adversarial term stands between two tensors: [fake, real]")
-    if options.given is not None:
-        _tensor(options.given, tensors, f"{place}.given")
-    checked: dict[str, Any] = {}
-    for key, kind, table in (
-        ("objective", "objective", components.OBJECTIVES),
-        ("discriminator", "discriminator", components.DISCRIMINATORS),
-    ):
-        checked[key] = _component(kind, table, getattr(options, key), f"{place}.{key}")
-    for key, kind, several in (
-        ("penalties", "penalty", components.PENALTIES),
-        ("augment", "augmentation", components.AUGMENTATIONS),
-    ):
-        checked[key] = [
-            _component(kind, several, one, f"{place}.{key}.{position}")
-            for position, one in enumerate(getattr(options, key))
-        ]
-    if options.top_k is not None:
-        checked["top_k"] = check_parameters("top_k", TopK, options.top_k, f"{place}.top_k")
-    options = options.model_copy(update=checked)
-    return Term(**_common(term), **options.model_dump())
-
-
-def _common(term: Term) -> dict[str, Any]:
-    """What any term says, whatever its loss."""
-    return term.model_dump(include=set(Term.model_fields))
+        raise InputError("\n".join(sentences(error, place, Sides))) from None
 
 
 def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:

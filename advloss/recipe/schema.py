@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from advloss.core.clock import Schedule, scheduled
+from advloss.core.limits import at_least
+
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -44,32 +47,27 @@ def _names(value: Any) -> Any:
 
 
 class Term(BaseModel):
-    """One line under `losses`: a loss between named tensors, with a weight; the rest are the loss's parameters."""
+    """One line under `losses`: a loss between named tensors, with a weight, and the player that minimises it.
+
+    The rest are the loss's parameters, tensors that it takes by name (`given`), and `Sides` where it has two.
+    """
 
     model_config = ConfigDict(extra="allow")
     loss: str
-    between: Annotated[list[str], Field(min_length=1, max_length=2), BeforeValidator(_names)]
-    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    between: Annotated[list[str], Field(min_length=1), BeforeValidator(_names)]
+    weight: scheduled(at_least(0)) = 1.0  # type: ignore[valid-type]
     start: NotNegative = 0
     ramp: NotNegative = 0
+    player: str = "generator"
 
     @property
     def parameters(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
-class AdversarialOptions(Strict):
-    """What an adversarial term says besides `between` and `weight`."""
+class Sides(Strict):
+    """What a term also says where its loss has a discriminator, which minimises a loss of its own."""
 
-    objective: Component = Component(name="hinge")
-    discriminator: Component
-    given: str | None = None
-    penalties: list[Component] = []
-    pool: NotNegative = 0
-    augment: list[Component] = []
-    feature_matching: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    top_k: dict[str, Any] | None = None
-    clip_weights: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     discriminator_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     discriminator_start: NotNegative | None = None
 
@@ -156,4 +154,19 @@ class Recipe(Strict):
 
     def plain(self) -> dict[str, Any]:
         """The recipe as nested plain values, which make the same recipe again."""
-        return self.model_dump(mode="json")
+        plain: dict[str, Any] = _plain(self)
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _plain(
+            {**{name: getattr(value, name) for name in type(value).model_fields}, **(value.model_extra or {})}
+        )
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Schedule):
+        return value.plain()
+    return str(value) if isinstance(value, Path) else value

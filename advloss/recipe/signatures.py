@@ -1,30 +1,65 @@
-"""Parameters of a component, checked against its own signature: types, ranges and choices come from its annotations."""
+"""Components checked against their own signatures, and made of what was checked: the one walk over a recipe's parts.
+
+Types, ranges and choices come from the annotations. A parameter that is marked as a `Part` is a component itself: a
+recipe names it, `{name: patchgan, width: 32}`, and its parameters are checked, completed and made in the same way.
+"""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
+from torch import nn
 
 from advloss.core.errors import InputError, unknown
+from advloss.core.parts import Part
+from advloss.recipe.schema import Component
 
-# what building decides from the tensors' shapes, so no recipe has to
-WIRED = frozenset({"in_channels", "out_channels"})
+WIRED = frozenset({"in_channels", "out_channels", "in_features", "classes"})
+"""What building decides from the tensors' shapes, so no recipe has to."""
 UNKNOWN_PARAMETER = "parameter of"
+
+Table = Mapping[str, Callable[..., Any]]
+Tables = Mapping[str, Table]
+"""The components of each kind of part."""
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A parameter that is a component. kind: of part; several: whether it is a list of them; optional: or None."""
+
+    kind: str
+    several: bool
+    optional: bool
+
+
+@cache
+def nested(component: Callable[..., Any]) -> dict[str, Nested]:
+    """The parameters of a component that are components themselves."""
+    found = {}
+    for name, hint in _hints(component).items():
+        optional = type(None) in get_args(hint)
+        marked = next((each for each in (hint, *get_args(hint)) if get_origin(each) is Annotated), None)
+        parts = [mark for mark in getattr(marked, "__metadata__", ()) if isinstance(mark, Part)]
+        if marked is not None and parts:
+            inner = get_args(marked)[0]
+            several = get_origin(inner) is not None and issubclass(_class(get_origin(inner)), Collection)
+            found[name] = Nested(parts[0].kind, several, optional or type(None) in get_args(inner))
+    return found
 
 
 @cache
 def parameters_model(component: Callable[..., Any], given: frozenset[str] = WIRED) -> type[BaseModel]:
     """A pydantic model of the component's keyword parameters, without those in `given` (supplied when it is built)."""
-    function = component.__init__ if inspect.isclass(component) else component
-    hints = get_type_hints(function, include_extras=True)
+    hints, parts = _hints(component), nested(component)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(component).parameters.items():
         if name in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
-        fields[name] = (hints.get(name, Any), default)
+        fields[name] = (_part_type(parts[name]) if name in parts else hints.get(name, Any), default)
     return create_model(
         f"{component.__name__}Parameters",
         __config__=ConfigDict(extra="forbid", validate_default=True, arbitrary_types_allowed=True),
@@ -39,23 +74,77 @@ def check_parameters(
     place: str,
     given: frozenset[str] = WIRED,
     beside: Iterable[str] = (),
+    tables: Tables | None = None,
 ) -> dict[str, Any]:
-    """The component's parameters, converted and completed with its defaults.
+    """The component's parameters, converted and completed with its defaults; its parts as checked `Component`s.
 
     kind: what the component is called in messages (`unet`); place: where in the recipe it stands
-    (`networks.generator`); beside: the keys that may stand beside its parameters there.
+    (`networks.generator`); beside: the keys that may stand beside its parameters there; tables: of its parts' kinds.
     Raises InputError that names the place, the parameter and what is wrong with it.
     """
     model = parameters_model(component, given)
+    parts = nested(component)
     for name in values:
         if name not in model.model_fields:
             known = {*model.model_fields, *beside}
             raise InputError(f"{place}.{name}: {unknown(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
+    values = {name: _named(value, name, parts, tables or {}) for name, value in values.items()}
     try:
         checked = model(**values)
     except ValidationError as error:
         raise InputError("\n".join(sentences(error, place))) from None
-    return {name: getattr(checked, name) for name in model.model_fields}
+    completed = {name: getattr(checked, name) for name in model.model_fields}
+    for name, part in parts.items():
+        if completed.get(name):
+            completed[name] = _complete_part(part, completed[name], f"{place}.{name}", tables or {})
+    return completed
+
+
+def complete(
+    kind: str,
+    table: Table,
+    component: Component,
+    place: str,
+    given: frozenset[str] = frozenset(),
+    tables: Tables | None = None,
+) -> Component:
+    """A component looked up in its table, with its parameters checked and completed. Raises InputError."""
+    cls = lookup(kind, table, component.name, f"{place}.name")
+    called = f"'{component.name}'"
+    parameters = check_parameters(called, cls, component.parameters, place, given | WIRED, tables=tables)
+    return Component(name=component.name, **parameters)
+
+
+def lookup(kind: str, table: Mapping[str, Any], name: str, place: str) -> Any:
+    """The entry `name` of a table of components; InputError with the nearest name."""
+    if name not in table:
+        raise InputError(f"{place}: {unknown(kind, name, table)}")
+    return table[name]
+
+
+def make(
+    cls: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    place: str = "",
+    wired: Mapping[str, Any] | None = None,
+    tables: Tables | None = None,
+) -> Any:
+    """The object of a checked component, its parts made first.
+
+    wired: what the tensors decide (`in_channels`, ...), given to the component and to each of its parts whose signature
+    has that parameter. place: what an InputError of the component is preceded by.
+    """
+    wired = wired or {}
+    own = {name: value for name, value in wired.items() if name in inspect.signature(cls).parameters}
+    given = dict(parameters)
+    for name, part in nested(cls).items():
+        if given.get(name) is not None:
+            given[name] = _make_part(part, given[name], f"{place}.{name}", wired, tables or {})
+    try:
+        return cls(**{**own, **given})
+    except InputError as error:
+        said = str(error).replace("losses.NAME=null", f"{place}=null")  # a loss does not know its name
+        raise InputError(f"{place}: {said}" if place else said) from None
 
 
 def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | None = None) -> list[str]:
@@ -73,9 +162,67 @@ def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | 
     return lines
 
 
+def tensor_parameters(loss: Any) -> tuple[list[str], list[str]]:
+    """What a loss is called with: the names of its positional tensors, and of those that a term gives by name.
+
+    Of a loss with a discriminator those of `discriminator_loss`, which needs them all.
+    """
+    function = getattr(loss, "discriminator_loss", loss.forward)
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)], by_name
+
+
+def _hints(component: Callable[..., Any]) -> dict[str, Any]:
+    function = component.__init__ if inspect.isclass(component) else component
+    return get_type_hints(function, include_extras=True)
+
+
+def _class(origin: Any) -> type:
+    return origin if inspect.isclass(origin) else object
+
+
+def _part_type(part: Nested) -> Any:
+    """What a recipe may write for a part."""
+    kind: Any = Component
+    if part.several:
+        kind = Annotated[list[Component], BeforeValidator(_as_list)]
+    return kind | None if part.optional else kind
+
+
+def _as_list(value: Any) -> Any:
+    """A single component is as good as a list of one."""
+    return [value] if isinstance(value, str | dict | Component) else value
+
+
+def _named(value: Any, name: str, parts: Mapping[str, Nested], tables: Tables) -> Any:
+    """A part of a kind that has one component only need not be named: `top_k: {fraction: 0.5}`."""
+    if name in parts and isinstance(value, dict) and "name" not in value and len(tables[parts[name].kind]) == 1:
+        return {"name": next(iter(tables[parts[name].kind])), **value}
+    return value
+
+
+def _complete_part(part: Nested, value: Any, place: str, tables: Tables) -> Any:
+    table = tables[part.kind]
+    if part.several:
+        return [complete(part.kind, table, one, f"{place}.{i}", tables=tables) for i, one in enumerate(value)]
+    return complete(part.kind, table, value, place, tables=tables)
+
+
+def _make_part(part: Nested, value: Any, place: str, wired: Mapping[str, Any], tables: Tables) -> Any:
+    components = value if part.several else [value]
+    made = [make(tables[part.kind][one.name], one.parameters, place, wired, tables) for one in components]
+    return made if part.several else made[0]
+
+
 def _keys(model: type[BaseModel] | None, key: list[str]) -> list[str]:
     """The fields of the model that stands at `key` within `model`."""
     for part in key:
         inner = model.model_fields[part].annotation if model and part in model.model_fields else None
         model = inner if inspect.isclass(inner) and issubclass(inner, BaseModel) else None
     return list(model.model_fields) if model else []
+
+
+def has_discriminator(loss: type[nn.Module]) -> bool:
+    """Whether a loss has two sides: one that its term's player minimises, and `discriminator_loss`."""
+    return hasattr(loss, "discriminator_loss")

@@ -49,8 +49,8 @@ class AdversarialTerm(Term):
     """An adversary between a generated and a real tensor, given a condition.
 
     discriminator_weight: the factor of the discriminator's own loss (0.5 where a paper halves it);
-    discriminator_start: the iteration that the discriminator learns from, which may be before its loss counts;
-    clip_weights: the limit of its weights after each of its steps, or None (see `penalties.clip_weights`).
+    discriminator_start: the iteration that the discriminator learns from, which may be before its loss counts; its own
+    `start` if None.
     """
 
     loss: AdversarialLoss
@@ -62,15 +62,13 @@ class AdversarialTerm(Term):
         *,
         given: str | None = None,
         discriminator_weight: float = 1.0,
-        discriminator_start: int = 0,
-        clip_weights: float | None = None,
+        discriminator_start: int | None = None,
         **schedule: float,
     ) -> None:
         super().__init__(loss, between, **schedule)  # type: ignore[arg-type]
         self.given = given
         self.discriminator_weight = discriminator_weight
-        self.discriminator_start = discriminator_start
-        self.clip_weights = clip_weights
+        self.discriminator_start = self.start if discriminator_start is None else discriminator_start
 
     @property
     def needs(self) -> set[str]:

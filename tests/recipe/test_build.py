@@ -76,8 +76,8 @@ def test_cyclegan_is_the_papers():
         assert term.between == between and term.given is None
         assert term.weight == 1 and term.discriminator_weight == 0.5
         assert term.loss.pool.size == 50 and not term.loss.penalties
-        assert recipe.losses[name].parameters["objective"]["name"] == "lsgan"
-        assert recipe.losses[name].parameters["discriminator"]["norm"] == "instance"
+        assert recipe.losses[name].parameters["objective"].name == "lsgan"
+        assert recipe.losses[name].parameters["discriminator"].parameters["norm"] == "instance"
     lines = {name: (line.loss, line.between, line.weight) for name, line in recipe.losses.items()}
     del lines["adversarial_a"], lines["adversarial_b"]
     assert lines == {
@@ -108,8 +108,8 @@ def test_pix2pix_is_the_papers():
     assert convolutions(term.loss.discriminator) == [(6, 64, 4, 2), *PATCHGAN_70]
     assert term.between == ["fake_b", "b"] and term.given == "a"  # conditional
     assert term.weight == 1 and term.discriminator_weight == 0.5 and term.loss.pool.size == 0
-    assert recipe.losses["adversarial"].parameters["objective"]["name"] == "non_saturating"
-    assert recipe.losses["adversarial"].parameters["discriminator"]["norm"] == "batch"
+    assert recipe.losses["adversarial"].parameters["objective"].name == "non_saturating"
+    assert recipe.losses["adversarial"].parameters["discriminator"].parameters["norm"] == "batch"
     line = recipe.losses["l1"]
     assert (line.loss, line.between, line.weight) == ("l1", ["fake_b", "b"], 100)
     check_jitter_and_adam(made)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from advloss.core.errors import InputError
-from advloss.recipe.resolve import complete, resolve
+from advloss.recipe.resolve import complete_recipe, resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import Source, is_override, known_recipes, parse, parse_value, read
 
@@ -153,5 +153,5 @@ def test_a_name_is_looked_for_here_before_the_packaged(tmp_path: Path, monkeypat
 @pytest.mark.parametrize("name", sorted(known_recipes()))
 def test_a_resolved_recipe_is_its_own_resolution(name: str):
     recipe = resolve(read(name))
-    assert complete(Recipe.model_validate(recipe.plain())) == recipe
+    assert complete_recipe(Recipe.model_validate(recipe.plain())) == recipe
     assert resolve(Source("again", recipe.plain())) == recipe

@@ -12,12 +12,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from advloss.core import distributed
 from advloss.core.call_batching import can_batch_calls, can_repeat_call, compiled
 from advloss.core.errors import InputError
+from advloss.core.parts import Part
 from advloss.losses.adversarial.arguments import as_augmentations, as_objective, as_penalties, check_images
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
 from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, feature_matching, split
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import scales
 from advloss.losses.adversarial.objectives import Objective
+from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
 from advloss.losses.adversarial.topk import TopK
 
@@ -66,14 +68,15 @@ class AdversarialLoss(nn.Module):
 
     def __init__(
         self,
-        discriminator: nn.Module,
-        objective: str | Objective = "hinge",
-        penalties: Sequence[nn.Module] = (),
+        discriminator: Annotated[nn.Module, Part("discriminator")],
+        objective: Annotated[str | Objective, Part("objective")] = "hinge",
+        penalties: Annotated[Sequence[nn.Module], Part("penalty")] = (),
         pool: Annotated[int, Field(ge=0)] = 0,
         *,
-        augment: Sequence[Augmentation] = (),
+        augment: Annotated[Sequence[Augmentation], Part("augmentation")] = (),
         feature_matching: Annotated[float, Field(ge=0)] = 0.0,
-        top_k: TopK | None = None,
+        top_k: Annotated[TopK | None, Part("top_k")] = None,
+        clip_weights: Annotated[float, Field(gt=0)] | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(discriminator, nn.Module):
@@ -88,6 +91,7 @@ class AdversarialLoss(nn.Module):
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(as_augmentations(augment))
         self.feature_matching = feature_matching
+        self.clip_weights = clip_weights
         if top_k is not None and not isinstance(top_k, TopK):
             raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
         self.top_k = top_k
@@ -182,6 +186,11 @@ class AdversarialLoss(nn.Module):
                 assert isinstance(augmentation, Augmentation)
                 augmentation.adapt(real_logits)
         return loss
+
+    def clip(self) -> None:
+        """Clips the discriminator's weights to `clip_weights`, if given; to be called after each of its steps."""
+        if self.clip_weights is not None:
+            clip(self.discriminator, self.clip_weights)
 
     def average_gradients(self) -> None:
         """Averages the discriminator's gradients over the processes of torch.distributed; without them, does nothing.

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import NotFinite, TrainingError
-from advloss.losses.adversarial.penalties import clip_weights
 from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.optimizers import both_players
@@ -185,8 +184,7 @@ class FastStep:
             self._add(losses, values)
         self.discriminators.step()
         for term in self.learning.values():
-            if term.clip_weights is not None:
-                clip_weights(term.loss.discriminator, term.clip_weights)
+            term.loss.clip()
         return losses
 
     def _learnt(self, name: str, tensors: Tensors, judged: Mapping[str, Tensor]) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.recipe.build import Built
-from advloss.recipe.schema import AdversarialOptions, Recipe
+from advloss.recipe.schema import Recipe
 from advloss.training.fast.iteration import FastStep
 
 Batch = Mapping[str, Tensor]
@@ -120,7 +120,7 @@ def discriminator_options(recipe: Recipe, name: str) -> dict[str, Any]:
     """The parameters of an adversarial term's discriminator."""
     term = recipe.losses[name]
     assert term is not None
-    return AdversarialOptions.model_validate(term.parameters).discriminator.parameters
+    return term.parameters["discriminator"].parameters
 
 
 def weight(recipe: Recipe, name: str) -> float:

@@ -1,0 +1,58 @@
+"""Resolved recipes of before the format of today, as it is written now: they lie in older model files.
+
+Format 1 counted rounds, had one order of two players, and parts of the adversarial loss that counted for themselves.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMAT = 2
+"""Of the recipes that are written now."""
+RENAMED = {
+    "statistics_in_use": "statistics_at_inference",
+    "dropout_in_use": "dropout_at_inference",
+    "rounds": "iterations",
+    "shares_every": "gradient_shares_every",
+}
+"""Keys that have another name since, wherever they stand."""
+
+
+def upgraded(recipe: Mapping[str, Any], form: int) -> dict[str, Any]:
+    """The recipe of a model file as today's schema has it. form: the file's format."""
+    if form >= FORMAT:
+        return dict(recipe)
+    values: dict[str, Any] = _renamed(recipe)
+    values["train"] = _steps(values.get("train", {}))
+    if values.get("schedule", {}).get("unit") == "rounds":
+        values["schedule"]["unit"] = "iterations"
+    values["data"] = {key: value for key, value in values.get("data", {}).items() if value is not None}
+    for term in values.get("losses", {}).values():
+        if term and term.get("loss") == "adversarial":
+            _clocked(term)
+    return values
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {RENAMED.get(key, key): _renamed(each) for key, each in value.items()}
+    return [_renamed(each) for each in value] if isinstance(value, list) else value
+
+
+def _steps(train: Mapping[str, Any]) -> dict[str, Any]:
+    """`order` and `discriminator_steps` as `steps`."""
+    rest = {key: value for key, value in train.items() if key not in ("order", "discriminator_steps")}
+    steps = {"generator": 1, "discriminator": train.get("discriminator_steps", 1)}
+    if train.get("order") == "discriminator_first":
+        steps = dict(reversed(steps.items()))
+    return {**rest, "steps": steps}
+
+
+def _clocked(term: dict[str, Any]) -> None:
+    """What counted for itself as schedules: the fraction of top-k, the noise of instance noise."""
+    top_k = term.get("top_k")
+    if top_k and (over := top_k.pop("over", 0)):
+        top_k["fraction"] = {"from": 1.0, "to": top_k.get("fraction", 0.5), "over": over}
+    for augmentation in term.get("augment") or []:
+        decay = augmentation.pop("decay", None) if augmentation.get("name") == "noise" else None
+        if decay:
+            augmentation["std"] = {"from": augmentation.get("std", 0.1), "to": 0.0, "over": decay}
