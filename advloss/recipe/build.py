@@ -1,6 +1,7 @@
 """From a checked recipe to its objects: method, terms, metrics. Shapes are tried out on the meta device first."""
 
 import copy
+import inspect
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build_method import build_degradation, build_method, dry_run, shape_of
-from advloss.recipe.schema import AdversarialOptions, Metric, Recipe
+from advloss.recipe.schema import AdversarialOptions, Component, Metric, Recipe
 from advloss.recipe.schema import Term as TermLine
+from advloss.recipe.signatures import arguments
 from advloss.recipe.terms import AdversarialTerm, Term
 
 DTYPES = {"fp64": torch.float64}
@@ -104,14 +106,14 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
         _made(
             f"{place}.discriminator",
             components.DISCRIMINATORS[options.discriminator.name],
-            {"in_channels": channels, **options.discriminator.parameters},
+            _wired(options.discriminator, channels),
         ),
-        objective=components.OBJECTIVES[options.objective.name](**options.objective.parameters),
-        penalties=[components.PENALTIES[penalty.name](**penalty.parameters) for penalty in options.penalties],
+        objective=_component(components.OBJECTIVES, options.objective),
+        penalties=[_component(components.PENALTIES, penalty) for penalty in options.penalties],
         pool=options.pool,
-        augment=[components.AUGMENTATIONS[one.name](**one.parameters) for one in options.augment],
+        augment=[_component(components.AUGMENTATIONS, one) for one in options.augment],
         feature_matching=options.feature_matching,
-        top_k=TopK(**options.top_k) if options.top_k is not None else None,
+        top_k=TopK(**arguments(TopK, options.top_k)) if options.top_k is not None else None,
     )
     _warn_if_unbounded(loss, options.clip_weights is not None, place)
     learns = options.discriminator_start
@@ -124,6 +126,19 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
         clip_weights=options.clip_weights,
         **_schedule(line),
     )
+
+
+def _component(table: Mapping[str, Any], component: Component) -> Any:
+    cls = table[component.name]
+    return cls(**arguments(cls, component.parameters))
+
+
+def _wired(discriminator: Component, channels: int) -> dict[str, Any]:
+    """The discriminator's parameters, with the channels of image and condition, or the features of vectors."""
+    known = inspect.signature(components.DISCRIMINATORS[discriminator.name]).parameters
+    if "in_features" in known:
+        return {"in_features": channels, **discriminator.parameters}
+    return {"in_channels": channels, **discriminator.parameters}
 
 
 def _schedule(line: TermLine) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from advloss.data.degradations import Degradation
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.schema import Component, Recipe
+from advloss.recipe.signatures import arguments
 
 CHANNELS = 3
 
@@ -38,7 +39,7 @@ def _factory(table: Mapping[str, Callable[..., nn.Module]], component: Component
     known = inspect.signature(cls).parameters
     images = {"in_channels": CHANNELS, "out_channels": CHANNELS, "scale": scale}
     images = {name: value for name, value in images.items() if name in known}
-    return lambda **wired: cls(**{**images, **wired}, **component.parameters)
+    return lambda **wired: cls(**{**images, **wired}, **arguments(cls, component.parameters))
 
 
 def dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:

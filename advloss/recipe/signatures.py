@@ -7,10 +7,11 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from advloss.core.clock import plain_number
 from advloss.core.errors import InputError, unknown
 
 # what building decides from the tensors' shapes, so no recipe has to
-WIRED = frozenset({"in_channels", "out_channels"})
+WIRED = frozenset({"in_channels", "in_features", "out_channels"})
 UNKNOWN_PARAMETER = "parameter of"
 
 
@@ -55,7 +56,13 @@ def check_parameters(
         checked = model(**values)
     except ValidationError as error:
         raise InputError("\n".join(sentences(error, place))) from None
-    return {name: getattr(checked, name) for name in model.model_fields}
+    return {name: plain_number(getattr(checked, name)) for name in model.model_fields}
+
+
+def arguments(component: Callable[..., Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Checked parameters as the component takes them: a schedule is a mapping in a recipe, and here an object."""
+    model = parameters_model(component, frozenset(inspect.signature(component).parameters).difference(parameters))
+    return {name: getattr(model(**parameters), name) for name in parameters}
 
 
 def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | None = None) -> list[str]:
