@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
+import torch
 from torch import nn
 
 from advloss.core.errors import InputError, unknown
@@ -184,6 +185,25 @@ class Timed:
         """
         numbers = (value for value in vars(self).values() if isinstance(value, Schedule))
         return tuple(number.at(iteration) for number in numbers)
+
+
+class TimedModule(nn.Module, Timed):
+    """A module that follows a clock. Used alone it keeps its own, whose iteration is then in its state dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock(keeper=self)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.clock.keeper is self and self.clock.iteration:  # so that a model in use has no such entry
+            destination[f"{prefix}iteration"] = torch.tensor(self.clock.iteration)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        iteration = int(state_dict.pop(f"{prefix}iteration", 0))
+        if self.clock.keeper is self:
+            self.clock.iteration = iteration
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def timed(module: nn.Module) -> Iterator[Timed]:

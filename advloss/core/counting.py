@@ -1,27 +1,37 @@
-"""What counts its calls in Python, and does something else at some of them (floor 0).
-
-A recorded iteration (`devices.Recording`) plays its kernels and no Python. So whoever plays it asks, before each
-iteration, what each counter would do in it, and counts for it afterwards.
-"""
+"""What follows the clock, as CUDA graphs ask for it: by clock, with what the next calls would do."""
 
 from collections.abc import Hashable, Iterator
 
 from torch import nn
 
+from advloss.core.clock import Clock, Timed, timed
 
-class Counting:
-    """calls: how many there were so far."""
 
-    calls: int = 0
+class Counter:
+    """The parts that follow one clock."""
+
+    def __init__(self, clock: Clock, parts: list[Timed]) -> None:
+        self.clock = clock
+        self.parts = parts
+
+    @property
+    def calls(self) -> int:
+        """The clock's iteration."""
+        return self.clock.iteration
+
+    @calls.setter
+    def calls(self, calls: int) -> None:
+        self.clock.iteration = calls
 
     def phase(self, calls: int) -> Hashable:
-        """What the next `calls` calls would do, the same value for the same; None where only Python can do it."""
-        raise NotImplementedError
+        """What the next `calls` iterations do, the same value for the same; None where only Python can do it."""
+        phases = [part.phase(self.calls + call) for call in range(calls) for part in self.parts]
+        return None if None in phases else tuple(phases)
 
 
-def counters(module: nn.Module) -> Iterator[Counting]:
-    """Everything within a module that counts, itself a module or held by one."""
-    for part in module.modules():
-        if isinstance(part, Counting):
-            yield part
-        yield from (held for held in vars(part).values() if isinstance(held, Counting))
+def counters(module: nn.Module) -> Iterator[Counter]:
+    """The clocks of everything within a module that follows one."""
+    by_clock: dict[int, Counter] = {}
+    for part in timed(module):
+        by_clock.setdefault(id(part.clock), Counter(part.clock, [])).parts.append(part)
+    yield from by_clock.values()

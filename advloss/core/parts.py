@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Part:
     """A recipe names the component, `{name: patchgan, width: 32}`, of the table for this kind; Python gives the object.
 
-    kind: the table: `discriminator`, `objective`, `penalty`, `augmentation`, ...
-        Of a parameter that is a sequence, each item is such a component.
+    kind: the table: `discriminator`, `objective`, `penalty`, `augmentation`, ... Where the parameter is a sequence,
+    each item is such a component.
     """
 
     kind: str

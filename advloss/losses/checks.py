@@ -5,7 +5,7 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
-from advloss.core.counting import Counting
+from advloss.core.clock import Clock, Timed
 from advloss.core.errors import InputError
 
 LIMIT = 1.5
@@ -40,19 +40,26 @@ def check_range(x: Tensor, name: str) -> None:
         raise InputError(f"{name} has values from {low:g} to {high:g}; images are in [-1, 1] here")
 
 
-class InputCheck(Counting):
-    """Checks the images that a loss module is called with: type and shapes at each call, values at its first three.
+class InputCheck(Timed):
+    """Checks the images that a loss module is called with: type and shapes at each call, values in its first three
+    iterations.
 
-    A look at the values waits for the device, so only the first calls have it, and none under torch.compile or on the
-    meta device. The mistake that it is for, another range, shows in the first batch.
+    A look at the values waits for the device, so only the first iterations have it, and none under torch.compile or on
+    the meta device. The mistake that it is for, another range, shows in the first batch. Used alone, a call is an
+    iteration.
     """
 
-    def __init__(self, calls: int = 3) -> None:
-        self.looks = calls
+    def __init__(self, iterations: int = 3) -> None:
+        self.clock = Clock(keeper=self)
+        self.iterations = iterations
+        self.end: int | None = None  # the iteration before which it looks, known from the first call on
 
-    def phase(self, calls: int) -> Hashable:
+    def phase(self, iteration: int) -> Hashable:
         """A look is for Python."""
-        return 0 if self.calls >= self.looks else None
+        return None if self._looks(iteration) else 0
+
+    def _looks(self, iteration: int) -> bool:
+        return self.iterations > 0 and (self.end is None or iteration < self.end)
 
     def __call__(self, **images: Tensor) -> None:
         """images: the tensors by the names that the message calls them; of one shape."""
@@ -61,8 +68,10 @@ class InputCheck(Counting):
             check_batch(image, name)
         for name, image in others:
             check_same_shape(x, image, (first, name))
-        if torch.compiler.is_compiling() or x.is_meta or self.calls >= self.looks:
+        if torch.compiler.is_compiling() or x.is_meta or not self._looks(self.clock.iteration):
             return
-        self.calls += 1
+        if self.end is None:
+            self.end = self.clock.iteration + self.iterations
+        self.clock.tick(self)
         for name, image in images.items():
             check_range(image, name)

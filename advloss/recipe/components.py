@@ -25,6 +25,8 @@ from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
 from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 from advloss.networks.bottlenecks import BOTTLENECKS
+from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
+from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.discriminators.pixel import PixelDiscriminator
@@ -88,6 +90,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "vgg_style": VGGStyleDiscriminator,
     "unet": UNetDiscriminator,
     "stylegan2": StyleGAN2Discriminator,
+    "autoencoder": AutoencoderDiscriminator,
+    "mlp": MLPDiscriminator,
 }
 
 LOSSES: dict[str, type[nn.Module]] = {

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from advloss.core.precision import full_precision
 from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.adversarial.one_pass import both
 
 Tensors = Mapping[str, Tensor]
 
@@ -83,10 +84,10 @@ class AdversarialTerm(Term):
         value: Tensor = self.loss(fake, real, given=given)
         return value
 
-    def both_turns(self, tensors: Tensors) -> tuple[Tensor, Tensor]:
-        """`forward` and `discriminator_loss` from one pass, where `loss.one_pass` allows it."""
+    def both(self, tensors: Tensors) -> tuple[Tensor, Tensor]:
+        """`forward` and `discriminator_loss` from one pass, where `one_pass(loss)` allows it."""
         fake, real, given = self._inputs(tensors)
-        value, discriminator = self.loss.both_turns(fake, real, given=given)
+        value, discriminator = both(self.loss, fake, real, given)
         return value, self.discriminator_weight * discriminator
 
     def discriminator_loss(self, tensors: Tensors) -> Tensor:

@@ -39,8 +39,11 @@ def played(executor: FastStep, number: int = 0) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_every_objective_plays(name: str):
-    held = ["losses.adversarial.penalties=[wgan_gp]"] if name == "wasserstein" else []
-    played(made(f"losses.adversarial.objective={name}", *held))
+    held = {
+        "wasserstein": ["losses.adversarial.penalties=[wgan_gp]"],
+        "ebgan": ["losses.adversarial.discriminator={name: autoencoder, width: 4, layers: 2}"],
+    }
+    played(made(f"losses.adversarial.objective={name}", *held.get(name, [])))
 
 
 @pytest.mark.parametrize("name", sorted(PENALTIES))
@@ -74,7 +77,7 @@ def test_every_augmentation_plays(name: str):
     played(made(f"losses.adversarial.augment=[{name}]"))
 
 
-# a small form of each that judges 32 px
+# a small form of each that takes 32 px
 DISCRIMINATORS = {
     "patchgan": "width: 4, layers: 1, spectral_norm: true",
     "pixel": "width: 4",
@@ -82,17 +85,31 @@ DISCRIMINATORS = {
     "vgg_style": "width: 4, levels: 2, hidden: 4",
     "unet": "width: 4",
     "stylegan2": "width: 4, levels: 2",
+    "autoencoder": "width: 4, layers: 2",
 }
 
 
 def test_no_discriminator_is_forgotten_here():
-    assert DISCRIMINATORS.keys() == components.DISCRIMINATORS.keys()
+    assert DISCRIMINATORS.keys() == components.DISCRIMINATORS.keys() - {"mlp"}
+
+
+def test_a_discriminator_of_vectors_is_given_their_features_and_refuses_images():
+    with pytest.raises(InputError, match=r"losses.adversarial: can't be computed .* MLPDiscriminator got a tensor"):
+        made("losses.adversarial.discriminator={name: mlp, width: 4}")
+
+
+def test_energies_and_logits_do_not_mix():
+    with pytest.raises(InputError, match="AutoencoderDiscriminator gives energies"):
+        made("losses.adversarial.discriminator={name: autoencoder, width: 4, layers: 2}")
+    with pytest.warns(UserWarning, match="EBGAN takes energies"):
+        made("losses.adversarial.objective=ebgan")
 
 
 @pytest.mark.parametrize("name", sorted(DISCRIMINATORS))
 def test_every_discriminator_plays_with_feature_matching(name: str):
     setting = f"losses.adversarial.discriminator={{name: {name}, {DISCRIMINATORS[name]}}}"
-    played(made(setting, "losses.adversarial.feature_matching=10"))
+    objective = ["losses.adversarial.objective=ebgan"] if name == "autoencoder" else []
+    played(made(setting, "losses.adversarial.feature_matching=10", *objective))
 
 
 def test_parameters_reach_the_objective_the_penalty_and_top_k():

@@ -5,7 +5,7 @@ import argparse
 import torch
 from torch import Tensor
 
-from advloss.core.counting import counters
+from advloss.core.clock import timed
 from advloss.losses.checks import InputCheck
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
@@ -51,9 +51,9 @@ def ready(recipe: Recipe, device: torch.device) -> Built:
     Losses don't look at the range of their images: another project's first weights may make what leaves it.
     """
     built = build(recipe)
-    for check in counters(built.terms):
+    for check in timed(built.terms):
         if isinstance(check, InputCheck):
-            check.calls = check.looks
+            check.iterations = 0
     for module in (built.method, built.terms, built.weighting):
         module.to(device).train()
     return built

@@ -1,17 +1,28 @@
 """What `AdversarialLoss` is given, checked, so that a mistake stops with a sentence about it."""
 
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from advloss.core.errors import InputError, unknown
-from advloss.losses.adversarial.augmentations import Augmentation
+from advloss.losses.adversarial.augmentations import ADA, Augmentation
 from advloss.losses.adversarial.objectives import Objective, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.topk import TopK
 from advloss.losses.checks import check_batch, check_same_shape
 
 
+def check_discriminator(discriminator: Any) -> None:
+    """Raises InputError unless it is a module."""
+    if not isinstance(discriminator, nn.Module):
+        raise InputError(f"discriminator is a {type(discriminator).__name__}; it must be an nn.Module")
+
+
 def as_objective(objective: Any) -> Objective:
+    """The objective, given as such or by its name."""
     if isinstance(objective, str):
         return get_objective(objective)
     if not isinstance(objective, Objective):
@@ -20,7 +31,7 @@ def as_objective(objective: Any) -> Objective:
 
 
 def as_penalties(penalties: Any) -> list[nn.Module]:
-    """A single one is as good as a list."""
+    """The penalties as a list; a single one is as good."""
     single = isinstance(penalties, str | type | nn.Module) and not isinstance(penalties, nn.ModuleList)
     penalties = [penalties] if single else list(penalties)
     for each in penalties:
@@ -40,6 +51,7 @@ def _what(thing: Any) -> str:
 
 
 def as_augmentations(augment: Any) -> list[Augmentation]:
+    """The augmentations as a list; a single one is as good."""
     augment = [augment] if isinstance(augment, nn.Module) and not isinstance(augment, nn.ModuleList) else list(augment)
     for each in augment:
         if not isinstance(each, Augmentation):
@@ -50,7 +62,65 @@ def as_augmentations(augment: Any) -> list[Augmentation]:
     return augment
 
 
+def as_top_k(top_k: Any) -> TopK | None:
+    """The TopK, or None."""
+    if top_k is not None and not isinstance(top_k, TopK):
+        raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
+    return top_k
+
+
+def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bool) -> None:
+    """InputError for logits where energies are, and the other way round a warning, since any module may give them."""
+    name = type(objective).__name__
+    gives_energy = getattr(discriminator, "energy", False)
+    if gives_energy and not objective.energy:
+        raise InputError(
+            f"{type(discriminator).__name__} gives energies, low for what looks real, and {name} takes logits: "
+            "use the objective ebgan, or a discriminator of logits"
+        )
+    if symmetric and objective.energy:
+        raise InputError(f"symmetric: {name} has energies, which can't be mirrored; use an objective of logits")
+    if objective.energy and not gives_energy:
+        warnings.warn(
+            f"{name} takes energies, at least 0, and {type(discriminator).__name__} does not declare that it gives "
+            "such: its loss may fall without bound. Use AutoencoderDiscriminator, or set `energy = True` on a "
+            "discriminator of your own",
+            stacklevel=3,
+        )
+
+
+def set_thresholds(objective: Objective, augment: Iterable[nn.Module]) -> None:
+    """Gives ADA the objective's boundary as its threshold, unless it has one of its own.
+
+    Raises InputError where there is neither.
+    """
+    for augmentation in augment:
+        if not isinstance(augmentation, ADA) or augmentation.target is None:
+            continue
+        if augmentation.threshold is None:
+            augmentation.threshold = objective.at(0).boundary
+        if objective.energy or augmentation.threshold is None:
+            given = "" if objective.energy else "give ADA(threshold=...), the logit between fake and real, or "
+            raise InputError(
+                f"ADA adapts to how many real images have a logit above a threshold, and {type(objective).__name__} "
+                f"has no logit between fake and real: {given}keep p as it is: ADA(target=None, p=...)"
+            )
+
+
+def warn_of_batch_norm(penalties: Iterable[nn.Module], discriminator: nn.Module) -> None:
+    """Warns of a penalty on the gradient at single samples beside batch norm, which mixes them."""
+    norms = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
+    names = [type(penalty).__name__ for penalty in penalties if getattr(penalty, "per_sample", False)]
+    if norms and names:
+        warnings.warn(
+            f"{', '.join(names)} takes the discriminator's gradient at single samples, and its batch norm "
+            f"({', '.join(norms)}) mixes the samples of a batch: use another norm (instance, layer) or none",
+            stacklevel=3,
+        )
+
+
 def check_images(fake: Tensor, real: Tensor | None, given: Tensor | None) -> None:
+    """Raises InputError unless they are batches that go together."""
     check_batch(fake, "fake")
     if real is not None:
         check_batch(real, "real")

@@ -1,4 +1,4 @@
-"""What objectives, penalties and losses do to a tensor before they compute with it (floor 0)."""
+"""What objectives, penalties and losses do to a tensor before they compute with it."""
 
 from collections.abc import Callable, Sequence
 

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least, check_limits
 
 
 class Pool(nn.Module):
@@ -28,10 +28,9 @@ class Pool(nn.Module):
 
     filled: Tensor | None  # how many images are stored, int64, on the images' device
 
-    def __init__(self, size: Annotated[int, Field(ge=0)]) -> None:
+    def __init__(self, size: Annotated[int, at_least(0)]) -> None:
         super().__init__()
-        if size < 0:
-            raise InputError(f"pool size {size}: it is a number of images, at least 0")
+        check_limits(self, size=size)
         self.size = size
         self.register_buffer("filled", None)
 

@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core import distributed
 from advloss.core.errors import InputError, unknown
+from advloss.core.limits import Limits, above, at_least, check_limits
 from advloss.core.precision import at_least_float32
 
 Losses = Mapping[str, Tensor]
@@ -38,8 +38,7 @@ class Weighting(nn.Module):
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
         for name, weight in weights.items():
-            if not 0 <= weight < float("inf"):
-                raise InputError(f"weight of {name}: {weight}; it is a number, at least 0")
+            at_least(0).check(f"the weight of {name}", weight)
         if not weights:
             raise InputError("a weighting needs the weight of at least one loss")
         self.weights = dict(weights)
@@ -114,14 +113,13 @@ class LastLayerAdaptive(Weighting):
         self,
         weights: Mapping[str, float],
         adversarial: str = "adversarial",
-        delta: Annotated[float, Field(gt=0)] = 1e-4,
-        limit: Annotated[float, Field(gt=0)] = 1e4,
+        delta: Annotated[float, above(0)] = 1e-4,
+        limit: Annotated[float, above(0)] = 1e4,
     ) -> None:
         super().__init__(weights)
         if adversarial not in self.weights:
             raise InputError(f"adversarial: {unknown('loss', adversarial, self.weights)}")
-        if not (delta > 0 and limit > 0):
-            raise InputError(f"LastLayerAdaptive: delta={delta}, limit={limit}; both are above 0")
+        check_limits(self, delta=delta, limit=limit)
         self.adversarial = adversarial
         self.delta = delta
         self.limit = limit
@@ -163,14 +161,11 @@ class Balancer(Weighting):
     def __init__(
         self,
         weights: Mapping[str, float],
-        decay: Annotated[float, Field(ge=0, lt=1)] = 0.999,
-        total_norm: Annotated[float, Field(gt=0)] = 1.0,
+        decay: Annotated[float, Limits(ge=0, lt=1)] = 0.999,
+        total_norm: Annotated[float, above(0)] = 1.0,
     ) -> None:
         super().__init__(weights)
-        if not 0 <= decay < 1:
-            raise InputError(f"Balancer: decay={decay}; it is at least 0 and below 1")
-        if not total_norm > 0:
-            raise InputError(f"Balancer: total_norm={total_norm}; it is above 0")
+        check_limits(self, decay=decay, total_norm=total_norm)
         self.decay = decay
         self.total_norm = total_norm
         self.register_buffer("sums", torch.zeros(len(self.weights)))

@@ -14,15 +14,15 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.limits import Converted
 from advloss.networks.autoencoders.blocks import Downsampling, Upsampling, group_norm, middle, stage
-from advloss.networks.layers.parameters import Positive, Probability, check_at_least, check_size
+from advloss.networks.layers.parameters import Positive, Probability, as_full_list, as_list, check_at_least, check_size
 
-Multipliers = Annotated[Sequence[Positive], Field(min_length=1), AfterValidator(list)]
-Factors = Annotated[Sequence[Positive], AfterValidator(list)]
+Multipliers = Annotated[Sequence[Positive], Converted(as_full_list)]
+Factors = Annotated[Sequence[Positive], Converted(as_list)]
 """In a recipe both are lists, which YAML writes as they were read."""
 
 

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss.core import distributed
-from advloss.core.counting import Counting
-from advloss.core.errors import InputError
+from advloss.core.clock import TimedModule
 from advloss.networks.bottlenecks.drawing import draw, kmeans, sums_and_counts
 from advloss.networks.bottlenecks.nearest import nearest
 from advloss.networks.layers.parameters import check_at_least, check_probability
@@ -18,7 +17,7 @@ REVIVED = 256
 """Codes that can come back in one call."""
 
 
-class Codebook(nn.Module, Counting):
+class Codebook(TimedModule):
     """Vectors [N, D] -> the nearest code of each, [N, D] and int64 [N].
 
     In training mode each call goes on to learn, unless gradients are off.
@@ -57,9 +56,7 @@ class Codebook(nn.Module, Counting):
     ) -> None:
         super().__init__()
         check_at_least(1, codes=codes, channels=channels)
-        check_probability(decay=decay)
-        if not 0 <= revive < 1:
-            raise InputError(f"revive={revive}: the share below which a code is dead is at least 0 and below 1")
+        check_probability(decay=decay, revive=revive)
         self.ema, self.decay, self.normalize, self.kmeans, self.revive = ema, decay, normalize, kmeans, revive
         weight = (2 * torch.rand(codes, channels) - 1) / codes
         weight = F.normalize(weight, dim=1) if normalize else weight
@@ -75,7 +72,7 @@ class Codebook(nn.Module, Counting):
             self.register_buffer("started", torch.zeros((), dtype=torch.int64))
         self._runs = not kmeans  # what `started` says, known without waiting for the device
 
-    def phase(self, calls: int) -> Hashable:
+    def phase(self, iteration: int) -> Hashable:
         """The start by k-means is asked for in Python."""
         return 0 if self._runs else None
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import torch
-from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.core.limits import Converted, at_least
 from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, straight_through
-from advloss.networks.layers.parameters import Positive
+from advloss.networks.layers.parameters import Positive, as_full_list
 
-Level = Annotated[int, Field(ge=2)]
-Levels = Annotated[Sequence[Level], Field(min_length=1), AfterValidator(list)]
+Level = Annotated[int, at_least(2)]
+Levels = Annotated[Sequence[Level], Converted(as_full_list)]
 RECOMMENDED = {
     240: [8, 6, 5],
     1000: [8, 5, 5, 5],

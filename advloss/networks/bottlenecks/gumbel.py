@@ -5,18 +5,18 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from advloss.core.errors import InputError
+from advloss.core.clock import Schedule, TimedModule, WithinLimits
+from advloss.core.limits import above, at_least, check_limits
 from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, as_map, as_vectors
-from advloss.networks.layers.parameters import Positive, check_at_least
+from advloss.networks.layers.parameters import Positive
 
-Temperature = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
+Temperature = Annotated[float | Schedule, WithinLimits(above(0))]
+Weight = Annotated[float | Schedule, WithinLimits(at_least(0))]
 
 
-class Gumbel(Bottleneck):
+class Gumbel(Bottleneck, TimedModule):
     """Logits over the codes, a sample of which chooses: Jang et al. 2017, arXiv:1611.01144, sec. 2.2.
 
     latent: [B, channels, h, w] -> logits l by a learned linear map; q = softmax(l).
@@ -25,16 +25,14 @@ class Gumbel(Bottleneck):
     choice. In eval mode g = 0.
     loss kl: `kl` times KL(q || uniform) = sum q log(q codes), the mean over places, in nats.
 
-    temperature: of the relaxation; set the attribute to anneal it (DALL-E, arXiv:2102.12092: from 1 to 1/16), which no
-    recipe does. kl: 5e-4 in the code of taming-transformers.
+    temperature: of the relaxation, or a schedule (DALL-E, arXiv:2102.12092, appendix A.2: from 1 to 1/16). kl: 5e-4 in
+    the code of taming-transformers; or a schedule. Used alone, each call in training mode is an iteration.
     """
 
     codes: int
 
     def __init__(self, channels: Positive, codes: Positive, temperature: Temperature = 1.0, kl: Weight = 5e-4) -> None:
-        check_at_least(1, channels=channels, codes=codes)
-        if temperature <= 0:
-            raise InputError(f"temperature={temperature} must be above 0")
+        check_limits(self, channels=channels, codes=codes, temperature=temperature, kl=kl)
         super().__init__(channels, codes)
         self.temperature = temperature
         self.kl = kl
@@ -46,13 +44,15 @@ class Gumbel(Bottleneck):
         layer = self.projection
         logits = F.linear(vectors, layer.weight.to(vectors.dtype), layer.bias.to(vectors.dtype))  # [N, K]
         log_q = logits.log_softmax(1)
-        kl = self.kl * (log_q.exp() * (log_q + math.log(self.codes))).sum(1).mean()
+        kl = self.now(self.kl) * (log_q.exp() * (log_q + math.log(self.codes))).sum(1).mean()
         if self.training:
             logits = logits - torch.empty_like(logits).exponential_().log()  # -log u is an exponential variate
         indices = logits.argmax(1)  # [N]
         codes = self._vectors(vectors.dtype)
-        soft = (logits / self.temperature).softmax(1) @ codes.detach()  # [N, D]
+        soft = (logits / self.now(self.temperature)).softmax(1) @ codes.detach()  # [N, D]
         chosen = F.embedding(indices, codes) + (soft - soft.detach())
+        if self.training:
+            self.clock.tick(self)
         places = latent.shape[0], *latent.shape[2:]
         return BottleneckOutput(as_map(chosen, latent), indices.view(places), {"kl": kl})
 

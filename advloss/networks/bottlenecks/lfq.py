@@ -4,17 +4,17 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
 from advloss.core import distributed
 from advloss.core.errors import InputError
+from advloss.core.limits import above, at_least, check_limits
 from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, as_vectors, straight_through
-from advloss.networks.bottlenecks.vector import Beta, check_beta
-from advloss.networks.layers.parameters import Positive, check_at_least
+from advloss.networks.bottlenecks.vector import Beta
+from advloss.networks.layers.parameters import Positive
 
-Weight = Annotated[float, Field(ge=0)]
-Temperature = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, at_least(0)]
+Temperature = Annotated[float, above(0)]
 
 
 class LFQ(Bottleneck):
@@ -51,13 +51,7 @@ class LFQ(Bottleneck):
             raise InputError(f"LFQ: codes={codes}; it must be a power of 2, such as {2 ** max(bits, 1)}")
         if channels not in (None, bits):
             raise InputError(f"LFQ: codes={codes} take {bits} channels, not channels={channels}")
-        check_at_least(1, together=together)
-        check_beta(beta)
-        if entropy < 0 or diversity < 0 or temperature <= 0:
-            raise InputError(
-                f"LFQ: entropy={entropy}, diversity={diversity}, temperature={temperature}; "
-                "the weights must be at least 0 and the temperature above 0"
-            )
+        check_limits(self, entropy=entropy, diversity=diversity, beta=beta, temperature=temperature, together=together)
         super().__init__(bits, codes)
         self.entropy, self.diversity, self.beta = entropy, diversity, beta
         self.temperature, self.together = temperature, together

@@ -5,16 +5,16 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.limits import Limits, at_least, check_limits
 from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, as_map, as_vectors, straight_through
 from advloss.networks.bottlenecks.codebook import Codebook
-from advloss.networks.layers.parameters import Positive, Probability, check_at_least
+from advloss.networks.layers.parameters import Positive, Probability
 
-Beta = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Beta = Annotated[float, at_least(0)]
+Share = Annotated[float, Limits(ge=0, lt=1)]
 
 
 class VQ(Bottleneck):
@@ -48,7 +48,7 @@ class VQ(Bottleneck):
         kmeans: bool = False,
         revive: Share = 0.0,
     ) -> None:
-        check_beta(beta)
+        check_limits(self, beta=beta)
         super().__init__(channels, codes)
         if legacy and ema:
             raise InputError("VQ: legacy=true puts beta on the codebook's term, and with ema=true there is none")
@@ -94,8 +94,7 @@ class ResidualVQ(Bottleneck):
         kmeans: bool = False,
         revive: Share = 0.0,
     ) -> None:
-        check_at_least(1, books=books)
-        check_beta(beta)
+        check_limits(self, books=books, beta=beta)
         super().__init__(channels, codes, books)
         self.beta = beta
         self.ema = ema
@@ -135,9 +134,3 @@ def codebook_losses(
     if not ema:
         losses["codebook"] = of_codebook * (vectors.detach() - chosen).square().mean()
     return losses
-
-
-def check_beta(beta: float) -> None:
-    """Raises InputError for a weight below 0."""
-    if beta < 0:
-        raise InputError(f"beta={beta} must be at least 0")

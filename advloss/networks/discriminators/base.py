@@ -40,13 +40,18 @@ def add_spectral_norm(module: nn.Module) -> None:
             parametrizations.spectral_norm(layer)
 
 
-def judge(body: Iterable[nn.Module], last: nn.Module, x: Tensor, features: bool) -> DiscriminatorOutput:
-    """`last` of what the layers of the body make of x one after the other, with their outputs where wanted."""
+def outputs(body: Iterable[nn.Module], last: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """What `last` makes of x after the layers of the body, and the outputs of these, first layer first."""
     maps = []
     for layer in body:
         x = layer(x)
         maps.append(x)
-    logits = last(x)
+    return last(x), maps
+
+
+def logits_of(body: Iterable[nn.Module], last: nn.Module, x: Tensor, features: bool) -> DiscriminatorOutput:
+    """The logits that `last` gives after the layers of the body, with their outputs where wanted."""
+    logits, maps = outputs(body, last, x)
     return (logits, maps) if features else logits
 
 
@@ -54,7 +59,7 @@ def check_images(network: str, x: Tensor, channels: int, dims: int = 2, smallest
     """Raises InputError where x is not [B, channels, ...] with `dims` sides of at least `smallest`."""
     if x.ndim != dims + 2:
         wanted = ", ".join(("B", str(channels), *SIDES[dims]))
-        raise InputError(f"{network} got a tensor of shape {list(x.shape)}; it judges [{wanted}]")
+        raise InputError(f"{network} got a tensor of shape {list(x.shape)}; it takes [{wanted}]")
     if x.shape[1] != channels:
         raise InputError(
             f"{network} got {x.shape[1]} channels (shape {list(x.shape)}); it was built for in_channels={channels}, "

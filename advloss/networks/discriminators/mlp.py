@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, judge
+from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, logits_of
 from advloss.networks.layers.basic import Dropout, chain
 from advloss.networks.layers.minibatch import check_vectors
 from advloss.networks.layers.parameters import Positive, Probability, check_at_least
@@ -43,4 +43,4 @@ class MLPDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_vectors("MLPDiscriminator", x, self.in_features)
-        return judge(self.body, self.last, x, features)  # [B, width] -> [B, 1]
+        return logits_of(self.body, self.last, x, features)  # [B, width] -> [B, 1]

@@ -7,7 +7,7 @@ from advloss.networks.discriminators.base import (
     add_spectral_norm,
     check_images,
     convolution,
-    judge,
+    logits_of,
 )
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
 from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
@@ -62,4 +62,4 @@ class PatchGAN(nn.Module):
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images(f"PatchGAN(layers={self.layers})", x, self.in_channels, self.dims, self.smallest)
         # body: [B, C, H/2^layers - 1, W/2^layers - 1], last: [B, 1, H/2^layers - 2, W/2^layers - 2]
-        return judge(self.body, self.last, x, features)
+        return logits_of(self.body, self.last, x, features)

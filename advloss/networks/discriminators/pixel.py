@@ -7,7 +7,7 @@ from advloss.networks.discriminators.base import (
     add_spectral_norm,
     check_images,
     convolution,
-    judge,
+    logits_of,
 )
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
 from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
@@ -51,4 +51,4 @@ class PixelDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("PixelDiscriminator", x, self.in_channels, self.dims)
-        return judge(self.body, self.last, x, features)  # [B, 2 width, H, W] -> [B, 1, H, W]
+        return logits_of(self.body, self.last, x, features)  # [B, 2 width, H, W] -> [B, 1, H, W]

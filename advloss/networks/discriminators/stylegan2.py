@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, judge
+from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, logits_of
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.minibatch import MinibatchStdDev
 from advloss.networks.layers.parameters import Positive, check_at_least
@@ -62,7 +62,7 @@ class StyleGAN2Discriminator(nn.Module):
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("StyleGAN2Discriminator", x, self.in_channels, smallest=self.smallest)
-        return judge(self.body, self.last, x, features)  # [B, C, 4, 4] -> [B, C] -> [B, 1]
+        return logits_of(self.body, self.last, x, features)  # [B, C, 4, 4] -> [B, C] -> [B, 1]
 
 
 class ResidualDown(nn.Module):

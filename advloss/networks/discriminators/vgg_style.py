@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images, judge
+from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images, logits_of
 from advloss.networks.layers.basic import chain, norm_layer
 from advloss.networks.layers.parameters import DownKernel, Norm, Positive, check_at_least, check_choice
 from advloss.networks.layers.resampling import ToGrid
@@ -61,4 +61,4 @@ class VGGStyleDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("VGGStyleDiscriminator", x, self.in_channels, smallest=self.smallest)
-        return judge(self.body, self.last, x, features)  # [B, C, H/2^levels, W/2^levels] -> [B, hidden] -> [B, 1]
+        return logits_of(self.body, self.last, x, features)  # [B, C, H/2^levels, W/2^levels] -> [B, hidden] -> [B, 1]

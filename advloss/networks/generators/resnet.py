@@ -4,9 +4,9 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
+from advloss.core.limits import at_least
 from advloss.networks.layers.basic import Conv, Dropout, chain, init_weights, norm_layer, upsampling_layer
 from advloss.networks.layers.parameters import (
     Norm,
@@ -42,7 +42,7 @@ class ResNetGenerator(nn.Module):
         in_channels: Positive = 3,
         out_channels: Positive = 3,
         width: Positive = 64,
-        blocks: Annotated[int, Field(ge=0)] = 9,
+        blocks: Annotated[int, at_least(0)] = 9,
         norm: Norm = "instance",
         dropout: Probability = 0.0,
         upsample: Upsampling = "transposed",

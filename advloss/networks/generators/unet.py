@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
+from advloss.core.limits import at_least
 from advloss.networks.layers.basic import Dropout, chain, init_weights, norm_layer, upsampling_layer
 from advloss.networks.layers.parameters import (
     Norm,
@@ -42,7 +42,7 @@ class UNetGenerator(nn.Module):
         self,
         in_channels: Positive = 3,
         out_channels: Positive = 3,
-        levels: Annotated[int, Field(ge=2)] = 8,
+        levels: Annotated[int, at_least(2)] = 8,
         width: Positive = 64,
         norm: Norm = "batch",
         dropout: Probability = 0.5,

@@ -2,17 +2,17 @@
 
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
+from advloss.core.limits import Converted, Limits, above, at_least
 
 Norm = Literal["instance", "batch", "none"]
 Padding = Literal["reflect", "zeros"]
 Statistics = Literal["running", "batch"]
 Upsampling = Literal["transposed", "resize"]
-Positive = Annotated[int, Field(gt=0)]
-Probability = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, above(0)]
+Probability = Annotated[float, Limits(ge=0, lt=1)]
 
 
 def _number(value: Any) -> Any:
@@ -20,10 +20,22 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-Dims = Annotated[Literal[1, 2, 3], BeforeValidator(_number)]
+def as_list(value: Any) -> Any:
+    """A tuple, as defaults are written, as the list that a recipe has in its place."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def as_full_list(value: Any) -> Any:
+    """`as_list`; InputError for an empty one."""
+    if value in ([], ()):
+        raise InputError("it needs at least one number")
+    return as_list(value)
+
+
+Dims = Annotated[Literal[1, 2, 3], Converted(_number)]
 """Of what is judged, without batch and channels: 1 for signals [B, C, L], 2 for images, 3 for volumes."""
-DownKernel = Annotated[Literal[3, 4], BeforeValidator(_number)]
-Scale = Annotated[Literal[1, 2, 3, 4], BeforeValidator(_number)]
+DownKernel = Annotated[Literal[3, 4], Converted(_number)]
+Scale = Annotated[Literal[1, 2, 3, 4], Converted(_number)]
 """How much larger a super-resolution network makes an image, along each axis."""
 
 
@@ -37,15 +49,13 @@ def check_choice(kind: str, value: str | int, choices: Any) -> None:
 def check_at_least(least: int, **values: int) -> None:
     """Raises InputError for the first of the named values that is less than `least`."""
     for name, value in values.items():
-        if value < least:
-            raise InputError(f"{name}={value} must be at least {least}")
+        at_least(least).check(name, value)
 
 
 def check_probability(**values: float) -> None:
     """Raises InputError for the first of the named values that is outside [0, 1)."""
     for name, value in values.items():
-        if not 0 <= value < 1:
-            raise InputError(f"{name}={value} must be at least 0 and less than 1")
+        Limits(ge=0, lt=1).check(name, value)
 
 
 def check_size(network: str, image: Tensor, smallest: int, multiple: int = 1) -> None:

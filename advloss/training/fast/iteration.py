@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import NotFinite, TrainingError
+from advloss.losses.adversarial.one_pass import one_pass
 from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.optimizers import both_players
@@ -61,8 +62,8 @@ class FastStep:
         )
         self.average = Average(self.method, train.average) if train.average else None
         self.compiled = compile_networks(built, device, say)
-        one_pass = train.order == "generator_first" and train.accumulate == 1
-        self.one_pass = {name for name, term in self.adversaries.items() if one_pass and term.loss.one_pass}
+        once = train.order == "generator_first" and train.accumulate == 1
+        self.one_pass = {name for name, term in self.adversaries.items() if once and one_pass(term.loss)}
         self.shares: dict[str, Tensor] | None = None
         self.begin(0)
         self.recorder = CudaGraphs.made(self, train.graphs, say)
@@ -166,7 +167,7 @@ class FastStep:
         if name not in self.one_pass or name not in self.learning:
             return self.by_name[name](tensors)
         with _named(name):
-            value, judged[name] = self.adversaries[name].both_turns(tensors)
+            value, judged[name] = self.adversaries[name].both(tensors)
         return value
 
     def discriminator_step(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advloss.core.clock import Schedule
 from advloss.losses.adversarial.augmentations import ADA, DiffAugment, InstanceNoise
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
@@ -58,10 +59,10 @@ def test_each_turn_leaves_the_other_network_alone(autocast: bool) -> None:
 
 
 STABILISERS = {
-    "augment": lambda: {"augment": [DiffAugment(), InstanceNoise(0.1, decay=5)]},
+    "augment": lambda: {"augment": [DiffAugment(), InstanceNoise(Schedule(0.1, 0, over=5))]},
     "ada": lambda: {"augment": [ADA(p=0.5)]},
     "feature_matching": lambda: {"feature_matching": 10.0},
-    "top_k": lambda: {"top_k": TopK(0.5, over=3)},
+    "top_k": lambda: {"top_k": TopK(Schedule(1, 0.5, over=3))},
     "penalties": lambda: {"penalties": [make() for make in PENALTIES.values()]},
     "all": lambda: {
         "objective": "rpgan",
@@ -69,7 +70,7 @@ STABILISERS = {
         "pool": 3,
         "augment": [ADA(p=0.5, threshold=0.0), InstanceNoise()],
         "feature_matching": 10.0,
-        "top_k": TopK(0.5, over=3),
+        "top_k": TopK(Schedule(1, 0.5, over=3)),
     },
 }
 

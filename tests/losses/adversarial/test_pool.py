@@ -169,5 +169,5 @@ def test_errors() -> None:
         pool(torch.zeros(1, 1, 3, 3))
     with pytest.raises(InputError, match="holds images of shape"):
         pool(batch(0, 1), batch(0, 1))
-    with pytest.raises(InputError, match="pool size -1"):
+    with pytest.raises(InputError, match="size=-1 must be at least 0"):
         Pool(-1)

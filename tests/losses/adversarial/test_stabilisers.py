@@ -1,4 +1,4 @@
-"""Feature matching, top-k training, and the watch over the logits."""
+"""Feature matching, top-k training, and the checks of the logits."""
 
 import warnings
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn, tensor
 
+from advloss.core.clock import Schedule
 from advloss.core.errors import InputError, TrainingError
 from advloss.losses.adversarial.augmentations import DiffAugment
 from advloss.losses.adversarial.feature_matching import feature_matching
@@ -128,15 +129,16 @@ def test_top_k_of_patches_scales_energies_and_pairs() -> None:
     assert paired.item() == (4 - 7 - 1) ** 2
 
 
-def test_top_k_is_annealed_by_calls_and_goes_on_after_a_resume() -> None:
-    top = TopK(0.5, over=5)
+def test_top_k_is_annealed_by_a_schedule_and_goes_on_after_a_resume() -> None:
+    annealed = Schedule(1, 0.5, over=5)
+    top = TopK(annealed)
     counts = [top([torch.randn(10)])[0][0].numel() for _ in range(3)]
-    resumed = TopK(0.5, over=5)
+    resumed = TopK(annealed)
     resumed.load_state_dict(top.state_dict())
     rests = [[each([torch.randn(10)])[0][0].numel() for _ in range(4)] for each in (top, resumed)]
     assert counts == [10, 9, 8]
     assert rests[0] == rests[1] == [7, 6, 5, 5]
-    for wrong in ({"fraction": 0.0}, {"fraction": 1.1}, {"over": -1}):
+    for wrong in ({"fraction": 0.0}, {"fraction": 1.1}, {"fraction": Schedule(1, 0, over=5)}):
         with pytest.raises(InputError):
             TopK(**wrong)  # type: ignore[arg-type]
     assert TopK(0.1)([torch.randn(1)])[0][0].numel() == 1  # at least one
@@ -144,13 +146,13 @@ def test_top_k_is_annealed_by_calls_and_goes_on_after_a_resume() -> None:
 
 def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
     adv = AdversarialLoss(nn.Sequential(patches(), nn.Sigmoid()), "lsgan")
-    adv.watch = LogitChecks(every=5)
+    adv.logit_checks = LogitChecks(every=5)
     fake, real = torch.randn(2, 2, 3, 12, 12)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(4):
             adv.discriminator_loss(fake, real)
-    with pytest.warns(UserWarning, match="in 5 calls all .* between 0.*: has it a sigmoid at its end") as record:
+    with pytest.warns(UserWarning, match="until iteration 5 all .* between 0.*: has it a sigmoid at its end") as record:
         for _ in range(20):
             adv.discriminator_loss(fake, real)
     assert len(record) == 1 and record[0].filename == __file__
@@ -162,7 +164,7 @@ def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
     judge = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Sigmoid())
     nn.init.constant_(judge[0].weight, 20.0)
     adv = AdversarialLoss(judge)
-    adv.watch = LogitChecks(every=2)
+    adv.logit_checks = LogitChecks(every=2)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         assert judge(tensor([[1.0], [-10.0]])).flatten().tolist() == [1, 0]
         with pytest.warns(UserWarning, match="between 0 and 1: has it a sigmoid"):
@@ -175,7 +177,7 @@ def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
 )
 def test_no_warning_for_logits_that_leave_0_to_1_and_for_energies(objective: Any, logits: tuple[float, float]) -> None:
     adv = AdversarialLoss(Spy(), objective)
-    adv.watch = LogitChecks(every=3, energies=objective.energy)
+    adv.logit_checks = LogitChecks(every=3, energies=objective.energy)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for value in (logits[0], logits[1], logits[0], *logits, *logits):
@@ -185,21 +187,21 @@ def test_no_warning_for_logits_that_leave_0_to_1_and_for_energies(objective: Any
 def test_nan_logits_are_an_error_at_the_first_call_and_at_every_look() -> None:
     bad = constant(0.25)
     bad[0, 0, 0, 0] = float("nan")
-    with pytest.raises(TrainingError, match=r"logits are NaN \(seen at call 1"):
+    with pytest.raises(TrainingError, match=r"logits are NaN \(seen in iteration 1"):
         AdversarialLoss(patches()).discriminator_loss(
             torch.full((1, 3, 12, 12), float("nan")), torch.ones(1, 3, 12, 12)
         )
     adv = AdversarialLoss(Spy())
-    adv.watch = LogitChecks(every=5)
+    adv.logit_checks = LogitChecks(every=5)
     for image in (constant(0.25), bad, constant(0.25), constant(0.25)):
         adv.discriminator_loss(image, constant(0.75))
-    with pytest.raises(TrainingError, match=r"NaN \(seen at call 5; it is looked for every 5\)"):
+    with pytest.raises(TrainingError, match=r"NaN \(seen in iteration 5; it is looked for every 5\)"):
         adv.discriminator_loss(constant(0.25), constant(0.75))
 
 
-def test_the_watch_looks_rarely_and_only_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logit_checks_look_rarely_and_only_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     adv, looks = AdversarialLoss(Spy()), []
-    monkeypatch.setattr(LogitChecks, "_look", lambda self, reached: looks.append(self.calls))
+    monkeypatch.setattr(LogitChecks, "_look", lambda self, *_: looks.append(self.clock.iteration + 1))
     for _ in range(401):
         adv.discriminator_loss(constant(0.25), constant(0.75))
     adv.eval()

@@ -161,7 +161,7 @@ def test_errors() -> None:
     weight, losses = model()
     with pytest.raises(InputError, match="unknown loss 'lpips'"):
         Fixed({"l1": 1.0, "adversarial": 1.0})(losses)
-    with pytest.raises(InputError, match="weight of l1: -1"):
+    with pytest.raises(InputError, match="weight of l1=-1 must be"):
         Fixed({"l1": -1})
     with pytest.raises(InputError, match="at least one loss"):
         Fixed({})

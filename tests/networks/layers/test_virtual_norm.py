@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from advloss.core.errors import InputError
-from advloss.networks.discriminators.base import judge
+from advloss.networks.discriminators.base import logits_of
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.virtual_norm import VirtualBatchNorm, WithReference
 
@@ -23,7 +23,7 @@ class Small(nn.Module):
         self.last = nn.Conv2d(5, 1, 1)
 
     def forward(self, x: torch.Tensor, features: bool = False) -> torch.Tensor | tuple:
-        return judge(self.body, self.last, x, features)
+        return logits_of(self.body, self.last, x, features)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (3, 7), (3,), (3, 2, 3, 4)])

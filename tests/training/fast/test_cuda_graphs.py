@@ -45,17 +45,17 @@ def test_a_lazy_penalty_has_two_kinds_of_round() -> None:
     executor, stand_in, _ = recorded("lazy penalty")
     penalty = executor.adversaries["adversarial"].loss.penalties[0]
     for number in range(4 * (WARM_UP + 2)):
-        assert penalty.calls == number
+        assert penalty.clock.iteration == number
         executor.play([batches("lazy penalty")(number)], number)
     assert stand_in.made == 2
 
 
 def test_the_look_at_the_logits_is_taken_in_python() -> None:
     executor, stand_in, _ = recorded("pix2pix")
-    watch = executor.adversaries["adversarial"].loss.watch
-    watch.every = 5
+    checks = executor.adversaries["adversarial"].loss.logit_checks
+    checks.every = 5
     looks: list[int] = []
-    watch._look = lambda reached: looks.append(watch.calls)  # type: ignore[method-assign]
+    checks._look = lambda *_: looks.append(checks.clock.iteration + 1)  # type: ignore[method-assign]
     for number in range(16):
         executor.play([batches("pix2pix")(number)], number)
     assert looks == [1, 5, 10, 15]
@@ -81,7 +81,7 @@ def test_a_round_that_can_not_be_recorded_is_played_as_it_is_and_says_why() -> N
     def refuse(function, inputs, pool=None):
         nonlocal calls
         calls += 1
-        executor.adversaries["adversarial"].loss.watch.calls += 1  # what Python had counted until it failed
+        executor.adversaries["adversarial"].loss.clock.iteration += 1  # what Python had counted until it failed
         raise RuntimeError("operation not permitted when stream is capturing\nwith more lines")
 
     assert executor.recorder is not None
@@ -93,7 +93,7 @@ def test_a_round_that_can_not_be_recorded_is_played_as_it_is_and_says_why() -> N
         assert all(torch.equal(value, expected[key]) for key, value in losses.items())
     assert calls == 1
     assert said == ["iterations are not recorded as CUDA graphs: operation not permitted when stream is capturing"]
-    assert executor.adversaries["adversarial"].loss.watch.calls == 12
+    assert executor.adversaries["adversarial"].loss.clock.iteration == 12
 
 
 def test_no_more_recordings_than_fit() -> None:

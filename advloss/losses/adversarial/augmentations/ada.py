@@ -1,13 +1,15 @@
 """Adaptive discriminator augmentation: as much change as keeps the discriminator from knowing its images by heart."""
 
+from collections.abc import Hashable
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from advloss.core import distributed
+from advloss.core.clock import Schedule, WithinLimits
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least, between, check_limits
 from advloss.losses.adversarial.augmentations.base import Augmentation, Change, check_image
 from advloss.losses.adversarial.augmentations.matrices import draw_colors, draw_warp, warped
 
@@ -19,12 +21,13 @@ class ADA(Augmentation):
     [B, C, H, W] (colours in full for C = 3, else brightness and contrast). A condition is warped as its image is, and
     keeps its colours.
 
-    Every `interval` discriminator's turns, with r = E sign(D(real) - threshold) over them and all processes,
+    At the end of every `interval` iterations, with r = E sign(D(real) - threshold) over them and all processes,
         p <- clip(p + sign(r - target) * images / speed, 0, 1)
     p, and the signs gathered, are buffers on the device; nothing is read back. Nothing adapts in eval mode.
 
-    target: of r, the share by which real images judged real outnumber the others: 0.6; None keeps p as it is.
-    p: the probability to begin with. speed: in real images, how many take p from 0 to 1. interval: in turns.
+    target: of r, the share of real images above the threshold less that of the others: 0.6; None: p does not adapt.
+    p: the probability to begin with; where target is None it may be a schedule.
+    speed: in real images, how many take p from 0 to 1. interval: in iterations.
     threshold: the logit between fake and real. None: the objective's `boundary`, which `AdversarialLoss` fills in; 0
         elsewhere. Critics and relativistic logits (wasserstein, rpgan, ragan) have none of their own, energies none.
 
@@ -34,36 +37,37 @@ class ADA(Augmentation):
 
     p: Tensor  # []
     signs: Tensor  # sum of the signs and number of images since p last moved: [2]
-    turns: Tensor  # int64, []
 
     def __init__(
         self,
-        target: Annotated[float, Field(ge=-1, le=1)] | None = 0.6,
-        p: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        speed: Annotated[int, Field(ge=1)] = 500_000,
-        interval: Annotated[int, Field(ge=1)] = 4,
+        target: Annotated[float, between(-1, 1)] | None = 0.6,
+        p: Annotated[float | Schedule, WithinLimits(between(0, 1))] = 0.0,
+        speed: Annotated[int, at_least(1)] = 500_000,
+        interval: Annotated[int, at_least(1)] = 4,
         threshold: float | None = None,
     ) -> None:
         super().__init__()
-        if target is not None and not -1 <= target <= 1:
-            raise InputError(f"ADA: target={target}; it is a mean of signs, from -1 to 1")
-        if not 0 <= p <= 1:
-            raise InputError(f"ADA: p={p}; it is a probability")
-        if speed < 1 or interval < 1:
-            raise InputError(
-                f"ADA: speed={speed}, interval={interval}; they are numbers of images and turns, at least 1"
-            )
+        check_limits(self, target=target, p=p, speed=speed, interval=interval)
+        if isinstance(p, Schedule) and target is not None:
+            raise InputError("ADA: p follows either a schedule or the real logits: with a schedule set target=None")
         self.target = target
         self.speed = speed
         self.interval = interval
         self.threshold = threshold
-        self.register_buffer("p", torch.tensor(float(p)))
+        self.schedule = p if isinstance(p, Schedule) else None
+        self.register_buffer("p", torch.tensor(float(p.at(0) if isinstance(p, Schedule) else p)))
         self.register_buffer("signs", torch.zeros(2))
-        self.register_buffer("turns", torch.zeros((), dtype=torch.int64))
+
+    def phase(self, iteration: int) -> Hashable:
+        """The scheduled p, and whether p moves."""
+        return super().phase(iteration), self._due(iteration)
+
+    def _due(self, iteration: int) -> bool:
+        return self.target is not None and (iteration + 1) % self.interval == 0
 
     def draw(self, image: Tensor) -> tuple[Change, Change]:
         check_image("ADA", image)
-        p = self.p.to(image)
+        p = self.p.to(image) if self.schedule is None else image.new_full((), self.now(self.schedule))
         warp = draw_warp(image, p)  # [B, 3, 3]
         matrix, offset = draw_colors(image, p)  # [B, C, C], [B, C, 1]
 
@@ -75,18 +79,20 @@ class ADA(Augmentation):
 
     @torch.no_grad()
     def adapt(self, real_logits: list[Tensor]) -> None:
-        if self.target is None:
-            return
-        threshold = self.threshold or 0.0
-        sign = torch.stack([(logits.float() - threshold).sign().mean() for logits in real_logits]).mean()
-        images = real_logits[0].shape[0]
-        self.signs += torch.stack([distributed.average(sign) * images, torch.full_like(sign, images)])
-        self.turns += 1
+        if self.target is not None:
+            threshold = self.threshold or 0.0
+            sign = torch.stack([(logits.float() - threshold).sign().mean() for logits in real_logits]).mean()
+            images = real_logits[0].shape[0]
+            self.signs += torch.stack([distributed.average(sign) * images, torch.full_like(sign, images)])
+            if self._due(self.clock.iteration):
+                self._move(self.target)
+        super().adapt(real_logits)
+
+    def _move(self, target: float) -> None:
         total, count = self.signs.unbind()
-        moved = self.p + (total / count - self.target).sign() * count * distributed.world_size() / self.speed
-        due = self.turns % self.interval == 0
-        self.p.copy_(torch.where(due, moved.clamp(0, 1), self.p))
-        self.signs.mul_(~due)
+        moved = self.p + (total / count - target).sign() * count * distributed.world_size() / self.speed
+        self.p.copy_(moved.clamp(0, 1))
+        self.signs.zero_()
 
     def extra_repr(self) -> str:
         return f"target={self.target}, speed={self.speed}, interval={self.interval}, threshold={self.threshold}"

@@ -3,16 +3,17 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from advloss.core.clock import TimedModule
 from advloss.core.errors import InputError
 from advloss.core.precision import at_least_float32, full_precision
 
 Change = Callable[[Tensor], Tensor]
 
 
-class Augmentation(nn.Module):
-    """A random change of what the discriminator sees, in both turns; a subclass says how one is drawn.
+class Augmentation(TimedModule):
+    """A random change of what the discriminator sees, in both steps; a subclass says how one is drawn.
 
         def draw(self, image):
             flip = torch.rand(len(image), 1, 1, 1, device=image.device) < 0.5
@@ -20,7 +21,7 @@ class Augmentation(nn.Module):
             return mirror, mirror                      # the condition must move with the image
 
     Fake and real images are changed by the same distribution, so that the discriminator never sees unchanged ones, and
-    the generator is not taught the change (Zhao et al. 2020; Karras et al. 2020b). In the generator's turn one draw
+    the generator is not taught the change (Zhao et al. 2020; Karras et al. 2020b). In the generator's step one draw
     serves a fake, its real image and their condition, so that feature maps compare like with like.
 
     Computed in float32 at least, outside autocast; the images keep their dtype. In eval mode it changes nothing.
@@ -40,7 +41,9 @@ class Augmentation(nn.Module):
             return [_apply(of_image, image) for image in images], None if given is None else _apply(of_given, given)
 
     def adapt(self, real_logits: list[Tensor]) -> None:
-        """Called at the end of each discriminator's turn in training mode, with the logits of real images, by scale."""
+        """Called at the end of each discriminator step in training mode, with the logits of real images, one tensor a
+        scale. What overrides it calls it last: used alone, a call is an iteration."""
+        self.clock.tick(self)
 
 
 def unchanged(x: Tensor) -> Tensor:
@@ -48,7 +51,7 @@ def unchanged(x: Tensor) -> Tensor:
     return x
 
 
-def in_turn(changes: Iterable[Change]) -> Change:
+def in_sequence(changes: Iterable[Change]) -> Change:
     """One change after the other."""
     changes = list(changes)
 

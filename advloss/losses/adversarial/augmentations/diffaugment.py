@@ -1,12 +1,15 @@
 """DiffAugment: a few simple changes of every image, through which gradients flow."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from advloss.core.clock import Schedule, WithinLimits
 from advloss.core.errors import InputError, unknown
-from advloss.losses.adversarial.augmentations.base import Augmentation, Change, check_image, in_turn
+from advloss.core.limits import between, check_limits
+from advloss.losses.adversarial.augmentations.base import Augmentation, Change, check_image, in_sequence
 from advloss.losses.adversarial.logits import shifted
 
 
@@ -53,18 +56,25 @@ CHANGES: dict[str, Callable[[Tensor], Change]] = {
 
 
 class DiffAugment(Augmentation):
-    """Each image's colours, place and a hole in it changed at random, fake and real alike, in every turn.
+    """Each image's colours, place and a hole in it changed at random, fake and real alike, in both steps.
 
     Zhao et al. 2020, arXiv:2006.10738, section 3.2 and appendix: `draw_color`, `draw_translation`, `draw_cutout`.
     Images [B, C, H, W]. A condition is moved and cut as its image is, and keeps its colours.
 
     policy: the changes, in their order, separated by commas: of color, translation, cutout.
+    p: the probability that an image is changed at all, in [0, 1], or a schedule; 1 in the paper.
 
     kornia's own colour changes clip to [0, 1], where the gradient ends, and its random modules wait for the device.
     """
 
-    def __init__(self, policy: str = "color,translation,cutout") -> None:
+    def __init__(
+        self,
+        policy: str = "color,translation,cutout",
+        p: Annotated[float | Schedule, WithinLimits(between(0, 1))] = 1.0,
+    ) -> None:
         super().__init__()
+        check_limits(self, p=p)
+        self.p = p
         self.policy = [name.strip() for name in policy.split(",") if name.strip()]
         if not self.policy:
             raise InputError("DiffAugment: policy is empty; name some of color, translation, cutout")
@@ -75,7 +85,13 @@ class DiffAugment(Augmentation):
     def draw(self, image: Tensor) -> tuple[Change, Change]:
         check_image("DiffAugment", image)
         changes = [(name, CHANGES[name](image)) for name in self.policy]
-        return in_turn(change for _, change in changes), in_turn(change for name, change in changes if name != "color")
+        of_image = in_sequence(change for _, change in changes)
+        of_given = in_sequence(change for name, change in changes if name != "color")
+        p = self.now(self.p)
+        if p == 1:
+            return of_image, of_given
+        chosen = torch.rand(len(image), 1, 1, 1, device=image.device) < p
+        return lambda x: torch.where(chosen, of_image(x), x), lambda x: torch.where(chosen, of_given(x), x)
 
     def extra_repr(self) -> str:
-        return f"policy={','.join(self.policy)!r}"
+        return f"policy={','.join(self.policy)!r}, p={self.p}"

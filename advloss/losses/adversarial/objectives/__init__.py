@@ -1,4 +1,4 @@
-"""Adversarial objectives by name (floor 0): `functions` and `relativistic` have the formulas."""
+"""Adversarial objectives by name: `functions` and `relativistic` have the formulas."""
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.objectives.classes import (

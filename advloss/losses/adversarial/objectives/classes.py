@@ -1,33 +1,46 @@
-"""Objectives with their parameters: what the discriminator and the generator minimise, as constants (floor 0)."""
+"""Objectives with their parameters: what the discriminator and the generator minimise, as constants."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self, get_args
 
-from pydantic import Field
 from torch import Tensor
 
+from advloss.core.clock import Schedule, WithinLimits
 from advloss.core.errors import InputError, unknown
+from advloss.core.limits import Limits, above, check_limits
 from advloss.losses.adversarial.objectives import functions, relativistic
 from advloss.losses.adversarial.objectives.relativistic import Over
 
-RealLabel = Annotated[float, Field(gt=0, le=1)]
+RealLabel = Annotated[float | Schedule, WithinLimits(Limits(gt=0, le=1))]
+Label = Annotated[float | Schedule, WithinLimits(Limits())]
 
 
 class Objective(ABC):
     """What the two sides minimise, each a pure function of (fake logits, real logits): any shape -> a scalar.
 
-    A new one is a frozen dataclass of its parameters with these two methods.
+    A new one is a frozen dataclass of its parameters with these two methods. A parameter that is annotated as a number
+    or a `Schedule` may change over time: the two methods are called on `at(iteration)`, where it is a number.
     """
 
     needs_real: ClassVar[bool] = False
-    """`generator` reads the real logits too, so that the generator's turn must run the discriminator on real images."""
+    """`generator` reads the real logits too, so that the generator's step must run the discriminator on real images."""
     energy: ClassVar[bool] = False
     """The discriminator gives energies: at least 0, and low, not high, for what looks real."""
 
     @property
+    def changes(self) -> bool:
+        """Whether a parameter follows a schedule."""
+        return any(isinstance(value, Schedule) for value in vars(self).values())
+
+    def at(self, iteration: int) -> Self:
+        """The objective of that iteration (from 0), with each schedule's value in its place."""
+        values = {name: value.at(iteration) for name, value in vars(self).items() if isinstance(value, Schedule)}
+        return replace(self, **values) if values else self  # type: ignore[type-var]  # each is a dataclass
+
+    @property
     def boundary(self) -> float | None:
-        """The logit between fake and real, above which an image is judged real; None: the objective has no such."""
+        """The logit between fake and real: real images should be above it. None: the objective has none."""
         return None
 
     @abstractmethod
@@ -43,21 +56,20 @@ class Objective(ABC):
 class Minimax(Objective):
     """The original game, with the generator's saturating half; see `minimax_discriminator`, `minimax_generator`.
 
-    real_label: what D is to say of real images, a probability in (0, 1]; 0.9 smooths the label.
+    real_label: what D is to say of real images, a probability in (0, 1], or a schedule; 0.9 smooths the label.
     """
 
     real_label: RealLabel = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.real_label <= 1:
-            raise InputError(f"real_label={self.real_label}; it is a probability above 0 and at most 1")
+        check_limits(self, real_label=self.real_label)
 
     @property
     def boundary(self) -> float | None:
         return 0.0
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
-        return functions.minimax_discriminator(fake, real, self.real_label)
+        return functions.minimax_discriminator(fake, real, _plain(self.real_label))
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return functions.minimax_generator(fake)
@@ -76,22 +88,26 @@ class LSGAN(Objective):
     """Least squares; see `lsgan_discriminator`, `lsgan_generator`.
 
     a, b: the discriminator's labels of fake and real (b = 0.9 smooths it). c: what the generator wants for its fakes.
+    Each is a number or a schedule.
     b - c = 1 and b - a = 2 minimise Pearson's chi^2 (a = -1, b = 1, c = 0: eq. 8 of the paper).
     """
 
-    a: float = 0.0
-    b: float = 1.0
-    c: float = 1.0
+    a: Label = 0.0
+    b: Label = 1.0
+    c: Label = 1.0
+
+    def __post_init__(self) -> None:
+        check_limits(self, a=self.a, b=self.b, c=self.c)
 
     @property
     def boundary(self) -> float | None:
-        return (self.a + self.b) / 2
+        return (_plain(self.a) + _plain(self.b)) / 2
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
-        return functions.lsgan_discriminator(fake, real, self.a, self.b)
+        return functions.lsgan_discriminator(fake, real, _plain(self.a), _plain(self.b))
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return functions.lsgan_generator(fake, c=self.c)
+        return functions.lsgan_generator(fake, c=_plain(self.c))
 
 
 @dataclass(frozen=True)
@@ -128,11 +144,10 @@ class EBGAN(Objective):
     """
 
     energy: ClassVar[bool] = True
-    margin: Annotated[float, Field(gt=0)] = 1.0
+    margin: Annotated[float, above(0)] = 1.0
 
     def __post_init__(self) -> None:
-        if not self.margin > 0:
-            raise InputError(f"margin={self.margin}; it is an energy above 0")
+        check_limits(self, margin=self.margin)
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
         return functions.ebgan_discriminator(fake, real, self.margin)
@@ -171,3 +186,10 @@ class RaGAN(RpGAN):
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return relativistic.ragan_generator(fake, real, self.over)
+
+
+def _plain(number: float | Schedule) -> float:
+    """The number itself; InputError for a schedule, which `at` has a value of."""
+    if isinstance(number, Schedule):
+        raise InputError("a parameter of the objective follows a schedule: call the losses of objective.at(iteration)")
+    return number

@@ -1,4 +1,4 @@
-"""The pure functions of the objectives that judge each image by itself (floor 0).
+"""The pure functions of the objectives that take each image by itself.
 
 Logits may have any shape and are means over all their elements; no sigmoid goes before. Every function computes in
 float32 at least (float64 stays float64) and returns a scalar. D is the discriminator, a logit is D(x), and where the

@@ -1,4 +1,4 @@
-"""The pure functions of the relativistic objectives, which ask how much more real than fake an image looks (floor 0).
+"""The pure functions of the relativistic objectives, which ask how much more real than fake an image looks.
 
 Each is made of one function f, `over`, that is small where its argument is large:
 

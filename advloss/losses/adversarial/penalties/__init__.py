@@ -1,7 +1,7 @@
-"""Regularisers of the discriminator by name (floor 0).
+"""Regularisers of the discriminator by name.
 
 `Penalty`s are modules of (critic, fake, real): `critic` maps a batch to logits, of any shape or a list of them (one a
-scale), and `fake` and `real` [B, ...] are what it judges, condition included. `LogitPenalty`s are modules of (fake
+scale), and `fake` and `real` [B, ...] are its inputs, condition included. `LogitPenalty`s are modules of (fake
 logits, real logits). Either is a scalar in float32 at least, to be added to the discriminator's loss.
 """
 

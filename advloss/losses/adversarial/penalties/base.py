@@ -1,23 +1,23 @@
-"""What the regularisers of the discriminator have in common: weight, lazy form, precision, state (floor 0)."""
+"""What the regularisers of the discriminator have in common: weight, lazy form, precision, state."""
 
 from abc import abstractmethod
 from collections.abc import Hashable
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from advloss.core.counting import Counting
+from advloss.core.clock import Schedule, TimedModule, WithinLimits
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least, check_limits
 from advloss.core.precision import at_least_float32, full_precision
 from advloss.losses.adversarial.logits import Critic, Logits, scales
 
-Weight = Annotated[float, Field(ge=0)]
-Interval = Annotated[int, Field(ge=1)]
+Weight = Annotated[float | Schedule, WithinLimits(at_least(0))]
+Interval = Annotated[int, at_least(1)]
 
 
-class LateBuffers(nn.Module):
+class LateBuffers(TimedModule):
     """Has buffers (`late`) that are None until the first call knows their shape; a state dict restores them."""
 
     late: ClassVar[tuple[str, ...]] = ()
@@ -27,8 +27,8 @@ class LateBuffers(nn.Module):
         for name in self.late:
             self.register_buffer(name, None)
 
-    def follow(self, x: Tensor) -> None:
-        """Moves what a state dict brought to another device to that of `x`."""
+    def move_to(self, x: Tensor) -> None:
+        """Moves buffers that a state dict brought to another device to that of `x`."""
         if any(buffer.device != x.device for buffer in self.buffers()):
             self.to(x.device)
 
@@ -39,35 +39,33 @@ class LateBuffers(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-class Penalty(LateBuffers, Counting):
+class Penalty(LateBuffers):
     """weight * value(critic, fake, real), or its lazy form; a penalty says only what its `value` is.
 
-    weight: the factor in the paper's formula. Float, at least 0.
-    interval: in calls. Of each `interval` calls the first computes the penalty, times `interval`, and the others return
-        0 (Karras et al. 2020, arXiv:1912.04958, section 3.1): the same on average, for a fraction of the time. Under
-        gradient accumulation each part of the batch is a call. In eval mode each call computes it, and none counts.
+    weight: the factor in the paper's formula. Float, at least 0, or a schedule.
+    interval: in iterations. The penalty is computed, times `interval`, in iterations 0, interval, 2 interval, ..., and
+        is 0 in all others (Karras et al. 2020, arXiv:1912.04958, section 3.1): the same on average, for a fraction of
+        the time. In eval mode each call computes it.
 
     `value` runs outside autocast, on images in float32 at least, and with torch.compile off, since a penalty
-    differentiates twice and compiled modules can't; also under `no_grad`. The number of calls so far is an int, so that
-    nothing waits for the device, and a tensor in the state dict, so that a resumed run continues the same rhythm.
+    differentiates twice and compiled modules can't; also under `no_grad`. Used alone, each call in training mode is an
+    iteration, and the state dict has their number.
     """
 
     on_logits: ClassVar[bool] = False
     """Called with (fake logits, real logits) instead: a `LogitPenalty`."""
     per_sample: ClassVar[bool] = True
-    """Looks at the critic's gradient at single samples, which a critic with batch norm mixes."""
+    """It takes the critic's gradient at single samples, which a critic with batch norm mixes."""
 
     def __init__(self, weight: Weight, interval: Interval = 1) -> None:
         super().__init__()
-        check_weight(self, weight)
-        if interval < 1:
-            raise InputError(f"{type(self).__name__}: interval={interval}; it is a number of calls, at least 1")
+        check_limits(self, weight=weight, interval=interval)
         self.weight = weight
         self.interval = interval
 
-    def phase(self, calls: int) -> Hashable:
-        """In which of the calls the penalty is due."""
-        return tuple((self.calls + call) % self.interval == 0 for call in range(calls))
+    def phase(self, iteration: int) -> Hashable:
+        """The scheduled numbers, and whether the penalty is due."""
+        return super().phase(iteration), iteration % self.interval == 0
 
     @abstractmethod
     def value(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
@@ -79,29 +77,25 @@ class Penalty(LateBuffers, Counting):
 
     def _eager(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
         interval = self.interval if self.training else 1
-        due = self.calls % interval == 0
-        self.calls += self.training
+        due = self.clock.iteration % interval == 0
+        factor = self.now(self.weight) * interval
+        if self.training:
+            self.clock.tick(self)
         fake, real = at_least_float32(fake.detach()), at_least_float32(real.detach())
         if not due:
             return fake.new_zeros(())
         # Compiled modules run as they were written inside this stance, whichever way they were compiled.
         with torch.compiler.set_stance("force_eager"), torch.enable_grad(), full_precision(fake):
-            return self.weight * interval * self.value(critic, fake, real)
-
-    def get_extra_state(self) -> Tensor:
-        return torch.tensor(self.calls)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        self.calls = int(state)
+            return factor * self.value(critic, fake, real)
 
     def extra_repr(self) -> str:
         return f"weight={self.weight}, interval={self.interval}"
 
 
 class LogitPenalty(LateBuffers):
-    """weight * value(fake logits, real logits), of the logits that the discriminator's turn has already computed.
+    """weight * value(fake logits, real logits), of the logits that the discriminator's step has already computed.
 
-    weight: the factor in the paper's formula. Float, at least 0. It has no lazy form: it costs no pass.
+    weight: the factor in the paper's formula. Float, at least 0, or a schedule. It has no lazy form: it costs no pass.
     """
 
     on_logits: ClassVar[bool] = True
@@ -109,7 +103,7 @@ class LogitPenalty(LateBuffers):
 
     def __init__(self, weight: Weight) -> None:
         super().__init__()
-        check_weight(self, weight)
+        check_limits(self, weight=weight)
         self.weight = weight
 
     @abstractmethod
@@ -119,16 +113,13 @@ class LogitPenalty(LateBuffers):
     def forward(self, fake: Logits, real: Logits) -> Tensor:
         """fake, real: a tensor of logits of any shape, or a sequence of them, one a scale. Returns a scalar."""
         fakes, reals = ([at_least_float32(scale) for scale in scales(logits)] for logits in (fake, real))
-        return self.weight * self.value(fakes, reals)
+        value = self.now(self.weight) * self.value(fakes, reals)
+        if self.training:
+            self.clock.tick(self)
+        return value
 
     def extra_repr(self) -> str:
         return f"weight={self.weight}"
-
-
-def check_weight(penalty: nn.Module, weight: float) -> None:
-    """Raises InputError unless the weight is a number that is not negative."""
-    if not 0 <= weight < float("inf"):
-        raise InputError(f"{type(penalty).__name__}: weight={weight}; it is a number, at least 0")
 
 
 def check_precision(critic: Critic, x: Tensor) -> None:

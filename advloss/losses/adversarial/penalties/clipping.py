@@ -1,9 +1,9 @@
-"""Weight clipping, which keeps a critic Lipschitz after a fashion (floor 0)."""
+"""Weight clipping, which keeps a critic Lipschitz after a fashion."""
 
 import torch
 from torch import nn
 
-from advloss.core.errors import InputError
+from advloss.core.limits import above
 
 
 @torch.no_grad()
@@ -11,10 +11,9 @@ def clip_weights(module: nn.Module, limit: float = 0.01) -> None:
     """w <- min(max(w, -limit), limit) for every parameter that is not frozen, in place.
 
     Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1, line 7 (limit 0.01). To be called after each step of the
-    discriminator's optimizer, with the wasserstein objective: `clip_weights(adv.discriminator)`.
+    discriminator's optimizer, with the wasserstein objective; `AdversarialLoss(clip_weights=0.01).clip()` does it too.
     """
-    if not limit > 0:
-        raise InputError(f"clip_weights: limit={limit}; it is above 0")
+    above(0).check("clip_weights: limit", limit)
     for parameter in module.parameters():
         if parameter.requires_grad:
             parameter.clamp_(-limit, limit)

@@ -1,12 +1,12 @@
-"""Consistency: the discriminator's judgement must not change with the image's augmentation (floor 0)."""
+"""Consistency: the discriminator's logits must not change with an augmentation of the image."""
 
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least, check_limits
 from advloss.losses.adversarial.logits import Critic, scales, shifted
 from advloss.losses.adversarial.penalties.base import Interval, Penalty, Weight, check_precision
 
@@ -16,7 +16,7 @@ class Consistency(Penalty):
 
     Zhao et al. 2020 (bCR), arXiv:2002.04724 (both weights 10); without fakes it is CR: Zhang et al. 2020,
     arXiv:1910.12027. D of a sample is the mean of its logits, one a scale, since patches move with the image;
-    scales are averaged. It runs the discriminator twice on each batch that it looks at.
+    scales are averaged. It runs the discriminator twice on each of the batches.
 
     on_fake: also at the fakes (bCR). shift: T flips an image (its last axis) half of the time and moves it by up to
     `shift` pixels along each side, zeros coming in; the condition moves with it. augment: a module [B, ...] -> [B, ...]
@@ -30,13 +30,12 @@ class Consistency(Penalty):
         self,
         weight: Weight = 10.0,
         interval: Interval = 1,
-        shift: Annotated[int, Field(ge=0)] = 4,
+        shift: Annotated[int, at_least(0)] = 4,
         on_fake: bool = True,
         augment: nn.Module | None = None,
     ) -> None:
         super().__init__(weight, interval)
-        if shift < 0:
-            raise InputError(f"Consistency: shift={shift}; it is a number of pixels, at least 0")
+        check_limits(self, shift=shift)
         self.shift = shift
         self.on_fake = on_fake
         self.augment = augment
@@ -49,7 +48,7 @@ class Consistency(Penalty):
         check_precision(critic, x)
         changed = self._changed(x)
         pairs = zip(scales(critic(changed)), scales(critic(x)), strict=True)
-        return torch.stack([(_judgement(a) - _judgement(b)).square().mean() for a, b in pairs]).mean()
+        return torch.stack([(_sample_mean(a) - _sample_mean(b)).square().mean() for a, b in pairs]).mean()
 
     def _changed(self, x: Tensor) -> Tensor:
         if self.augment is None:
@@ -71,5 +70,5 @@ def flip_and_shift(x: Tensor, shift: int) -> Tensor:
     return x
 
 
-def _judgement(logits: Tensor) -> Tensor:
+def _sample_mean(logits: Tensor) -> Tensor:
     return logits.reshape(logits.shape[0], -1).mean(1)  # [B]

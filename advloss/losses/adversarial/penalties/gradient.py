@@ -1,4 +1,4 @@
-"""Penalties on the gradient of the critic's logits in its input (floor 0).
+"""Penalties on the gradient of the critic's logits in its input.
 
 A sample's gradient is that of its summed logits (patches and scales alike), and its norm is the Euclidean one over all
 axes but the batch's: so one sample's penalty does not change with the others. Images [B, C, H, W], vectors [B, F] and
@@ -8,10 +8,9 @@ volumes [B, C, D, H, W] alike. Use a discriminator without batch norm.
 from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from advloss.core.errors import InputError
+from advloss.core.limits import at_least, check_limits
 from advloss.losses.adversarial.logits import Critic, scales
 from advloss.losses.adversarial.penalties.base import Interval, Penalty, Weight, check_precision
 
@@ -103,11 +102,10 @@ class DRAGAN(Penalty):
     """
 
     def __init__(
-        self, weight: Weight = 10.0, interval: Interval = 1, std: Annotated[float, Field(ge=0)] = 0.25
+        self, weight: Weight = 10.0, interval: Interval = 1, std: Annotated[float, at_least(0)] = 0.25
     ) -> None:
         super().__init__(weight, interval)
-        if not std >= 0:
-            raise InputError(f"DRAGAN: std={std}; it is a standard deviation, at least 0")
+        check_limits(self, std=std)
         self.std = std
 
     def value(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Historical averaging: the discriminator's parameters are held near the mean of their past (floor 0)."""
+"""Historical averaging: the discriminator's parameters are held near the mean of their past."""
 
 from typing import ClassVar
 
@@ -37,7 +37,7 @@ class HistoricalAveraging(Penalty):
             return fake.new_zeros(())
         theta = at_least_float32(torch.cat(parameters))
         now = theta.detach()
-        self.follow(now)
+        self.move_to(now)
         if self.mean is None or self.steps is None:
             self.mean, self.steps = now.clone(), now.new_zeros(())
         if self.mean.shape != now.shape:

@@ -1,13 +1,12 @@
-"""The LeCam penalty, which holds the logits near their own past (floor 0)."""
+"""The LeCam penalty, which holds the logits near their own past."""
 
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from advloss.core import distributed
-from advloss.core.errors import InputError
+from advloss.core.limits import Limits, check_limits
 from advloss.losses.adversarial.penalties.base import LogitPenalty, Weight
 
 
@@ -29,10 +28,9 @@ class LeCam(LogitPenalty):
     sums: Tensor | None  # of (fake, real), decayed [2, scales]
     seen: Tensor | None  # the sum of the decayed weights, towards 1: []
 
-    def __init__(self, weight: Weight = 0.01, decay: Annotated[float, Field(ge=0, lt=1)] = 0.99) -> None:
+    def __init__(self, weight: Weight = 0.01, decay: Annotated[float, Limits(ge=0, lt=1)] = 0.99) -> None:
         super().__init__(weight)
-        if not 0 <= decay < 1:
-            raise InputError(f"LeCam: decay={decay}; it is at least 0 and below 1")
+        check_limits(self, decay=decay)
         self.decay = decay
 
     def value(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
@@ -49,7 +47,7 @@ class LeCam(LogitPenalty):
         means = torch.stack([torch.stack([scale.mean() for scale in scales]) for scales in (fake, real)])
         if self.training:
             means = distributed.average(means)
-        self.follow(means)
+        self.move_to(means)
         if self.sums is None or self.seen is None:
             self.sums, self.seen = torch.zeros_like(means), means.new_zeros(())
         if self.training:

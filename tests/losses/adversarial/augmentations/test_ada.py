@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
+from advloss.core.clock import Schedule
 from advloss.core.errors import InputError
 from advloss.losses.adversarial.augmentations import ADA
 from advloss.losses.adversarial.augmentations.matrices import draw_colors, draw_warp, warped
@@ -113,7 +114,18 @@ def test_p_moves_the_right_way() -> None:
     assert ada.p.item() == 1
     fixed = ADA(target=None, p=0.3)
     fixed.adapt(sure)
-    assert fixed.p.item() == pytest.approx(0.3) and fixed.turns.item() == 0
+    assert fixed.p.item() == pytest.approx(0.3)
+
+
+def test_a_scheduled_p() -> None:
+    """p goes from 0, where nothing changes, to 1, and its value is that of the clock, not of a buffer."""
+    ada = ADA(target=None, p=Schedule(0, 1, over=4))
+    image = torch.rand(2, 3, 8, 8)
+    assert torch.equal(ada(image)[0][0], ada(image)[0][0])
+    for _ in range(4):
+        ada.adapt([torch.ones(2)])
+    assert not torch.allclose(ada(image)[0][0], image)
+    assert ada.phase(2) == ((0.5,), False) != ada.phase(3)
 
 
 def test_the_threshold_and_scales() -> None:
@@ -155,7 +167,7 @@ def test_an_objective_without_a_boundary(objective: str) -> None:
 
 
 def test_within_the_loss() -> None:
-    """It adapts once a discriminator's turn, in training, and its state goes on after a resume."""
+    """It adapts once a discriminator step, in training, and its state goes on after a resume."""
 
     def make() -> AdversarialLoss:
         return AdversarialLoss(Spy(), augment=[ADA(p=0.1, speed=100, interval=2)])
@@ -164,7 +176,7 @@ def test_within_the_loss() -> None:
     adv(constant(0.25))
     for _ in range(3):
         adv.discriminator_loss(constant(0.25), constant(0.9))
-    assert adv.state_dict()["augment.0.turns"].item() == 3
+    assert adv.state_dict()["iteration"].item() == 3
     assert adv.state_dict()["augment.0.p"].item() != pytest.approx(0.1)
     resumed = make()
     resumed.load_state_dict(adv.state_dict())
@@ -183,10 +195,11 @@ def test_within_the_loss() -> None:
 
 def test_errors() -> None:
     for parameters, message in [
-        ({"target": 2.0}, "target=2.0; it is a mean of signs"),
-        ({"p": 1.5}, "p=1.5; it is a probability"),
-        ({"speed": 0}, "speed=0, interval=4"),
-        ({"interval": 0}, "interval=0"),
+        ({"target": 2.0}, "ADA: target=2.0 must be at least -1 and at most 1"),
+        ({"p": 1.5}, "ADA: p=1.5 must be at least 0 and at most 1"),
+        ({"speed": 0}, "speed=0 must be at least 1"),
+        ({"interval": 0}, "interval=0 must be at least 1"),
+        ({"p": Schedule(0, 1, over=5)}, "with a schedule set target=None"),
     ]:
         with pytest.raises(InputError, match=message):
             ADA(**parameters)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advloss.core.clock import Schedule
 from advloss.core.errors import InputError
 from advloss.losses.adversarial.augmentations import ADA, AUGMENTATIONS, Augmentation, DiffAugment, InstanceNoise
 from advloss.losses.adversarial.augmentations.base import Change
@@ -167,8 +168,8 @@ def test_with_a_condition_and_the_pool() -> None:
 
 
 def test_instance_noise_by_hand() -> None:
-    """A standard deviation of 0.4, half of it after 5 of 10 turns, none after 10 and later; counted in training."""
-    noise = InstanceNoise(std=0.4, decay=10)
+    """A standard deviation of 0.4, half of it after 5 of 10 iterations, none after 10 and later."""
+    noise = InstanceNoise(std=Schedule(0.4, 0, over=10))
     image = torch.zeros(8, 3, 32, 32)
     spread = []
     for _ in range(12):
@@ -180,18 +181,34 @@ def test_instance_noise_by_hand() -> None:
     constant_noise = InstanceNoise(std=0.4)
     constant_noise.adapt([])
     assert constant_noise(torch.zeros(1000, 20))[0][0].std().item() == pytest.approx(0.4, rel=0.05)  # vectors
-    resumed = InstanceNoise(std=0.4, decay=10)
+    resumed = InstanceNoise(std=Schedule(0.4, 0, over=10))
     resumed.load_state_dict(noise.state_dict())
-    assert resumed.turns.item() == 12
+    assert resumed.clock.iteration == 12
 
 
-def test_noise_is_counted_by_the_discriminators_turns_in_training() -> None:
-    adv = AdversarialLoss(Spy(), augment=[InstanceNoise(decay=5)])
+def test_the_clock_is_moved_by_the_discriminators_steps_in_training() -> None:
+    adv = AdversarialLoss(Spy(), augment=[InstanceNoise(Schedule(0.1, 0, over=5))])
     adv(constant(0.25))
     adv.discriminator_loss(constant(0.25), constant(0.75))
     adv.eval()
     adv.discriminator_loss(constant(0.25), constant(0.75))
-    assert adv.state_dict()["augment.0.turns"].item() == 1
+    assert adv.state_dict()["iteration"].item() == adv.augment[0].clock.iteration == 1
+
+
+def test_a_strength_changes_that_share_of_the_images() -> None:
+    image, given = torch.rand(400, 3, 8, 8), torch.rand(400, 1, 8, 8)
+    torch.manual_seed(0)
+    (changed,), moved = DiffAugment("color,translation", p=0.25)(image, given=given)
+    same = (changed == image).flatten(1).all(1)
+    assert 260 < same.sum() < 340 and (moved == given).flatten(1).all(1)[same].all()
+    scheduled = DiffAugment(p=Schedule(0, 1, over=3))
+    assert torch.equal(scheduled(image)[0][0], image)
+    for _ in range(3):
+        scheduled.adapt([])
+    torch.manual_seed(1)
+    whole = scheduled(image)[0][0]
+    torch.manual_seed(1)
+    assert torch.equal(whole, DiffAugment()(image)[0][0])
 
 
 def test_errors() -> None:
@@ -203,8 +220,10 @@ def test_errors() -> None:
         DiffAugment()(torch.zeros(2, 5))
     with pytest.raises(InputError, match="std=-1"):
         InstanceNoise(-1)
-    with pytest.raises(InputError, match="decay=0"):
-        InstanceNoise(decay=0)
+    with pytest.raises(InputError, match=r"std=.* must be at least 0"):
+        InstanceNoise(Schedule(1, -1, over=3))
+    with pytest.raises(InputError, match="DiffAugment: p=2 must be"):
+        DiffAugment(p=2)
     with pytest.raises(InputError, match="augment holds a Dropout; it takes augmentations such as DiffAugment"):
         AdversarialLoss(patches(), augment=[nn.Dropout()])  # type: ignore[list-item]
     single = AdversarialLoss(patches(), augment=DiffAugment())  # type: ignore[arg-type]  # one is as good as a list

@@ -232,7 +232,7 @@ def test_clipping() -> None:
     clip_weights(critic)
     torch.testing.assert_close(critic.weight.detach(), tensor([[0.01, -0.005]]))
     assert critic.bias.item() == -2  # frozen
-    with pytest.raises(InputError, match="limit=0; it is above 0"):
+    with pytest.raises(InputError, match="limit=0 must be above 0"):
         clip_weights(critic, 0)
 
 

@@ -183,9 +183,9 @@ def test_defaults_and_errors() -> None:
     assert all(p().interval == 1 for p in PENALTIES.values() if issubclass(p, Penalty))
     assert [name for name, p in PENALTIES.items() if p.on_logits] == ["lecam"]
     for penalty in PENALTIES.values():
-        with pytest.raises(InputError, match="weight=-1; it is a number, at least 0"):
+        with pytest.raises(InputError, match="weight=-1 must be at least 0"):
             penalty(weight=-1)
-    with pytest.raises(InputError, match="interval=0; it is a number of calls"):
+    with pytest.raises(InputError, match="interval=0 must be at least 1"):
         GradientPenalty(interval=0)
     with pytest.raises(InputError, match="returned tuple of str"):
         GradientPenalty()(lambda x: ("no logits",), *images())

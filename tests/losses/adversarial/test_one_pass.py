@@ -1,4 +1,4 @@
-"""One pass of the fakes for both turns: the two turns' own losses and gradients."""
+"""One pass of the fakes for both steps: the two steps' own losses and gradients."""
 
 import copy
 
@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advloss.core.errors import InputError
 from advloss.losses.adversarial.augmentations import DiffAugment
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
+from advloss.losses.adversarial.one_pass import both, one_pass
 from advloss.losses.adversarial.penalties import R1, LeCam
 from advloss.networks.discriminators.patchgan import PatchGAN
 
@@ -27,7 +29,7 @@ def test_losses_and_gradients_are_those_of_two_passes(objective: str, norm: str)
     two = copy.deepcopy(one)
     fake, real, given = images().requires_grad_(), images(), images(2).requires_grad_()
 
-    loss, of_discriminator = one.both_turns(fake, real, given=given)
+    loss, of_discriminator = both(one, fake, real, given)
     found = torch.autograd.grad(loss, [fake, given], retain_graph=True)
     of_discriminator.backward(inputs=list(discriminator.parameters()))
     assert fake.grad is given.grad is None
@@ -45,15 +47,18 @@ def test_losses_and_gradients_are_those_of_two_passes(objective: str, norm: str)
 
 def test_where_one_pass_would_not_do() -> None:
     plain = PatchGAN(width=2, layers=1, norm="batch")
-    assert AdversarialLoss(plain).one_pass
-    assert not AdversarialLoss(plain, pool=2).one_pass
-    assert not AdversarialLoss(plain, augment=[DiffAugment()]).one_pass
-    assert not AdversarialLoss(PatchGAN(width=2, layers=1, norm="none", spectral_norm=True)).one_pass
-    assert not AdversarialLoss(nn.Sequential(nn.Conv2d(3, 1, 3), nn.Dropout(0.5))).one_pass
-    assert not AdversarialLoss(torch.compile(plain)).one_pass
+    assert one_pass(AdversarialLoss(plain))
+    assert not one_pass(AdversarialLoss(plain, pool=2))
+    assert not one_pass(AdversarialLoss(plain, augment=[DiffAugment()]))
+    assert not one_pass(AdversarialLoss(PatchGAN(width=2, layers=1, norm="none", spectral_norm=True)))
+    assert not one_pass(AdversarialLoss(nn.Sequential(nn.Conv2d(3, 1, 3), nn.Dropout(0.5))))
+    assert not one_pass(AdversarialLoss(torch.compile(plain)))
+    assert not one_pass(AdversarialLoss(plain, symmetric=True))
+    with pytest.raises(InputError, match="one pass can't serve both steps"):
+        both(AdversarialLoss(plain, pool=2), *torch.rand(2, 2, 3, 16, 16))
 
 
-def test_two_forwards_of_the_discriminators_turn_are_one_where_samples_are_alone() -> None:
+def test_two_forwards_of_the_discriminators_step_are_one_where_samples_are_alone() -> None:
     loss = AdversarialLoss(PatchGAN(width=2, layers=1, norm="instance"))
     seen: list[int] = []
     loss.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))

@@ -1,0 +1,42 @@
+"""One pass of the fakes for the generator's step and the discriminator's, where nothing changes between them."""
+
+import torch
+from torch import Tensor
+
+from advloss.core.call_batching import can_repeat_call, compiled
+from advloss.core.errors import InputError
+from advloss.losses.adversarial.arguments import check_images
+from advloss.losses.adversarial.loss import AdversarialLoss
+
+
+def one_pass(loss: AdversarialLoss) -> bool:
+    """Whether `both` can serve: the discriminator sees the same fakes in both steps, and would say the same.
+
+    Not with a pool or augmentations, nor in a symmetric game; nor where the discriminator has dropout or spectral norm
+    (see `can_repeat_call`), or is compiled, since a compiled pass works out all of its gradients at once.
+    """
+    changes = loss.pool.size or len(loss.augment) or loss.symmetric
+    return not (changes or compiled(loss.discriminator)) and can_repeat_call(loss.discriminator)
+
+
+def both(loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The generator's loss and the discriminator's: `loss(...)` and `loss.discriminator_loss(...)` from one pass.
+
+    fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The two losses share a graph, so each gradient is
+    to be asked for by itself, the generator's first:
+
+        (gradient,) = torch.autograd.grad(generator_loss, fake, retain_graph=True)
+        discriminator_loss.backward(inputs=[*loss.discriminator.parameters()])
+
+    Raises InputError where `one_pass` is false, and for images as `AdversarialLoss` does.
+    """
+    if not one_pass(loss):
+        raise InputError(
+            "one pass can't serve both steps: this loss has a pool, augmentations or a symmetric game, or its "
+            "discriminator gives something else at each call; call the loss and its discriminator_loss"
+        )
+    check_images(fake, real, given)
+    fakes, reals = (image if given is None else torch.cat([given, image], 1) for image in (fake, real.detach()))
+    of_fake, of_real = (loss.split(loss.discriminator(images, **loss.options)) for images in (fakes, reals))
+    generator_loss = loss.loss_of_generator(of_fake, of_real)
+    return generator_loss, loss.loss_of_discriminator((of_fake[0], of_real[0]), (fakes.detach(), reals.detach()))
