@@ -404,7 +404,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_terms_name():
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.fast.iteration import FastStep
+    from advloss.training.fast.step import FastStep
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
@@ -426,7 +426,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: 
 
 
 def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.fast.iteration import FastStep
+    from advloss.training.fast.step import FastStep
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
@@ -523,7 +523,7 @@ def test_a_log_that_can_not_be_written(monkeypatch: pytest.MonkeyPatch):
     def broken(self: object, entry: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("advloss.training.run_log.RunLog.write", broken)
+    monkeypatch.setattr("advloss.training.run.log.RunLog.write", broken)
     said = refused("train", "--run", "run", "--resume", "--iterations", "4", code=1)
     assert "runs/run: could not be written to (" in said and "No space left on device" in said and "--resume" in said
 

@@ -1,27 +1,39 @@
-"""What counts its calls in Python, and does something else at some of them (floor 0).
+"""For components that still count their calls: the training's clock tells their number. Goes away with the last one."""
 
-A recorded iteration (`devices.Recording`) plays its kernels and no Python. So whoever plays it asks, before each
-iteration, what each counter would do in it, and counts for it afterwards.
-"""
+from collections.abc import Hashable
+from typing import Any
 
-from collections.abc import Hashable, Iterator
-
-from torch import nn
+from advloss.core.clock import Timed
 
 
-class Counting:
-    """calls: how many there were so far."""
+class Counting(Timed):
+    """calls: how many there were so far; once it follows a clock, the iteration, and one more for each call in it."""
 
-    calls: int = 0
+    _calls = 0
+    _iteration = 0
 
-    def phase(self, calls: int) -> Hashable:
-        """What the next `calls` calls would do, the same value for the same; None where only Python can do it."""
-        raise NotImplementedError
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "phase" in vars(cls):
+            of_calls = cls.phase
 
+            def phase(self: "Counting", number: int) -> Hashable:
+                return of_calls(self, 1 if "clock" in vars(self) else number)
 
-def counters(module: nn.Module) -> Iterator[Counting]:
-    """Everything within a module that counts, itself a module or held by one."""
-    for part in module.modules():
-        if isinstance(part, Counting):
-            yield part
-        yield from (held for held in vars(part).values() if isinstance(held, Counting))
+            cls.phase = phase  # type: ignore[method-assign]
+
+    @property
+    def calls(self) -> int:
+        """How many calls there were."""
+        if "clock" not in vars(self):
+            return self._calls
+        here = self._iteration == self.clock.iteration
+        return self.clock.iteration + (self._calls if here else 0)
+
+    @calls.setter
+    def calls(self, calls: int) -> None:
+        if "clock" not in vars(self):
+            self._calls = calls
+            return
+        self._iteration = self.clock.iteration
+        self._calls = calls - self.clock.iteration

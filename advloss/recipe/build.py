@@ -20,29 +20,35 @@ from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build_method import build_degradation, build_method, dry_run, shape_of
+from advloss.recipe.optimizers import value_at
+from advloss.recipe.players import players_of
 from advloss.recipe.schema import AdversarialOptions, Metric, Recipe
 from advloss.recipe.schema import Term as TermLine
-from advloss.recipe.terms import AdversarialTerm, Term
+from advloss.recipe.terms import GENERATOR, Term, by_name
 
 DTYPES = {"fp64": torch.float64}
 
 
 @dataclass
 class Built:
-    """A recipe's objects. `shapes` are those of the method's tensors in a training batch."""
+    """A recipe's objects.
+
+    players: what each trains, by name, in the order of their steps. shapes: of the method's tensors in a training batch.
+    """
 
     recipe: Recipe
     method: Method
     terms: nn.ModuleDict
+    players: dict[str, list[nn.Parameter]]
     weighting: Weighting
     metrics: dict[str, "BuiltMetric"]
     degradation: Degradation | None
     shapes: dict[str, tuple[int, ...]]
 
     @property
-    def adversaries(self) -> dict[str, AdversarialTerm]:
-        """The adversarial terms by name."""
-        return {name: term for name, term in self.terms.items() if isinstance(term, AdversarialTerm)}
+    def adversaries(self) -> dict[str, Term]:
+        """The terms with a discriminator, by name."""
+        return {name: term for name, term in by_name(self.terms).items() if term.two_sided}
 
 
 @dataclass
@@ -75,10 +81,12 @@ def build(recipe: Recipe) -> Built:
         _try_metric(metric, f"metrics.{name}", made)
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
+    players = players_of(recipe.train.steps or {}, method, by_name(terms))
     weighting = _weighting(recipe, method)
     _try_weighting(recipe, terms, made)
     degradation = build_degradation(recipe, method.scale)
-    return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, degradation, shapes)
+    method, terms, weighting = method.to(dtype), terms.to(dtype), weighting.to(dtype)
+    return Built(recipe, method, terms, players, weighting, metrics, degradation, shapes)
 
 
 def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
@@ -90,7 +98,7 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
                 "they must have the same shape"
             )
     if line.loss != "adversarial":
-        return Term(_made(place, components.LOSSES[line.loss], line.parameters), line.between, **_schedule(line))
+        return Term(_made(place, components.LOSSES[line.loss], line.parameters), line.between, **_common(line))
     options = AdversarialOptions.model_validate(line.parameters)
     channels = made[line.between[0]].shape[1]
     if options.given:
@@ -112,22 +120,21 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
         augment=[components.AUGMENTATIONS[one.name](**one.parameters) for one in options.augment],
         feature_matching=options.feature_matching,
         top_k=TopK(**options.top_k) if options.top_k is not None else None,
+        clip_weights=options.clip_weights,
     )
     _warn_if_unbounded(loss, options.clip_weights is not None, place)
-    learns = options.discriminator_start
-    return AdversarialTerm(
+    return Term(
         loss,
         line.between,
-        given=options.given,
+        given={"given": options.given} if options.given else {},
         discriminator_weight=options.discriminator_weight,
-        discriminator_start=line.start if learns is None else learns,
-        clip_weights=options.clip_weights,
-        **_schedule(line),
+        discriminator_start=options.discriminator_start,
+        **_common(line),
     )
 
 
-def _schedule(line: TermLine) -> dict[str, Any]:
-    return {"weight": line.weight, "start": line.start, "ramp": line.ramp}
+def _common(line: TermLine) -> dict[str, Any]:
+    return {"player": line.player, "weight": line.weight, "start": line.start, "ramp": line.ramp}
 
 
 def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
@@ -135,7 +142,7 @@ def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
     try:
         trial = copy.deepcopy(term).to("meta")
         trial(made)
-        if isinstance(trial, AdversarialTerm):
+        if trial.two_sided:
             trial.discriminator_loss(made)
     except (InputError, RuntimeError, ValueError) as error:
         shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(_needs(term)))
@@ -143,7 +150,8 @@ def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
 
 
 def _weighting(recipe: Recipe, method: Method) -> Weighting:
-    weights = {name: line.weight for name, line in recipe.losses.items() if line is not None}
+    lines = {name: line for name, line in recipe.losses.items() if line is not None and line.player == GENERATOR}
+    weights = {name: value_at(line.weight, 0) for name, line in lines.items()}
     parameters = {name: value for name, value in recipe.weighting.parameters.items() if name != "at"}
     weighting = components.WEIGHTINGS[recipe.weighting.name](weights, **parameters)
     if weighting.compared_at == "last_layer" and method.last_layer is None:
@@ -159,7 +167,8 @@ def _try_weighting(recipe: Recipe, terms: nn.ModuleDict, made: Mapping[str, Tens
     at = recipe.weighting.parameters.get("at")
     if at is None:
         return
-    apart = [name for name, term in terms.items() if not any(_depends(made[one], made[at]) for one in _needs(term))]
+    mine = {name: term for name, term in by_name(terms).items() if term.player == GENERATOR}
+    apart = [name for name, term in mine.items() if not any(_depends(made[one], made[at]) for one in _needs(term))]
     if apart:
         raise InputError(
             f"weighting.at: {', '.join(apart)} do not depend on {at}, so they have no gradient there to balance; "

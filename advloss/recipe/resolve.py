@@ -1,7 +1,7 @@
 """From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,9 +10,12 @@ from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.topk import TopK
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
-from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, Recipe, Term
+from advloss.recipe.optimizers import plain, value_at
+from advloss.recipe.players import default_steps
+from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, Recipe, Term, Train
 from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
 from advloss.recipe.source import COMMAND_LINE, Source
+from advloss.recipe.terms import GENERATOR, is_two_sided
 
 _SCALE = frozenset({"scale"})  # of a network or a degradation is the method's
 _WEIGHTS = frozenset({"weights"})  # a weighting's weights are the terms'
@@ -54,14 +57,15 @@ def complete(recipe: Recipe) -> Recipe:
                 name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
             },
             "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
-            "optimizer": _optimizer(recipe.optimizer),
+            "train": (train := _train(recipe)),
+            "optimizer": _optimizer(recipe.optimizer, train.steps or {}),
             "schedule": _component("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
             "weighting": _weighting(recipe, method),
         }
     )
     for position, name in enumerate(recipe.samples):
         _tensor(name, names, f"samples.{position}")
-    if not any(term and term.weight > 0 and term.start == 0 for term in checked.losses.values()):
+    if not any(term and term.start == 0 and value_at(term.weight, 0) > 0 for term in checked.losses.values()):
         raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
 
@@ -151,21 +155,36 @@ def _weighting(recipe: Recipe, method: type[Method]) -> Component:
     return component
 
 
-def _optimizer(optimizer: Component) -> Component:
+def _train(recipe: Recipe) -> Train:
+    """The train section, with the steps that its players take."""
+    if recipe.train.steps is not None:
+        return recipe.train
+    terms = [term for term in recipe.losses.values() if term]
+    two_sided = any(term.loss == "adversarial" or is_two_sided(components.LOSSES.get(term.loss)) for term in terms)
+    return recipe.train.model_copy(update={"steps": default_steps(two_sided, [term.player for term in terms])})
+
+
+def _optimizer(optimizer: Component, players: Iterable[str]) -> Component:
+    """The optimizer's settings for all players, and under a player's name what differs for it."""
     settings = optimizer.parameters
-    changes = settings.pop("discriminator", None) or {}
-    if not isinstance(changes, dict):
-        raise InputError("optimizer.discriminator: is a mapping of what differs, such as {lr: 4e-4}")
-    both = _component("optimizer", components.OPTIMIZERS, Component(name=optimizer.name, **settings), "optimizer", _OWN)
-    changed = check_parameters(
-        f"'{optimizer.name}'",
-        components.OPTIMIZERS[optimizer.name],
-        {**both.parameters, **changes},
-        "optimizer.discriminator",
-        _OWN,
-    )
-    settings = {**both.parameters, "discriminator": {name: changed[name] for name in changes} or None}
-    return Component(name=optimizer.name, **settings)
+    cls = lookup("optimizer", components.OPTIMIZERS, optimizer.name, "optimizer.name")
+    changes = {name: settings.pop(name, None) for name in players if name != GENERATOR or name in settings}
+    known = inspect.signature(cls).parameters
+    for name, value in list(settings.items()):
+        if name not in known and (value is None or isinstance(value, dict)):  # of a player that is not here
+            if value:
+                raise InputError(f"optimizer.{name}: {unknown('player of train.steps', name, players)}")
+            del settings[name]
+    common = check_parameters(f"'{optimizer.name}'", cls, settings, "optimizer", _OWN, beside=players)
+    for player, changed in changes.items():
+        if changed is None:
+            continue
+        if not isinstance(changed, dict):
+            raise InputError(f"optimizer.{player}: is a mapping of what differs, such as {{lr: 4e-4}}")
+        place = f"optimizer.{player}"
+        checked = check_parameters(f"'{optimizer.name}'", cls, {**common, **changed}, place, _OWN)
+        changes[player] = {name: plain(checked[name]) for name in changed} or None
+    return Component(name=optimizer.name, **{name: plain(value) for name, value in common.items()}, **changes)
 
 
 def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
@@ -175,7 +194,8 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
         return _adversarial(term, place, tensors)
     loss = lookup("loss", {**components.LOSSES, "adversarial": None}, term.loss, f"{place}.loss")
     parameters = check_parameters(f"'{term.loss}'", loss, term.parameters, place, beside=Term.model_fields)
-    takes = len(inspect.signature(loss.forward).parameters) - 1
+    parameters_of_forward = inspect.signature(loss.forward).parameters.values()
+    takes = sum(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters_of_forward) - 1
     if takes != len(term.between):
         raise InputError(f"{place}.between: '{term.loss}' compares {takes} tensor(s), {len(term.between)} given")
     return Term(**_common(term), **parameters)

@@ -15,7 +15,7 @@ from advloss.data.sources.folders import open_folder
 from advloss.recipe.build import Built
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tests.cuda.waiting import no_waiting
 from tests.data.pictures import fill
 

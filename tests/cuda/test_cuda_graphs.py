@@ -8,9 +8,9 @@ import torch
 
 from advloss.core.devices import Recording, fast_bf16
 from advloss.recipe.build import Built
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
 from advloss.training.fast.cuda_graphs import CudaGraphs
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 from tests.cuda.waiting import no_waiting
 from tests.training.fast.stand_in import StandIn

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from advloss.recipe.build import Built
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.fast.iteration import FastStep
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 from tests.cuda.waiting import no_waiting
 

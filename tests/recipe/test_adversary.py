@@ -13,7 +13,7 @@ from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import AT, FastStep
+from advloss.training.fast.step import AT, FastStep
 
 TINY = [
     "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",

@@ -10,7 +10,7 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.recipe.terms import Term
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 TINY = ["networks.generator.width=2", "networks.generator.levels=2", "losses.adversarial.discriminator.width=2"]
 SIZE = ["data.load=32", "data.crop=32", "networks.generator.dropout=0", "networks.generator.dropout_at_inference=false"]

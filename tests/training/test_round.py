@@ -10,7 +10,7 @@ from advloss.interop.junyanz import discriminator_from, generator_from
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 RELATIVE = 1e-8
 

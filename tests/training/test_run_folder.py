@@ -8,9 +8,9 @@ import torch
 
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
 from advloss.training.processes import Processes
-from advloss.training.run_folder import RunFolder, changes
+from advloss.training.run.folder import RunFolder, changes
 from tests.training.started import TINY, done, log, two_sides
 from tests.training.test_steps import batch, make_executor, weights
 

@@ -8,7 +8,7 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.training.average import Average
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.player import Player
 from tests.training.started import TINY
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes, seams
 from tools.benchmarks.measuring import counting, floors, gaps, loaded, measure, pairs

@@ -9,7 +9,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.core.files import replacing
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes
 from tools.benchmarks.measuring import floors, measure

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import torch
 
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tools.benchmarks.measuring.measure import Action
 
 REST = "rest"

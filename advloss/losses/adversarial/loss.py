@@ -18,6 +18,7 @@ from advloss.losses.adversarial.feature_matching import Maps, check_gives_featur
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import scales
 from advloss.losses.adversarial.objectives import Objective
+from advloss.losses.adversarial.penalties import clip_weights
 from advloss.losses.adversarial.pool import Pool
 from advloss.losses.adversarial.topk import TopK
 
@@ -43,6 +44,7 @@ class AdversarialLoss(nn.Module):
     feature_matching: in the generator's turn, the weight of the distance between the discriminator's feature maps of
         fake and real (pix2pixHD: 10), see `features`; taken from the same pass, with one of the real images besides.
     top_k: in the generator's turn, only the best fakes count, see `TopK`.
+    clip_weights: the limit of the discriminator's weights, to which `clip()` cuts them after each of its steps.
 
     With a condition, `given=condition`, the discriminator judges the pair: cat([given, image], 1), on the channel axis
     (Isola et al. 2017, arXiv:1611.07004); `discriminator` takes the channels of both, and the pool keeps such pairs.
@@ -74,6 +76,7 @@ class AdversarialLoss(nn.Module):
         augment: Sequence[Augmentation] = (),
         feature_matching: Annotated[float, Field(ge=0)] = 0.0,
         top_k: TopK | None = None,
+        clip_weights: Annotated[float, Field(gt=0)] | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(discriminator, nn.Module):
@@ -91,6 +94,7 @@ class AdversarialLoss(nn.Module):
         if top_k is not None and not isinstance(top_k, TopK):
             raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
         self.top_k = top_k
+        self.clip_weights = clip_weights
         self.watch = LogitChecks(energies=self.objective.energy)
         self._set_thresholds()
         self._warn_of_batch_norm()
@@ -182,6 +186,11 @@ class AdversarialLoss(nn.Module):
                 assert isinstance(augmentation, Augmentation)
                 augmentation.adapt(real_logits)
         return loss
+
+    def clip(self) -> None:
+        """Cuts the discriminator's weights to `clip_weights`, if given: to be called after each of its steps."""
+        if self.clip_weights is not None:
+            clip_weights(self.discriminator, self.clip_weights)
 
     def average_gradients(self) -> None:
         """Averages the discriminator's gradients over the processes of torch.distributed; without them, does nothing.

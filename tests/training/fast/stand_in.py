@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.counting import counters
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 
 class StandIn:

@@ -6,7 +6,7 @@ import torch
 from advloss.core.call_batching import compiled
 from advloss.core.errors import InputError
 from advloss.training.fast import compiling
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.validation import at_inference
 from tests.training.fast.helpers import batches, made
 

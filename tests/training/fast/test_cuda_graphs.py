@@ -5,7 +5,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.training.fast.cuda_graphs import MOST, WARM_UP, CudaGraphs
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tests.training.fast.helpers import RECIPES, batches, made
 from tests.training.fast.stand_in import StandIn
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from advloss.core.call_batching import can_batch_calls, can_repeat_call
 from advloss.losses.adversarial import loss as adversarial
 from advloss.recipe.build import Built
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tests.training.fast.helpers import RECIPES, batches, made, weights
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from advloss.core.errors import NotFinite
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import backends
 from tests.training.started import TINY, done, invoke, log, two_sides
 

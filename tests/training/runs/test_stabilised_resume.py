@@ -8,8 +8,8 @@ import torch
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.fast.iteration import FastStep
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 
 EVERYTHING = [

@@ -10,7 +10,7 @@ from advloss.data import open_data
 from advloss.recipe.build import Built
 from advloss.recipe.components import METHODS
 from advloss.training.device_batches import DeviceBatches
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 from advloss.training.training_data import make_loader
 from tools.benchmarks.measuring import measure

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.recipe.build import Built
 from advloss.recipe.schema import AdversarialOptions, Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 Batch = Mapping[str, Tensor]
 Play = Callable[[Sequence[Batch]], Mapping[str, Tensor]]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from advloss.interop.taming import discriminator_from, tokenizer_from
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tools.benchmarks.peers import base
 from tools.benchmarks.peers.base import Batch, Peer, Play
 
