@@ -118,14 +118,14 @@ def test_a_wrong_word_stops_before_anything_is_written(case: str):
 
 def test_every_mistake_of_a_recipe_file_is_named_with_its_line():
     text = Path(__file__).resolve().parents[1].joinpath("recipes/cyclegan-small.yaml").read_text()
-    text = text.replace("batch: 1}", "batch: 0, cropp: 3}").replace("order: generator_first", "order: both")
+    text = text.replace("batch: 1}", "batch: 0, cropp: 3}").replace("train: {", "train: {order: both, ")
     Path("mine.yaml").write_text(text)
     said = refused("show", "recipe=mine.yaml")
     lines = text.splitlines()
     data, train = (next(n for n, line in enumerate(lines, 1) if line.startswith(k)) for k in ("data:", "train:"))
     assert f"mine.yaml:{data}: data.batch: Input should be greater than 0 (got 0)" in said
     assert f"mine.yaml:{data}: data.cropp: unknown key 'cropp'; did you mean 'crop'?" in said
-    assert f"mine.yaml:{train}: train.order:" in said
+    assert f"mine.yaml:{train}: train: order and discriminator_steps are no more; write steps: " in said
 
 
 @pytest.mark.parametrize(

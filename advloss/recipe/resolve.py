@@ -1,7 +1,7 @@
 """From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from advloss.recipe.players import default_steps
 from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, Recipe, Term, Train
 from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
 from advloss.recipe.source import COMMAND_LINE, Source
-from advloss.recipe.terms import GENERATOR, is_two_sided
+from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
 
 _SCALE = frozenset({"scale"})  # of a network or a degradation is the method's
 _WEIGHTS = frozenset({"weights"})  # a weighting's weights are the terms'
@@ -164,17 +164,12 @@ def _train(recipe: Recipe) -> Train:
     return recipe.train.model_copy(update={"steps": default_steps(two_sided, [term.player for term in terms])})
 
 
-def _optimizer(optimizer: Component, players: Iterable[str]) -> Component:
+def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
     """The optimizer's settings for all players, and under a player's name what differs for it."""
     settings = optimizer.parameters
     cls = lookup("optimizer", components.OPTIMIZERS, optimizer.name, "optimizer.name")
+    players = dict.fromkeys([*steps, DISCRIMINATOR])  # which may be off in this recipe
     changes = {name: settings.pop(name, None) for name in players if name != GENERATOR or name in settings}
-    known = inspect.signature(cls).parameters
-    for name, value in list(settings.items()):
-        if name not in known and (value is None or isinstance(value, dict)):  # of a player that is not here
-            if value:
-                raise InputError(f"optimizer.{name}: {unknown('player of train.steps', name, players)}")
-            del settings[name]
     common = check_parameters(f"'{optimizer.name}'", cls, settings, "optimizer", _OWN, beside=players)
     for player, changed in changes.items():
         if changed is None:

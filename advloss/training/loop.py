@@ -15,14 +15,14 @@ from advloss.recipe.build import Built
 from advloss.recipe.model_file import save_model
 from advloss.recipe.schedules import Schedule
 from advloss.recipe.terms import GENERATOR
-from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
 from advloss.training.executor import Batch
 from advloss.training.executors import make_executor
-from advloss.training.run.interrupt import Interrupt
 from advloss.training.processes import Processes
+from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
 from advloss.training.run.folder import RunFolder
+from advloss.training.run.interrupt import Interrupt
 from advloss.training.run.log import RunLog
 from advloss.training.training_data import make_loader
 from advloss.training.validation import Validation

@@ -18,6 +18,7 @@ from advloss.core.errors import InputError
 from advloss.recipe.build import Built
 from advloss.recipe.schema import AdversarialOptions, Recipe
 from advloss.training.fast.step import FastStep
+from tools.benchmarks import recipes
 
 Batch = Mapping[str, Tensor]
 Play = Callable[[Sequence[Batch]], Mapping[str, Tensor]]
@@ -75,7 +76,7 @@ class Peer(ABC):
 
     def ours(self, round: FastStep) -> Play:
         """Our round with the same mathematics."""
-        return lambda batches: round.play(batches)
+        return recipes.as_played(round)
 
 
 @contextlib.contextmanager

@@ -97,8 +97,10 @@ class Taming(Peer):
         def play(batches: Sequence[Batch]) -> Mapping[str, Tensor]:
             with round.precision.settings():
                 round.begin(0)
-                losses, *_ = round.generator_step(round.forward(batch) for batch in batches)
-                return losses | round.discriminator_step(round.without_graph(batches))
+                generator, discriminator = players = [*round.players.values()]
+                losses, *_ = round.generator_step(generator, (round.forward(batch, players) for batch in batches))
+                seen = round.without_graph(batches, players)
+                return losses | round.discriminator_step(discriminator, seen, {})
 
         return play
 
