@@ -20,7 +20,7 @@ class Counting(Timed):
             def phase(self: "Counting", number: int) -> Hashable:
                 return of_calls(self, 1 if "clock" in vars(self) else number)
 
-            cls.phase = phase  # type: ignore[method-assign]
+            cls.phase = phase  # type: ignore[assignment]
 
     @property
     def calls(self) -> int:

@@ -33,7 +33,8 @@ DTYPES = {"fp64": torch.float64}
 class Built:
     """A recipe's objects.
 
-    players: what each trains, by name, in the order of their steps. shapes: of the method's tensors in a training batch.
+    players: what each trains, by name, in the order of their steps.
+    shapes: of the method's tensors in a training batch.
     """
 
     recipe: Recipe
@@ -74,7 +75,7 @@ def build(recipe: Recipe) -> Built:
     terms = nn.ModuleDict(
         {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
     )
-    for name, term in terms.items():
+    for name, term in by_name(terms).items():
         _try_term(term, f"losses.{name}", made)
     metrics = {name: _metric(line, f"metrics.{name}") for name, line in recipe.metrics.items() if line is not None}
     for name, metric in metrics.items():
@@ -137,7 +138,7 @@ def _common(line: TermLine) -> dict[str, Any]:
     return {"player": line.player, "weight": line.weight, "start": line.start, "ramp": line.ramp}
 
 
-def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
+def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
     """The term's value on the meta device, where an impossible size shows itself."""
     try:
         trial = copy.deepcopy(term).to("meta")
@@ -145,7 +146,7 @@ def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
         if trial.two_sided:
             trial.discriminator_loss(made)
     except (InputError, RuntimeError, ValueError) as error:
-        shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(_needs(term)))
+        shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(term.needs))
         raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
 
 
@@ -168,7 +169,7 @@ def _try_weighting(recipe: Recipe, terms: nn.ModuleDict, made: Mapping[str, Tens
     if at is None:
         return
     mine = {name: term for name, term in by_name(terms).items() if term.player == GENERATOR}
-    apart = [name for name, term in mine.items() if not any(_depends(made[one], made[at]) for one in _needs(term))]
+    apart = [name for name, term in mine.items() if not any(_depends(made[one], made[at]) for one in term.needs)]
     if apart:
         raise InputError(
             f"weighting.at: {', '.join(apart)} do not depend on {at}, so they have no gradient there to balance; "
@@ -217,8 +218,3 @@ def _made(place: str, cls: Any, parameters: dict[str, Any]) -> nn.Module:
         said = str(error).replace("losses.NAME=null", f"{place}=null")  # a loss does not know its name
         raise InputError(f"{place}: {said}") from None
     return module
-
-
-def _needs(term: nn.Module) -> set[str]:
-    assert isinstance(term, Term)
-    return term.needs

@@ -62,7 +62,8 @@ def test_recorded_iterations_are_those_as_written_exactly(
             assert torch.equal(value, other[name]), f"{name} of iteration {number}"
     for one, two in ((executor.method, plain.method), (executor.terms, plain.terms)):
         theirs = two.state_dict()
-        assert all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
+        tensors = {name: value for name, value in one.state_dict().items() if "_extra_state" not in name}
+        assert all(torch.equal(value, theirs[name]) for name, value in tensors.items())
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

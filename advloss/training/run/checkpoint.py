@@ -60,8 +60,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a whole checkpoint ({str(error).splitlines()[0]})") from None
     if content.get("format") != FORMAT:
         raise InputError(
-            f"{path}: is not a checkpoint of this version of advloss, so its training can't be resumed; start anew from "
-            f"its networks: initial={path.parent / 'model.safetensors'}"
+            f"{path}: is not a checkpoint of this version of advloss, so its run can't be resumed; start a new one "
+            f"from its networks, initial={path.parent / 'model.safetensors'}"
         )
     return content
 
