@@ -118,14 +118,14 @@ def test_a_wrong_word_stops_before_anything_is_written(case: str):
 
 def test_every_mistake_of_a_recipe_file_is_named_with_its_line():
     text = Path(__file__).resolve().parents[1].joinpath("recipes/cyclegan-small.yaml").read_text()
-    text = text.replace("batch: 1}", "batch: 0, cropp: 3}").replace("order: generator_first", "order: both")
+    text = text.replace("batch: 1}", "batch: 0, cropp: 3}").replace("train: {", "train: {order: both, ")
     Path("mine.yaml").write_text(text)
     said = refused("show", "recipe=mine.yaml")
     lines = text.splitlines()
     data, train = (next(n for n, line in enumerate(lines, 1) if line.startswith(k)) for k in ("data:", "train:"))
     assert f"mine.yaml:{data}: data.batch: Input should be greater than 0 (got 0)" in said
     assert f"mine.yaml:{data}: data.cropp: unknown key 'cropp'; did you mean 'crop'?" in said
-    assert f"mine.yaml:{train}: train.order:" in said
+    assert f"mine.yaml:{train}: train: order and discriminator_steps are no more; write steps: " in said
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_terms_name():
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.fast.iteration import FastStep
+    from advloss.training.fast.step import FastStep
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
@@ -426,7 +426,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: 
 
 
 def test_weights_that_are_not_finite_do_not_replace_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
-    from advloss.training.fast.iteration import FastStep
+    from advloss.training.fast.step import FastStep
 
     trained()
     before = (RUN / "checkpoint.pt").read_bytes()
@@ -523,7 +523,7 @@ def test_a_log_that_can_not_be_written(monkeypatch: pytest.MonkeyPatch):
     def broken(self: object, entry: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("advloss.training.run_log.RunLog.write", broken)
+    monkeypatch.setattr("advloss.training.run.log.RunLog.write", broken)
     said = refused("train", "--run", "run", "--resume", "--iterations", "4", code=1)
     assert "runs/run: could not be written to (" in said and "No space left on device" in said and "--resume" in said
 

@@ -524,8 +524,16 @@ def _overlap(text: str | None) -> int | str | None:
 
 
 def _term_row(name: str, term: Any) -> list[str]:
+    from advloss.core.clock import plain_number
+
     given = f" given {term.parameters['given']}" if term.parameters.get("given") else ""
-    return [name, term.loss, ", ".join(term.between) + given, f"{term.weight:g}"]
+    weight = plain_number(term.weight)
+    return [
+        name,
+        term.loss,
+        ", ".join(term.between) + given,
+        f"{weight:g}" if isinstance(weight, float) else str(weight),
+    ]
 
 
 def _table(header: list[str], rows: list[list[Any]]) -> None:

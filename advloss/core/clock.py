@@ -101,7 +101,7 @@ class Schedule:
     def plain(self) -> dict[Any, Any]:
         """What `read` makes the same schedule of."""
         if self.values:
-            return dict(self.values)
+            return {str(place): value for place, value in self.values}
         return {"from": self.first, "to": self.last, "over": self.over, "shape": self.shape, "after": self.after}
 
     @classmethod

@@ -34,6 +34,8 @@ def charbonnier(x: Tensor, y: Tensor, eps: float = 1e-3) -> Tensor:
 class L1(nn.Module):
     """mean |x - y|; see `l1`."""
 
+    partners = True
+
     def __init__(self) -> None:
         super().__init__()
         self.check = InputCheck()
@@ -46,6 +48,8 @@ class L1(nn.Module):
 class L2(nn.Module):
     """mean (x - y)^2; see `l2`."""
 
+    partners = True
+
     def __init__(self) -> None:
         super().__init__()
         self.check = InputCheck()
@@ -57,6 +61,8 @@ class L2(nn.Module):
 
 class Charbonnier(nn.Module):
     """mean sqrt((x - y)^2 + eps^2); see `charbonnier`."""
+
+    partners = True
 
     def __init__(self, eps: Annotated[float, Field(gt=0)] = 1e-3) -> None:
         super().__init__()

@@ -65,6 +65,8 @@ def total_variation(x: Tensor) -> Tensor:
 class SSIM(nn.Module):
     """1 - mean SSIM; see `ssim`. window_size in pixels, odd."""
 
+    partners = True
+
     def __init__(self, window_size: WindowSize = 11) -> None:
         super().__init__()
         self.window_size = _odd(window_size)
@@ -77,6 +79,8 @@ class SSIM(nn.Module):
 
 class MSSSIM(nn.Module):
     """1 - mean MS-SSIM; see `ms_ssim`. window_size in pixels, odd; 11 wants images above 160 pixels, 5 above 64."""
+
+    partners = True
 
     def __init__(self, window_size: WindowSize = 11) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,30 +19,37 @@ from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build_method import build_degradation, build_method, dry_run, shape_of
+from advloss.recipe.optimizers import value_at
+from advloss.recipe.players import players_of
 from advloss.recipe.schema import Metric, Recipe, Sides
 from advloss.recipe.schema import Term as TermLine
-from advloss.recipe.signatures import has_discriminator, make, tensor_parameters
-from advloss.recipe.terms import AdversarialTerm, Term
+from advloss.recipe.signatures import make, tensor_parameters
+from advloss.recipe.terms import GENERATOR, Term, by_name
 
 DTYPES = {"fp64": torch.float64}
 
 
 @dataclass
 class Built:
-    """A recipe's objects. `shapes` are those of the method's tensors in a training batch."""
+    """A recipe's objects.
+
+    players: what each trains, by name, in the order of their steps.
+    shapes: of the method's tensors in a training batch.
+    """
 
     recipe: Recipe
     method: Method
     terms: nn.ModuleDict
+    players: dict[str, list[nn.Parameter]]
     weighting: Weighting
     metrics: dict[str, "BuiltMetric"]
     degradation: Degradation | None
     shapes: dict[str, tuple[int, ...]]
 
     @property
-    def adversaries(self) -> dict[str, AdversarialTerm]:
-        """The adversarial terms by name."""
-        return {name: term for name, term in self.terms.items() if isinstance(term, AdversarialTerm)}
+    def adversaries(self) -> dict[str, Term]:
+        """The terms with a discriminator, by name."""
+        return {name: term for name, term in by_name(self.terms).items() if term.two_sided}
 
 
 @dataclass
@@ -67,67 +75,71 @@ def build(recipe: Recipe) -> Built:
     terms = nn.ModuleDict(
         {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
     )
-    for name, term in terms.items():
+    for name, term in by_name(terms).items():
         _try_term(term, f"losses.{name}", made)
     metrics = {name: _metric(line, f"metrics.{name}") for name, line in recipe.metrics.items() if line is not None}
     for name, metric in metrics.items():
         _try_metric(metric, f"metrics.{name}", made)
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
+    players = players_of(recipe.train.steps or {}, method, by_name(terms))
     weighting = _weighting(recipe, method)
     _try_weighting(recipe, terms, made)
     degradation = build_degradation(recipe, method.scale)
-    return Built(recipe, method.to(dtype), terms.to(dtype), weighting.to(dtype), metrics, degradation, shapes)
+    method, terms, weighting = method.to(dtype), terms.to(dtype), weighting.to(dtype)
+    return Built(recipe, method, terms, players, weighting, metrics, degradation, shapes)
 
 
 def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
-    """A term with its loss, whose channels follow from the tensors that it judges."""
+    """A term with its loss, whose channels follow from the tensors that it compares."""
     loss = components.LOSSES[line.loss]
     parameters = line.parameters
-    named = {key: name for key in tensor_parameters(loss)[1] if (name := parameters.pop(key, None)) is not None}
+    given = {key: name for key in tensor_parameters(loss)[1] if (name := parameters.pop(key, None)) is not None}
     sides = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
-    _check_shapes(line, named, place, made)
-    channels = sum(made[name].shape[1] for name in (line.between[0], *named.values()) if made[name].ndim > 1)
-    wired = {"in_channels": channels, "in_features": channels}
-    built = make(loss, parameters, place, wired, components.PARTS)
+    _check_shapes(line, given, place, made)
+    built = make(loss, parameters, place, _wired(line, given, made), components.PARTS)
     if isinstance(built, AdversarialLoss):
         _warn_if_unbounded(built, place)
-    common = {"weight": line.weight, "start": line.start, "ramp": line.ramp}
-    if has_discriminator(loss):
-        return AdversarialTerm(built, line.between, given=named.get("given"), **sides, **common)
-    return Term(built, line.between, **common)
+    timing: dict[str, Any] = {"weight": line.weight, "start": line.start, "ramp": line.ramp}
+    return Term(built, line.between, given=given, player=line.player, **timing, **sides)
 
 
-def _check_shapes(line: TermLine, named: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:
-    """InputError where a term's tensors have different shapes, or a named one another height and width."""
+def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The channels of what a loss compares: those of its first tensor, and of the condition that stands before it."""
+    judged = [made[line.between[0]], *([made[given["given"]]] if "given" in given else [])]
+    channels = sum(tensor.shape[1] for tensor in judged if tensor.ndim > 1)
+    return {"in_channels": channels, "in_features": channels}
+
+
+def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:
+    """InputError where tensors that a loss compares have different shapes, or a condition another height and width."""
     first = made[line.between[0]]
-    for name in line.between[1:]:
+    for name in line.between[1:] if getattr(components.LOSSES[line.loss], "partners", False) else ():
         if made[name].shape != first.shape:
             raise InputError(
                 f"{place}.between: {line.between[0]} is {shape_of(first)} and {name} is {shape_of(made[name])}: "
                 "they must have the same shape"
             )
-    for key, name in named.items():
-        if made[name].shape[2:] != first.shape[2:]:
-            raise InputError(
-                f"{place}.{key}: {name} is {shape_of(made[name])}, its height and width must be the image's"
-            )
+    if "given" in given and made[given["given"]].shape[2:] != first.shape[2:]:
+        name = given["given"]
+        raise InputError(f"{place}.given: {name} is {shape_of(made[name])}, its height and width must be the image's")
 
 
-def _try_term(term: nn.Module, place: str, made: Mapping[str, Tensor]) -> None:
+def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
     """The term's value on the meta device, where an impossible size shows itself."""
     try:
         trial = copy.deepcopy(term).to("meta")
         trial(made)
-        if isinstance(trial, AdversarialTerm):
+        if trial.two_sided:
             trial.discriminator_loss(made)
     except (InputError, RuntimeError, ValueError) as error:
-        shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(_needs(term)))
+        shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(term.needs))
         raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
 
 
 def _weighting(recipe: Recipe, method: Method) -> Weighting:
-    weights = {name: line.weight for name, line in recipe.losses.items() if line is not None}
+    lines = {name: line for name, line in recipe.losses.items() if line is not None and line.player == GENERATOR}
+    weights = {name: value_at(line.weight, 0) for name, line in lines.items()}
     parameters = {name: value for name, value in recipe.weighting.parameters.items() if name != "at"}
     weighting = components.WEIGHTINGS[recipe.weighting.name](weights, **parameters)
     if weighting.compared_at == "last_layer" and method.last_layer is None:
@@ -143,7 +155,8 @@ def _try_weighting(recipe: Recipe, terms: nn.ModuleDict, made: Mapping[str, Tens
     at = recipe.weighting.parameters.get("at")
     if at is None:
         return
-    apart = [name for name, term in terms.items() if not any(_depends(made[one], made[at]) for one in _needs(term))]
+    mine = {name: term for name, term in by_name(terms).items() if term.player == GENERATOR}
+    apart = [name for name, term in mine.items() if not any(_depends(made[one], made[at]) for one in term.needs)]
     if apart:
         raise InputError(
             f"weighting.at: {', '.join(apart)} do not depend on {at}, so they have no gradient there to balance; "
@@ -184,8 +197,3 @@ def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> 
         copy.deepcopy(metric.measure)(*pair)
     except (InputError, RuntimeError, ValueError) as error:
         raise InputError(f"{place}: can't be computed on images of {shape_of(pair[0])}: {error}") from None
-
-
-def _needs(term: nn.Module) -> set[str]:
-    assert isinstance(term, Term)
-    return term.needs

@@ -9,18 +9,20 @@ from pydantic import ValidationError
 from advloss.core.errors import InputError, unknown
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
-from advloss.recipe.schema import Component, Data, Metric, Recipe, Sides, Term
+from advloss.recipe.optimizers import value_at
+from advloss.recipe.players import default_steps
+from advloss.recipe.schema import Component, Data, Metric, Recipe, Sides, Term, Train
 from advloss.recipe.signatures import (
     UNKNOWN_PARAMETER,
     WIRED,
     check_parameters,
     complete,
-    has_discriminator,
     lookup,
     sentences,
     tensor_parameters,
 )
 from advloss.recipe.source import COMMAND_LINE, Source
+from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
 
 SCALE = frozenset({"scale"})
 """Of a network or a degradation: it is the method's."""
@@ -61,14 +63,15 @@ def complete_recipe(recipe: Recipe) -> Recipe:
                 name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
             },
             "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
-            "optimizer": _optimizer(recipe.optimizer),
+            "train": (train := _train(recipe)),
+            "optimizer": _optimizer(recipe.optimizer, train.steps or {}),
             "schedule": complete("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
             "weighting": _weighting(recipe, method),
         }
     )
     for position, name in enumerate(recipe.samples):
         _tensor(name, names, f"samples.{position}")
-    if not any(term and term.weight != 0 and term.start == 0 for term in checked.losses.values()):
+    if not any(term and term.start == 0 and value_at(term.weight, 0) > 0 for term in checked.losses.values()):
         raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
 
@@ -137,22 +140,31 @@ def _weighting(recipe: Recipe, method: type[Method]) -> Component:
     return Component(name=checked.name, **checked.parameters, **at)
 
 
-def _optimizer(optimizer: Component) -> Component:
-    settings, given = optimizer.parameters, frozenset({"parameters"})
-    changes = settings.pop("discriminator", None) or {}
-    if not isinstance(changes, dict):
-        raise InputError("optimizer.discriminator: is a mapping of what differs, such as {lr: 4e-4}")
-    component = Component(name=optimizer.name, **settings)
-    both = complete("optimizer", components.OPTIMIZERS, component, "optimizer", given)
-    changed = check_parameters(
-        f"'{optimizer.name}'",
-        components.OPTIMIZERS[optimizer.name],
-        {**both.parameters, **changes},
-        "optimizer.discriminator",
-        given | WIRED,
-    )
-    settings = {**both.parameters, "discriminator": {name: changed[name] for name in changes} or None}
-    return Component(name=optimizer.name, **settings)
+def _train(recipe: Recipe) -> Train:
+    """The train section, with the steps that its players take."""
+    if recipe.train.steps is not None:
+        return recipe.train
+    terms = [term for term in recipe.losses.values() if term]
+    two_sided = any(is_two_sided(components.LOSSES.get(term.loss)) for term in terms)
+    return recipe.train.model_copy(update={"steps": default_steps(two_sided, [term.player for term in terms])})
+
+
+def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
+    """The optimizer's settings for all players, and under a player's name what differs for it."""
+    settings, given = optimizer.parameters, frozenset({"parameters"}) | WIRED
+    cls = lookup("optimizer", components.OPTIMIZERS, optimizer.name, "optimizer.name")
+    players = dict.fromkeys([*steps, DISCRIMINATOR])  # which may be off in this recipe
+    changes = {name: settings.pop(name, None) for name in players if name != GENERATOR or name in settings}
+    called = f"'{optimizer.name}'"
+    common = check_parameters(called, cls, settings, "optimizer", given, beside=players)
+    for player, changed in changes.items():
+        if changed is None:
+            continue
+        if not isinstance(changed, dict):
+            raise InputError(f"optimizer.{player}: is a mapping of what differs, such as {{lr: 4e-4}}")
+        checked = check_parameters(called, cls, {**common, **changed}, f"optimizer.{player}", given)
+        changes[player] = {name: checked[name] for name in changed} or None
+    return Component(name=optimizer.name, **common, **changes)
 
 
 def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
@@ -169,6 +181,8 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
     for key, name in named.items():
         if name is not None:
             _tensor(str(name), tensors, f"{place}.{key}")
+        elif by_name[key]:
+            raise InputError(f"{place}.{key}: is missing: '{term.loss}' takes a tensor of that name, such as {key}=b")
     sides = _sides(loss, parameters, place)
     beside = {*Term.model_fields, *sides, *by_name}
     checked = check_parameters(f"'{term.loss}'", loss, parameters, place, beside=beside, tables=components.PARTS)
@@ -178,7 +192,7 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
 
 def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
     """What a term says of its discriminator's side, taken out of its parameters; of a loss without one, nothing."""
-    if not has_discriminator(loss):
+    if not is_two_sided(loss):
         return {}
     given = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
     try:

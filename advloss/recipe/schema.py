@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from advloss.core.clock import Schedule, scheduled
-from advloss.core.limits import at_least
+from advloss.core.clock import Schedule, WithinLimits
+from advloss.core.limits import Limits, at_least
+from advloss.recipe.terms import GENERATOR
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -55,10 +56,10 @@ class Term(BaseModel):
     model_config = ConfigDict(extra="allow")
     loss: str
     between: Annotated[list[str], Field(min_length=1), BeforeValidator(_names)]
-    weight: scheduled(at_least(0)) = 1.0  # type: ignore[valid-type]
+    weight: Annotated[float | Schedule, WithinLimits(at_least(0))] = 1.0
     start: NotNegative = 0
     ramp: NotNegative = 0
-    player: str = "generator"
+    player: str = GENERATOR
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -111,29 +112,45 @@ class Data(Strict):
 
 
 class Train(Strict):
-    """How long, in which order, how precisely, and how often something is written."""
+    """How long, who steps when, how precisely, and how often something is written."""
 
     epochs: Positive | None = None
     iterations: Positive | None = None
-    order: Literal["generator_first", "discriminator_first"] = "generator_first"
-    discriminator_steps: Positive = 1
+    steps: Annotated[dict[str, Positive], Field(min_length=1)] | None = None
     accumulate: Positive = 1
     clip: Annotated[float, Field(gt=0)] | None = None
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16", "fp64"] = "auto"
     compile: Switch = "auto"
     graphs: Switch = "auto"
-    average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    executor: str = "auto"
+    average: Annotated[float | Schedule, WithinLimits(Limits(gt=0, lt=1))] | None = None
     log_every: Positive = 20
     gradient_shares_every: Positive | None = None
     sample_every: Positive = 500
     validate_every: Positive = 1000
     checkpoint_every: Positive = 1000
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_now(cls, values: Any) -> Any:
+        if isinstance(values, dict) and {"order", "discriminator_steps"} & values.keys():
+            steps = steps_of_order(values.get("order"), values.get("discriminator_steps"))
+            said = ", ".join(f"{name}: {count}" for name, count in steps.items())
+            raise ValueError(f"order and discriminator_steps are no more; write steps: {{{said}}} in their place")
+        return values
+
     @model_validator(mode="after")
     def _has_an_end(self) -> "Train":
         if self.epochs is None and self.iterations is None:
             raise ValueError("says no end: set epochs or iterations")
         return self
+
+
+def steps_of_order(order: str | None, discriminator_steps: Any) -> dict[str, Any]:
+    """`train.steps` for the two keys that recipes had before it: who went first, and the discriminator's steps."""
+    steps = {"discriminator": discriminator_steps or 1, "generator": 1}
+    alone = str(steps["discriminator"]) == "1"
+    return dict(reversed(steps.items())) if alone and order != "discriminator_first" else steps
 
 
 class Recipe(Strict):
@@ -154,19 +171,20 @@ class Recipe(Strict):
 
     def plain(self) -> dict[str, Any]:
         """The recipe as nested plain values, which make the same recipe again."""
-        plain: dict[str, Any] = _plain(self)
+        plain: dict[str, Any] = plain_value(self)
         return plain
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A value of a recipe as YAML and JSON hold it: mappings, lists, text, numbers."""
     if isinstance(value, BaseModel):
-        return _plain(
+        return plain_value(
             {**{name: getattr(value, name) for name in type(value).model_fields}, **(value.model_extra or {})}
         )
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain_value(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain_value(each) for each in value]
     if isinstance(value, Schedule):
         return value.plain()
     return str(value) if isinstance(value, Path) else value

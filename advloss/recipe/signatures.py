@@ -11,7 +11,6 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
-from torch import nn
 
 from advloss.core.errors import InputError, unknown
 from advloss.core.parts import Part
@@ -162,15 +161,16 @@ def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | 
     return lines
 
 
-def tensor_parameters(loss: Any) -> tuple[list[str], list[str]]:
-    """What a loss is called with: the names of its positional tensors, and of those that a term gives by name.
+def tensor_parameters(loss: Any) -> tuple[list[str], dict[str, bool]]:
+    """What a loss is called with: the names of its positional tensors, and those that a term gives by name.
 
-    Of a loss with a discriminator those of `discriminator_loss`, which needs them all.
+    Of the latter, whether they are needed. Of a loss with a discriminator both of its halves count.
     """
-    function = getattr(loss, "discriminator_loss", loss.forward)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
-    by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)], by_name
+    halves = [loss.forward, *([loss.discriminator_loss] if hasattr(loss, "discriminator_loss") else [])]
+    several = [[p for p in inspect.signature(half).parameters.values() if p.name != "self"] for half in halves]
+    by_name = {p.name: p.default is p.empty for half in several for p in half if p.kind is p.KEYWORD_ONLY}
+    positional = [p.name for p in several[-1] if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return positional, by_name
 
 
 def _hints(component: Callable[..., Any]) -> dict[str, Any]:
@@ -221,8 +221,3 @@ def _keys(model: type[BaseModel] | None, key: list[str]) -> list[str]:
         inner = model.model_fields[part].annotation if model and part in model.model_fields else None
         model = inner if inspect.isclass(inner) and issubclass(inner, BaseModel) else None
     return list(model.model_fields) if model else []
-
-
-def has_discriminator(loss: type[nn.Module]) -> bool:
-    """Whether a loss has two sides: one that its term's player minimises, and `discriminator_loss`."""
-    return hasattr(loss, "discriminator_loss")

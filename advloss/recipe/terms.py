@@ -1,96 +1,142 @@
-"""A recipe's terms at work: a loss between named tensors, with its weight."""
+"""A recipe's terms at work: a loss between named tensors, its weight over time, and who minimises it."""
 
+import inspect
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 from torch import Tensor, nn
 
+from advloss.core.clock import Schedule
 from advloss.core.precision import full_precision
-from advloss.losses.adversarial.loss import AdversarialLoss
-from advloss.losses.adversarial.one_pass import both
 
 Tensors = Mapping[str, Tensor]
+GENERATOR = "generator"
+"""The player that owns the method's networks."""
+DISCRIMINATOR = "discriminator"
+"""The player that owns the parameters of two-sided losses."""
 
 
 class Term(nn.Module):
-    """A loss between named tensors, in float32 at least whatever the autocast; one with `own_precision` sees to it.
+    """A loss between named tensors of the method.
 
-    between: one or two names; weight: its factor in the generator's sum; start: the iteration (from 0) that it
-    counts from;
-    ramp: the number of iterations in which its weight then grows to the whole, linearly.
+    A loss with a method `discriminator_loss` beside `forward` is two-sided: `player` minimises `forward`, and the
+    player `discriminator` minimises `discriminator_loss` and owns the loss's parameters. The parameters of any other
+    loss belong to `player`. Parameters that require no gradient belong to nobody.
+
+    A loss is computed in float32 at least, whatever the autocast. A two-sided loss, and one whose attribute
+    `own_precision` is true, chooses its precision itself, since networks are called in it.
+
+    loss: a module from the tensors of `between`, and of `given` by keyword, to a scalar. between: names of tensors.
+    given: names of tensors by the keyword that the loss takes them with. player: who minimises the loss.
+    weight: the factor of the loss in its player's sum, at least 0. start: the iteration (from 0) that the loss counts
+    from. ramp: the number of iterations in which its weight then grows to the whole, linearly.
+    discriminator_weight: the factor of `discriminator_loss` (0.5 where a paper halves it). discriminator_start: the
+    iteration that the discriminator learns from, by default `start`; it may come before.
     """
 
-    def __init__(self, loss: nn.Module, between: list[str], weight: float = 1.0, start: int = 0, ramp: int = 0) -> None:
+    def __init__(
+        self,
+        loss: nn.Module,
+        between: list[str],
+        *,
+        given: Mapping[str, str] | None = None,
+        player: str = GENERATOR,
+        weight: float | Schedule = 1.0,
+        start: int = 0,
+        ramp: int = 0,
+        discriminator_weight: float = 1.0,
+        discriminator_start: int | None = None,
+    ) -> None:
         super().__init__()
         self.loss = loss
         self.between = between
+        self.given = dict(given or {})
+        self.player = player
         self.weight = weight
         self.start = start
         self.ramp = ramp
+        self.discriminator_weight = discriminator_weight
+        self.discriminator_start = start if discriminator_start is None else discriminator_start
 
     @property
     def needs(self) -> set[str]:
         """The tensors that this term names."""
-        return set(self.between)
+        return {*self.between, *self.given.values()}
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether a discriminator learns from this loss too."""
+        return is_two_sided(self.loss)
+
+    @property
+    def owner(self) -> str:
+        """The player that trains the loss's parameters."""
+        return DISCRIMINATOR if self.two_sided else self.player
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The parts of the loss with parameters to train, each called as a whole."""
+        ahead, found = list(self.loss.children()), []
+        while ahead:
+            part = ahead.pop(0)
+            if isinstance(part, nn.ModuleList | nn.ModuleDict):
+                ahead = [*part.children(), *ahead]
+            elif any(parameter.requires_grad for parameter in part.parameters()):
+                found.append(part)
+        return found
+
+    def parameters_of(self, player: str) -> list[nn.Parameter]:
+        """What this player trains of the loss."""
+        mine = self.loss.parameters() if player == self.owner else ()
+        return [parameter for parameter in mine if parameter.requires_grad]
 
     def weight_at(self, iteration: int) -> float:
         """The weight in iteration number `iteration` (from 0); 0 before `start`, and then the term is not computed."""
         if iteration < self.start:
             return 0.0
-        return self.weight * min(1.0, (iteration - self.start + 1) / self.ramp) if self.ramp else self.weight
+        weight = self.weight.at(iteration) if isinstance(self.weight, Schedule) else self.weight
+        return weight * min(1.0, (iteration - self.start + 1) / self.ramp) if self.ramp else weight
+
+    def learns_at(self, iteration: int) -> bool:
+        """Whether the discriminator learns in that iteration: never where the weight is 0 for good."""
+        weights = self.weight.bounds if isinstance(self.weight, Schedule) else (self.weight,)
+        return self.two_sided and max(weights) > 0 and iteration >= self.discriminator_start
 
     def forward(self, tensors: Tensors) -> Tensor:
-        images = [tensors[name] for name in self.between]
-        with nullcontext() if getattr(self.loss, "own_precision", False) else full_precision(images[0]):
-            value: Tensor = self.loss(*images)
+        """What `player` minimises, without its weight: a scalar."""
+        images, given = self._inputs(tensors, self.loss.forward)
+        with self._precision(images[0]):
+            value: Tensor = self.loss(*images, **given)
         return value
-
-
-class AdversarialTerm(Term):
-    """An adversary between a generated and a real tensor, given a condition.
-
-    discriminator_weight: the factor of the discriminator's own loss (0.5 where a paper halves it);
-    discriminator_start: the iteration that the discriminator learns from, which may be before its loss counts; its own
-    `start` if None.
-    """
-
-    loss: AdversarialLoss
-
-    def __init__(
-        self,
-        loss: AdversarialLoss,
-        between: list[str],
-        *,
-        given: str | None = None,
-        discriminator_weight: float = 1.0,
-        discriminator_start: int | None = None,
-        **schedule: float,
-    ) -> None:
-        super().__init__(loss, between, **schedule)  # type: ignore[arg-type]
-        self.given = given
-        self.discriminator_weight = discriminator_weight
-        self.discriminator_start = self.start if discriminator_start is None else discriminator_start
-
-    @property
-    def needs(self) -> set[str]:
-        return {*self.between} | ({self.given} if self.given else set())
-
-    def _inputs(self, tensors: Tensors) -> tuple[Tensor, Tensor, Tensor | None]:
-        fake, real = (tensors[name] for name in self.between)
-        return fake, real, tensors[self.given] if self.given else None
-
-    def forward(self, tensors: Tensors) -> Tensor:
-        fake, real, given = self._inputs(tensors)
-        value: Tensor = self.loss(fake, real, given=given)
-        return value
-
-    def both(self, tensors: Tensors) -> tuple[Tensor, Tensor]:
-        """`forward` and `discriminator_loss` from one pass, where `one_pass(loss)` allows it."""
-        fake, real, given = self._inputs(tensors)
-        value, discriminator = both(self.loss, fake, real, given)
-        return value, self.discriminator_weight * discriminator
 
     def discriminator_loss(self, tensors: Tensors) -> Tensor:
-        """The discriminator's loss on the same tensors, times `discriminator_weight`."""
-        fake, real, given = self._inputs(tensors)
-        return self.discriminator_weight * self.loss.discriminator_loss(fake, real, given=given)
+        """What the discriminator minimises, with its `discriminator_weight`: a scalar."""
+        images, given = self._inputs(tensors, self.loss.discriminator_loss)
+        value: Tensor = self.loss.discriminator_loss(*images, **given)  # type: ignore[operator]
+        return self.discriminator_weight * value
+
+    def after_step(self, player: str) -> None:
+        """To be called after each step of a player: weights of a discriminator that are clipped are clipped here."""
+        if player == self.owner and hasattr(self.loss, "clip"):
+            self.loss.clip()  # type: ignore[operator]
+
+    def _inputs(self, tensors: Tensors, half: Any) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """What one half of the loss is called with; one that takes no tensor of some name is not given it."""
+        known = inspect.signature(half).parameters
+        given = {key: tensors[name] for key, name in self.given.items() if key in known}
+        return [tensors[name] for name in self.between], given
+
+    def _precision(self, x: Tensor) -> AbstractContextManager[None]:
+        own = self.two_sided or getattr(self.loss, "own_precision", False)
+        return nullcontext() if own else full_precision(x)
+
+
+def is_two_sided(loss: object) -> bool:
+    """Whether a loss, or a class of losses, has a discriminator that learns from it."""
+    return callable(getattr(loss, "discriminator_loss", None))
+
+
+def by_name(terms: nn.ModuleDict) -> dict[str, Term]:
+    """The terms of a recipe, as what they are."""
+    return cast(dict[str, Term], dict(terms.items()))

@@ -14,14 +14,16 @@ from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.model_file import save_model
 from advloss.recipe.schedules import Schedule
-from advloss.training.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
+from advloss.recipe.terms import GENERATOR
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
-from advloss.training.fast.iteration import Batch, FastStep
-from advloss.training.interrupt import Interrupt
+from advloss.training.executor import Batch
+from advloss.training.executors import make_executor
 from advloss.training.processes import Processes
-from advloss.training.run_folder import RunFolder
-from advloss.training.run_log import RunLog
+from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
+from advloss.training.run.folder import RunFolder
+from advloss.training.run.interrupt import Interrupt
+from advloss.training.run.log import RunLog
 from advloss.training.training_data import make_loader
 from advloss.training.validation import Validation
 
@@ -38,16 +40,15 @@ class Trainer:
         self.processes = processes
         self.loader = make_loader(built, data, processes, say)
         train = self.recipe.train
-        self.batches_per_iteration = train.accumulate * train.discriminator_steps
-        self.iterations_per_epoch = max(1, self.loader.per_epoch // self.batches_per_iteration)
+        for part in (built.method, built.terms, built.weighting):
+            part.to(processes.device).train()
+        self.executor = make_executor(built, processes.device, say)
+        self.iterations_per_epoch = max(1, self.loader.per_epoch // self.executor.batches_per_iteration)
         self.total = train.iterations or (train.epochs or 0) * self.iterations_per_epoch
         parameters = self.recipe.schedule.parameters
         self.schedule: Schedule = components.SCHEDULES[self.recipe.schedule.name](**parameters)
-        built.method.to(processes.device).train()
-        built.terms.to(processes.device).train()
-        built.weighting.to(processes.device).train()
-        self.executor = FastStep(built, processes.device, say)
-        self.feed = DeviceBatches(built, processes.device)
+        self.executor.rate_factor = lambda iteration: self.schedule(iteration, self.iterations_per_epoch)
+        self.device_batches = DeviceBatches(built, processes.device)
         self.waiting = DataWait(processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
@@ -74,7 +75,7 @@ class Trainer:
     def prepare(self) -> None:
         """Reads the first batch: pictures that can't be used show before anything is written."""
         if self.done < self.total:
-            batches = self.feed.batches(self.loader, self.done * self.batches_per_iteration)
+            batches = self._batches()
             self.batches = itertools.chain([next(batches)], batches)
 
     def run(self) -> Path:
@@ -90,77 +91,77 @@ class Trainer:
             raise TrainingError(f"{self.folder.path}: could not be written to ({error}); --resume goes on") from None
 
     def _run(self) -> Path:
-        journal = RunLog(self.folder, self.done, self.total, self.processes)
+        run_log = RunLog(self.folder, self.done, self.total, self.processes)
         try:
             if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
                 self._save_model(self.folder.model)
             with Interrupt() as interrupt:
-                self._play(journal, interrupt)
-            self._finish(journal)
+                self._play(run_log, interrupt)
+            self._finish(run_log)
         finally:
-            journal.close()
+            run_log.close()
         return self.folder.model
 
-    def _play(self, journal: RunLog, interrupt: Interrupt) -> None:
+    def _batches(self) -> Iterator[Batch]:
+        """The batches of the iterations that are left."""
+        return self.device_batches.batches(self.loader, self.done * self.executor.batches_per_iteration)
+
+    def _play(self, run_log: RunLog, interrupt: Interrupt) -> None:
         train = self.recipe.train
-        batches = self.batches or self.feed.batches(self.loader, self.done * self.batches_per_iteration)
+        batches = self.batches or self._batches()
         while self.done < self.total:
-            factor = self.schedule(self.done, self.iterations_per_epoch)
-            for player in self.executor.players:
-                player.set_rate(factor)
-            group, waited = self.waiting.take(batches, self.batches_per_iteration)
-            self.executor.shares = (
-                {} if train.gradient_shares_every and (self.done + 1) % train.gradient_shares_every == 0 else None
-            )
+            group, waited = self.waiting.take(batches, self.executor.batches_per_iteration)
             losses = self.executor.play(group, self.done)
             self.waiting.played()
             self.done += 1
-            journal.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
-            if self.executor.shares:
-                journal.write(
-                    {"iteration": self.done, "shares": {n: float(s) for n, s in self.executor.shares.items()}}
-                )
+            run_log.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
+            if shares := self.executor.gradient_shares:
+                run_log.write({"iteration": self.done, "gradient_shares": {n: float(s) for n, s in shares.items()}})
             last = self.done == self.total
             stop = self.processes.any(interrupt.requested)
             logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
             if logs:
-                rate = self.executor.generator.rates[0] * factor
-                share = journal.flush(
-                    self.done, (self.done - 1) // self.iterations_per_epoch, rate, self.executor.factors
-                )
-                if warning := self.waiting.warning(share, self.loader.faster):
-                    journal.say(f"iteration {self.done}: {warning}")
+                self._log(run_log)
             if logs or self._due(train.sample_every) or self._due(train.validate_every):  # which make it watch anew
-                self._watch(journal)
-            journal.pause()
+                self._log_watched(run_log)
+            run_log.pause()
             if last or self._due(train.sample_every):
-                self.validation.draw(self.averaged, self.done, self.folder, journal)
+                self.validation.draw(self.averaged, self.done, self.folder, run_log)
             if last or self._due(train.validate_every):
-                self._validate(journal)
+                self._validate(run_log)
             if stop or last or self._due(train.checkpoint_every):
                 self._checkpoint()
-            journal.resume()
+            run_log.resume()
             if stop and not last:
                 raise Interrupted(f"stopped after iteration {self.done} of {self.total}; go on with --resume")
+
+    def _log(self, run_log: RunLog) -> None:
+        """Logs the losses since the last time, and says where much of it was spent waiting."""
+        epoch = (self.done - 1) // self.iterations_per_epoch
+        players = self.executor.players
+        rate = players.get(GENERATOR, next(iter(players.values()))).rate or 0.0
+        share = run_log.flush(self.done, epoch, rate, self.executor.factors)
+        if warning := self.waiting.warning(share, self.loader.faster):
+            run_log.say(f"iteration {self.done}: {warning}")
 
     def _due(self, every: int) -> bool:
         return self.done % every == 0
 
-    def _watch(self, journal: RunLog) -> None:
+    def _log_watched(self, run_log: RunLog) -> None:
         """Logs what the method knows of its batches since the last time, and says where that is a bad sign."""
         watched = {name: float(value) for name, value in self.built.method.watched().items()}
         if watched:
-            journal.write({"iteration": self.done, "watched": watched})
+            run_log.write({"iteration": self.done, "watched": watched})
         warning = self.built.method.warning(watched) if watched else None
         if warning:
-            journal.say(f"iteration {self.done}: {warning}")
+            run_log.say(f"iteration {self.done}: {warning}")
 
-    def _validate(self, journal: RunLog) -> None:
+    def _validate(self, run_log: RunLog) -> None:
         measured = self.validation.measure(self.averaged)
         if not measured:
             return
-        journal.write({"iteration": self.done, "validation": measured})
-        journal.say(f"validation after iteration {self.done}: {in_words(measured)}")
+        run_log.write({"iteration": self.done, "validation": measured})
+        run_log.say(f"validation after iteration {self.done}: {in_words(measured)}")
         if self.validation.better(measured, self.best):
             self.best = next(iter(measured.values()))
             self._save_model(self.folder.best)
@@ -186,15 +187,15 @@ class Trainer:
         except Exception as error:  # safetensors and the file system each raise their own
             raise unwritten(path, error) from None
 
-    def _finish(self, journal: RunLog) -> None:
+    def _finish(self, run_log: RunLog) -> None:
         if self.loader.skipped:
-            journal.say(in_number(len(self.loader.skipped)))
+            run_log.say(in_number(len(self.loader.skipped)))
         played = self.done > self.began
         if played and self.validation.test is not None and self.validation.test is not self.validation.held_out:
             measured = self.validation.measure(self.averaged, self.validation.test)
             if measured:
-                journal.write({"iteration": self.done, "test": measured})
-                journal.say(f"test: {in_words(measured)}")
+                run_log.write({"iteration": self.done, "test": measured})
+                run_log.say(f"test: {in_words(measured)}")
         self.processes.wait()
 
     def _last_good(self) -> str:

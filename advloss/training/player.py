@@ -1,39 +1,78 @@
 """One side of the game: its parameters and how they take a step."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from advloss.core.clock import Schedule
 from advloss.core.distributed import average_gradients
+from advloss.recipe import components
+from advloss.recipe.optimizers import settings_of, value_at
+from advloss.recipe.schema import Recipe
 
 
 class Player:
-    """The generator's networks, or all discriminators, with their optimizer.
+    """A set of parameters with an optimizer.
 
-    clip: largest norm of the whole gradient, or None; scaler: on for fp16 only.
+    name: the recipe's name for it. parameters: what it trains, at least one; all on one device. optimizer: of these
+    parameters. steps: how many steps it takes in an iteration. settings: the optimizer's, of which the schedules count.
+    clip: the largest norm of the whole gradient, or None. scaler: of the loss, on for fp16 only.
     """
 
     def __init__(
         self,
+        name: str,
         parameters: Iterable[nn.Parameter],
         optimizer: torch.optim.Optimizer,
-        scaler: torch.amp.GradScaler,
+        *,
+        steps: int = 1,
+        settings: Mapping[str, Any] | None = None,
         clip: float | None = None,
+        scaler: torch.amp.GradScaler | None = None,
     ) -> None:
+        self.name = name
         self.parameters = list(parameters)
         self.optimizer = optimizer
-        self.scaler = scaler
+        self.steps = steps
+        self.settings = {"lr": float(optimizer.param_groups[0]["lr"]), **(settings or {})}
         self.clip = clip
-        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
+        self.rate: float | None = None  # the one in force
 
-    def set_rate(self, factor: float) -> None:
-        """Sets the learning rate to `factor` of the recipe's."""
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            if isinstance(group["lr"], Tensor):  # stays in its place, where a recorded step reads it
-                group["lr"].fill_(rate * factor)
-            else:
-                group["lr"] = rate * factor
+    @classmethod
+    def of(cls, recipe: Recipe, name: str, parameters: list[nn.Parameter], fp16: bool) -> "Player":
+        """The recipe's player of that name. fp16: whether gradients need a scaler."""
+        settings = settings_of(name, recipe.optimizer.name, recipe.optimizer.parameters)
+        return cls(
+            name,
+            parameters,
+            components.OPTIMIZERS[recipe.optimizer.name](parameters, **settings),
+            steps=(recipe.train.steps or {})[name],
+            settings=settings,
+            clip=recipe.train.clip,
+            scaler=torch.amp.GradScaler(parameters[0].device.type, enabled=fp16),
+        )
+
+    def begin(self, iteration: int, factor: float = 1.0) -> None:
+        """Sets the rate and the betas of an iteration (from 0). factor: of the rate."""
+        rate = value_at(self.settings["lr"], iteration) * factor
+        for group in self.optimizer.param_groups:
+            if "betas" in self.settings:
+                group["betas"] = value_at(self.settings["betas"], iteration)
+            if not isinstance(group["lr"], Tensor):
+                group["lr"] = rate
+            elif rate != self.rate:  # stays in its place, where a CUDA graph reads it
+                group["lr"].fill_(rate)
+        self.rate = rate
+
+    @property
+    def phase(self) -> tuple[float, ...]:
+        """What of the settings lies in Python: a CUDA graph holds for these values. The rate is no part of it."""
+        betas = self.settings.get("betas", ())
+        changing = any(isinstance(beta, Schedule) for beta in betas)
+        return tuple(self.optimizer.param_groups[0]["betas"]) if changing else ()
 
     @property
     def scale(self) -> Tensor | float:
@@ -47,8 +86,7 @@ class Player:
 
         gradients: where the tensors are no scalars, those of the loss at them.
         """
-        learning = [parameter for parameter in self.parameters if parameter.requires_grad]
-        torch.autograd.backward(tensors, gradients, inputs=learning)
+        torch.autograd.backward(tensors, gradients, inputs=self.parameters)
 
     def step(self) -> None:
         """One step along the gradient: the mean over all processes, clipped."""
@@ -63,7 +101,7 @@ class Player:
         self.optimizer.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, object]:
-        """What the next step depends on, besides the parameters."""
+        """What the next step depends on, besides the parameters and the iteration."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, object]) -> None:

@@ -8,10 +8,12 @@ import torch
 from advloss.core.distributed import broadcast
 from advloss.recipe.build import Built, build
 from advloss.recipe.model_file import load_initial
-from advloss.recipe.schema import Recipe
+from advloss.recipe.optimizers import settings_of
+from advloss.recipe.schema import Recipe, plain_value
+from advloss.recipe.terms import GENERATOR, by_name
 from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
-from advloss.training.run_folder import RunFolder
+from advloss.training.run.folder import RunFolder
 from advloss.training.training_data import checked_data
 
 Say = Callable[[str], None]
@@ -75,14 +77,26 @@ def _idle(trainer: Trainer) -> list[str]:
 
 def plan(trainer: Trainer) -> list[str]:
     """What is about to happen, in words."""
-    generator = sum(p.numel() for p in trainer.built.method.parameters())
-    adversaries = sum(p.numel() for p in trainer.built.terms.parameters() if p.requires_grad)
     threads = f", {torch.get_num_threads()} threads" if trainer.processes.device.type == "cpu" else ""
     epochs = trainer.total / trainer.iterations_per_epoch
     begun = f", from iteration {trainer.done + 1}" if trainer.done else ""
     return [
-        f"{trainer.total} iterations ({epochs:.4g} epochs of {trainer.iterations_per_epoch}){begun}",
-        f"generators {generator / 1e6:.2f} M parameters, discriminators {adversaries / 1e6:.2f} M, "
+        f"{trainer.total} iterations ({epochs:.4g} epochs of {trainer.iterations_per_epoch}){begun}, "
         f"{trainer.executor.words} on {trainer.processes.device}{threads}",
+        *(_player(trainer, name) for name in trainer.executor.players),
         *_idle(trainer),
     ]
+
+
+def _player(trainer: Trainer, name: str) -> str:
+    """`generator: 1 step, adam lr=0.0002 betas=[0.5, 0.999]; trains g_ab 11.38 M, g_ba 11.38 M parameters`."""
+    built, steps = trainer.built, trainer.executor.players[name].steps
+    networks = dict(built.method.named_children()) if name == GENERATOR else {}
+    trained = {part: list(network.parameters()) for part, network in networks.items()}
+    trained |= {f"losses.{part}": term.parameters_of(name) for part, term in by_name(built.terms).items()}
+    counts = {part: sum(p.numel() for p in parameters if p.requires_grad) for part, parameters in trained.items()}
+    sizes = ", ".join(f"{part} {count / 1e6:.2f} M" for part, count in counts.items() if count)
+    optimizer = built.recipe.optimizer
+    settings = settings_of(name, optimizer.name, optimizer.parameters)
+    said = " ".join(f"{key}={plain_value(settings[key])}" for key in ("lr", "betas") if key in settings)
+    return f"{name}: {steps} step{'s' * (steps > 1)}, {optimizer.name} {said}; trains {sizes} parameters"

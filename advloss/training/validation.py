@@ -21,8 +21,8 @@ from advloss.methods.base import Method
 from advloss.recipe.build import Built
 from advloss.training.device_batches import DeviceBatches
 from advloss.training.processes import Processes
-from advloss.training.run_folder import RunFolder
-from advloss.training.run_log import RunLog
+from advloss.training.run.folder import RunFolder
+from advloss.training.run.log import RunLog
 
 ROWS = 4  # of a sample grid
 LARGEST = 512  # pixels a side of its pictures; the rest is cut away
@@ -70,7 +70,7 @@ class Validation:
             return False
         return best is None or ((now[first] > best) == self.metrics[first].higher_is_better and now[first] != best)
 
-    def draw(self, method: Method, iteration: int, folder: RunFolder, journal: RunLog) -> None:
+    def draw(self, method: Method, iteration: int, folder: RunFolder, run_log: RunLog) -> None:
         """Writes the sample grid of this iteration; the first process does it."""
         if not self.samples or not self.processes.first:
             return
@@ -84,7 +84,7 @@ class Validation:
         grid = sample_grid(rows)
         with replacing(folder.samples / f"{iteration:07d}.png") as temporary:
             Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary)
-        journal.picture("samples", grid, iteration)
+        run_log.picture("samples", grid, iteration)
 
     def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
         resize, seed = self.recipe.data.resize, self.recipe.seed

@@ -153,7 +153,9 @@ def test_data_check_reports_in_a_table_and_in_words():
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing():
     before = sorted(Path().rglob("*"))
-    result = done(*SMALL, "photos", "--dry-run", "losses.identity_a=null", "train.discriminator_steps=2")
+    result = done(
+        *SMALL, "photos", "--dry-run", "losses.identity_a=null", "train.steps={discriminator: 2, generator: 1}"
+    )
     assert row(result.stdout, "fake_b") == ["fake_b", "[1, 3, 32, 32]"]
     assert "same_b " in result.stdout and "same_a" not in result.stdout  # only what some term needs
     assert "3000 iterations (1500 epochs of 2)" in result.stdout

@@ -15,7 +15,7 @@ from advloss.data.sources.folders import open_folder
 from advloss.recipe.build import Built
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tests.cuda.waiting import no_waiting
 from tests.data.pictures import fill
 
@@ -109,7 +109,7 @@ def test_a_degradation_works_on_what_is_there(unpaired: Split, device: torch.dev
 
 
 @pytest.mark.usefixtures("deterministic")
-def test_rounds_are_fed_while_they_are_recorded(
+def test_batches_are_made_while_iterations_are_recorded(
     unpaired: Split, device: torch.device, make_built: Callable[..., Built]
 ) -> None:
     """On a GPU iterations become graphs after three of a kind, while a thread makes the batches of the next."""
@@ -117,9 +117,9 @@ def test_rounds_are_fed_while_they_are_recorded(
     for memory, place in (("device", device), ("on", device), ("off", CPU)):
         built = make_built("cyclegan", device, "train.precision=fp32", "data.batch=1", "train.compile=off")
         torch.manual_seed(1)  # of what the pools draw
-        executor, feed = FastStep(built, device), DeviceBatches(built, device)
+        executor, on_device = FastStep(built, device), DeviceBatches(built, device)
         source = loader(unpaired, place, memory, batch=1, load=32)
-        batches = feed.batches(source) if place == device else (feed(sides, ()) for sides in source.batches())
+        batches = on_device.batches(source) if place == device else (on_device(sides, ()) for sides in source.batches())
         losses.append([float(sum(executor.play([next(batches)], number).values())) for number in range(8)])
     assert losses[0] == pytest.approx(losses[2], rel=1e-4) and losses[1] == pytest.approx(losses[2], rel=1e-4)
 

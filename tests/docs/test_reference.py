@@ -25,7 +25,7 @@ STABILISERS = {
     "start": None,
     "ramp": None,
     "discriminator_start": None,
-    "discriminator_steps": None,
+    "steps": None,
 }
 TABLES = {
     "Objectives": components.OBJECTIVES,
@@ -102,7 +102,7 @@ def test_every_line_selects_its_part(section: str, name: str):
         assert any(type(one) is part for one in chosen)
     elif name == "feature_matching":
         assert loss.feature_matching == 10
-    elif name == "discriminator_steps":
-        assert made.recipe.train.discriminator_steps == 5
+    elif name == "steps":
+        assert made.recipe.train.steps == {"discriminator": 5, "generator": 1}
     else:
         assert getattr(made.adversaries["adversarial"], name) == int(rows(section)[name][5].split("=")[1])

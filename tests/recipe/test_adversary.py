@@ -13,7 +13,8 @@ from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import AT, FastStep
+from advloss.training.executor import COMPARED
+from advloss.training.fast.step import FastStep
 
 TINY = [
     "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",
@@ -51,7 +52,7 @@ def test_every_penalty_plays(name: str):
     with_it, without = made(f"losses.adversarial.penalties=[{{name: {name}, weight: 100}}]"), made()
     batches = [{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"} for _ in range(2)]
     losses = [
-        [executor.play([batch])["adversarial.discriminator"] for batch in batches] for executor in (with_it, without)
+        [executor.play([batch], 0)["adversarial.discriminator"] for batch in batches] for executor in (with_it, without)
     ]
     assert losses[0] != losses[1]  # historical averaging has no past in the first iteration
     assert all(loss.isfinite() for loss in losses[0])
@@ -119,7 +120,7 @@ def test_parameters_reach_the_objective_the_penalty_and_top_k():
         "losses.adversarial.augment=[{name: noise, std: 0.3}]",
         "losses.adversarial.top_k={fraction: 0.25}",
     )
-    loss = executor.adversaries["adversarial"].loss
+    loss = executor.by_name["adversarial"].loss
     assert (loss.objective.a, loss.objective.b, loss.objective.c) == (-1, 1, 0)
     assert (loss.penalties[0].weight, loss.penalties[0].interval) == (3, 16)
     assert loss.augment[0].std == 0.3 and loss.top_k.fraction == 0.25
@@ -129,7 +130,7 @@ def test_parameters_reach_the_objective_the_penalty_and_top_k():
 def test_weights_are_clipped_after_the_discriminators_step():
     executor = made("losses.adversarial.objective=wasserstein", "losses.adversarial.clip_weights=0.01")
     played(executor)
-    parameters = list(executor.adversaries["adversarial"].parameters())
+    parameters = list(executor.by_name["adversarial"].parameters())
     assert max(parameter.abs().max().item() for parameter in parameters) == pytest.approx(0.01)
 
 
@@ -140,17 +141,17 @@ def test_the_adaptive_weight_is_the_ratio_of_the_gradients_at_the_last_layer():
     executor.play([batch], 0)
     assert executor.factors == {"l1": 1.0}  # not computed while the adversary is off
     executor.begin(1)
-    tensors = executor.forward(batch)
+    tensors = executor.forward(batch, [*executor.players.values()])
     last = executor.method.generator.last_layer
     norms = [
         torch.autograd.grad(executor.by_name[name](tensors), last, retain_graph=True)[0].norm()
         for name in ("l1", "adversarial")
     ]
-    executor.generator_step([tensors])
+    executor.generator_step(executor.players["generator"], [tensors])
     assert float(executor.factors["adversarial"]) == pytest.approx(0.5 * float(norms[0] / norms[1]), rel=1e-9)
 
 
-def test_the_balancer_compares_at_a_tensor_and_its_state_is_in_the_round():
+def test_the_balancer_compares_at_a_tensor_and_its_state_is_in_the_iteration():
     executor = made("weighting={name: balancer, at: fake_b}")
     played(executor)
     assert executor.factors.keys() == {"l1", "adversarial"} and executor.weighting.state_dict()["seen"].min() > 0
@@ -164,12 +165,12 @@ def test_the_balancer_compares_where_another_network_goes_on_in_half_precision()
     for change in (small, "weighting={name: balancer, at: fake_b}", "train.precision=bf16"):
         source.override(change)
     executor = FastStep(build(resolve(source)), torch.device("cpu"))
-    tensors = executor.forward({side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"})
-    assert tensors[AT].dtype == torch.bfloat16 and tensors["fake_b"].dtype == torch.float32
+    tensors = executor.forward({side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}, [*executor.players.values()])
+    assert tensors[COMPARED].dtype == torch.bfloat16 and tensors["fake_b"].dtype == torch.float32
     with executor.precision.autocast():
         cycle = executor.by_name["cycle_a"](tensors)
-    norm = torch.autograd.grad(cycle, tensors[AT], retain_graph=True)[0].float().flatten(1).norm(dim=1).mean()
-    executor.generator_step([tensors])
+    norm = torch.autograd.grad(cycle, tensors[COMPARED], retain_graph=True)[0].float().flatten(1).norm(dim=1).mean()
+    executor.generator_step(executor.players["generator"], [tensors])
     assert executor.factors.keys() == {"adversarial_b", "cycle_a"}
     assert float(executor.factors["cycle_a"]) == pytest.approx(10 / 11 / float(norm), rel=1e-5)  # weights 1 and 10
 

@@ -73,7 +73,7 @@ def test_cyclegan_is_the_papers():
     for name, between in (("adversarial_a", ["fake_a", "a"]), ("adversarial_b", ["fake_b", "b"])):
         term = made.adversaries[name]
         assert convolutions(term.loss.discriminator) == [(3, 64, 4, 2), *PATCHGAN_70]  # C64-C128-C256-C512, 70x70
-        assert term.between == between and term.given is None
+        assert term.between == between and not term.given
         assert term.weight == 1 and term.discriminator_weight == 0.5
         assert term.loss.pool.size == 50 and not term.loss.penalties
         assert recipe.losses[name].parameters["objective"].name == "lsgan"
@@ -87,7 +87,7 @@ def test_cyclegan_is_the_papers():
         "identity_b": ("l1", ["same_b", "b"], 5),
     }
     check_jitter_and_adam(made)
-    assert recipe.train.order == "generator_first"  # as the authors' code
+    assert [*recipe.train.steps.items()] == [("generator", 1), ("discriminator", 1)]  # as the authors' code
 
 
 def test_pix2pix_is_the_papers():
@@ -106,14 +106,14 @@ def test_pix2pix_is_the_papers():
     assert sum(type(module).__name__ == "Dropout" for module in generator.modules()) == 3
     term = made.adversaries["adversarial"]
     assert convolutions(term.loss.discriminator) == [(6, 64, 4, 2), *PATCHGAN_70]
-    assert term.between == ["fake_b", "b"] and term.given == "a"  # conditional
+    assert term.between == ["fake_b", "b"] and term.given == {"given": "a"}  # conditional
     assert term.weight == 1 and term.discriminator_weight == 0.5 and term.loss.pool.size == 0
     assert recipe.losses["adversarial"].parameters["objective"].name == "non_saturating"
     assert recipe.losses["adversarial"].parameters["discriminator"].parameters["norm"] == "batch"
     line = recipe.losses["l1"]
     assert (line.loss, line.between, line.weight) == ("l1", ["fake_b", "b"], 100)
     check_jitter_and_adam(made)
-    assert recipe.train.order == "discriminator_first"
+    assert [*recipe.train.steps.items()] == [("discriminator", 1), ("generator", 1)]
 
 
 def check_jitter_and_adam(made: Built) -> None:
@@ -127,7 +127,7 @@ def check_jitter_and_adam(made: Built) -> None:
     assert recipe.schedule.name == "linear"
     assert recipe.schedule.parameters == {"hold": 100, "decay": 100, "unit": "epochs", "warmup": 0}
     train = recipe.train
-    assert (train.epochs, train.iterations, train.discriminator_steps, train.accumulate) == (200, None, 1, 1)
+    assert (train.epochs, train.iterations, train.accumulate) == (200, None, 1)
     assert (train.clip, train.precision, train.average) == (None, "auto", None)
 
 

@@ -10,7 +10,7 @@ from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
 from advloss.recipe.terms import Term
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 TINY = ["networks.generator.width=2", "networks.generator.levels=2", "losses.adversarial.discriminator.width=2"]
 SIZE = ["data.load=32", "data.crop=32", "networks.generator.dropout=0", "networks.generator.dropout_at_inference=false"]
@@ -52,15 +52,15 @@ def played(executor: FastStep, number: int) -> set[str]:
 
 def test_an_adversary_that_starts_late_is_not_asked_before():
     executor = make_executor("losses.adversarial.start=2")
-    adversary = executor.adversaries["adversarial"].loss.discriminator
+    adversary = executor.by_name["adversarial"].loss.discriminator
     asked = []
     adversary.register_forward_hook(lambda *_: asked.append(1))
     before = [parameter.clone() for parameter in adversary.parameters()]
     assert played(executor, 0) == played(executor, 1) == {"l1"}
-    assert not asked and executor.wanted == {"fake_b", "b"}
+    assert not asked and executor.wanted([*executor.players.values()]) == {"fake_b", "b"}
     assert all(torch.equal(one, other) for one, other in zip(before, adversary.parameters(), strict=True))
     assert played(executor, 2) == {"l1", "adversarial", "adversarial.discriminator"}
-    assert executor.wanted == {"a", "fake_b", "b"}
+    assert executor.wanted([*executor.players.values()]) == {"a", "fake_b", "b"}
 
 
 def test_a_discriminator_may_learn_before_its_loss_counts():
@@ -71,16 +71,17 @@ def test_a_discriminator_may_learn_before_its_loss_counts():
 
 
 def test_the_ramp_scales_the_gradient():
-    whole, half = make_executor("losses.adversarial=null"), make_executor("losses.adversarial=null", "losses.l1.ramp=2")
+    alone = ["losses.adversarial=null", "train.steps={generator: 1}"]
+    whole, half = make_executor(*alone), make_executor(*alone, "losses.l1.ramp=2")
     batch = {side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}
     gradients = []
     for executor in (whole, half):
-        executor.generator.step = lambda: None
+        executor.players["generator"].step = lambda: None
         executor.play([batch], 0)
         gradients.append(next(executor.method.parameters()).grad)
     torch.testing.assert_close(gradients[0], 2 * gradients[1])
 
 
-def test_something_must_count_from_the_first_round():
+def test_something_must_count_from_the_first_iteration():
     with pytest.raises(InputError, match="no term counts from the first iteration"):
         make_executor("losses.adversarial.start=2", "losses.l1.start=1")

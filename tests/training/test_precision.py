@@ -72,7 +72,7 @@ def test_a_state_from_another_layout_is_put_into_the_weights_own() -> None:
 
     def player(layout: torch.memory_format) -> Player:
         weight = torch.nn.Parameter(start.contiguous(memory_format=layout))
-        return Player([weight], torch.optim.Adam([weight], 0.1, fused=True), torch.amp.GradScaler("cpu", enabled=False))
+        return Player("generator", [weight], torch.optim.Adam([weight], 0.1, fused=True))
 
     def step(player: Player, gradient: torch.Tensor) -> None:
         player.backward([(player.parameters[0] * gradient).sum()])

@@ -8,9 +8,9 @@ import torch
 
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
 from advloss.training.processes import Processes
-from advloss.training.run_folder import RunFolder, changes
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.run.folder import RunFolder, changes
 from tests.training.started import TINY, done, log, two_sides
 from tests.training.test_steps import batch, make_executor, weights
 
@@ -22,22 +22,22 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_checkpoint_holds_all_that_the_next_round_depends_on():
+def test_a_checkpoint_holds_all_that_the_next_iteration_depends_on():
     words = [*TINY, "train.average=0.9", "train.precision=fp16", "losses.adversarial_a.discriminator.norm=batch"]
     images = [batch(number, dtype=torch.float32) for number in range(8)]
     processes, path = Processes("cpu"), Path("checkpoint.pt")
     one = make_executor(*words)
     for number in range(4):  # which fills the pools of three
-        one.play([images[number]])
+        one.play([images[number]], number)
     recipe = resolve(read("cyclegan-small"))
     write_checkpoint(path, one, recipe, {"iteration": 4, "best": None}, processes)
-    expected = [one.play([images[number]]) for number in range(4, 8)]
+    expected = [one.play([images[number]], number) for number in range(4, 8)]
 
     two = make_executor(*words, "seed=9")
     torch.manual_seed(123)
     restore(read_checkpoint(path), two, processes)
     for number in range(4, 8):
-        losses = two.play([images[number]])
+        losses = two.play([images[number]], number)
         assert all(torch.equal(value, expected[number - 4][name]) for name, value in losses.items())
     for name, value in weights(two).items():
         assert torch.equal(value, weights(one)[name]), name
@@ -100,10 +100,10 @@ def test_what_may_change_between_a_run_and_its_resumption():
         f"train.{name}=7" for name in ("iterations", "log_every", "sample_every", "validate_every", "checkpoint_every")
     ]
     assert changes(recipe(), recipe(*free, "data.workers=2", "data.memory=off", "train.epochs=3")) == []
-    assert changes(recipe(), recipe("data.batch=2", "seed=1", "train.order=discriminator_first")) == [
+    assert changes(recipe(), recipe("data.batch=2", "seed=1", "train.steps={discriminator: 1, generator: 1}")) == [
         "data.batch: 1 then, 2 now",
         "seed: 0 then, 1 now",
-        "train.order: generator_first then, discriminator_first now",
+        "train.steps: generator 1, discriminator 1 then, discriminator 1, generator 1 now",
     ]
 
 

@@ -1,6 +1,8 @@
 """A recipe made ready to be measured: what several sub-commands share."""
 
 import argparse
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import read
+from advloss.training.executor import Executor
 from tools.benchmarks.measuring import measure
 
 EAGER = ("train.compile=off", "train.graphs=off")
@@ -67,5 +70,15 @@ def random_batches(recipe: Recipe, scale: int, device: torch.device) -> list[dic
     def drawn(side: int) -> Tensor:
         return (torch.rand(recipe.data.batch, 3, side, side, generator=generator) * 2 - 1).to(device)
 
-    count = recipe.train.discriminator_steps * recipe.train.accumulate
-    return [{name: drawn(side) for name, side in sides.items()} for _ in range(count)]
+    return [{name: drawn(side) for name, side in sides.items()} for _ in range(batches_per_iteration(recipe))]
+
+
+def batches_per_iteration(recipe: Recipe) -> int:
+    """How many batches an iteration takes, as `Executor.batches_per_iteration` says it."""
+    return recipe.train.accumulate * (1 + sum(steps - 1 for steps in (recipe.train.steps or {}).values()))
+
+
+def as_played(executor: Executor) -> Callable[[Sequence[Mapping[str, Tensor]]], Mapping[str, Tensor]]:
+    """Iterations as `advloss train` plays them, one after the other, from the first on."""
+    numbers = itertools.count()
+    return lambda batches: executor.play(batches, next(numbers))

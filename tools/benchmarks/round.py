@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes, seams
 from tools.benchmarks.measuring import counting, floors, gaps, loaded, measure, pairs
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     eager = recipes.resolved(arguments, before, recipes.EAGER)
     precision = Precision(recipe.train.precision, device).name
     peer = kind(arguments.peer, eager, device) if kind else None
-    ours = peer.ours if peer and not arguments.as_played else as_played
+    ours = peer.ours if peer and not arguments.as_played else recipes.as_played
     work, least, parts = looked_into(eager, device, ours)
     gc.collect()  # its networks are not to count in the memory of what follows
     if peer is None:
@@ -52,16 +52,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         exact = recipes.resolved(arguments, before, (*recipes.EAGER, "train.precision=fp32"))
         times, theirs = beside(peer, recipe, exact, ours, arguments.pairs)
         rest = {"peer": pairs.described(peer, arguments.peer, device, arguments) | theirs}
-    images = recipe.data.batch * recipe.train.accumulate * recipe.train.discriminator_steps
+    images = recipe.data.batch * recipes.batches_per_iteration(recipe)
     timing = floors.timing(times, images)
     standing = floors.standing(timing["seconds"]["median"], work, least, floors.peaks(device, precision))
-    about = {"precision": precision, "order": recipe.train.order.replace("_", " ")}
+    about = {"precision": precision, "steps": recipe.train.steps}
     return about | timing | standing | {"where_the_time_goes": parts} | rest
-
-
-def as_played(round: FastStep) -> Play:
-    """The round as `advloss train` plays it."""
-    return lambda batches: round.play(batches)
 
 
 def beside(
@@ -92,7 +87,7 @@ def looked_into(
     for _ in range(recipes.WARM_UP[device.type] - 1):  # the round that is counted is another
         play()
     work = counting.counted(play)
-    least = counting.step_bytes(round.players, round.average.module if round.average else None)
+    least = counting.step_bytes(round.players.values(), round.average.module if round.average else None)
     return work, least, seams.split(round, play, device, SPLIT_ROUNDS)
 
 
@@ -102,8 +97,10 @@ def alone(arguments: argparse.Namespace, recipe: Recipe, device: torch.device) -
     round = FastStep(built, device)
     batches = recipes.random_batches(recipe, built.method.scale, device)
 
+    play_ours = recipes.as_played(round)
+
     def play() -> None:
-        round.play(batches)
+        play_ours(batches)
 
     measure.reset_peak(device)
     measure.seconds(play, device, recipes.WARM_UP[device.type])

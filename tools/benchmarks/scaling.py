@@ -9,7 +9,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.core.files import replacing
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes
 from tools.benchmarks.measuring import floors, measure
@@ -54,9 +54,10 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         round = FastStep(recipes.ready(recipe, device), device)
         batches = recipes.random_batches(recipe, round.method.scale, device)
-        first = min(measure.seconds(lambda: round.play(batches), device, LEAST_ROUNDS))
+        play = recipes.as_played(round)
+        first = min(measure.seconds(lambda: play(batches), device, LEAST_ROUNDS))
         count = max(LEAST_ROUNDS, int(arguments.seconds / first))
-        times = measure.seconds(lambda: round.play(batches), device, count)
+        times = measure.seconds(lambda: play(batches), device, count)
         memory = floors.memory(device)
     except (MemoryError, torch.OutOfMemoryError) as error:
         return setting | {"left_out": f"out of memory ({type(error).__name__})"}

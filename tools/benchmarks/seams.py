@@ -10,7 +10,9 @@ from unittest.mock import patch
 
 import torch
 
-from advloss.training.fast.iteration import FastStep
+from advloss.recipe.terms import GENERATOR
+from advloss.training.fast.split_backward import SplitBackward
+from advloss.training.fast.step import FastStep
 from tools.benchmarks.measuring.measure import Action
 
 REST = "rest"
@@ -74,18 +76,15 @@ def split(round: FastStep, play: Action, device: torch.device, rounds: int) -> d
 
 def places(round: FastStep) -> list[tuple[object, str, str]]:
     """(whose, which method, what its time is called)."""
-    found = [
+    found: list[tuple[object, str, str]] = [
         (round, "forward", "generator forward"),
         (round, "generator_step", "losses of the generator's turn"),
-        (round.generator, "backward", "generator backward"),
-        (round.generator, "step", "optimizers"),
+        (SplitBackward, "backward", "generator backward"),
         (round, "discriminator_step", "discriminator forward"),
     ]
-    if round.discriminators is not None:
-        found += [
-            (round.discriminators, "backward", "discriminator backward"),
-            (round.discriminators, "step", "optimizers"),
-        ]
+    for name, player in round.players.items():
+        found += [(player, "step", "optimizers")]
+        found += [(player, "backward", "discriminator backward")] if name != GENERATOR else []
     if round.average is not None:
         found.append((round.average, "update", "average"))
     return found

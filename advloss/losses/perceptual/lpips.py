@@ -43,6 +43,8 @@ class LPIPS(nn.Module):
     small (31 pixels for alex, 16 vgg, 17 squeeze), of other than 1 or 3 channels, or with values far outside [-1, 1].
     """
 
+    partners = True
+
     own_precision = True
     """`Term` leaves autocast to it."""
 

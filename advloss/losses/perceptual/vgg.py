@@ -156,6 +156,8 @@ class VGGFeatures(_LayerLoss):
     or with values far outside [-1, 1]; a gradient that only y could take.
     """
 
+    partners = True
+
     def __init__(
         self,
         layers: Layers = ESRGAN,
@@ -184,6 +186,8 @@ class Style(_LayerLoss):
     layers: the weight of each by its name, as in `VGGFeatures`; the default is Gatys et al.'s five, 1/5 each. All else
     is as in `VGGFeatures` too.
     """
+
+    partners = True
 
     def __init__(self, layers: Layers = GATYS, net: Net = "vgg19", pretrained: bool = True) -> None:
         super().__init__(layers, net, pretrained)

@@ -8,16 +8,17 @@ from torch import nn
 
 from advloss.core.errors import InputError
 from advloss.recipe.build import Built
+from advloss.recipe.terms import by_name
 
 SHORT = 5000
 """Iterations below which `auto` takes it that compiling, once a network and shape, would not pay."""
 VARIANTS = 64
 """How many compiled forms of one function torch keeps: networks of one class share it, and each needs a few, for its
-batches of one and two halves and for the turns with and without a gradient of its own."""
+batches of one and two halves and for the steps with and without a gradient of its own."""
 
 
 def compile_networks(built: Built, device: torch.device, say: Callable[[str], None]) -> bool:
-    """Compiles the method's networks and the discriminators in place, as `train.compile` says; gives whether it did.
+    """Compiles the networks of the method and of the terms in place, as `train.compile` says; gives whether it did.
 
     Compiled at their first call, in each shape anew. auto: on a GPU, where triton is there, for runs long enough
     (SHORT) and not for float64. Penalties, which differentiate twice, run as they are written, and so does what the
@@ -41,7 +42,8 @@ def compile_networks(built: Built, device: torch.device, say: Callable[[str], No
     last = _owner(built.method) if built.weighting.compared_at == "last_layer" else None
     if last is not None:  # compared gradients end there: its own pass must not be one with all before it
         last.forward = torch.compiler.disable(last.forward)
-    for network in [*built.method.networks, *(term.loss.discriminator for term in built.adversaries.values())]:
+    of_terms = [network for term in by_name(built.terms).values() for network in term.networks]
+    for network in [*built.method.networks, *of_terms]:
         network.compile(dynamic=False)
     return True
 

@@ -1,4 +1,4 @@
-"""Iterations played as CUDA graphs: recorded once for each kind of iteration, then without Python's or torch's work."""
+"""Iterations as CUDA graphs: recorded once for each kind of iteration, then played without Python's or torch's work."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from advloss.core import distributed
-from advloss.core.counting import counters
+from advloss.core.clock import timed
 from advloss.core.devices import Recording
 from advloss.core.errors import InputError
 
@@ -18,23 +18,25 @@ WARM_UP = 3
 """Iterations of a kind before one is recorded: buffers are made, networks compiled, algorithms chosen."""
 MOST = 8
 """Recordings at most. Iterations of further kinds are played as they are."""
+REMEMBERED = 256
+"""Kinds that are counted at most: where a number changes in each iteration, each is a kind of its own."""
 
 
 @dataclass
 class Recorded:
-    """An iteration as it was recorded, how many calls of each counter it makes, and the factors it works out."""
+    """An iteration as it was recorded, and the factors of the losses that it works out."""
 
     play: Callable[..., dict[str, Tensor]]
-    calls: list[int]
     factors: dict[str, Tensor | float]
 
 
 class CudaGraphs:
-    """Plays `FastStep.turns`, recorded where it can be.
+    """Plays `FastStep.steps`, recorded where it can be.
 
-    A kind of iteration is what Python decides in it: which terms count and what they weigh, whether a lazy penalty
-    is due, the batches' shapes. An iteration in which something is for Python alone (a look at the logits, a weight
-    that grows) is played as it is written, and so are all of them once a recording fails; `say` is told why.
+    A kind of iteration is what Python decides in it: which terms count and what they weigh, whether a lazy penalty is
+    due (`Timed.phase`), the batches' shapes. An iteration in which something is for Python alone (a look at the
+    logits), or the first ones of a kind (a weight that grows), is played as it is written, and so are all of them once
+    a recording fails; `say` is told why.
 
     record: makes the recording; a stand-in serves where there is no GPU.
     """
@@ -46,7 +48,8 @@ class CudaGraphs:
         self.say = say
         self.record = record
         self.works = True
-        self.counters = [*counters(executor.method), *counters(executor.terms)]
+        parts = (executor.method, executor.terms, executor.weighting)
+        self.timed = [each for part in parts for each in timed(part)]
         self.seen: Counter[Hashable] = Counter()
         self.recorded: dict[Hashable, Recorded] = {}
         self.pool: Any = None
@@ -54,7 +57,7 @@ class CudaGraphs:
 
     @classmethod
     def made(cls, executor: Any, asked: str, say: Callable[[str], None]) -> "CudaGraphs | None":
-        """The recorder that `train.graphs` asks for, if any: auto is on for a GPU and one process.
+        """What `train.graphs` asks for, if anything: auto is on for a GPU and one process.
 
         Raises InputError where it is asked for and can't be.
         """
@@ -68,66 +71,62 @@ class CudaGraphs:
         return None if reason or asked == "off" else cls(executor, say)
 
     def play(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """What `FastStep.turns` gives."""
+        """What `FastStep.steps` gives."""
         kind = self._kind(batches) if self.works else None
         if kind in self.recorded:
             return self._again(self.recorded[kind], batches)
         if kind is None or self.seen[kind] < WARM_UP or len(self.recorded) == MOST:
+            if len(self.seen) >= REMEMBERED:
+                self.seen.clear()
             self.seen[kind] += 1
             return self._plainly(batches)
         return self._first(kind, batches)
 
     def _kind(self, batches: Sequence[Batch]) -> Hashable:
         """The kind of the iteration that has begun; None if it can't be recorded."""
-        phases = [counter.phase(len(batches)) for counter in self.counters]
+        phases = [part.phase(self.executor.clock.iteration) for part in self.timed]
         if self.executor.phase is None or None in phases:
             return None
-        shapes = tuple((side, image.shape, image.dtype) for batch in batches for side, image in batch.items())
+        shapes = tuple((name, image.shape, image.dtype) for batch in batches for name, image in batch.items())
         return self.executor.phase, tuple(phases), shapes
 
     def _plainly(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """As it is written, on a stream beside the main one: what is made there can be recorded later."""
         if self.beside is None:
-            return self.executor.turns(batches)
+            return self.executor.steps(batches)
         main = torch.cuda.current_stream(self.executor.device)
         self.beside.wait_stream(main)
         with torch.cuda.stream(self.beside):
-            losses = self.executor.turns(batches)
+            losses = self.executor.steps(batches)
         main.wait_stream(self.beside)
         return losses
 
     def _first(self, kind: Hashable, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Records an iteration and plays it."""
-        sides = [list(batch) for batch in batches]
+        fields = [list(batch) for batch in batches]
 
-        def turns(*images: Tensor) -> dict[str, Tensor]:
+        def steps(*images: Tensor) -> dict[str, Tensor]:
             given = iter(images)
-            return self.executor.turns([{side: next(given) for side in letters} for letters in sides])
+            return self.executor.steps([{name: next(given) for name in names} for names in fields])
 
-        before = [counter.calls for counter in self.counters]
         try:
-            recording = self.record(turns, _images(batches), pool=self.pool)
+            recording = self.record(steps, _images(batches), pool=self.pool)
         except Exception as error:  # whatever torch or a part of the recipe raises that can't be recorded
-            self._give_up(error, before)
+            self._give_up(error)
             return self._plainly(batches)
         self.pool = self.pool or getattr(recording, "pool", None)
-        calls = [counter.calls - count for counter, count in zip(self.counters, before, strict=True)]
-        self.recorded[kind] = Recorded(recording, calls, dict(self.executor.weighting.latest))
-        return recording(*_images(batches))  # while it was recorded nothing was played, but Python has counted
+        self.recorded[kind] = Recorded(recording, dict(self.executor.weighting.latest))
+        return recording(*_images(batches))  # while it was recorded nothing was played
 
     def _again(self, recorded: Recorded, batches: Sequence[Batch]) -> dict[str, Tensor]:
         losses = recorded.play(*_images(batches))
-        for counter, calls in zip(self.counters, recorded.calls, strict=True):
-            counter.calls += calls
         self.executor.weighting.latest = dict(recorded.factors)
         return losses
 
-    def _give_up(self, error: Exception, before: list[int]) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Iterations are played as they are written from now on."""
         self.works = False
-        for counter, count in zip(self.counters, before, strict=True):
-            counter.calls = count
-        for player in self.executor.players:
+        for player in self.executor.players.values():
             player.optimizer.zero_grad(set_to_none=True)
         self.say(f"iterations are not recorded as CUDA graphs: {str(error).splitlines()[0]}")
 

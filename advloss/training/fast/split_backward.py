@@ -1,4 +1,4 @@
-"""Where the losses' graphs end and the method's begins: each is gone through once, whatever is compared between."""
+"""A backward pass in two parts: each loss's graph down to the method's tensors, then the method's graph, once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,23 +7,29 @@ from torch import Tensor, nn
 
 from advloss.losses.adversarial.weighting import Weighting, compared
 
-Gradients = dict[str, Tensor]
+Gradients = dict[str | int, Tensor]
+"""By the name of a tensor, or by the place of a parameter of the losses."""
 
 
 class SplitBackward:
     """A method's tensors as the losses see them (`seen`), without the graph behind them.
 
     tensors: by name, with their graphs. scale: what each loss is multiplied by before its gradient is taken.
+    parameters: of the losses, those that are trained with the method.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], scale: Tensor | float) -> None:
+    def __init__(
+        self, tensors: Mapping[str, Tensor], scale: Tensor | float, parameters: Sequence[nn.Parameter] = ()
+    ) -> None:
         self.tensors = tensors
         self.scale = scale
+        self.parameters = parameters
         self.seen = {name: tensor.detach().requires_grad_(tensor.requires_grad) for name, tensor in tensors.items()}
 
     def gradients(self, loss: Tensor, keep: bool = False) -> Gradients:
-        """The scaled loss's gradient at each tensor that it depends on. keep: the loss's graph stays."""
-        leaves = {name: tensor for name, tensor in self.seen.items() if tensor.requires_grad}
+        """The scaled loss's gradient at each tensor and parameter that it depends on. keep: the loss's graph stays."""
+        leaves: Gradients = {name: tensor for name, tensor in self.seen.items() if tensor.requires_grad}
+        leaves |= dict(enumerate(self.parameters))
         if not loss.requires_grad or not leaves:
             return {}
         found = torch.autograd.grad(self.scale * loss, [*leaves.values()], retain_graph=keep, allow_unused=True)
@@ -43,36 +49,49 @@ class SplitBackward:
             factors = weighting.factors({name: self._at(at, gradients, name) for name, gradients in each.items()})
         total: Gradients = {}
         for name, gradients in each.items():
-            for tensor, gradient in gradients.items():
+            for place, gradient in gradients.items():
                 weighted = factors[name] * gradient
-                total[tensor] = total[tensor] + weighted if tensor in total else weighted
+                total[place] = total[place] + weighted if place in total else weighted
         return total
+
+    def backward(self, gradients: Gradients, share: float, networks: Sequence[nn.Parameter]) -> None:
+        """Adds `share` of these gradients to those of the losses' parameters and of the method's networks."""
+        made = {name: gradient for name, gradient in gradients.items() if isinstance(name, str)}
+        for place, parameter in enumerate(self.parameters):
+            if place in gradients:
+                mine = share * gradients[place]
+                parameter.grad = mine if parameter.grad is None else parameter.grad + mine
+        if made:
+            outputs = [self.tensors[name] for name in made]
+            torch.autograd.backward(outputs, [share * gradient for gradient in made.values()], inputs=networks)
 
     def shares(
         self,
         losses: Mapping[str, Tensor],
         factors: Mapping[str, Tensor | float],
-        parameters: Sequence[nn.Parameter],
+        networks: Sequence[nn.Parameter],
     ) -> dict[str, Tensor]:
-        """Of the whole gradient, each loss's part: norms over the parameters, which sum up to 1. All graphs stay."""
-        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        """Of the whole gradient, each loss's part: norms over all parameters, which sum up to 1. All graphs stay."""
         norms = {}
         for name, loss in losses.items():
             gradients = self.gradients(loss, keep=True)
             norms[name] = loss.new_zeros((), dtype=torch.float32)
             if gradients:  # a bottleneck without losses gives a constant
-                found = [gradient.float().norm() for gradient in self._through(gradients, learning)]
-                norms[name] = factors[name] * torch.stack([norms[name], *found]).norm()
+                found = [*self._through(gradients, networks), *(g for n, g in gradients.items() if isinstance(n, int))]
+                norms[name] = factors[name] * torch.stack([norms[name], *(g.float().norm() for g in found)]).norm()
         total = torch.stack([*norms.values()]).sum()
         return {name: norm / total for name, norm in norms.items()}
 
     def _at(self, at: Tensor | None, gradients: Gradients, name: str) -> Tensor:
         """A part's gradient at the place of comparison."""
-        found = self._through(gradients, [at]) if at is not None and gradients else []
+        found = self._through(gradients, [at]) if at is not None else []
         return compared(name, at, found[0] if found else None, self.scale)
 
     def _through(self, gradients: Gradients, wanted: Sequence[Tensor]) -> list[Tensor]:
         """What these gradients are further back in the method's graph, at the wanted tensors that they reach."""
-        outputs = [self.tensors[name] for name in gradients]
-        found = torch.autograd.grad(outputs, wanted, [*gradients.values()], retain_graph=True, allow_unused=True)
+        made = {name: gradient for name, gradient in gradients.items() if isinstance(name, str)}
+        if not made:
+            return []
+        outputs = [self.tensors[name] for name in made]
+        found = torch.autograd.grad(outputs, wanted, [*made.values()], retain_graph=True, allow_unused=True)
         return [gradient for gradient in found if gradient is not None]

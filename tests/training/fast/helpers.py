@@ -45,7 +45,7 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
             "networks.generator={name: unet, width: 4, levels: 3, dropout: 0, norm: instance}",
             f"losses.adversarial.{INSTANCE}",
             "losses.adversarial.penalties=[{name: r1, weight: 1, interval: 4}]",
-            "train.order=generator_first",
+            "train.steps={generator: 1, discriminator: 1}",
         ],
     ),
 }

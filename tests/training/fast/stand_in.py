@@ -6,15 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advloss.core.counting import counters
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 
 class StandIn:
     """Does what `devices.Recording` does, by running the recorded Python each time as it stood when it was recorded.
 
-    As with CUDA: while it is recorded nothing happens to tensors, but what Python counts goes on; when it is played,
-    what Python has counted or settled since does not matter, and is left alone.
+    As with CUDA: while it is recorded nothing happens to tensors; when it is played, where the clock stands and what
+    Python has settled since does not matter, and is left alone.
     """
 
     def __init__(self, executor: FastStep) -> None:
@@ -24,7 +23,7 @@ class StandIn:
 
     def __call__(self, function: Callable[..., Any], inputs: Sequence[Tensor], pool: Any = None) -> Callable[..., Any]:
         self.made += 1
-        counts, settled = self._counts(), self._settled()
+        settled = self._settled()
         tensors = self._tensors()
         random, kept = torch.get_rng_state(), [tensor.clone() for tensor in tensors]
         function(*[x.clone() for x in inputs])
@@ -35,10 +34,10 @@ class StandIn:
 
         def play(*images: Tensor) -> Any:
             self.plays += 1
-            now = self._counts(), self._settled()
-            self._set(counts, settled)
+            now = self._settled()
+            self._set(settled)
             result = function(*images)
-            self._set(*now)
+            self._set(now)
             return result
 
         return play
@@ -48,19 +47,19 @@ class StandIn:
         modules = [self.executor.method, self.executor.terms, self.executor.weighting]
         modules += [self.executor.average.module] if self.executor.average else []
         found = [tensor for module in modules for tensor in [*module.parameters(), *module.buffers()]]
-        for player in self.executor.players:
+        for player in self.executor.players.values():
             found += [t for state in player.optimizer.state.values() for t in state.values() if isinstance(t, Tensor)]
         return found
 
-    def _counts(self) -> list[int]:
-        return [counter.calls for counter in (*counters(self.executor.method), *counters(self.executor.terms))]
+    def _settled(self) -> tuple[int, dict, list, dict]:
+        executor = self.executor
+        return (
+            executor.clock.iteration,
+            dict(executor.weights),
+            list(executor.learning),
+            dict(executor.weighting.weights),
+        )
 
-    def _settled(self) -> tuple[dict, dict, dict]:
-        return dict(self.executor.weights), dict(self.executor.learning), dict(self.executor.weighting.weights)
-
-    def _set(self, counts: list[int], settled: tuple[dict, dict, dict]) -> None:
-        for counter, calls in zip(
-            (*counters(self.executor.method), *counters(self.executor.terms)), counts, strict=True
-        ):
-            counter.calls = calls
-        self.executor.weights, self.executor.learning, self.executor.weighting.weights = settled
+    def _set(self, settled: tuple[int, dict, list, dict]) -> None:
+        executor = self.executor
+        executor.clock.iteration, executor.weights, executor.learning, executor.weighting.weights = settled

@@ -1,6 +1,5 @@
-"""The fast iteration against the algorithm written out plainly: the same losses and weights after 20 iterations."""
+"""The fast executor against the plain one: the same losses and weights after 20 iterations."""
 
-import copy
 from collections import Counter
 
 import pytest
@@ -11,60 +10,12 @@ from advloss.core.call_batching import can_batch_calls, can_repeat_call
 from advloss.losses.adversarial import loss as adversarial
 from advloss.losses.adversarial.one_pass import one_pass
 from advloss.recipe.build import Built
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
+from advloss.training.step import PlainStep
 from tests.training.fast.helpers import RECIPES, batches, made, weights
 
 CPU = torch.device("cpu")
 ITERATIONS = 20
-
-
-class Plainly:
-    """Algorithm 1 with nothing shared, joined, cut or fused: each network is called for each tensor by itself."""
-
-    def __init__(self, built: Built) -> None:
-        self.built = built
-        built.method.batches_calls = False
-        recipe = built.recipe
-        settings = {key: recipe.optimizer.parameters[key] for key in ("lr", "betas", "eps")}
-        adversaries = [p for term in built.adversaries.values() for p in term.parameters()]
-        self.optimizers = [
-            torch.optim.Adam(parameters, foreach=False, **settings)
-            for parameters in (list(built.method.parameters()), adversaries)
-        ]
-        self.average = copy.deepcopy(built.method) if recipe.train.average else None
-
-    def play(self, batch: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-        built = self.built
-        counting = {name: term for name, term in built.terms.items() if term.weight_at(number) > 0}
-        learning = {name: term for name, term in built.adversaries.items() if number >= term.discriminator_start}
-        built.weighting.weights.update({name: term.weight_at(number) for name, term in built.terms.items()})
-        tensors = built.method(batch, set().union(*(t.needs for t in [*counting.values(), *learning.values()])))
-        turns = [self.generator, self.discriminators]
-        if built.recipe.train.order == "discriminator_first":
-            turns.reverse()
-        losses: dict[str, Tensor] = {}
-        for turn in turns:
-            losses |= turn(tensors, counting, learning)
-        if self.average:
-            with torch.no_grad():
-                for mine, present in zip(self.average.parameters(), built.method.parameters(), strict=True):
-                    mine.mul_(built.recipe.train.average).add_(present, alpha=1 - built.recipe.train.average)
-        return losses
-
-    def generator(self, tensors: dict[str, Tensor], counting: dict, learning: dict) -> dict[str, Tensor]:
-        losses = {name: term(tensors) for name, term in counting.items()}
-        self.optimizers[0].zero_grad()
-        self.built.weighting(losses, self.built.method.last_layer).backward()
-        self.optimizers[0].step()
-        return losses
-
-    def discriminators(self, tensors: dict[str, Tensor], counting: dict, learning: dict) -> dict[str, Tensor]:
-        losses = {f"{name}.discriminator": term.discriminator_loss(tensors) for name, term in learning.items()}
-        self.optimizers[1].zero_grad()
-        if losses:
-            sum(losses.values()).backward()
-            self.optimizers[1].step()
-        return losses
 
 
 def close(ours: Tensor, theirs: Tensor, name: str) -> None:
@@ -72,19 +23,26 @@ def close(ours: Tensor, theirs: Tensor, name: str) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-9, msg=lambda text: f"{name}: {text}")
 
 
-@pytest.mark.parametrize("order", ["generator_first", "discriminator_first"])
+ORDERS = {
+    "generator first": "{generator: 1, discriminator: 1}",
+    "discriminator first": "{discriminator: 1, generator: 1}",
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_the_fast_round_is_the_plain_one(name: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_executor_is_the_plain_one(name: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = batches(name)
-    built = made(name, f"train.order={order}")
+    steps = f"train.steps={ORDERS[order]}"
+    built = made(name, steps)
     fast = FastStep(built, CPU)
     found = [fast.play([batch(number)], number) for number in range(ITERATIONS)]
 
     monkeypatch.setattr(adversarial, "can_batch_calls", lambda network: False)
-    other = made(name, f"train.order={order}")
-    plain = Plainly(other)
+    other = made(name, steps)
+    plain = PlainStep(other, CPU)
     for number, losses in enumerate(found):
-        expected = plain.play(batch(number), number)
+        expected = plain.play([batch(number)], number)
         assert losses.keys() == expected.keys()
         for key, value in losses.items():
             close(value, expected[key].detach(), f"{key} of iteration {number}")
@@ -92,7 +50,7 @@ def test_the_fast_round_is_the_plain_one(name: str, order: str, monkeypatch: pyt
     for key, value in weights(built).items():
         close(value, theirs[key], key)
     if plain.average:
-        for mine, theirs_too in zip(fast.average.module.parameters(), plain.average.parameters(), strict=True):
+        for mine, theirs_too in zip(fast.average.averaged, plain.average.averaged, strict=True):
             close(mine, theirs_too, "average")
 
 
@@ -108,29 +66,31 @@ def calls(built: Built) -> Counter[str]:
 
 def test_networks_run_no_more_often_than_they_must() -> None:
     """Translators: fake and identity at once, then the other's with the first's way back, then the second's way back.
-    Discriminators: the fake for the generator, fake and real at once for their own turn."""
+    Discriminators: the fake for the generator, fake and real at once for their own step."""
     built = made("cyclegan")
     counted = calls(built)
-    FastStep(built, CPU).play([batches("cyclegan")(0)])
+    FastStep(built, CPU).play([batches("cyclegan")(0)], 0)
     assert counted == {"g_ab": 2, "g_ba": 1, "adversarial_a": 2, "adversarial_b": 2}
 
 
-def test_one_pass_of_the_fakes_serves_both_turns_where_the_discriminator_does_not_change_between() -> None:
+def test_one_pass_of_the_fakes_serves_both_steps_where_the_discriminator_does_not_change_between() -> None:
     counted = {}
-    for order in ("generator_first", "discriminator_first"):
-        built = made("srgan", f"train.order={order}")
+    for order, steps in ORDERS.items():
+        built = made("srgan", f"train.steps={steps}")
         counted[order] = calls(built)
-        FastStep(built, CPU).play([batches("srgan")(0)])
-    # batch norm: fake and real by themselves; feature matching needs the real ones in the generator's turn too
-    assert counted["generator_first"] == {"generator": 1, "adversarial": 2}
-    assert counted["discriminator_first"] == {"generator": 1, "adversarial": 4}
+        FastStep(built, CPU).play([batches("srgan")(0)], 0)
+    # batch norm: fake and real by themselves; feature matching needs the real ones in the generator's step too
+    assert counted["generator first"] == {"generator": 1, "adversarial": 2}
+    assert counted["discriminator first"] == {"generator": 1, "adversarial": 4}
 
 
 def test_what_draws_or_moves_is_called_as_often_as_it_is_written() -> None:
     for change, expected in (("spectral_norm=true", 3), ("spectral_norm=false", 2)):
-        built = made("pix2pix", "train.order=generator_first", f"losses.adversarial.discriminator.{change}")
+        built = made(
+            "pix2pix", f"train.steps={ORDERS['generator first']}", f"losses.adversarial.discriminator.{change}"
+        )
         counted = calls(built)
-        FastStep(built, CPU).play([batches("pix2pix")(0)])
+        FastStep(built, CPU).play([batches("pix2pix")(0)], 0)
         assert counted["adversarial"] == expected
     built = made("pix2pix", "networks.generator={name: resnet, width: 4, blocks: 1, dropout: 0.5}")
     assert not can_batch_calls(built.method.generator) and not can_repeat_call(built.method.generator)
@@ -146,7 +106,7 @@ def test_the_adaptive_weight_costs_no_second_backward_of_the_losses() -> None:
         module.register_full_backward_hook(lambda *_, n=name: counted.update([n]))
     executor = FastStep(built, CPU)
     executor.one_pass = set()
-    executor.play([batches("vqgan")(0)])
+    executor.play([batches("vqgan")(0)], 0)
     assert counted == {"discriminator": 1 + 2, "decoder": 1}  # the generator's, fake's and real's; once for all terms
 
 

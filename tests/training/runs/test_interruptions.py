@@ -11,7 +11,7 @@ from advloss.core.errors import NotFinite
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import backends
 from tests.training.started import TINY, done, invoke, log, two_sides
 
@@ -42,7 +42,7 @@ class AfterFour:
         return self.iterations >= 4
 
 
-def test_a_validation_that_is_due_in_the_round_of_a_signal_is_made(monkeypatch: pytest.MonkeyPatch):
+def test_a_validation_that_is_due_in_the_iteration_of_a_signal_is_made(monkeypatch: pytest.MonkeyPatch):
     words = [*SMALL, "--iterations", "8", "train.validate_every=4", "metrics={cycle: {metric: l1, between: [cycle_a, a]}}"]
     for side in "AB":
         (Path("photos") / f"val{side}").symlink_to(Path(f"photos/train{side}").resolve())
@@ -53,7 +53,7 @@ def test_a_validation_that_is_due_in_the_round_of_a_signal_is_made(monkeypatch: 
     assert [line["iteration"] for line in log(Path(), "run") if "validation" in line] == [4, 8]
 
 
-def test_tensorboard_keeps_every_round_of_a_resumed_run():
+def test_tensorboard_keeps_every_iteration_of_a_resumed_run():
     done(*SMALL, "--iterations", "3")
     done("train", "--run", "run", "--resume", "--iterations", "5")
     events = EventAccumulator("runs/run/tensorboard").Reload()
@@ -66,9 +66,9 @@ def test_logits_that_are_no_numbers_stop_with_the_terms_name():
         source.override(override)
     executor = FastStep(build(resolve(source)), torch.device("cpu"))
     with torch.no_grad():
-        next(executor.adversaries["adversarial_b"].parameters()).fill_(float("nan"))
+        next(executor.by_name["adversarial_b"].parameters()).fill_(float("nan"))
     with pytest.raises(NotFinite, match=r"losses\.adversarial_b: the discriminator's logits are NaN"):
-        executor.play([{side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}])
+        executor.play([{side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}], 0)
 
 
 def test_models_are_broadcast_before_they_move_so_the_cpu_has_a_backend_beside_the_gpus():

@@ -8,8 +8,8 @@ import torch
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.fast.iteration import FastStep
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 
 EVERYTHING = [
@@ -40,7 +40,7 @@ def make_executor(weighting: str) -> FastStep:
 
 
 @pytest.mark.parametrize("weighting", ["{name: balancer, at: fake_b, decay: 0.9}", "last_layer"])
-def test_the_rounds_after_a_checkpoint_are_the_same_to_the_bit(tmp_path: Path, weighting: str):
+def test_the_iterations_after_a_checkpoint_are_the_same_to_the_bit(tmp_path: Path, weighting: str):
     alone, one, two = Processes("cpu"), make_executor(weighting), make_executor(weighting)
     torch.manual_seed(3)
     batches = [{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"} for _ in range(10)]
@@ -60,5 +60,5 @@ def test_the_balancers_averages_are_not_those_of_a_new_one():
     """So that the test above fails if they are left out of the checkpoint."""
     executor = make_executor("{name: balancer, at: fake_b, decay: 0.9}")
     before = executor.weighting.state_dict()["sums"].clone()
-    executor.play([{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}])
+    executor.play([{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}], 0)
     assert not torch.equal(before, executor.weighting.state_dict()["sums"])

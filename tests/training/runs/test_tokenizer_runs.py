@@ -43,11 +43,11 @@ def entries(run: str, key: str) -> list[dict]:
     return [entry[key] for entry in log(Path(), run) if key in entry]
 
 
-def test_codes_factors_and_shares_are_logged(photos: Path):
+def test_codes_factors_and_gradient_shares_are_logged(photos: Path):
     done(*WORDS, photos, "train.gradient_shares_every=2", "--iterations", "6", "--run", "r")
     watched = entries("r", "watched")
     assert len(watched) == 6 and all(0 < w["usage"] <= 1 and 1 <= w["perplexity"] <= 16 for w in watched)
-    shares = entries("r", "shares")
+    shares = entries("r", "gradient_shares")
     assert [sorted(one) for one in shares] == [["bottleneck", "pixel"], *[["adversarial", "bottleneck", "pixel"]] * 2]
     assert all(math.isclose(sum(one.values()), 1, rel_tol=1e-5) and min(one.values()) > 0 for one in shares)
     factors = entries("r", "factors")
@@ -77,7 +77,7 @@ def test_a_bottleneck_without_losses_has_no_share_of_the_gradient(photos: Path):
         "--run",
         "r",
     )
-    assert all(one["bottleneck"] == 0 < one["pixel"] for one in entries("r", "shares"))
+    assert all(one["bottleneck"] == 0 < one["pixel"] for one in entries("r", "gradient_shares"))
 
 
 def test_revival_can_be_turned_on_for_a_model_that_was_trained_without(photos: Path):

@@ -10,9 +10,10 @@ from advloss.data import open_data
 from advloss.recipe.build import Built
 from advloss.recipe.components import METHODS
 from advloss.training.device_batches import DeviceBatches
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 from advloss.training.training_data import make_loader
+from tools.benchmarks import recipes
 from tools.benchmarks.measuring import measure
 
 EACH = {"cpu": 1, "cuda": 20}
@@ -23,10 +24,10 @@ def waiting(name: str, built: Built, round: FastStep, play: measure.Action, pair
     """name: a data set. play: a round on images that are there. The share is of the fed round's time, the median."""
     device = round.device
     batches = fed(name, built, device.type)
-    count = built.recipe.train.discriminator_steps * built.recipe.train.accumulate
+    play_ours = recipes.as_played(round)
 
     def with_loader() -> None:
-        round.play([next(batches) for _ in range(count)])
+        play_ours([next(batches) for _ in range(round.batches_per_iteration)])
 
     measure.alternating(with_loader, play, device, 2)
     slow, fast = measure.alternating(with_loader, play, device, pairs, EACH[device.type])

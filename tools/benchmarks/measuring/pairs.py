@@ -14,7 +14,7 @@ from torch import nn
 from advloss.core.errors import InputError
 from advloss.networks.layers.basic import Dropout
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes
 from tools.benchmarks.measuring import counting, measure

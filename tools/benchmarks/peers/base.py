@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
+from tools.benchmarks import recipes
 
 Batch = Mapping[str, Tensor]
 Play = Callable[[Sequence[Batch]], Mapping[str, Tensor]]
@@ -75,7 +76,7 @@ class Peer(ABC):
 
     def ours(self, round: FastStep) -> Play:
         """Our round with the same mathematics."""
-        return lambda batches: round.play(batches)
+        return recipes.as_played(round)
 
 
 @contextlib.contextmanager

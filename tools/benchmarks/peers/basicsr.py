@@ -35,7 +35,7 @@ class BasicSR(Peer):
         f"losses.adversarial={{loss: adversarial, between: [sr, hr], weight: {ADVERSARIAL}, "
         f"objective: non_saturating, discriminator: {DISCRIMINATOR}}}",
         "optimizer={name: adam, lr: 1e-4, betas: [0.9, 0.99]}",
-        "train.order=generator_first",
+        "train.steps={generator: 1, discriminator: 1}",
         f"train.average={AVERAGE}",
         "initial=null",
     )

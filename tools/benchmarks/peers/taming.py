@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from advloss.interop.taming import discriminator_from, tokenizer_from
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 from tools.benchmarks.peers import base
 from tools.benchmarks.peers.base import Batch, Peer, Play
 
@@ -97,8 +97,10 @@ class Taming(Peer):
         def play(batches: Sequence[Batch]) -> Mapping[str, Tensor]:
             with round.precision.settings():
                 round.begin(0)
-                losses, *_ = round.generator_step(round.forward(batch) for batch in batches)
-                return losses | round.discriminator_step(round.without_graph(batches))
+                generator, discriminator = players = [*round.players.values()]
+                losses, *_ = round.generator_step(generator, (round.forward(batch, players) for batch in batches))
+                seen = round.without_graph(batches, players)
+                return losses | round.discriminator_step(discriminator, seen, {})
 
         return play
 

@@ -10,7 +10,7 @@ from advloss.interop.junyanz import discriminator_from, generator_from
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
-from advloss.training.fast.iteration import FastStep
+from advloss.training.fast.step import FastStep
 
 RELATIVE = 1e-8
 
@@ -40,10 +40,10 @@ def test_cyclegan_plays_the_references_iterations(golden: Path):
     for ours, theirs in (("g_ab", "G_ab"), ("g_ba", "G_ba")):
         getattr(executor.method, ours).load_state_dict(generator_from(weights(tensors, f"weights.{theirs}."))[1])
     for side in "ab":
-        discriminator = executor.adversaries[f"adversarial_{side}"].loss.discriminator
+        discriminator = executor.by_name[f"adversarial_{side}"].loss.discriminator
         discriminator.load_state_dict(discriminator_from(weights(tensors, f"weights.D_{side}."))[1])
     for step in range(4):
-        losses = executor.play([{"a": tensors["a"][step], "b": tensors["b"][step]}])
+        losses = executor.play([{"a": tensors["a"][step], "b": tensors["b"][step]}], step)
         for side in "ab":
             close(losses[f"adversarial_{side}"], tensors[f"loss.G_gan_{side}"][step])
             close(losses[f"adversarial_{side}.discriminator"], tensors[f"loss.D_{side}"][step])
@@ -52,7 +52,7 @@ def test_cyclegan_plays_the_references_iterations(golden: Path):
     close(next(executor.method.g_ab.parameters()), tensors["after.G_ab.model.1.weight"])
     close(next(executor.method.g_ba.parameters()), tensors["after.G_ba.model.1.weight"])
     for side in "ab":
-        close(next(executor.adversaries[f"adversarial_{side}"].parameters()), tensors[f"after.D_{side}.model.0.weight"])
+        close(next(executor.by_name[f"adversarial_{side}"].parameters()), tensors[f"after.D_{side}.model.0.weight"])
 
 
 @pytest.mark.parametrize(("file", "objective"), [("vanilla", "non_saturating"), ("lsgan", "lsgan")])
@@ -68,11 +68,11 @@ def test_pix2pix_plays_the_references_iterations(golden: Path, file: str, object
         "losses.adversarial.discriminator.width=8",
         f"losses.adversarial.objective={objective}",
     )
-    generator, discriminator = executor.method.generator, executor.adversaries["adversarial"].loss.discriminator
+    generator, discriminator = executor.method.generator, executor.by_name["adversarial"].loss.discriminator
     generator.load_state_dict(generator_from(weights(tensors, "weights.G."))[1])
     discriminator.load_state_dict(discriminator_from(weights(tensors, "weights.D."))[1])
     for step in range(4):
-        losses = executor.play([{"a": tensors["a"][step], "b": tensors["b"][step]}])
+        losses = executor.play([{"a": tensors["a"][step], "b": tensors["b"][step]}], step)
         close(losses["adversarial"], tensors["loss.G_gan"][step])
         close(losses["adversarial.discriminator"], tensors["loss.D"][step])
         close(100 * losses["l1"], tensors["loss.G_l1"][step])

@@ -22,7 +22,7 @@ FREE = {
             "validate_every",
             "checkpoint_every",
         ),
-        *("compile", "graphs"),
+        *("executor", "compile", "graphs"),
     },
     "data": {"workers", "memory"},
 }
@@ -88,6 +88,8 @@ def _is_free(key: str) -> bool:
 def _flat(values: object, key: str = "") -> dict[str, object]:
     if not isinstance(values, dict):
         return {key: values}
+    if key == "train.steps":  # their order counts
+        return {key: ", ".join(f"{name} {count}" for name, count in values.items())}
     flat: dict[str, object] = {}
     for name, value in values.items():
         flat |= _flat(value, f"{key}.{name}" if key else str(name))

@@ -9,14 +9,14 @@ from torch import nn
 from advloss.core.errors import InputError, TrainingError
 from advloss.core.files import replacing
 from advloss.recipe.schema import Recipe
-from advloss.training.fast.iteration import FastStep
+from advloss.training.executor import Executor
 from advloss.training.processes import Processes
 
-FORMAT = 1
+FORMAT = 2
 
 
 def write_checkpoint(
-    path: Path, executor: FastStep, recipe: Recipe, state: dict[str, Any], processes: Processes
+    path: Path, executor: Executor, recipe: Recipe, state: dict[str, Any], processes: Processes
 ) -> None:
     """state: the trainer's own numbers (`iteration`, `best`). Every process takes part, the first one writes.
 
@@ -30,9 +30,9 @@ def write_checkpoint(
             "recipe": recipe.plain(),
             **state,
             "method": executor.method.state_dict(),
-            "terms": _adversaries(executor).state_dict(),
+            "terms": executor.terms.state_dict(),
             "weighting": executor.weighting.state_dict(),
-            "players": [player.state_dict() for player in executor.players],
+            "players": {name: player.state_dict() for name, player in executor.players.items()},
             "average": executor.average.module.state_dict() if executor.average else None,
             "processes": local,
         }
@@ -59,21 +59,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
         raise InputError(f"{path}: not a whole checkpoint ({str(error).splitlines()[0]})") from None
     if content.get("format") != FORMAT:
-        raise InputError(f"{path}: is not a checkpoint of this version of advloss")
+        raise InputError(
+            f"{path}: is not a checkpoint of this version of advloss, so its run can't be resumed; start a new one "
+            f"from its networks, initial={path.parent / 'model.safetensors'}"
+        )
     return content
 
 
-def restore(content: dict[str, Any], executor: FastStep, processes: Processes) -> None:
-    """Puts an iteration into the state that `write_checkpoint` saved."""
+def restore(content: dict[str, Any], executor: Executor, processes: Processes) -> None:
+    """Puts an executor into the state that `write_checkpoint` saved."""
     alike = len(content["processes"]) == processes.world
     # with another number of processes, each goes on with the first one's pool and with random numbers of its own
     local = content["processes"][processes.rank] if alike else {"method": {}, "terms": {}}
     # in one call: a pool that is loaded from a state without its images is empty
     executor.method.load_state_dict(content["method"] | local["method"])
-    _adversaries(executor).load_state_dict(content["terms"] | local["terms"])
+    executor.terms.load_state_dict(content["terms"] | local["terms"])
     executor.weighting.load_state_dict(content["weighting"])
-    for player, state in zip(executor.players, content["players"], strict=True):
-        player.load_state_dict(state)
+    for name, player in executor.players.items():
+        player.load_state_dict(content["players"][name])
     if executor.average:
         executor.average.module.load_state_dict(content["average"])
     if not alike:
@@ -83,21 +86,17 @@ def restore(content: dict[str, Any], executor: FastStep, processes: Processes) -
         torch.cuda.set_rng_state(local["random_cuda"], processes.device)
 
 
-def _local(executor: FastStep, processes: Processes) -> dict[str, Any]:
+def _local(executor: Executor, processes: Processes) -> dict[str, Any]:
     """What differs between processes: random states and, with several of them, pools and batch statistics."""
     alone = processes.world == 1
     local: dict[str, Any] = {
         "random": torch.get_rng_state(),
         "method": {} if alone else _buffers(executor.method),
-        "terms": {} if alone else _buffers(_adversaries(executor)),
+        "terms": {} if alone else _buffers(executor.terms),
     }
     if processes.device.type == "cuda":
         local["random_cuda"] = torch.cuda.get_rng_state(processes.device)
     return local
-
-
-def _adversaries(executor: FastStep) -> nn.ModuleDict:
-    return nn.ModuleDict(dict(executor.adversaries))
 
 
 def _buffers(module: nn.Module) -> dict[str, torch.Tensor]:

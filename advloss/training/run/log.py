@@ -16,7 +16,7 @@ from tqdm import tqdm
 from advloss.core.errors import NotFinite
 from advloss.core.files import replacing
 from advloss.training.processes import Processes
-from advloss.training.run_folder import RunFolder
+from advloss.training.run.folder import RunFolder
 
 LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a progress bar
 
@@ -69,19 +69,10 @@ class RunLog:
         sums = torch.stack([self.sums[name] for name in self.sums]).tolist()
         means = [total / self.counts[name] for name, total in zip(self.sums, sums, strict=True)]
         now = time.perf_counter()
-        *summed, shares = self.processes.sum([*means, self.waited / (now - self.since)])
-        share = shares / self.processes.world
+        *summed, waits = self.processes.sum([*means, self.waited / (now - self.since)])
+        share = waits / self.processes.world
         losses = {name: value / self.processes.world for name, value in zip(self.sums, summed, strict=True)}
-        for name, value in losses.items():
-            if value - value != 0.0:  # infinite or not a number
-                place = f"losses.{name.removesuffix('.discriminator')}"
-                whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
-                iterations = (
-                    f"iteration {iteration}"
-                    if self.count == 1
-                    else f"iterations {iteration - self.count + 1} to {iteration}"
-                )
-                raise NotFinite(f"{place}: its loss{whose} is {value} in {iterations}")
+        self._check_finite(losses, iteration)
         speed = self.images * self.processes.world / (now - self.since)
         rates = {"lr": rate, "images_per_second": round_to(speed), "data_wait": round_to(share)}
         entry = {"iteration": iteration, "epoch": epoch, "losses": losses} | rates
@@ -92,6 +83,16 @@ class RunLog:
         self.sums, self.count, self.images, self.waited, self.since = {}, 0, 0, 0.0, now
         self.counts.clear()
         return share
+
+    def _check_finite(self, losses: Mapping[str, float], iteration: int) -> None:
+        for name, value in losses.items():
+            if value - value == 0.0:  # neither infinite nor NaN
+                continue
+            place = f"losses.{name.removesuffix('.discriminator')}"
+            whose = " (the discriminator's)" if name.endswith(".discriminator") else ""
+            first = iteration - self.count + 1
+            iterations = f"iteration {iteration}" if self.count == 1 else f"iterations {first} to {iteration}"
+            raise NotFinite(f"{place}: its loss{whose} is {value} in {iterations}")
 
     def write(self, entry: dict[str, Any]) -> None:
         """Adds a line to log.jsonl, and its numbers to TensorBoard."""

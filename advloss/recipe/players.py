@@ -1,0 +1,59 @@
+"""Who plays: a recipe's players, how many steps each takes, what each trains."""
+
+from collections.abc import Iterable, Mapping
+
+from torch import nn
+
+from advloss.core.errors import InputError, unknown
+from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, Term
+
+
+def default_steps(two_sided: bool, named: Iterable[str]) -> dict[str, int]:
+    """`train.steps` where a recipe says none: the generator, then the discriminator where there is one, a step each.
+
+    two_sided: whether a loss has a discriminator. named: the players that terms name.
+    """
+    return {GENERATOR: 1} | ({DISCRIMINATOR: 1} if two_sided or DISCRIMINATOR in named else {})
+
+
+def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, Term]) -> dict[str, list[nn.Parameter]]:
+    """What each player trains, by its name, in the order of its steps.
+
+    The generator trains the method's networks; each player trains the parameters of its terms.
+    Raises InputError: a term of a player that takes no steps; a player without anything to train; a two-sided loss of
+    another player than the generator.
+    """
+    _check_terms(steps, terms)
+    networks = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    if networks and GENERATOR not in steps:
+        raise InputError(f"train.steps: nobody trains the networks; say how many steps {GENERATOR} takes")
+    players = {}
+    for name in steps:
+        of_terms = [parameter for term in terms.values() for parameter in term.parameters_of(name)]
+        players[name] = (networks if name == GENERATOR else []) + of_terms
+        if not players[name]:
+            raise InputError(
+                f"train.steps: {name} has nothing to train, since no term has parameters of its own for it; leave it "
+                f"out: train.steps={_without(steps, name)}"
+            )
+    return players
+
+
+def _check_terms(steps: Mapping[str, int], terms: Mapping[str, Term]) -> None:
+    for name, term in terms.items():
+        if term.player not in steps:
+            raise InputError(f"losses.{name}.player: {unknown('player of train.steps', term.player, steps)}")
+        if term.owner not in steps:
+            raise InputError(
+                f"train.steps: nobody trains the discriminator of losses.{name}; say how many steps {term.owner} takes"
+            )
+        if term.two_sided and term.player != GENERATOR:
+            raise InputError(
+                f"losses.{name}.player: is {term.player}, and of a loss with a discriminator the other player is the "
+                f"{GENERATOR}; leave it out"
+            )
+
+
+def _without(steps: Mapping[str, int], name: str) -> str:
+    kept = [f"{other}: {count}" for other, count in steps.items() if other != name]
+    return "{" + ", ".join(kept) + "}"

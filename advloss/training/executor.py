@@ -1,0 +1,157 @@
+"""What plays a training's iterations: what every executor has and answers, whatever way it goes about its work."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from advloss.core.clock import Clock, follow
+from advloss.core.errors import NotFinite, TrainingError
+from advloss.recipe.build import Built
+from advloss.recipe.terms import GENERATOR, Term, by_name
+from advloss.training.average import Average
+from advloss.training.player import Player
+from advloss.training.precision import Precision
+
+Batch = Mapping[str, Tensor]
+Tensors = Mapping[str, Tensor]
+Say = Callable[[str], None]
+COMPARED = "compared at"
+"""Among the method's tensors the one at which the weighting compares gradients, if the recipe names one: as the method
+goes on from it. Under its own name it is what the terms see, in float32."""
+
+
+class Executor(ABC):
+    """Plays the iterations of a built recipe.
+
+    In an iteration each player takes its `train.steps`, in their order. A step takes a group of `train.accumulate`
+    batches. A player begins with the group on which the player before it ended, and goes on to the next group with each
+    further step. On a group all players see the same tensors: those of before the first step on it.
+
+    `play` is an executor's own; all else is here. A subclass of a user's own joins by an entry in
+    `executors.EXECUTORS`, and `train.executor` names it.
+
+    players: by name, in the order of their steps. average: the moving average of the method, or None. clock: what all
+    parts of the recipe follow. rate_factor: of all learning rates in an iteration (from 0), the recipe's `schedule`.
+    gradient_shares: of the generator's gradient in the last iteration, each term's part, where it was asked for.
+
+    built: on `device`, in training mode. say: is told how iterations are played, where a user would not expect it.
+    """
+
+    def __init__(self, built: Built, device: torch.device, say: Say = lambda sentence: None) -> None:
+        train = built.recipe.train
+        self.method = built.method
+        self.terms = built.terms
+        self.by_name: dict[str, Term] = by_name(built.terms)
+        self.weighting = built.weighting
+        self.compared_at = built.recipe.weighting.parameters.get("at")
+        self.device = device
+        self.accumulate = train.accumulate
+        self.shares_every = train.gradient_shares_every
+        self.precision = Precision(train.precision, device)
+        self.clock = Clock()
+        for part in (self.method, self.terms, self.weighting):
+            follow(part, self.clock)
+        fp16 = self.precision.dtype is torch.float16
+        self.players = {name: Player.of(built.recipe, name, mine, fp16) for name, mine in built.players.items()}
+        self.average = Average(self.method, train.average) if train.average else None
+        self.rate_factor: Callable[[int], float] = lambda iteration: 1.0
+        self.gradient_shares: dict[str, Tensor] = {}
+        self.begin(0)
+
+    @abstractmethod
+    def play(self, batches: Sequence[Batch], iteration: int) -> dict[str, Tensor]:
+        """Plays an iteration (number `iteration`, from 0) on `batches_per_iteration` batches.
+
+        Gives each term's loss (`cycle_a`) and each discriminator's (`adversarial_a.discriminator`), without their
+        weights; where a player takes several steps, those of its last one. They are good until the next iteration.
+        """
+
+    @property
+    def words(self) -> str:
+        """What it computes in, and how: `bf16, compiled, as CUDA graphs`."""
+        return self.precision.name
+
+    @property
+    def batches_per_iteration(self) -> int:
+        """How many batches an iteration takes."""
+        return self.accumulate * (1 + sum(player.steps - 1 for player in self.players.values()))
+
+    @property
+    def factors(self) -> Mapping[str, Tensor | float]:
+        """What each term counted in the last iteration, where the weighting works that out; else nothing."""
+        return {} if self.weighting.compared_at == "nothing" else self.weighting.latest
+
+    @property
+    def shares_gradient(self) -> bool:
+        """Whether this iteration says which part of the gradient each term has."""
+        return bool(self.shares_every) and (self.clock.iteration + 1) % (self.shares_every or 1) == 0
+
+    def begin(self, iteration: int) -> None:
+        """Sets the clock, the rates, which terms count and what they weigh, and whose discriminators learn."""
+        self.clock.iteration = iteration
+        self.gradient_shares = {}
+        for player in self.players.values():
+            player.begin(iteration, self.rate_factor(iteration))
+        weights = {name: term.weight_at(iteration) for name, term in self.by_name.items()}
+        self.weights = {name: weight for name, weight in weights.items() if weight > 0}
+        self.learning = [name for name, term in self.by_name.items() if term.learns_at(iteration)]
+        self.weighting.weights.update({name: weights[name] for name in self.weighting.weights})
+
+    def groups(self, batches: Sequence[Batch]) -> Iterator[tuple[Sequence[Batch], list[Player]]]:
+        """The groups of batches of an iteration, each with the players that take a step on it, in order."""
+        on_group: list[list[Player]] = [[]]
+        for player in self.players.values():
+            on_group[-1].append(player)
+            on_group += [[player] for _ in range(player.steps - 1)]
+        for number, players in enumerate(on_group):
+            yield batches[number * self.accumulate : (number + 1) * self.accumulate], players
+
+    def minimised_by(self, player: Player) -> list[str]:
+        """The terms whose loss the player minimises in this iteration."""
+        return [name for name in self.weights if self.by_name[name].player == player.name]
+
+    def learnt_by(self, player: Player) -> list[str]:
+        """The terms whose discriminator's loss the player minimises in this iteration."""
+        return [name for name in self.learning if self.by_name[name].owner == player.name]
+
+    def wanted(self, players: Sequence[Player]) -> set[str]:
+        """The tensors that these players' terms name: what is off costs nothing."""
+        names = [name for player in players for name in (*self.minimised_by(player), *self.learnt_by(player))]
+        compared = {self.compared_at} if self.compared_at and any(p.name == GENERATOR for p in players) else set()
+        return compared.union(*(self.by_name[name].needs for name in names))
+
+    def forward(self, batch: Batch, players: Sequence[Player]) -> Tensors:
+        """The tensors that the players want, in float32 (float64 stays), computed in the recipe's precision."""
+        with self.precision.autocast():
+            tensors = self.method(batch, self.wanted(players))
+        seen = {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in tensors.items()}
+        return seen | {COMPARED: tensors[self.compared_at]} if self.compared_at in tensors else seen
+
+    def place(self, tensors: Tensors) -> Tensor | None:
+        """Where the weighting compares gradients: a tensor that the recipe names, the last layer, or nowhere."""
+        if self.compared_at:
+            return tensors[COMPARED]
+        return self.method.last_layer if self.weighting.compared_at == "last_layer" else None
+
+    def add(self, losses: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
+        """Adds the values of one of the accumulated batches to their mean."""
+        for name, value in values.items():
+            share = value.detach() / self.accumulate
+            losses[name] = losses[name] + share if name in losses else share
+
+    def discriminator_loss(self, name: str, tensors: Tensors) -> Tensor:
+        """A term's `discriminator_loss`. Raises NotFinite, with the term's name, where its logits are not finite."""
+        with naming(name):
+            return self.by_name[name].discriminator_loss(tensors)
+
+
+@contextmanager
+def naming(term: str) -> Iterator[None]:
+    """A TrainingError within it becomes NotFinite with the term's name."""
+    try:
+        yield
+    except TrainingError as error:
+        raise NotFinite(f"losses.{term}: {error}") from None
