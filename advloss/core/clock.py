@@ -164,8 +164,15 @@ class Clock:
 
     def tick(self, part: object) -> None:
         """To be called by a component after each of its own steps: only the keeper's moves the clock on."""
-        if self.keeper is part:
-            self.iteration += 1
+        if self.keeper is not part:
+            return
+        if torch.compiler.is_compiling():  # as a number of the graph it would be compiled anew in each iteration
+            torch.compiler.disable(self._tick)()
+        else:
+            self._tick()
+
+    def _tick(self) -> None:
+        self.iteration += 1
 
 
 class Timed:

@@ -56,7 +56,11 @@ def test_pydantic() -> None:
         (Annotated[int, at_least(1)], "1", ["0", 0, "x", 1.5]),
         (Annotated[float, above(0)] | None, None, [0, "nan", "inf"]),
         (Annotated[float, between(-1, 1)], "-1", [2]),
-        (Annotated[float | Schedule, WithinLimits(at_least(0))], {"from": 1, "to": "0", "over": "3"}, [-1, {"from": 1}]),
+        (
+            Annotated[float | Schedule, WithinLimits(at_least(0))],
+            {"from": 1, "to": "0", "over": "3"},
+            [-1, {"from": 1}],
+        ),
         (Annotated[float | Schedule, WithinLimits(above(0))], 1, [{"from": 1, "to": 0, "over": 3}, {0: 1, 5: 0}]),
     ]:
         adapter = TypeAdapter(annotation)
