@@ -185,6 +185,11 @@ class Timed:
         """The value of a number in this iteration."""
         return number.at(self.clock.iteration) if isinstance(number, Schedule) else number
 
+    @property
+    def changes(self) -> bool:
+        """Whether a number of it follows a schedule."""
+        return any(isinstance(value, Schedule) for value in vars(self).values())
+
     def phase(self, iteration: int) -> Hashable:
         """What Python decides in an iteration: the same value for the same work; None where only Python can do it.
 

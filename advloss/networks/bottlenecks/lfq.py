@@ -1,6 +1,6 @@
 """Lookup-free quantisation: the sign of each channel is one bit of the index, and entropies keep the codes in use."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +34,7 @@ class LFQ(Bottleneck):
     Raises InputError for a number of codes that is no power of 2, or one that needs other channels.
     """
 
+    training_only: ClassVar[frozenset[str]] = frozenset({"entropy", "diversity", "beta", "temperature", "together"})
     codes: int
 
     def __init__(
