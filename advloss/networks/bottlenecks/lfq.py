@@ -30,7 +30,7 @@ class LFQ(Bottleneck):
     upper bound (as Zhao et al. 2024, arXiv:2406.07548).
 
     codes: a power of 2; channels follow from it. entropy, diversity, beta, temperature: defaults as in the open
-    implementations; the paper names none. channels: log2(codes), where that is said beside them.
+    implementations; the paper names none. channels: log2(codes); what is given is checked.
     Raises InputError for a number of codes that is no power of 2, or one that needs other channels.
     """
 

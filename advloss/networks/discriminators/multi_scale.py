@@ -1,4 +1,4 @@
-"""The discriminators that judge the same image at several sizes."""
+"""The discriminators of one image at several sizes."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class MultiScale(nn.Module):
         for i, discriminator in enumerate(self.scales):
             if i:
                 x = POOLINGS[self.dims](x, 3, 2, 1, count_include_pad=False)  # [B, in, H/2^i, W/2^i]
-            judged, made = discriminator(x, features=True)
-            logits.append(judged)
+            of_scale, made = discriminator(x, features=True)
+            logits.append(of_scale)
             maps += made
         return (logits, maps) if features else logits

@@ -14,7 +14,7 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import LSGAN, Minimax, NonSaturating, functions
 from advloss.losses.adversarial.penalties import R1, LeCam
 from advloss.losses.adversarial.topk import TopK
-from tests.losses.judges import Featured, Spy, constant, patches
+from tests.losses.discriminators import Featured, Spy, constant, patches
 
 
 def play(adv: AdversarialLoss) -> list[float]:
