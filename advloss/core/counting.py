@@ -16,7 +16,7 @@ class Counter:
 
     @property
     def calls(self) -> int:
-        """The clock's iteration."""
+        """The clock's iteration, which may be set."""
         return self.clock.iteration
 
     @calls.setter

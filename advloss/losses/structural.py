@@ -36,7 +36,7 @@ def ms_ssim(x: Tensor, y: Tensor, window_size: int = 11) -> Tensor:
 
     The product of the scales' means of contrast and structure, and of SSIM itself at the coarsest, to the powers of
     SCALE_WEIGHTS, for each channel, then the mean over channels; whole windows only, 2 x 2 means between the scales.
-    Wang, Simoncelli and Bovik 2003 (Asilomar), eq. 7. A negative mean, which has no such power, counts as 1e-6, and so
+    Wang, Simoncelli and Bovik 2003 (Asilomar), eq. 7. A negative mean, which has no real power, counts as 1e-6, and so
     does 0, where the gradient would be infinite. Height and width must be more than 16 (window_size - 1).
     """
     _check_size(x, 16 * (window_size - 1) + 1, "MS-SSIM")

@@ -15,7 +15,7 @@ class MultiScale(nn.Module):
 
     Images [B, in, H, W] -> a list of logits, one [B, 1, H', W'] a scale, largest image first, without a sigmoid.
     With features=True: (that list, the features of all scales one after the other), see `discriminators`.
-    Images shrink by means over 3x3 pixels at every second pixel (at the border, over those there are), as in the
+    Images shrink by means over 3x3 pixels at every second pixel (at the border, over the pixels inside), as in the
     authors' code. They must be at least `smallest` pixels in each direction, 93 for three scales: the
     last must be left with a PatchGAN's smallest, 24.
 

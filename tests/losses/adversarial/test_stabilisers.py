@@ -152,7 +152,7 @@ def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
         warnings.simplefilter("error")
         for _ in range(4):
             adv.discriminator_loss(fake, real)
-    with pytest.warns(UserWarning, match="until iteration 5 all .* between 0.*: has it a sigmoid at its end") as record:
+    with pytest.warns(UserWarning, match="until iteration 5 all .* between 0.*: does it end in a sigmoid") as record:
         for _ in range(20):
             adv.discriminator_loss(fake, real)
     assert len(record) == 1 and record[0].filename == __file__
@@ -167,7 +167,7 @@ def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
     adv.logit_checks = LogitChecks(every=2)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         assert sure(tensor([[1.0], [-10.0]])).flatten().tolist() == [1, 0]
-        with pytest.warns(UserWarning, match="between 0 and 1: has it a sigmoid"):
+        with pytest.warns(UserWarning, match="between 0 and 1: does it end in a sigmoid"):
             for low in (-1.0, -10.0):
                 adv.discriminator_loss(tensor([[low]]), tensor([[1.0]]))
 
