@@ -164,8 +164,15 @@ class Clock:
 
     def tick(self, part: object) -> None:
         """To be called by a component after each of its own steps: only the keeper's moves the clock on."""
-        if self.keeper is part:
-            self.iteration += 1
+        if self.keeper is not part:
+            return
+        if torch.compiler.is_compiling():  # as a number of the graph it would be compiled anew in each iteration
+            torch.compiler.disable(self._tick)()
+        else:
+            self._tick()
+
+    def _tick(self) -> None:
+        self.iteration += 1
 
 
 class Timed:
@@ -177,6 +184,11 @@ class Timed:
     def now(self, number: float | Schedule) -> float:
         """The value of a number in this iteration."""
         return number.at(self.clock.iteration) if isinstance(number, Schedule) else number
+
+    @property
+    def changes(self) -> bool:
+        """Whether a number of it follows a schedule."""
+        return any(isinstance(value, Schedule) for value in vars(self).values())
 
     def phase(self, iteration: int) -> Hashable:
         """What Python decides in an iteration: the same value for the same work; None where only Python can do it.

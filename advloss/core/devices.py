@@ -34,7 +34,7 @@ class Recording(Generic[Made]):
         inputs (weights, buffers) must stay in its place in memory. Its Python runs while it is recorded and never
         again; its kernels run at each call, and not while it is recorded.
     warm_up: how many times the function is called before, in earnest: libraries choose their algorithms then.
-    pool: another recording's `pool`, whose memory this one may share if they take turns.
+    pool: another recording's `pool`, whose memory this one may share if they are never played at the same time.
 
     A result lies in the recording's memory and is good until the next call of one that shares it.
     """

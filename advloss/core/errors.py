@@ -1,4 +1,4 @@
-"""What goes wrong, sorted by whose turn it is: the user's input (exit code 2) or the training itself (exit code 1)."""
+"""What goes wrong, sorted by exit code: 2 for the user's input, 1 for the training itself."""
 
 import difflib
 from collections.abc import Iterable

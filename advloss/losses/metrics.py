@@ -10,17 +10,17 @@ in the luma of MATLAB's rgb2ycbcr, without the pixels at the border.
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least, check_limits
 from advloss.core.precision import at_least_float32
 from advloss.losses import structural
 from advloss.losses.checks import InputCheck
 from advloss.losses.perceptual import lpips as perceptual
 
 Channel = Literal["rgb", "y"]
-Border = Annotated[int, Field(ge=0)]
+Border = Annotated[int, at_least(0)]
 
 
 def to_8_bit(x: Tensor) -> Tensor:
@@ -70,8 +70,7 @@ def ssim(x: Tensor, y: Tensor, channel: Channel = "rgb", border: int = 0) -> Ten
 
 def _inner(image: Tensor, border: int) -> Tensor:
     """The image without `border` pixels at each side."""
-    if border < 0:
-        raise InputError(f"border={border}; it is a number of pixels, at least 0")
+    at_least(0).check("border", border)
     height, width = image.shape[-2:]
     if min(height, width) <= 2 * border:
         raise InputError(f"border={border} leaves nothing of images of {height} x {width} pixels")
@@ -85,6 +84,7 @@ class _OfChannels(nn.Module):
 
     def __init__(self, channel: Channel = "rgb", border: Border = 0) -> None:
         super().__init__()
+        check_limits(self, border=border)
         self.channel = channel
         self.border = border
         self.check = InputCheck()

@@ -6,9 +6,9 @@ modules raise InputError if shapes differ, a tensor is empty or of integers, or 
 
 from typing import Annotated
 
-from pydantic import Field
 from torch import Tensor, nn
 
+from advloss.core.limits import above, check_limits
 from advloss.core.precision import at_least_float32
 from advloss.losses.checks import InputCheck
 
@@ -64,8 +64,9 @@ class Charbonnier(nn.Module):
 
     partners = True
 
-    def __init__(self, eps: Annotated[float, Field(gt=0)] = 1e-3) -> None:
+    def __init__(self, eps: Annotated[float, above(0)] = 1e-3) -> None:
         super().__init__()
+        check_limits(self, eps=eps)
         self.eps = eps
         self.check = InputCheck()
 

@@ -7,17 +7,15 @@ raise InputError if shapes differ, an image is empty, of integers or too small, 
 from typing import Annotated
 
 import torch
-from kornia.filters import filter2d_separable, get_gaussian_kernel1d
-from kornia.losses import total_variation as kornia_total_variation
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least
 from advloss.core.precision import at_least_float32, full_precision
 from advloss.losses.checks import InputCheck
 
-WindowSize = Annotated[int, Field(ge=3)]
+WindowSize = Annotated[int, at_least(3)]
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """The exponents of the five scales, finest first: Wang, Simoncelli and Bovik 2003."""
 
@@ -38,7 +36,7 @@ def ms_ssim(x: Tensor, y: Tensor, window_size: int = 11) -> Tensor:
 
     The product of the scales' means of contrast and structure, and of SSIM itself at the coarsest, to the powers of
     SCALE_WEIGHTS, for each channel, then the mean over channels; whole windows only, 2 x 2 means between the scales.
-    Wang, Simoncelli and Bovik 2003 (Asilomar), eq. 7. A negative mean, which has no such power, counts as 1e-6, and so
+    Wang, Simoncelli and Bovik 2003 (Asilomar), eq. 7. A negative mean, which has no real power, counts as 1e-6, and so
     does 0, where the gradient would be infinite. Height and width must be more than 16 (window_size - 1).
     """
     _check_size(x, 16 * (window_size - 1) + 1, "MS-SSIM")
@@ -59,7 +57,9 @@ def total_variation(x: Tensor) -> Tensor:
     Rudin, Osher and Fatemi 1992, anisotropic. Each mean is over all pairs of neighbours, channels and images, so the
     value depends on the size of neither image nor batch; it is on [-1, 1], twice that of [0, 1].
     """
-    return kornia_total_variation(at_least_float32(x), reduction="mean").mean()
+    from kornia.losses import total_variation  # late: no other loss needs kornia
+
+    return total_variation(at_least_float32(x), reduction="mean").mean()
 
 
 class SSIM(nn.Module):
@@ -110,6 +110,8 @@ def _unit(x: Tensor) -> Tensor:
 
 def _similarity(x: Tensor, y: Tensor, window_size: int) -> tuple[Tensor, Tensor]:
     """Maps of SSIM and of its factor of contrast and structure, for images in [0, 1]: [B, C, H - w + 1, W - w + 1]."""
+    from kornia.filters import filter2d_separable, get_gaussian_kernel1d  # late: no other loss needs kornia
+
     kernel = get_gaussian_kernel1d(window_size, 1.5, device=x.device, dtype=x.dtype)
     with full_precision(x):
         moments = filter2d_separable(torch.cat([x, y, x * x, y * y, x * y]), kernel, kernel, padding="valid")

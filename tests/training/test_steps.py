@@ -38,7 +38,8 @@ def joined(*batches: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def weights(executor: FastStep) -> dict[str, Tensor]:
-    return {**executor.method.state_dict(), **executor.terms.state_dict()}
+    found = {**executor.method.state_dict(), **executor.terms.state_dict()}
+    return {name: value for name, value in found.items() if not name.endswith(".iteration")}  # of the losses' clocks
 
 
 def equal(one: FastStep, two: FastStep) -> None:

@@ -31,7 +31,7 @@ def as_objective(objective: Any) -> Objective:
 
 
 def as_penalties(penalties: Any) -> list[nn.Module]:
-    """The penalties as a list; a single one is as good."""
+    """The penalties as a list; one alone is taken for a list of it."""
     single = isinstance(penalties, str | type | nn.Module) and not isinstance(penalties, nn.ModuleList)
     penalties = [penalties] if single else list(penalties)
     for each in penalties:
@@ -51,7 +51,7 @@ def _what(thing: Any) -> str:
 
 
 def as_augmentations(augment: Any) -> list[Augmentation]:
-    """The augmentations as a list; a single one is as good."""
+    """The augmentations as a list; one alone is taken for a list of it."""
     augment = [augment] if isinstance(augment, nn.Module) and not isinstance(augment, nn.ModuleList) else list(augment)
     for each in augment:
         if not isinstance(each, Augmentation):

@@ -22,7 +22,7 @@ class LogitChecks(Timed):
     A look waits for the device, so a NaN is reported up to 199 iterations late, and nothing is looked at under
     torch.compile or on the meta device. Training depends on nothing that it keeps.
 
-    energies: low values of no sign are right, so there is no such warning.
+    energies: the discriminator gives energies, which are often in [0, 1]; then it does not warn.
     """
 
     def __init__(self, every: int = 200, energies: bool = False) -> None:
@@ -68,7 +68,7 @@ class LogitChecks(Timed):
         if self.may_warn and smallest >= 0 and largest <= 1 and largest - smallest > SPAN:
             warnings.warn(
                 f"until iteration {self.clock.iteration + 1} all of the discriminator's logits were between "
-                f"{smallest:.3g} and {largest:.3g}: has it a sigmoid at its end? Objectives take logits: leave the "
+                f"{smallest:.3g} and {largest:.3g}: does it end in a sigmoid? Objectives take logits: leave the "
                 "sigmoid out",
                 stacklevel=6,
             )

@@ -35,7 +35,8 @@ class TopK(TimedModule):
         if not self.training:
             return fake, real
         fraction = self.now(self.fraction)
-        self.clock.tick(self)
+        if self.changes:  # else it compiles to one graph
+            self.clock.tick(self)
         places = [self._places(scale, fraction, lowest) for scale in fake]
         return _at(fake, places), None if real is None else _at(real, places)
 

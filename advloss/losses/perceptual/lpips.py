@@ -1,7 +1,8 @@
 """Losses in the features of a network trained on photographs: LPIPS.
 
-x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey). Features are compared in float32 at
-least; under autocast to bfloat16 the backbone's convolutions are in bfloat16, otherwise in float32.
+x, y: float images [B, C, H, W] of one shape in [-1, 1], of 3 channels, or of 1 (grey), which is repeated three times.
+Features are compared in float32 at least; under autocast to bfloat16 the backbone's convolutions are in bfloat16,
+otherwise in float32.
 """
 
 import warnings
@@ -67,7 +68,7 @@ class LPIPS(nn.Module):
                 f"LPIPS ({self.net}) compares images [B, 3 or 1, H, W] of at least {least} x {least} pixels; "
                 f"these have shape {tuple(x.shape)}"
             )
-        x, y = at_least_float32(x), at_least_float32(y)
+        x, y = (at_least_float32(image).expand(-1, 3, -1, -1) for image in (x, y))  # grey: three times
         if x.is_meta:
             return x.new_empty(x.shape[0])
         network: Any = self._network.on(x)

@@ -1,27 +1,26 @@
 """Losses in the features of VGG, a network trained to name photographs: features alone, and style.
 
-x, y: float images [B, C, H, W] of one shape in [-1, 1], 3 channels or 1 (grey); they are converted to what VGG was
-trained on, [0, 1] less ImageNet's mean over its deviation. The maps are compared in float32 at least; under autocast to
-bfloat16 VGG's convolutions are in bfloat16, otherwise in float32.
+x, y: float images [B, C, H, W] of one shape in [-1, 1], of 3 channels, or of 1 (grey), which is repeated three times.
+They are converted to what VGG was trained on, [0, 1] less ImageNet's mean over its deviation. The maps are compared in
+float32 at least; under autocast to bfloat16 VGG's convolutions are in bfloat16, otherwise in float32.
 """
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from advloss.core.errors import InputError, unknown
+from advloss.core.limits import above, at_least, check_limits
 from advloss.core.precision import at_least_float32, frozen_precision, full_precision
 from advloss.losses.checks import InputCheck
 from advloss.pretrained.weights import Frozen, load_features
 
 Net = Literal["vgg16", "vgg19"]
-Layers = dict[str, Annotated[float, Field(ge=0)]]
+Layers = dict[str, Annotated[float, at_least(0)]]
 WEIGHTS = {"vgg16": "VGG16_Weights", "vgg19": "VGG19_Weights"}
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 """How many convolutions each block has; a 2 x 2 maximum follows each block."""
@@ -106,7 +105,7 @@ class _LayerLoss(nn.Module):
         self._check_shape(x)
         if torch.is_grad_enabled() and y.requires_grad and not x.requires_grad:
             raise InputError("the gradient goes to the first image alone: name the one that is made first")
-        x, y = at_least_float32(x), at_least_float32(y)
+        x, y = (at_least_float32(image).expand(-1, 3, -1, -1) for image in (x, y))  # grey: three times
         if x.is_meta:
             return x.new_empty(())
         network = self._network.on(x)
@@ -163,9 +162,10 @@ class VGGFeatures(_LayerLoss):
         layers: Layers = ESRGAN,
         net: Net = "vgg19",
         distance: Literal["l1", "l2"] = "l1",
-        feature_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
+        feature_scale: Annotated[float, above(0)] = 1.0,
         pretrained: bool = True,
     ) -> None:
+        check_limits(self, feature_scale=feature_scale)
         super().__init__(layers, net, pretrained)
         self._compare = {"l1": l1_loss, "l2": mse_loss}[distance]
         self.feature_scale = feature_scale
@@ -208,8 +208,7 @@ def _checked(layers: Mapping[str, float], net: Net) -> dict[str, float]:
     for name, weight in layers.items():
         if name not in known:
             raise InputError(f"layers: {unknown(f'layer of {net}', name, known)}")
-        if not (math.isfinite(weight) and weight >= 0):
-            raise InputError(f"layers: {name} has the weight {weight}; it is a number from 0 on")
+        at_least(0).check(f"layers: {name}", weight)
     counting = {name: weight for name, weight in layers.items() if weight > 0}
     if not counting:
         raise InputError("layers: none counts; give at least one a weight, such as layers={relu5_4: 1}")

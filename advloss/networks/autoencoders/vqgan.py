@@ -10,7 +10,7 @@ they are, which is the quotient of the two: 16.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,9 @@ class Encoder(nn.Module):
     groups: of the group norms. projection: without it the 1x1 convolution is left out.
     Raises InputError for parameters that don't go together, and for an image of a wrong size.
     """
+
+    training_only: ClassVar[frozenset[str]] = frozenset({"dropout"})
+    """Names of constructor parameters that don't change what the trained network computes."""
 
     def __init__(
         self,
@@ -90,6 +93,9 @@ class Decoder(nn.Module):
     The last convolution begins a tenth as large as torch makes it: with the references' start the first images go
     beyond [-2, 2]. `factor` is f. Raises InputError for parameters that don't go together.
     """
+
+    training_only: ClassVar[frozenset[str]] = frozenset({"dropout"})
+    """Names of constructor parameters that don't change what the trained network computes."""
 
     def __init__(
         self,

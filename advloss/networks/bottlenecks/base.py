@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 import torch.distributed as dist
@@ -56,11 +57,17 @@ class Bottleneck(nn.Module, ABC):
 
     channels: of what the decoder sees. in_channels: of what the encoder gives; the same but for KL.
     codes: how many codes a codebook has; None for KL. books: how many codebooks choose for each place.
-    A subclass has `quantize` and `look_up`.
+    A subclass has `quantize` and `look_up`, and says what counts in training only: two models that differ in nothing
+    else have the same tokens.
 
     Each call counts the codes it chose, in training and eval mode alike, without waiting for the device (`usage`). The
     counts are no part of the state dict. Where several processes train, all must have batches of the same shape.
     """
+
+    training_only: ClassVar[frozenset[str]] = frozenset()
+    """Names of constructor parameters that don't change what a trained bottleneck computes."""
+    training_only_tensors: ClassVar[frozenset[str]] = frozenset()
+    """Last names of entries of the state dict that a trained one does not read: `counts` of `codebook.counts`."""
 
     seen: Tensor  # how often each code was chosen since the last reset, int64: [books, codes]
 
@@ -90,10 +97,10 @@ class Bottleneck(nn.Module, ABC):
                 f"it takes [B, {self.in_channels}, h, w]: the encoder must give {self.in_channels} channels"
             )
         with full_precision(latent):
-            bottled = self.quantize(latent.to(torch.promote_types(latent.dtype, torch.float32)))
-        if bottled.indices is not None:
-            self._count(bottled.indices)
-        return bottled
+            output = self.quantize(latent.to(torch.promote_types(latent.dtype, torch.float32)))
+        if output.indices is not None:
+            self._count(output.indices)
+        return output
 
     def decode(self, indices: Tensor) -> Tensor:
         """The latent that `forward` gave with these indices, to the bit in float32, unless the codes moved since.
@@ -134,7 +141,7 @@ class Bottleneck(nn.Module, ABC):
         return Usage(counts)
 
     def reset_usage(self) -> None:
-        """Starts counting anew."""
+        """Sets the counts to 0."""
         self.seen.zero_()
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 """A codebook: vectors learned by gradient or as moving averages, with a start by k-means and revival of dead codes."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +37,10 @@ class Codebook(TimedModule):
     all their batches. The random choices come from the device's global generator. The state dict has all that a
     resumed run needs: `weight`, and where they are in use `counts` (N), `sums` (m), `share` and `started`.
     """
+
+    training_only: ClassVar[frozenset[str]] = frozenset({"ema", "decay", "kmeans", "revive"})
+    """Parameters, and below tensors, that don't change which code is the nearest."""
+    training_only_tensors: ClassVar[frozenset[str]] = frozenset({"counts", "sums", "share", "started"})
 
     weight: Tensor  # [K, D]
     counts: Tensor  # [K]

@@ -32,8 +32,8 @@ class FSQ(Bottleneck):
     floor(L / 2), which gives [-1, 1]. The gradient is that of the bounding alone.
     Index: sum of (level of channel i) * (product of the levels before i), from 0 to the product of all levels less 1.
 
-    levels: for each channel, at least 2; 5 and more are recommended. codes: what their product must be, for a recipe
-    that says so; None: what it is. channels: how many levels there are, where that is said beside them.
+    levels: for each channel, at least 2; 5 and more are recommended. codes: the product of the levels; channels: their
+    number. Both follow from the levels; what is given is checked.
     Raises InputError for levels that don't make that size or number of channels.
     """
 

@@ -1,7 +1,7 @@
 """Codes that are drawn from a distribution over the codebook, with a gradient: the Gumbel-softmax."""
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,8 @@ class Gumbel(Bottleneck, TimedModule):
     the code of taming-transformers; or a schedule. Used alone, each call in training mode is an iteration.
     """
 
+    training_only: ClassVar[frozenset[str]] = frozenset({"temperature", "kl"})
+    training_only_tensors: ClassVar[frozenset[str]] = frozenset({"iteration"})
     codes: int
 
     def __init__(self, channels: Positive, codes: Positive, temperature: Temperature = 1.0, kl: Weight = 5e-4) -> None:
@@ -51,7 +53,7 @@ class Gumbel(Bottleneck, TimedModule):
         codes = self._vectors(vectors.dtype)
         soft = (logits / self.now(self.temperature)).softmax(1) @ codes.detach()  # [N, D]
         chosen = F.embedding(indices, codes) + (soft - soft.detach())
-        if self.training:
+        if self.training and self.changes:  # else it compiles to one graph
             self.clock.tick(self)
         places = latent.shape[0], *latent.shape[2:]
         return BottleneckOutput(as_map(chosen, latent), indices.view(places), {"kl": kl})

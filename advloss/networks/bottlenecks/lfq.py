@@ -1,6 +1,6 @@
 """Lookup-free quantisation: the sign of each channel is one bit of the index, and entropies keep the codes in use."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,10 +30,11 @@ class LFQ(Bottleneck):
     upper bound (as Zhao et al. 2024, arXiv:2406.07548).
 
     codes: a power of 2; channels follow from it. entropy, diversity, beta, temperature: defaults as in the open
-    implementations; the paper names none. channels: log2(codes), where that is said beside them.
+    implementations; the paper names none. channels: log2(codes); what is given is checked.
     Raises InputError for a number of codes that is no power of 2, or one that needs other channels.
     """
 
+    training_only: ClassVar[frozenset[str]] = frozenset({"entropy", "diversity", "beta", "temperature", "together"})
     codes: int
 
     def __init__(

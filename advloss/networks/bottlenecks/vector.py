@@ -1,7 +1,7 @@
 """Vector quantisation: one codebook, and the residual form with several."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +34,8 @@ class VQ(Bottleneck):
     Raises InputError for parameters out of range or that don't go together.
     """
 
+    training_only: ClassVar[frozenset[str]] = Codebook.training_only | {"beta", "legacy"}
+    training_only_tensors: ClassVar[frozenset[str]] = Codebook.training_only_tensors
     codes: int
 
     def __init__(
@@ -81,6 +83,8 @@ class ResidualVQ(Bottleneck):
     books: how many codebooks of `codes` codes each. beta, ema, decay, kmeans, revive: as in `VQ`.
     """
 
+    training_only: ClassVar[frozenset[str]] = Codebook.training_only | {"beta"}
+    training_only_tensors: ClassVar[frozenset[str]] = Codebook.training_only_tensors
     codes: int
 
     def __init__(

@@ -9,10 +9,11 @@ from advloss.networks.layers.parameters import Positive, Probability, check_at_l
 
 
 class MLPDiscriminator(nn.Module):
-    """Dense layers with leaky ReLUs, for what has no places.
+    """Dense layers with leaky ReLUs.
 
-    Such networks judge latent codes in Makhzani et al. 2016, arXiv:1511.05644, and domains in Ganin et al. 2016,
-    arXiv:1505.07818. Weights begin as torch's do. Vectors [B, in_features] -> one logit each [B, 1], without a sigmoid.
+    Makhzani et al. 2016, arXiv:1511.05644, have such a discriminator of latent codes, Ganin et al. 2016,
+    arXiv:1505.07818, one of domains. Weights begin as torch's do.
+    Vectors [B, in_features] -> one logit each [B, 1], without a sigmoid.
     With features=True: (logits, `layers` tensors [B, width]), see `discriminators`.
 
     in_features: of a vector. width: of each hidden layer. layers: hidden layers. spectral_norm: of every dense layer.

@@ -1,4 +1,4 @@
-"""The discriminators that judge the same image at several sizes."""
+"""The discriminators of one image at several sizes."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ class MultiScale(nn.Module):
 
     Images [B, in, H, W] -> a list of logits, one [B, 1, H', W'] a scale, largest image first, without a sigmoid.
     With features=True: (that list, the features of all scales one after the other), see `discriminators`.
-    Images shrink by means over 3x3 pixels at every second pixel (at the border, over those there are), as in the
+    Images shrink by means over 3x3 pixels at every second pixel (at the border, over the pixels inside), as in the
     authors' code. They must be at least `smallest` pixels in each direction, 93 for three scales: the
     last must be left with a PatchGAN's smallest, 24.
 
@@ -48,7 +48,7 @@ class MultiScale(nn.Module):
         for i, discriminator in enumerate(self.scales):
             if i:
                 x = POOLINGS[self.dims](x, 3, 2, 1, count_include_pad=False)  # [B, in, H/2^i, W/2^i]
-            judged, made = discriminator(x, features=True)
-            logits.append(judged)
+            of_scale, made = discriminator(x, features=True)
+            logits.append(of_scale)
             maps += made
         return (logits, maps) if features else logits

@@ -1,4 +1,4 @@
-"""The discriminator that judges overlapping patches."""
+"""The discriminator of overlapping patches."""
 
 from torch import Tensor, nn
 
@@ -23,8 +23,8 @@ class PatchGAN(nn.Module):
 
     in_channels: of the image, and of the condition where one is concatenated (6 for pix2pix).
     width: channels of the first layer; layer n has `width * min(2**n, 8)`. norm: of all but the first and the last.
-    spectral_norm: of every convolution (Miyato et al. 2018, arXiv:1802.05957); with norm none that bounds the gradient.
-    dims: 1 judges signals [B, in, L], 3 volumes [B, in, D, H, W], with convolutions of as many dimensions.
+    spectral_norm: of every convolution (Miyato et al. 2018, arXiv:1802.05957); with norm none it bounds the gradient.
+    dims: 1 for signals [B, in, L], 3 for volumes [B, in, D, H, W], with convolutions of as many dimensions.
     `body` is one module a layer and `last` the convolution to logits.
     Raises InputError for a parameter out of range, and for images too small or of other channels or dimensions.
     """

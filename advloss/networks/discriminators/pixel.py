@@ -1,4 +1,4 @@
-"""The discriminator that judges every pixel by itself."""
+"""The discriminator of single pixels."""
 
 from torch import Tensor, nn
 
@@ -21,7 +21,7 @@ class PixelDiscriminator(nn.Module):
 
     in_channels: of the image, and of the condition where one is concatenated. width: channels of the first layer.
     norm: of the second layer. With batch norm neither the second convolution nor the last has a bias, as in the
-    authors' code. spectral_norm: of every convolution. dims: 1 judges signals [B, in, L], 3 volumes [B, in, D, H, W].
+    authors' code. spectral_norm: of every convolution. dims: 1 for signals [B, in, L], 3 for volumes [B, in, D, H, W].
     Raises InputError for a parameter out of range, and for images of other channels or dimensions.
     """
 

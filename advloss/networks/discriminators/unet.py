@@ -1,4 +1,4 @@
-"""Real-ESRGAN's discriminator, which judges every pixel in its surroundings."""
+"""Real-ESRGAN's discriminator: a logit for every pixel, in view of its surroundings."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

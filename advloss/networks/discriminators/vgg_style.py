@@ -1,4 +1,4 @@
-"""SRGAN's and ESRGAN's discriminator, which judges the whole image."""
+"""SRGAN's and ESRGAN's discriminator, of the whole image."""
 
 from torch import Tensor, nn
 

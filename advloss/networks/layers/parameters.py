@@ -33,7 +33,7 @@ def as_full_list(value: Any) -> Any:
 
 
 Dims = Annotated[Literal[1, 2, 3], Converted(_number)]
-"""Of what is judged, without batch and channels: 1 for signals [B, C, L], 2 for images, 3 for volumes."""
+"""Axes besides batch and channels: 1 for signals [B, C, L], 2 for images, 3 for volumes."""
 DownKernel = Annotated[Literal[3, 4], Converted(_number)]
 Scale = Annotated[Literal[1, 2, 3, 4], Converted(_number)]
 """How much larger a super-resolution network makes an image, along each axis."""

@@ -1,4 +1,4 @@
-"""torch.compile takes the generator's turn without a break, and a compiled discriminator in both."""
+"""torch.compile takes the generator's step without a break, and a compiled discriminator in both."""
 
 import copy
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import GradientPenalty
 from advloss.losses.adversarial.topk import TopK
-from tests.losses.judges import Featured, patches
+from tests.losses.discriminators import Featured, patches
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def seeded() -> Iterator[None]:
         yield
 
 
-def test_the_generators_turn_compiles_without_a_break() -> None:
+def test_the_generators_step_compiles_without_a_break() -> None:
     adv = AdversarialLoss(patches(5, nn.BatchNorm2d), "lsgan")
     compiled = torch.compile(adv, fullgraph=True, backend="aot_eager")
     fake, given = torch.randn(2, 3, 16, 16, requires_grad=True), torch.randn(2, 2, 16, 16)
@@ -35,7 +35,7 @@ def test_the_generators_turn_compiles_without_a_break() -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_objectives_turn_is_one_graph(objective: str) -> None:
+def test_every_objectives_step_is_one_graph(objective: str) -> None:
     adv = AdversarialLoss(patches(), objective)
     compiled = torch.compile(adv, fullgraph=True, backend="eager")
     fake, real = torch.randn(2, 2, 3, 12, 12)
@@ -61,16 +61,16 @@ def test_stabilisers_too_compile_without_a_break() -> None:
     assert fake.grad is not None and all(p.grad is None for p in adv.discriminator.parameters())
 
 
-def test_the_discriminators_turn_compiled_is_isolated() -> None:
+def test_the_discriminators_step_compiled_is_isolated() -> None:
     discriminator, generator = patches(), nn.Conv2d(3, 3, 1)
     adv = AdversarialLoss(discriminator)
     noise, real = torch.randn(2, 2, 3, 12, 12)
     expected = adv.discriminator_loss(generator(noise), real)
 
-    def turn(noise: Tensor, real: Tensor) -> Tensor:
+    def step(noise: Tensor, real: Tensor) -> Tensor:
         return adv.discriminator_loss(generator(noise), real)
 
-    loss = torch.compile(turn, backend="eager")(noise, real)
+    loss = torch.compile(step, backend="eager")(noise, real)
     torch.testing.assert_close(loss, expected)
     loss.backward()
     assert all(p.grad is None for p in generator.parameters())

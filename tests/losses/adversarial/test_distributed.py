@@ -17,7 +17,7 @@ from advloss.losses.adversarial.penalties import R1, GradientPenalty, LeCam
 from advloss.losses.adversarial.weighting import Balancer
 
 
-class Judge(nn.Module):
+class Odd(nn.Module):
     """Has a part that can be left out, one that is frozen, and one of another precision."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class HalfwayPenalty(GradientPenalty):
 
 
 def make() -> AdversarialLoss:
-    return AdversarialLoss(Judge(), "lsgan", [HalfwayPenalty()])
+    return AdversarialLoss(Odd(), "lsgan", [HalfwayPenalty()])
 
 
 def images() -> Tensor:
@@ -68,20 +68,22 @@ def gradients(adv: AdversarialLoss) -> dict[str, Tensor | None]:
     return {name: parameter.grad for name, parameter in adv.discriminator.named_parameters()}
 
 
-def isolated_turns(rank: int) -> dict[str, Any]:
-    """Both turns with what gathers over the processes and what draws twice; which gradients each of them leaves."""
-    judge, generator = Judge(), nn.Conv2d(3, 3, 1)
-    adv = AdversarialLoss(judge, "rpgan", [R1(), LeCam()], pool=2)
+def isolated_steps(rank: int) -> dict[str, Any]:
+    """both steps with what gathers over the processes and what draws twice; which gradients each of them leaves."""
+    discriminator, generator = Odd(), nn.Conv2d(3, 3, 1)
+    adv = AdversarialLoss(discriminator, "rpgan", [R1(), LeCam()], pool=2)
     noise, real = images()[:, 2 * rank : 2 * rank + 2]
-    before = judge.frozen.clone()
+    before = discriminator.frozen.clone()
     adv(generator(noise), real).backward()
-    result = {"judge": [name for name, parameter in judge.named_parameters() if parameter.grad is not None]}
+    result = {
+        "discriminator": [name for name, parameter in discriminator.named_parameters() if parameter.grad is not None]
+    }
     generator.zero_grad()
     adv.discriminator_loss(generator(noise), real).backward()
     adv.average_gradients()
     result["generator"] = [name for name, parameter in generator.named_parameters() if parameter.grad is not None]
-    result["missing"] = [name for name, parameter in judge.named_parameters() if parameter.grad is None]
-    return {**result, "frozen": torch.equal(before, judge.frozen) and not judge.frozen.requires_grad}
+    result["missing"] = [name for name, parameter in discriminator.named_parameters() if parameter.grad is None]
+    return {**result, "frozen": torch.equal(before, discriminator.frozen) and not discriminator.frozen.requires_grad}
 
 
 def work(rank: int, folder: str) -> None:
@@ -99,7 +101,7 @@ def work(rank: int, folder: str) -> None:
         adv.average_gradients()
         result[case] = gradients(adv)
     result["averages"] = moving_averages(slice(2 * rank, 2 * rank + 2))
-    result["isolation"] = isolated_turns(rank)
+    result["isolation"] = isolated_steps(rank)
     torch.save(result, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -108,7 +110,7 @@ def test_two_processes_get_the_gradients_of_the_union_batch(tmp_path: Path) -> N
     mp.spawn(work, args=(str(tmp_path),), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert (first.pop("world"), second.pop("world")) == ((0, 2), (1, 2))
-    isolated = {"judge": [], "generator": [], "missing": ["frozen"], "frozen": True}
+    isolated = {"discriminator": [], "generator": [], "missing": ["frozen"], "frozen": True}
     assert first.pop("isolation") == second.pop("isolation") == isolated
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert first["state"]["calls"] == 5

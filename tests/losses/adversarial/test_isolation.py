@@ -1,4 +1,4 @@
-"""Each turn leaves the other network alone, in every way of running them; for torch.compile see test_compile.py."""
+"""Each step leaves the other network alone, in every way of running them; for torch.compile see test_compile.py."""
 
 import copy
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES, Consistency, GradientPenalty
 from advloss.losses.adversarial.topk import TopK
-from tests.losses.judges import Featured, patches
+from tests.losses.discriminators import Featured, patches
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def frozen_copy(module: nn.Module) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("autocast", [False, True])
-def test_each_turn_leaves_the_other_network_alone(autocast: bool) -> None:
+def test_each_step_leaves_the_other_network_alone(autocast: bool) -> None:
     discriminator, generator = patches(), nn.Conv2d(3, 3, 1)
     adv = AdversarialLoss(discriminator, "lsgan", pool=2)
     noise, real = torch.randn(2, 2, 3, 16, 16)
@@ -78,7 +78,7 @@ STABILISERS = {
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("name", STABILISERS)
 def test_isolation_with_every_stabiliser(name: str, autocast: bool) -> None:
-    """Neither turn leaves a gradient in, or changes, the other side, with a condition, accumulated over two calls."""
+    """Neither step leaves a gradient in, or changes, the other side, with a condition, accumulated over two calls."""
     discriminator, generator = Featured(5), nn.Conv2d(3, 3, 1)
     adv = AdversarialLoss(discriminator, **STABILISERS[name]())  # type: ignore[arg-type]
     noise, real = torch.randn(2, 2, 3, 16, 16)
@@ -151,7 +151,7 @@ def test_vectors_sequences_and_volumes(shape: tuple[int, ...], objective: str) -
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in discriminator.parameters())
 
 
-def test_a_gradient_gathered_for_the_discriminator_survives_the_generators_turn() -> None:
+def test_a_gradient_gathered_for_the_discriminator_survives_the_generators_step() -> None:
     discriminator = patches()
     adv = AdversarialLoss(discriminator)
     fake, real = torch.randn(2, 2, 3, 16, 16)
@@ -161,7 +161,7 @@ def test_a_gradient_gathered_for_the_discriminator_survives_the_generators_turn(
     torch.testing.assert_close([p.grad for p in discriminator.parameters()], before, rtol=0, atol=0)
 
 
-def test_real_images_and_conditions_get_no_gradient_in_the_discriminators_turn() -> None:
+def test_real_images_and_conditions_get_no_gradient_in_the_discriminators_step() -> None:
     adv = AdversarialLoss(patches(4), "wasserstein", [GradientPenalty()])
     fake, real = (torch.randn(2, 3, 16, 16, requires_grad=True) for _ in "fr")
     given = torch.randn(2, 1, 16, 16, requires_grad=True)
@@ -169,7 +169,7 @@ def test_real_images_and_conditions_get_no_gradient_in_the_discriminators_turn()
     assert fake.grad is real.grad is given.grad is None
 
 
-def test_real_images_get_no_gradient_in_the_generators_turn() -> None:
+def test_real_images_get_no_gradient_in_the_generators_step() -> None:
     """Where the objective reads their logits."""
     fake, real = (torch.randn(2, 3, 16, 16, requires_grad=True) for _ in "fr")
     AdversarialLoss(patches(), "rpgan")(fake, real).backward()
@@ -188,7 +188,7 @@ def test_frozen_parameters_stay_frozen() -> None:
     assert discriminator[3].weight.grad is not None
 
 
-def test_batch_statistics_move_in_both_turns() -> None:
+def test_batch_statistics_move_in_both_steps() -> None:
     """As in the references: three passes of a momentum of 0.1 with what plain calls would have left."""
     discriminator = patches(norm=nn.BatchNorm2d)
     plain = copy.deepcopy(discriminator)
@@ -203,7 +203,7 @@ def test_batch_statistics_move_in_both_turns() -> None:
     assert discriminator[1].num_batches_tracked == 3
 
 
-def test_spectral_norm_moves_in_both_turns_and_is_isolated() -> None:
+def test_spectral_norm_moves_in_both_steps_and_is_isolated() -> None:
     discriminator = patches()
     torch.nn.utils.parametrizations.spectral_norm(discriminator[0])
     adv = AdversarialLoss(discriminator)

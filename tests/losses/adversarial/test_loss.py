@@ -13,7 +13,7 @@ from advloss.core.errors import InputError
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES, Hinge, RpGAN, get_objective
 from advloss.losses.adversarial.penalties import R1, GradientPenalty
-from tests.losses.judges import Spy, constant, patches
+from tests.losses.discriminators import Spy, constant, patches
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def seeded() -> Iterator[None]:
         yield
 
 
-def test_both_turns_by_hand() -> None:
+def test_both_steps_by_hand() -> None:
     """Logits 2 * 0.25 = 0.5 on the fakes and 2 * 0.75 = 1.5 on the real ones."""
     for name, discriminator, generator in [("hinge", 0 + 1.5, -0.5), ("lsgan", 0.25 + 0.25, 0.25)]:
         adv = AdversarialLoss(Spy(), name)
@@ -39,7 +39,7 @@ def test_scales_are_averaged() -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_same_as_written_by_hand(name: str) -> None:
-    """Values and gradients of both turns, with a graph that ends in a shared generator's parameter."""
+    """Values and gradients of both steps, with a graph that ends in a shared generator's parameter."""
     discriminator, by_hand = patches(), get_objective(name)
     adv = AdversarialLoss(discriminator, name)
     noise, real = torch.randn(2, 2, 3, 16, 16)
@@ -105,7 +105,7 @@ def test_the_pool_returns_a_fake_with_its_own_condition() -> None:
         fake_seen.append(fake[1].item())
     assert fake_seen[:2] == [0, 1 / 64]
     assert fake_seen != [call / 64 for call in range(20)]
-    adv(constant(0.5, batch=1), given=constant(0.5, 1, 1))  # the generator is judged by its newest image
+    adv(constant(0.5, batch=1), given=constant(0.5, 1, 1))  # the generator is given its newest image
     assert spy.seen[-1][0, 1, 0, 0] == 0.5
 
 

@@ -15,7 +15,7 @@ from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import EBGAN, LSGAN, RpGAN
 from advloss.losses.adversarial.topk import TopK
-from tests.losses.judges import Spy, constant, patches
+from tests.losses.discriminators import Spy, constant, patches
 
 
 class Layers(nn.Module):
@@ -152,7 +152,7 @@ def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
         warnings.simplefilter("error")
         for _ in range(4):
             adv.discriminator_loss(fake, real)
-    with pytest.warns(UserWarning, match="until iteration 5 all .* between 0.*: has it a sigmoid at its end") as record:
+    with pytest.warns(UserWarning, match="until iteration 5 all .* between 0.*: does it end in a sigmoid") as record:
         for _ in range(20):
             adv.discriminator_loss(fake, real)
     assert len(record) == 1 and record[0].filename == __file__
@@ -161,13 +161,13 @@ def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
 @pytest.mark.parametrize("autocast", [False, True])
 def test_a_sigmoid_that_is_sure_is_warned_of_too(autocast: bool) -> None:
     """sigmoid(20) is 1 in float32 and in bfloat16, and sigmoid(-200) is 0."""
-    judge = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Sigmoid())
-    nn.init.constant_(judge[0].weight, 20.0)
-    adv = AdversarialLoss(judge)
+    sure = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Sigmoid())
+    nn.init.constant_(sure[0].weight, 20.0)
+    adv = AdversarialLoss(sure)
     adv.logit_checks = LogitChecks(every=2)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        assert judge(tensor([[1.0], [-10.0]])).flatten().tolist() == [1, 0]
-        with pytest.warns(UserWarning, match="between 0 and 1: has it a sigmoid"):
+        assert sure(tensor([[1.0], [-10.0]])).flatten().tolist() == [1, 0]
+        with pytest.warns(UserWarning, match="between 0 and 1: does it end in a sigmoid"):
             for low in (-1.0, -10.0):
                 adv.discriminator_loss(tensor([[low]]), tensor([[1.0]]))
 

@@ -215,8 +215,8 @@ def test_wrong_images() -> None:
         ({"pool1": 1}, "vgg19", "unknown layer of vgg19 'pool1'"),
         ({}, "vgg19", "none counts"),
         ({"relu5_4": 0}, "vgg19", "none counts"),
-        ({"relu5_4": -1}, "vgg19", "relu5_4 has the weight -1"),
-        ({"relu5_4": float("nan")}, "vgg19", "relu5_4 has the weight nan"),
+        ({"relu5_4": -1}, "vgg19", "relu5_4=-1 must be at least 0"),
+        ({"relu5_4": float("nan")}, "vgg19", "relu5_4=nan must be at least 0"),
     ],
 )
 def test_wrong_layers(layers: dict[str, float], net: str, message: str, cache: Path) -> None:

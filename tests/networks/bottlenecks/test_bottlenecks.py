@@ -1,11 +1,15 @@
 """What all bottlenecks have in common: the contract."""
 
+import inspect
+
 import pytest
 import torch
 from pydantic import ConfigDict, ValidationError, validate_call
 from torch import Tensor, nn
 
+from advloss.core.clock import Schedule
 from advloss.core.errors import InputError
+from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 from advloss.networks.bottlenecks import BOTTLENECKS, FSQ, KL, LFQ, VQ, Bottleneck, Gumbel, ResidualVQ
 from tests.cuda.waiting import no_waiting
 
@@ -198,6 +202,46 @@ WRONG = [
     ("fsq", {"levels": []}),
     ("lfq", {"temperature": 0}),
 ]
+
+
+LEARNING = {
+    *("dropout", "beta", "legacy", "ema", "decay", "kmeans", "revive", "temperature", "entropy", "diversity"),
+    *("together", "kl"),
+}
+"""What the fingerprints of tokens that exist leave out, wherever it is a parameter of a tokenizer's network."""
+
+
+@pytest.mark.parametrize("network", [*BOTTLENECKS.values(), Encoder, Decoder])
+def test_what_counts_in_training_only(network: type) -> None:
+    assert network.training_only == LEARNING & inspect.signature(network).parameters.keys()
+    if network in (VQ, ResidualVQ):
+        assert network.training_only_tensors == {"counts", "sums", "share", "started"}
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_what_counts_in_training_only_changes_nothing_in_use(name: str) -> None:
+    bottleneck = MAKE[name]().eval()
+    latents = latent(bottleneck)
+    before = bottleneck(latents).latent
+    for key, tensor in bottleneck.state_dict().items():
+        if key.rpartition(".")[2] in bottleneck.training_only_tensors:
+            tensor.zero_()
+    assert torch.equal(bottleneck(latents).latent, before)
+
+
+def test_a_scheduled_temperature() -> None:
+    """The gradient of the latent is that of softmax(l / temperature): a large one has none left."""
+    gumbel = Gumbel(6, 8, temperature=Schedule.steps({0: 1.0, 1: 1e6}))
+    norms = []
+    for _ in range(2):
+        x = torch.randn(1, 6, 2, 2).requires_grad_()
+        (gradient,) = torch.autograd.grad(gumbel(x).latent.sum(), x)
+        norms.append(gradient.norm())
+    assert norms[0] > 1e3 * norms[1] and gumbel.clock.iteration == 2
+    assert gumbel.phase(0) != gumbel.phase(1)
+    resumed = Gumbel(6, 8)
+    resumed.load_state_dict(gumbel.state_dict())
+    assert resumed.clock.iteration == 2 and "iteration" not in Gumbel(6, 8).state_dict()
 
 
 @pytest.mark.parametrize(("name", "text"), TEXT)

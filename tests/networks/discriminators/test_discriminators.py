@@ -95,7 +95,7 @@ def test_logits_are_one_channel_without_a_sigmoid(case: tuple[nn.Module, Tensor]
 
 
 def test_detached_parameters_get_no_gradient_and_images_do(case: tuple[nn.Module, Tensor]) -> None:
-    """As AdversarialLoss calls it in the generator's turn, with feature matching."""
+    """As AdversarialLoss calls it in the generator's step, with feature matching."""
     network, x = case
     x.requires_grad_()
     detached = {name: parameter.detach() for name, parameter in network.named_parameters()}
@@ -106,20 +106,20 @@ def test_detached_parameters_get_no_gradient_and_images_do(case: tuple[nn.Module
 
 
 @pytest.mark.parametrize("case", ONE_GRAPH, indirect=True)
-def test_the_generator_s_turn_is_one_graph(case: tuple[nn.Module, Tensor]) -> None:
+def test_the_generator_s_step_is_one_graph(case: tuple[nn.Module, Tensor]) -> None:
     network, x = case
     network.eval()
 
-    def turn(x: Tensor) -> tuple:
+    def step(x: Tensor) -> tuple:
         detached = {name: parameter.detach() for name, parameter in network.named_parameters()}
         return torch.func.functional_call(network, detached, (x,), {"features": True})
 
-    assert_same(torch.compile(turn, fullgraph=True, backend="eager")(x), turn(x))
+    assert_same(torch.compile(step, fullgraph=True, backend="eager")(x), step(x))
     torch._dynamo.reset()
 
 
 @pytest.mark.parametrize("case", [*ONE_GRAPH, "mlp"], indirect=True)
-def test_its_own_turn_is_one_graph_in_train_mode(case: tuple[nn.Module, Tensor]) -> None:
+def test_its_own_step_is_one_graph_in_train_mode(case: tuple[nn.Module, Tensor]) -> None:
     network, x = case
     twin = copy.deepcopy(network)
     assert_same(torch.compile(network, fullgraph=True, backend="eager")(x), twin(x))
@@ -180,7 +180,7 @@ def test_differentiates_twice_for_penalties(case: tuple[nn.Module, Tensor]) -> N
 
 
 def test_two_passes_before_one_backward(case: tuple[nn.Module, Tensor]) -> None:
-    """The discriminator's turn: fakes, then real images, in train mode, where power iteration moves between."""
+    """The discriminator's step: fakes, then real images, in train mode, where power iteration moves between."""
     network, x = case
     fake, real = flat(network(x))[0], flat(network(x + 1))[0]
     (fake.mean() - real.mean()).backward()
@@ -208,7 +208,7 @@ def test_a_wrong_number_of_dimensions_is_named(network: Callable[..., nn.Module]
 
 
 def test_a_dimension_more_is_what_the_same_weights_make_of_slices() -> None:
-    """A volume of equal slices, judged by kernels whose only weight is in one slice, is an image."""
+    """A volume of equal slices, seen by kernels whose only weight is in one slice, is an image."""
     flat_one, deep = PixelDiscriminator(width=2, norm="none"), PixelDiscriminator(width=2, norm="none", dims=3)
     deep.load_state_dict(
         {key: value[..., None] if value.ndim == 4 else value for key, value in flat_one.state_dict().items()}

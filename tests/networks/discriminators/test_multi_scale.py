@@ -6,13 +6,13 @@ from advloss.core.errors import InputError
 from advloss.networks.discriminators.multi_scale import MultiScale
 
 
-def test_each_scale_judges_an_image_of_half_the_size() -> None:
+def test_each_scale_sees_an_image_of_half_the_size() -> None:
     network, x = MultiScale(scales=3, width=2, layers=1), torch.randn(2, 3, 33, 40)
     half = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
     quarter = F.avg_pool2d(half, 3, 2, 1, count_include_pad=False)
     logits, features = network(x, features=True)
-    for scale, image, judged in zip(network.scales, (x, half, quarter), logits, strict=True):
-        torch.testing.assert_close(judged, scale(image))
+    for scale, image, made in zip(network.scales, (x, half, quarter), logits, strict=True):
+        torch.testing.assert_close(made, scale(image))
     assert [len(logits), len(features)] == [3, 6]
     assert half.shape[2:] == (17, 20) and features[2].shape[2:] == (8, 10)
 

@@ -78,16 +78,16 @@ def test_the_reference_batch_stays_and_is_in_the_state_dict() -> None:
     assert torch.equal(before, in_eval) and torch.equal(network(x), before)  # no mode, no running statistics
 
 
-def test_works_in_the_generator_s_turn_and_as_one_graph() -> None:
+def test_works_in_the_generator_s_step_and_as_one_graph() -> None:
     network, x = WithReference(Small(2), torch.randn(2, 3, 8, 8)), torch.randn(2, 3, 8, 8, requires_grad=True)
 
-    def turn(x: torch.Tensor) -> torch.Tensor:
+    def step(x: torch.Tensor) -> torch.Tensor:
         detached = {name: parameter.detach() for name, parameter in network.named_parameters()}
         return torch.func.functional_call(network, detached, (x,))
 
-    turn(x).sum().backward()
+    step(x).sum().backward()
     assert x.grad is not None and all(parameter.grad is None for parameter in network.parameters())
-    torch.testing.assert_close(torch.compile(turn, fullgraph=True, backend="eager")(x), turn(x))
+    torch.testing.assert_close(torch.compile(step, fullgraph=True, backend="eager")(x), step(x))
     assert copy.deepcopy(network).to("meta")(x.to("meta")).shape == (2, 1, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert network(x).isfinite().all()

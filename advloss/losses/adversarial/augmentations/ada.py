@@ -1,4 +1,4 @@
-"""Adaptive discriminator augmentation: as much change as keeps the discriminator from knowing its images by heart."""
+"""Adaptive discriminator augmentation: as much change as keeps the discriminator from overfitting."""
 
 from collections.abc import Hashable
 from typing import Annotated
@@ -29,7 +29,7 @@ class ADA(Augmentation):
     p: the probability to begin with; where target is None it may be a schedule.
     speed: in real images, how many take p from 0 to 1. interval: in iterations.
     threshold: the logit between fake and real. None: the objective's `boundary`, which `AdversarialLoss` fills in; 0
-        elsewhere. Critics and relativistic logits (wasserstein, rpgan, ragan) have none of their own, energies none.
+        elsewhere. wasserstein, rpgan and ragan have no boundary and need one; with energies only target=None works.
 
     Unlike the paper's, the warp is one bilinear resampling, without a wavelet filter around it, and its backward on
     CUDA is not deterministic.

@@ -13,10 +13,10 @@ from torch.nn.functional import grid_sample
 def draw_warp(image: Tensor, p: Tensor) -> Tensor:
     """From an output pixel to the place in the input that it shows, in pixels from the middle: [B, 3, 3].
 
-    Blitting: mirrored (half of those drawn), turned by a random multiple of 90 degrees, moved by up to 1/8 of the
-    sides in whole pixels. Geometry: scaled by 2^N(0, 0.2), turned by any angle, stretched by 2^N(0, 0.2) in x and its
-    inverse in y, turned again, moved by N(0, 1/8) of the sides. Each of the two turns by any angle has a probability of
-    its own, 1 - sqrt(1 - p), so that one of them happens with probability p.
+    Blitting: mirrored (half of those drawn), rotated by a random multiple of 90 degrees, moved by up to 1/8 of the
+    sides in whole pixels. Geometry: scaled by 2^N(0, 0.2), rotated by any angle, stretched by 2^N(0, 0.2) in x and its
+    inverse in y, rotated again, moved by N(0, 1/8) of the sides. Each of these two rotations has a probability of its
+    own, 1 - sqrt(1 - p), so that at least one of them happens with probability p.
     """
     height, width = image.shape[-2:]
     mirror = 1 - 2 * _drawn(_uniform(image).mul(2).floor(), p)

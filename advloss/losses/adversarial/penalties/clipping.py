@@ -1,4 +1,4 @@
-"""Weight clipping, which keeps a critic Lipschitz after a fashion."""
+"""Weight clipping, which bounds a critic's slope."""
 
 import torch
 from torch import nn

@@ -14,7 +14,7 @@ from advloss.losses.adversarial.augmentations import ADA
 from advloss.losses.adversarial.augmentations.matrices import draw_colors, draw_warp, warped
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import LSGAN
-from tests.losses.judges import Spy, constant
+from tests.losses.discriminators import Spy, constant
 
 
 @pytest.fixture(autouse=True)
@@ -97,14 +97,14 @@ def test_the_condition_is_warped_and_keeps_its_colours() -> None:
 
 
 def test_p_moves_the_right_way() -> None:
-    """All real images judged real: overfitting, p rises; as many real as fake: it falls, but not below 0."""
+    """All real images above the threshold: overfitting, p rises; as many real as fake: it falls, but not below 0."""
     ada = ADA(target=0.6, p=0.5, speed=100, interval=2)
     sure, unsure = [torch.ones(5, 1, 2, 2)], [tensor([1.0, -1.0, 2.0, -2.0, 0.0]).reshape(5, 1)]
     seen = []
     for logits in (sure, sure, unsure, unsure, sure, unsure):
         ada.adapt(logits)
         seen.append(ada.p.item())
-    # 2 turns of 5 images at 100 images a unit: 0.1; the last pair has a mean sign of 0.5, below 0.6
+    # 2 iterations of 5 images at 100 images a unit: 0.1; the last pair has a mean sign of 0.5, below 0.6
     assert seen == pytest.approx([0.5, 0.6, 0.6, 0.5, 0.5, 0.4])
     for _ in range(20):
         ada.adapt(unsure)

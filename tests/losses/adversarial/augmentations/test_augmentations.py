@@ -12,7 +12,7 @@ from advloss.losses.adversarial.augmentations import ADA, AUGMENTATIONS, Augment
 from advloss.losses.adversarial.augmentations.base import Change
 from advloss.losses.adversarial.augmentations.diffaugment import draw_color, draw_cutout, draw_translation
 from advloss.losses.adversarial.loss import AdversarialLoss
-from tests.losses.judges import Spy, constant, patches
+from tests.losses.discriminators import Spy, constant, patches
 
 
 @pytest.fixture(autouse=True)
@@ -139,8 +139,8 @@ def test_the_condition_moves_with_its_image() -> None:
     assert given is image or torch.equal(given, image)
 
 
-def test_both_turns_are_changed_alike() -> None:
-    """One draw in the generator's turn, one for each batch in the discriminator's; what is learned from is changed."""
+def test_both_steps_are_changed_alike() -> None:
+    """One draw in the generator's step, one for each batch in the discriminator's; what is learned from is changed."""
     spy, mirror = Spy(), Mirror()
     adv = AdversarialLoss(spy, "hinge", augment=[mirror])
     assert adv(constant(0.25)).item() == pytest.approx(0.5)  # a logit of -0.5: its negative

@@ -11,7 +11,7 @@ from advloss.losses.adversarial.augmentations import DiffAugment
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.penalties import R1, Consistency, HistoricalAveraging, LeCam, clip_weights
 from advloss.losses.adversarial.penalties.consistency import flip_and_shift
-from tests.losses.judges import Spy, constant
+from tests.losses.discriminators import Spy, constant
 
 
 def test_lecam_by_hand() -> None:

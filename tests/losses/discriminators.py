@@ -26,7 +26,7 @@ class Featured(nn.Module):
 
 
 class Spy(nn.Module):
-    """Judges by one parameter's multiple of the mean, at as many scales as asked, and keeps what it saw."""
+    """Gives one parameter's multiple of the mean, at as many scales as asked, and keeps what it saw."""
 
     def __init__(self, scales: int = 1) -> None:
         super().__init__()
