@@ -30,10 +30,11 @@ def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: d
     state: a method's state dict (it may lack the networks of a direction); about: what else is worth keeping
     (`iteration`, `source`), as JSON values.
     """
-    content = {"format": FORMAT, "version": __version__, "recipe": recipe.plain(), **about}
+    content = {"format": FORMAT, "version": __version__, "recipe": recipe.plain(), **dict(sorted(about.items()))}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={KEY: json.dumps(content, sort_keys=True)})
+        # the recipe is not sorted: the order of its steps counts
+        save_file(tensors, temporary, metadata={KEY: json.dumps(content)})
 
 
 def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What part of the time a device waits for data, told without ever waiting for the device."""
+"""The part of the time in which the device waits for data, measured without waiting for the device."""
 
 import time
 from collections.abc import Iterator
@@ -8,17 +8,15 @@ import torch
 
 Batch = TypeVar("Batch")
 MUCH = 0.05
-"""Fraction of the time beyond which a user is told."""
+"""Fraction of the time above which a user is told."""
 
 
 class DataWait:
-    """Takes the batches of an iteration, and measures for how long the device had nothing to do meanwhile.
+    """Takes the batches of an iteration, and measures for how long the device has nothing to do meanwhile.
 
-    On the CPU that is all of the time that they take. A GPU is still at the last iteration while the next one's
-    batches are
-    taken: an event stands behind each iteration, and only where it has passed when the batches are there, their time
-    counts. All of it: an upper estimate, of what the host does. A copy still under way is not in it; it began two
-    batches before.
+    On the CPU that is the whole time of taking them. A GPU may still compute the last iteration: an event is recorded
+    behind each iteration, and the time counts if the event has passed when the batches are there. It then counts as a
+    whole, so this is an upper bound. The time of copies to the GPU is not in it; they begin two batches earlier.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,14 +32,15 @@ class DataWait:
         return taken, waited
 
     def played(self) -> None:
-        """To be called when an iteration's work has been handed to the device."""
+        """To be called after each iteration, when its work has been handed to the device."""
         if self.event is not None:
             self.event.record()
 
     def warning(self, share: float, faster: str) -> str | None:
-        """What to say after each interval, once: not of the first, in which batches start.
+        """A sentence for the user, or None. To be called after each interval of the log; it speaks once, and not of
+        the first interval, in which loading starts.
 
-        share: of the interval's time that was waiting. faster: what can be done, as `Loader.faster` says it.
+        share: the fraction of the interval that was waiting. faster: what helps, from `Loader.faster`.
         """
         self.intervals += 1
         if self.said or self.intervals == 1 or not share > MUCH:

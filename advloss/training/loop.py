@@ -29,7 +29,11 @@ from advloss.training.validation import Validation
 
 
 class Trainer:
-    """One run. `run` plays the iterations that are left and leaves a model file."""
+    """One run: `prepare`, then `run`, which plays the iterations that are left and writes a model file.
+
+    built: a recipe's objects, still on the CPU. data: its data set. folder: where the run is written. say: shows a line
+    to the user.
+    """
 
     def __init__(
         self, built: Built, data: DataSet, folder: RunFolder, processes: Processes, say: Callable[[str], None]
@@ -60,11 +64,11 @@ class Trainer:
 
     @property
     def averaged(self) -> Method:
-        """The generator as it is used: its moving average, where the recipe asks for one."""
+        """The method as it is saved and validated: its moving average, where the recipe asks for one."""
         return self.executor.average.module if self.executor.average else self.built.method  # type: ignore[return-value]
 
     def resume(self) -> None:
-        """Goes back to the last checkpoint; without one yet, the run starts from its first iteration."""
+        """Restores the last checkpoint. Where there is none yet, the run starts with its first iteration."""
         if not self.folder.checkpoint.exists():
             return
         content = read_checkpoint(self.folder.checkpoint)
@@ -73,7 +77,7 @@ class Trainer:
         restore(content, self.executor, self.processes)
 
     def prepare(self) -> None:
-        """Reads the first batch: pictures that can't be used show before anything is written."""
+        """Reads the first batch, so that pictures that can't be used stop the run before a file is written."""
         if self.done < self.total:
             batches = self._batches()
             self.batches = itertools.chain([next(batches)], batches)
@@ -136,7 +140,7 @@ class Trainer:
                 raise Interrupted(f"stopped after iteration {self.done} of {self.total}; go on with --resume")
 
     def _log(self, run_log: RunLog) -> None:
-        """Logs the losses since the last time, and says where much of it was spent waiting."""
+        """Logs the losses since the last time, and warns where much of the time was spent waiting for data."""
         epoch = (self.done - 1) // self.iterations_per_epoch
         players = self.executor.players
         rate = players.get(GENERATOR, next(iter(players.values()))).rate or 0.0
@@ -148,7 +152,7 @@ class Trainer:
         return self.done % every == 0
 
     def _log_watched(self, run_log: RunLog) -> None:
-        """Logs what the method knows of its batches since the last time, and says where that is a bad sign."""
+        """Logs what the method measured of its batches since the last time, and shows its warning."""
         watched = {name: float(value) for name, value in self.built.method.watched().items()}
         if watched:
             run_log.write({"iteration": self.done, "watched": watched})
@@ -173,7 +177,10 @@ class Trainer:
         self._save_model(self.folder.model)
 
     def _check_weights(self) -> None:
-        """A finite loss may have a gradient that is not: weights that it spoilt don't replace a good checkpoint."""
+        """Raises NotFinite for a weight that is not finite, so that it does not replace a good checkpoint.
+
+        A finite loss may have a gradient that is not.
+        """
         for side in (self.executor.method, self.executor.terms):
             for name, tensor in side.state_dict().items():
                 if tensor.is_floating_point() and not tensor.isfinite().all():

@@ -14,9 +14,9 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 class Precision:
     """fp32, tf32, bf16, fp16 or fp64; `auto` is bf16 where the device computes that fast, else fp32.
 
-    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. tf32 iterations what enters
-    convolutions and matrix products on a GPU; beside bf16 and fp16 it is what float32 means there. fp32 iterations
-    nothing.
+    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. With tf32 a GPU rounds what
+    enters convolutions and matrix products to 10 bits after the point; with bf16 and fp16 it does so to what is left in
+    float32. With fp32 nothing is rounded.
 
     Raises InputError for tf32 on a CPU.
     """
@@ -27,7 +27,7 @@ class Precision:
         self.name = ("bf16" if fast_bf16(device) else "fp32") if asked == "auto" else asked
         self.device = device
         self.dtype = AUTOCAST.get(self.name)
-        """autocast's type, or None"""
+        """The type that autocast computes in, or None."""
         self.tensor_cores = device.type == "cuda" and self.name in ("tf32", "bf16", "fp16")
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -36,7 +36,7 @@ class Precision:
 
     @contextmanager
     def settings(self) -> Iterator[None]:
-        """Within it float32 on a GPU means what it should, and convolutions try out which algorithm is fastest."""
+        """Within it a GPU computes float32 as this precision says, and cuDNN tries out its algorithms."""
         if self.device.type != "cuda":
             yield
             return

@@ -1,4 +1,4 @@
-"""Several processes under torchrun: who is who, and the small things they tell each other."""
+"""Several processes under torchrun: their ranks, and the flags and numbers that they exchange."""
 
 import os
 from datetime import timedelta
@@ -11,10 +11,12 @@ from advloss.core.devices import choose_device
 
 
 class Processes:
-    """This process among its peers; with one process everything here is a no-op.
+    """This process among the others. With one process nothing here does anything.
 
-    Gradients travel over NCCL (CUDA) or gloo (CPU). Flags and numbers travel over a gloo group of their own, so that
-    asking whether to stop does not wait for the device.
+    Gradients go over NCCL (CUDA) or gloo (CPU). Flags and numbers go over a gloo group of their own, so that the
+    question whether to stop does not wait for the device.
+
+    device: `cpu`, `cuda`, or None for what there is. Raises InputError for a device that is not there.
     """
 
     def __init__(self, device: str | None) -> None:
@@ -35,7 +37,7 @@ class Processes:
         return self.rank == 0
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any process; all must ask at the same point."""
+        """Whether the flag is set in any process. All processes must call it at the same point."""
         if self.control is None:
             return flag
         told = torch.tensor(int(flag))
@@ -43,7 +45,7 @@ class Processes:
         return bool(told.item())
 
     def sum(self, numbers: list[float]) -> list[float]:
-        """Each number summed over the processes."""
+        """Each number, summed over the processes. All processes must call it at the same point."""
         if self.control is None or not numbers:
             return numbers
         told = torch.tensor(numbers, dtype=torch.float64)
@@ -51,7 +53,7 @@ class Processes:
         return told.tolist()
 
     def gather(self, mine: Any) -> list[Any]:
-        """Everyone's object, in the order of their ranks, in the first process; an empty list elsewhere."""
+        """In the first process the objects of all processes, by rank; in the others an empty list."""
         if self.control is None:
             return [mine]
         several = [None] * self.world if self.first else None
@@ -59,7 +61,7 @@ class Processes:
         return several or []
 
     def wait(self) -> None:
-        """Returns when every process has come here."""
+        """Returns when all processes have called it."""
         if self.control is not None:
             dist.barrier(group=self.control)
 
@@ -70,5 +72,5 @@ class Processes:
 
 
 def backends(device: torch.device) -> str:
-    """What torch.distributed uses: models are broadcast before they move to their device, so the CPU has one always."""
+    """The backends of torch.distributed. The CPU always has one: models are broadcast before they move to a GPU."""
     return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"

@@ -20,9 +20,10 @@ Say = Callable[[str], None]
 
 
 def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path | None:
-    """Trains `recipe` in the run folder `path`; gives its model file (in the first process).
+    """Trains `recipe` in the run folder `path`. Gives the model file, in the first process; in the others None.
 
-    say: shows a line to the person who waits.
+    resume: whether a run in that folder goes on. device: `cpu`, `cuda`, or None for what there is. say: shows a line to
+    the user.
 
     Raises InputError before the first iteration, TrainingError and Interrupted during training.
     """
@@ -53,8 +54,8 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
 
 
 def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[str]]:
-    """All of the checks that `train` makes, without a folder or an iteration; gives the objects and the plan in
-    words."""
+    """Makes all checks of `train`, without a run folder and without an iteration. Gives the recipe's objects and the
+    plan in words."""
     processes = Processes(device)
     try:
         data = checked_data(recipe, processes, say)
@@ -68,7 +69,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
 
 
 def _idle(trainer: Trainer) -> list[str]:
-    """A sentence where the schedule ends long before the training does."""
+    """A warning where the schedule ends long before the training does."""
     last = trainer.total - max(1, trainer.total // 10)
     if trainer.schedule(last, trainer.iterations_per_epoch) > 0:
         return []
@@ -76,7 +77,7 @@ def _idle(trainer: Trainer) -> list[str]:
 
 
 def plan(trainer: Trainer) -> list[str]:
-    """What is about to happen, in words."""
+    """What a training is about to do, a line each: iterations, device, each player, warnings."""
     threads = f", {torch.get_num_threads()} threads" if trainer.processes.device.type == "cpu" else ""
     epochs = trainer.total / trainer.iterations_per_epoch
     begun = f", from iteration {trainer.done + 1}" if trainer.done else ""

@@ -53,6 +53,15 @@ def test_there_and_back(made, tmp_path: Path):
     assert json.loads(metadata["advloss"])["recipe"] == made.recipe.plain()
 
 
+def test_the_order_of_steps_is_kept(tmp_path: Path):
+    source = read("pix2pix-small")
+    source.override("networks.generator.width=2")
+    built = build(resolve(source))
+    save_model(tmp_path / "m.safetensors", built.recipe, built.method.state_dict(), {})
+    _, recipe, _ = read_model(tmp_path / "m.safetensors")
+    assert [*recipe.train.steps] == ["discriminator", "generator"]
+
+
 def test_a_float64_model_is_used_in_float32(made, tmp_path: Path):
     path = tmp_path / "m.safetensors"
     save_model(path, made.recipe, {name: value.double() for name, value in made.method.state_dict().items()}, {})

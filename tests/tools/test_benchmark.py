@@ -77,7 +77,11 @@ def test_round(tmp_path: Path) -> None:
     result = run(tmp_path, "round", "--size", "32", "--rounds", "3", "--precision", "fp32", *TINY)
     times = result["seconds"]
     assert 0 < times["lower_quartile"] <= times["median"] <= times["upper_quartile"] and times["count"] == 3
-    assert result["precision"] == "fp32" and result["order"] == "generator first" and result["launch_gaps"] is None
+    assert (
+        result["precision"] == "fp32"
+        and result["steps"] == {"generator": 1, "discriminator": 1}
+        and result["launch_gaps"] is None
+    )
     assert result["images_per_second"] == pytest.approx(1 / times["median"])
     by_flops = result["flops"] / result["peak_flops_per_second"]
     by_bytes = result["least_bytes"] / result["peak_bytes_per_second"]

@@ -22,9 +22,9 @@ EXECUTORS = {"plain": PlainStep, "fast": FastStep}
 
 
 class Factor(Method):
-    """fake = g a. a, b: [B]."""
+    """fake = g a, other = g b. a, b: [B]."""
 
-    tensors = {"fake": "g a [B]", "real": "b [B]"}
+    tensors = {"fake": "g a [B]", "other": "g b [B]", "real": "b [B]"}
     data = "pairs"
     directions = {}
 
@@ -33,7 +33,7 @@ class Factor(Method):
         self.g = nn.Parameter(torch.ones((), dtype=torch.float64))
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        return {"fake": self.g * batch["a"], "real": batch["b"]}
+        return {"fake": self.g * batch["a"], "other": self.g * batch["b"], "real": batch["b"]}
 
 
 class Critic(nn.Module):
@@ -54,6 +54,13 @@ class Critic(nn.Module):
         with torch.no_grad():
             if self.limit is not None:
                 self.w.clamp_(-self.limit, self.limit)
+
+
+class Symmetric(Critic):
+    """The same critic, for two tensors that the generator makes: its loss is the critic's, reversed."""
+
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
+        return -self.discriminator_loss(fake, real)
 
 
 class Offset(nn.Module):

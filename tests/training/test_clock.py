@@ -137,11 +137,19 @@ def test_a_timed_part_makes_kinds_of_its_phases():
             seen.append(iteration)
             return None if iteration % 10 == 0 else iteration % 2
 
-    executor.terms.every = Every()
+    executor.method.every = Every()
     executor.cuda_graphs = CudaGraphs(executor, lambda sentence: None, record=stand_in)
     for iteration in range(30):
         executor.play([images(iteration)], iteration)
     assert seen == [*range(30)] and stand_in.made == 2
+
+
+def test_a_term_that_has_not_started_keeps_nothing_from_being_recorded():
+    """Its discriminator's logits are to be looked at in its first call, which is still to come."""
+    executor, stand_in = recorded("losses.adversarial.start=20")
+    for iteration in range(20):
+        executor.play([images(iteration)], iteration)
+    assert stand_in.made == 1 and stand_in.plays >= 12
 
 
 def test_kinds_that_do_not_come_again_are_forgotten():

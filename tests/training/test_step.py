@@ -5,7 +5,7 @@ import pytest
 from advloss.core.clock import Schedule
 from advloss.recipe.terms import Term
 from advloss.training.executor import Executor
-from tests.training.games import CPU, EXECUTORS, Critic, Offset, batch, game
+from tests.training.games import CPU, EXECUTORS, Critic, Offset, Symmetric, batch, game
 
 GENERATOR_FIRST = {"generator": 1, "discriminator": 1}
 DISCRIMINATOR_FIRST = {"discriminator": 1, "generator": 1}
@@ -71,6 +71,14 @@ def test_more_steps_of_the_generator(kind: type[Executor]):
     executor = played(kind, adversary(), (2, 5), (4, 5), steps={"generator": 2, "discriminator": 1})
     assert losses(executor) == pytest.approx({"adversarial": -4.8, "adversarial.discriminator": -0.2})
     assert numbers(executor) == pytest.approx((1.6, 1.02))
+
+
+def test_in_a_symmetric_game_the_gradient_reaches_both_tensors(kind: type[Executor]):
+    """-w (g a) + w (g b) = 3, dg = 3; the critic's w moves by the opposite, and no gradient of it reaches g."""
+    terms = {"adversarial": Term(Symmetric(), ["fake", "other"])}
+    executor = played(kind, terms, (2, 5), steps=GENERATOR_FIRST)
+    assert losses(executor) == {"adversarial": 3, "adversarial.discriminator": -3}
+    assert numbers(executor) == pytest.approx((0.7, 1.3))
 
 
 def test_weights_of_both_sides(kind: type[Executor]):

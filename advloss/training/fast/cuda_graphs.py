@@ -48,8 +48,8 @@ class CudaGraphs:
         self.say = say
         self.record = record
         self.works = True
-        parts = (executor.method, executor.terms, executor.weighting)
-        self.timed = [each for part in parts for each in timed(part)]
+        self.timed = [*timed(executor.method), *timed(executor.weighting)]
+        self.timed_of = {name: list(timed(term)) for name, term in executor.by_name.items()}
         self.seen: Counter[Hashable] = Counter()
         self.recorded: dict[Hashable, Recorded] = {}
         self.pool: Any = None
@@ -84,7 +84,9 @@ class CudaGraphs:
 
     def _kind(self, batches: Sequence[Batch]) -> Hashable:
         """The kind of the iteration that has begun; None if it can't be recorded."""
-        phases = [part.phase(self.executor.clock.iteration) for part in self.timed]
+        at_work = dict.fromkeys([*self.executor.weights, *self.executor.learning])  # terms that have not started wait
+        parts = [*self.timed, *(part for name in at_work for part in self.timed_of[name])]
+        phases = [part.phase(self.executor.clock.iteration) for part in parts]
         if self.executor.phase is None or None in phases:
             return None
         shapes = tuple((name, image.shape, image.dtype) for batch in batches for name, image in batch.items())

@@ -1,4 +1,4 @@
-"""The checkpoint: everything that the next iteration depends on, in one file that is always whole."""
+"""The checkpoint: all that the next iteration depends on, besides its number and the recipe. It is always whole."""
 
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ FORMAT = 2
 def write_checkpoint(
     path: Path, executor: Executor, recipe: Recipe, state: dict[str, Any], processes: Processes
 ) -> None:
-    """state: the trainer's own numbers (`iteration`, `best`). Every process takes part, the first one writes.
+    """Writes the state of an executor. All processes must call it; the first one writes.
 
-    Raises TrainingError when the file can't be written (a full disk); the checkpoint before it stays whole.
+    state: the trainer's own numbers (`iteration`, `best`).
+    Raises TrainingError if the file can't be written (a full disk); the checkpoint before it stays whole.
     """
     local = processes.gather(_local(executor, processes))
     failed: TrainingError | None = None
@@ -46,14 +47,14 @@ def write_checkpoint(
 
 
 def unwritten(path: Path, error: Exception) -> TrainingError:
-    """What to raise where a file of the run can't be written; the one before it, if there is one, is whole."""
+    """The error for a file of the run that can't be written. The file before it, if there is one, is whole."""
     kept = "the one before it is whole; " if path.exists() else ""
     why = str(error).splitlines()[0]
     return TrainingError(f"{path}: could not be written ({why}); is the disk full? {kept}make room, then --resume")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content. Raises InputError if it is not a whole one, or of another version."""
+    """The content of a checkpoint. Raises InputError if the file is not whole, or of another version."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
@@ -67,7 +68,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def restore(content: dict[str, Any], executor: Executor, processes: Processes) -> None:
-    """Puts an executor into the state that `write_checkpoint` saved."""
+    """Puts an executor of the same recipe into the state that `write_checkpoint` saved."""
     alike = len(content["processes"]) == processes.world
     # with another number of processes, each goes on with the first one's pool and with random numbers of its own
     local = content["processes"][processes.rank] if alike else {"method": {}, "terms": {}}
@@ -87,7 +88,7 @@ def restore(content: dict[str, Any], executor: Executor, processes: Processes) -
 
 
 def _local(executor: Executor, processes: Processes) -> dict[str, Any]:
-    """What differs between processes: random states and, with several of them, pools and batch statistics."""
+    """The state that differs between processes: random numbers and, with several, pools and batch statistics."""
     alone = processes.world == 1
     local: dict[str, Any] = {
         "random": torch.get_rng_state(),

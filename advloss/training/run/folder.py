@@ -1,4 +1,4 @@
-"""The run folder `runs/NAME/`: what lies where, and that no run is overwritten."""
+"""The run folder `runs/NAME/`: its files, and the checks that no run is overwritten."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import read
 
-# what may change between a run and its resumption: how long and how often, not what is learned
+# what may change when a run is resumed: how long, how often and how fast, not what is learned
 FREE = {
     "train": {
         *(
@@ -42,7 +42,8 @@ class RunFolder:
         self.events = path / "tensorboard"
 
     def check(self, recipe: Recipe, resume: bool) -> None:
-        """InputError if a new run would overwrite this one, or if there is none to resume, or one of another recipe."""
+        """Raises InputError if a new run would overwrite this one, if there is no run to resume, or if the run to
+        resume has another recipe."""
         if not resume and self.path.exists() and any(self.path.iterdir()):
             raise InputError(f"{self.path} exists: go on with it by --resume, or name another with --run NAME")
         if not resume:
@@ -71,7 +72,7 @@ class RunFolder:
 
 
 def changes(before: Recipe, now: Recipe) -> list[str]:
-    """What differs between two recipes that must train alike: lines `losses.l1.weight: 100 then, 10 now`."""
+    """The differences between a run's recipe and the one that resumes it: `losses.l1.weight: 100 then, 10 now`."""
     then, today = _flat(before.plain()), _flat(now.plain())
     return [
         f"{key}: {then.get(key, 'absent')} then, {today.get(key, 'absent')} now"

@@ -7,7 +7,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """Within `with Interrupt() as interrupt` a first signal sets `interrupt.requested`; a second acts at once."""
+    """Within `with Interrupt() as interrupt` the first signal sets `interrupt.requested`; a second raises
+    KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,4 +1,4 @@
-"""What a run says while it trains: a progress bar, log.jsonl, TensorBoard."""
+"""The log of a run while it trains: a progress bar, log.jsonl, TensorBoard."""
 
 import json
 import sys
@@ -22,9 +22,9 @@ LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a prog
 
 
 class RunLog:
-    """Collects losses on the device, reads them back only when they are logged. Only the first process writes.
+    """Sums losses on the device and reads them back only when they are logged. Only the first process writes.
 
-    done: the iteration that the run starts from; total: the last one.
+    done: how many iterations are over. total: how many there are in the end.
     """
 
     def __init__(self, folder: RunFolder, done: int, total: int, processes: Processes) -> None:
@@ -44,8 +44,10 @@ class RunLog:
             self.bar = tqdm(total=total, initial=done, unit="iteration", disable=None, dynamic_ncols=True)
 
     def add(self, losses: Mapping[str, Tensor], images: int, waited: float) -> None:
-        """Takes one iteration's losses in, without reading them. waited: seconds that the device waited for its
-        images."""
+        """Adds the losses of one iteration, without reading them.
+
+        losses: scalars by name. images: how many the iteration used. waited: seconds that the device waited for them.
+        """
         for name, value in losses.items():
             now = value.to(torch.float64, copy=True)  # a recorded iteration writes its next loss to the same place
             self.sums[name] = self.sums[name] + now if name in self.sums else now
@@ -57,12 +59,11 @@ class RunLog:
             self.bar.update()
 
     def flush(self, iteration: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> float:
-        """The mean losses since the last flush, checked and logged. Gives the share of that time that the devices
-        waited for images, the mean of the processes.
+        """Logs the mean losses since the last call. Gives the fraction of that time that the devices waited for images,
+        averaged over the processes.
 
-        rate: the learning rate in force; factors: what each term counted in the last iteration, where that is worked
-        out.
-        Raises NotFinite with the term's name if one is not finite.
+        rate: the learning rate of the last iteration. factors: of each term in the last iteration, where a weighting
+        works them out. Raises NotFinite, with the term's name, for a loss that is infinite or NaN.
         """
         if not self.count:
             return 0.0
@@ -113,12 +114,12 @@ class RunLog:
             self.events.add_image(name, image, iteration)
 
     def say(self, sentence: str) -> None:
-        """A line for the person who watches."""
+        """Shows a line to the user."""
         if self.processes.first:
             tqdm.write(sentence, file=sys.stderr)
 
     def pause(self) -> None:
-        """Leaves out of images/s what happens until the next `resume`."""
+        """The time from here to the next `resume` does not count in images/s."""
         self.paused = time.perf_counter()
 
     def resume(self) -> None:
@@ -149,7 +150,7 @@ def round_to(value: float) -> float:
 
 
 def _cut(folder: RunFolder, done: int) -> None:
-    """Drops log lines of iterations that a resumed run plays again."""
+    """Removes the lines of iterations that a resumed run plays again."""
     if not folder.log.exists():
         return
     kept = []
@@ -158,6 +159,6 @@ def _cut(folder: RunFolder, done: int) -> None:
             if json.loads(line)["iteration"] <= done:
                 kept.append(line + "\n")
         except (ValueError, KeyError, TypeError):
-            continue  # the end of a line that was being written when the process was killed
+            continue  # a line that was cut off when the process was killed
     with replacing(folder.log) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
