@@ -9,6 +9,7 @@
     python tools/benchmark.py adversarial --size 128
     python tools/benchmark.py quality --recipes cyclegan-small
     python tools/benchmark.py scaling --plot scaling.png
+    python tools/benchmark.py against CHECKOUT --pairs 15
     python tools/benchmark.py table --check
 
 Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
@@ -34,7 +35,7 @@ if str(ROOT) not in sys.path:
 from advloss.core.allocator import keep_freed_memory  # noqa: E402
 from advloss.core.errors import InputError  # noqa: E402
 from advloss.core.files import replacing  # noqa: E402
-from tools.benchmarks import adversarial, data, quality, round, scaling, tokenizer, upscale  # noqa: E402
+from tools.benchmarks import adversarial, against, data, quality, round, scaling, tokenizer, upscale  # noqa: E402
 from tools.benchmarks.measuring import report, table  # noqa: E402
 
 COMMANDS: dict[str, ModuleType] = {
@@ -45,6 +46,7 @@ COMMANDS: dict[str, ModuleType] = {
     "adversarial": adversarial,
     "quality": quality,
     "scaling": scaling,
+    "against": against,
     "table": table,
 }
 

@@ -1,5 +1,6 @@
 """What is compared with ours, in a process of its own."""
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -40,11 +41,11 @@ class Elsewhere:
         """What each of `repeats` calls takes there. InputError where the action can't be made or run."""
         try:
             self._pipe.send(repeats)
-            found: list[float] | InputError = self._pipe.recv()
+            found: list[float] | str = self._pipe.recv()
         except (EOFError, OSError):
             raise InputError("what is compared with ours failed in its process; the error is above") from None
-        if isinstance(found, InputError):
-            raise found
+        if isinstance(found, str):
+            raise InputError(found)
         return found
 
 
@@ -55,7 +56,8 @@ def _serve(
     try:
         action = make(device, *arguments)
     except InputError as error:
-        pipe.send(error)
+        with contextlib.suppress(OSError):  # who asked may be gone, since another side failed
+            pipe.send(str(error))  # its class may be another checkout's
         return
     while True:
         try:

@@ -13,6 +13,7 @@ import torchvision
 
 import advloss
 from tools.benchmarks.peers import peers_in
+from tools.benchmarks.peers.base import commit
 
 WHERE = ("--out", "--plot")
 
@@ -29,8 +30,8 @@ def document(name: str, words: list[str], result: dict[str, Any]) -> dict[str, A
 
 
 def command(words: list[str]) -> str:
-    """The command that makes the result again, without places on this machine: --out and --plot are left out, and a
-    peer's checkout is called by its project's name."""
+    """The command that makes the result again, without places on this machine: --out and --plot are left out, a peer's
+    checkout is called by its project's name, and a checkout of advloss by its commit."""
     kept: list[str] = []
     words = [part for word in words for part in _apart(word)]
     while words:
@@ -39,6 +40,8 @@ def command(words: list[str]) -> str:
             words.pop(0)
         elif word == "--peer":
             kept += [word, peers_in(Path(words.pop(0)))[0].project]
+        elif Path(word, "advloss/__init__.py").is_file():
+            kept.append(commit(Path(word)) or "CHECKOUT")
         else:
             kept.append(word)
     return shlex.join(["python", "tools/benchmark.py", *kept])

@@ -159,6 +159,13 @@ def _scaling(result: dict[str, Any]) -> Iterable[Row]:
         yield Row(here, beside, f"{cost:.3g} times the time for {times:.3g} times the {name}", result["precision"])
 
 
+def _against(result: dict[str, Any]) -> Iterable[Row]:
+    for name, found in result["rows"].items():
+        here, other = (_time(found["seconds"][side]["median"]) for side in ("tree", "checkout"))
+        before = f"{(result['checkout'] or 'another checkout')[:7]}: {other}"
+        yield Row(f"{name}: {here}", before, _faster(found["times_as_fast"]["median"]), result["precision"])
+
+
 ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "round": _round,
     "upscale": _upscale,
@@ -167,6 +174,7 @@ ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "tokenizer": _tokenizer,
     "quality": _quality,
     "scaling": _scaling,
+    "against": _against,
 }
 
 
