@@ -8,8 +8,8 @@ class Part:
     """In a recipe such a parameter is the component's name and settings, `{name: patchgan, width: 32}`; in Python it is
     the object.
 
-    kind: the table that the name is looked up in: `discriminator`, `objective`, `penalty`, `augmentation`, ... Where the
-    parameter is a sequence, each of its items is such a component.
+    kind: the table that has the name: `discriminator`, `objective`, `penalty`, `augmentation`, ... Where the parameter
+    is a sequence, each of its items is such a component.
     """
 
     kind: str
