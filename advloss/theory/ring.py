@@ -44,7 +44,7 @@ class Ring:
 
     @property
     def modes(self) -> int:
-        """How many modes have at least 1/32 of all samples, a quarter of an equal share, within 3 standard deviations."""
+        """How many modes have 1/32 of the samples, a quarter of an equal share, within 3 standard deviations."""
         return sum(share >= 1 / (4 * MODES) for share in self.shares)
 
     @property

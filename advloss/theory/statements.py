@@ -125,7 +125,7 @@ def _of_rings(found: list[Ring]) -> list[str]:
 STATEMENTS = [
     Statement(
         "The best discriminator",
-        "Trained to convergence on two known densities, D is p / (p + q); the value of the game is 2 JS(p, q) - 2 log 2.",
+        "Trained to convergence on two known densities, D is p / (p + q); the game's value is 2 JS(p, q) - 2 log 2.",
         "Goodfellow et al. 2014, arXiv:1406.2661, proposition 1 and theorem 1",
         optimal_discriminator,
         _of_optimal,
