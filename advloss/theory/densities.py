@@ -41,7 +41,7 @@ class Mixture:
         return np.cumsum(masses) - masses / 2
 
     def sampler(self) -> Callable[[int], Tensor]:
-        """A function count -> samples [count, 1], one from each of `count` equal parts of the mass: means vary little."""
+        """A function count -> samples [count, 1], one from each of `count` equal parts of the mass."""
         cumulative = self.cumulative()
 
         def sample(count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The JSON document of a benchmark: what ran, on which machine, with which versions, and what came out."""
+"""The JSON document of a benchmark: the command, the machine, the versions and the result."""
 
 import os
 import platform
@@ -54,7 +54,7 @@ def _apart(word: str) -> list[str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, threads, and the GPU where there is one."""
+    """The processor, the cores that this process may use, its threads, and the GPU if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found: dict[str, Any] = {
         "cpu": _cpu(),
@@ -71,7 +71,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Of what the figures depend on."""
+    """The versions of the libraries that the figures depend on."""
     cudnn = torch.backends.cudnn.version() if torch.cuda.is_available() else None
     return {
         "advloss": advloss.__version__,
