@@ -18,7 +18,7 @@ RATIO = """
 The ratio is (seconds of CHECKOUT) / (seconds of this tree), pair by pair; what is printed is the median over the pairs,
 with the quartiles. Above 1 this tree is faster: 2 means half the time. 0.99 means that it takes 1% longer.
 Each side has a process of its own, with its own recipes; both live through a row and take turns; who begins changes.
-CHECKOUT may also have the package layout of before the floors (advloss.training.round).
+CHECKOUT may also have the package layout of before (advloss.training.round).
 """
 
 
