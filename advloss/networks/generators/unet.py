@@ -67,10 +67,7 @@ class UNetGenerator(nn.Module):
             return chain(activation=nn.LeakyReLU(0.2), conv=conv, norm=normed(inner) if level < innermost else None)
 
         def up(level: int) -> nn.Sequential:
-            outer, inner = (
-                channels[level - 1],
-                channels[level] * (1 if level == innermost else 2),
-            )  # 2: with the skip
+            outer, inner = channels[level - 1], channels[level] * (1 if level == innermost else 2)  # 2: skip too
             noise = Dropout(dropout, dropout_at_inference) if 4 <= level < innermost else None
             conv = upsampling_layer(upsample, inner, outer, 4, bias)
             return chain(activation=nn.ReLU(), conv=conv, norm=normed(outer), dropout=noise)
