@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast advloss is on this machine, against what the machine can do and against other people's training loops.
+"""How fast advloss is on this machine, beside the machine's peaks, other projects' loops and other checkouts.
 
     python tools/benchmark.py round --recipe cyclegan --peer pytorch-CycleGAN-and-pix2pix --out round.json
     python tools/benchmark.py round --recipe pix2pix --precision fp32 networks.generator.width=32 --rounds 10
@@ -9,10 +9,11 @@
     python tools/benchmark.py adversarial --size 128
     python tools/benchmark.py quality --recipes cyclegan-small
     python tools/benchmark.py scaling --plot scaling.png
+    python tools/benchmark.py against CHECKOUT --pairs 15
     python tools/benchmark.py table --check
 
 Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
-and `run`, from the parsed arguments to the result. What is measured together takes turns, because a machine's
+and `run`, from the parsed arguments to the result. What is compared is measured in alternation, because a machine's
 speed drifts; compare results of one machine only.
 
 --peer: another project's checkout; its own code is imported from there. Its iteration and our round start from the same
@@ -34,7 +35,7 @@ if str(ROOT) not in sys.path:
 from advloss.core.allocator import keep_freed_memory  # noqa: E402
 from advloss.core.errors import InputError  # noqa: E402
 from advloss.core.files import replacing  # noqa: E402
-from tools.benchmarks import adversarial, data, quality, round, scaling, tokenizer, upscale  # noqa: E402
+from tools.benchmarks import adversarial, against, data, quality, round, scaling, tokenizer, upscale  # noqa: E402
 from tools.benchmarks.measuring import report, table  # noqa: E402
 
 COMMANDS: dict[str, ModuleType] = {
@@ -45,6 +46,7 @@ COMMANDS: dict[str, ModuleType] = {
     "adversarial": adversarial,
     "quality": quality,
     "scaling": scaling,
+    "against": against,
     "table": table,
 }
 

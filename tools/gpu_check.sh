@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# On a machine with a GPU: the cuda tests, then the benchmarks, whose JSON goes to $1, or $OUT, or docs/benchmarks.
-# Takes under 8 minutes: what there is no time for is left out and named, and the exit code is 1 then. advloss need not be
-# installed, what it imports must be. No weights are downloaded.
+# Runs the cuda tests on a machine with a GPU, then the benchmarks, whose JSON goes to $1, or $OUT, or docs/benchmarks.
+# Takes under 8 minutes. What does not fit into this time is left out and named, and the exit code is then 1. advloss need
+# not be installed, but its dependencies must be. No weights are downloaded.
 # PYTHON: another interpreter. LIMIT: seconds in all. PEERS: a folder with checkouts of pytorch-CycleGAN-and-pix2pix,
-# BasicSR and taming-transformers (names may have something before that): their iterations are then timed in turn with ours.
+# BasicSR and taming-transformers (a folder's name may begin with something else): their iterations are compared with ours.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=$(realpath -m "${1:-${OUT:-$root/docs/benchmarks}}")
@@ -20,7 +20,7 @@ fi
 mkdir -p "$target"
 failed=0
 
-# -p no:cacheprovider: nothing is left in the checkout
+# -p no:cacheprovider: pytest writes nothing into the checkout
 timeout 180 "$python" -m pytest -m cuda -p no:cacheprovider || failed=1
 
 benchmark() { # NAME SUB-COMMAND ARGUMENTS...: a benchmark that fails or hangs does not stop the others

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""One picture of the same part of several folders' pictures: a column a folder, a row a part.
+"""One picture of equal parts of pictures in several folders: a column for each folder, a row for each part.
 
     python tools/side_by_side.py docs/images/x4.png bicubic=out/bicubic srgan=out/srgan original=Set5/HR \
         --part img_001:120,80,128 --part img_003:40,40,128
 
-A part is NAME:TOP,LEFT,SIDE in pixels; NAME is the picture's without its extension, the same in all folders.
+A part is NAME:TOP,LEFT,SIDE in pixels; NAME is the picture's name without extension, equal in all folders.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from advloss.images.reading import list_images, read_rgb8  # noqa: E402
 
 
 def main() -> int:
-    """Gives the exit code: 0, or 2 for bad input."""
+    """Returns the exit code: 0, or 2 for bad input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("columns", nargs="+", metavar="NAME=FOLDER")
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def cut(files: dict[str, Path], part: str) -> torch.Tensor:
-    """A part of one of the files: float [1, 3, side, side] in [-1, 1]."""
+    """A part of the file with its name: float [1, 3, side, side] in [-1, 1]."""
     stem, _, numbers = part.partition(":")
     top, left, side = (int(number) for number in numbers.split(","))
     pixels = read_rgb8(files[stem])[top : top + side, left : left + side]  # [side, side, 3]

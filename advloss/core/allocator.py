@@ -1,4 +1,4 @@
-"""Memory that a tensor leaves is kept for the next one (floor 0)."""
+"""Keeps the memory that a tensor frees in the process, for the next tensor."""
 
 import ctypes
 import os
@@ -10,12 +10,12 @@ _kept = False
 
 
 def keep_freed_memory() -> bool:
-    """Has this process keep what it frees; whether it does.
+    """Makes this process keep the memory that it frees. Returns whether it does.
 
-    As shipped, glibc's malloc gives every large block back to the system and gets the next one zeroed, page by page: a
-    quarter of an iteration of pix2pix in bf16 on two cores. It is a setting of the whole process, so it is for
-    commands, not for a library's functions. A user's own settings (`MALLOC_...`) stand, and other C libraries have
-    none of this.
+    By default, glibc's malloc returns every large block to the system and gets the next one zeroed, page by page. On
+    two cores this took a quarter of an iteration of pix2pix in bf16. The setting is for the whole process, so commands
+    make it, and functions of the library do not. Nothing changes where the user has set a `MALLOC_...` variable, or
+    where the C library is not glibc.
     """
     global _kept
     set_option = _function("mallopt")
@@ -26,11 +26,11 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> None:
-    """Gives back what was kept: where tensors of other sizes come, for which the pieces that are free may not do."""
+    """Returns the kept memory to the system: before tensors of other sizes come, which may fit no free piece."""
     if _kept and (give_back := _function("malloc_trim")) is not None:
         give_back(0)
 
 
 def _function(name: str) -> Any:
-    """The C library's, or None."""
+    """The function of the C library with this name, or None."""
     return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

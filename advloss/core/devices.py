@@ -1,4 +1,4 @@
-"""What a device computes fast, and functions recorded on it (floor 0)."""
+"""Which device is used, what it computes fast, and functions recorded on it as CUDA graphs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -12,31 +12,31 @@ Made = TypeVar("Made")
 
 
 def native_bf16() -> bool:
-    """Whether this CPU has instructions for bf16 (avx512_bf16 or amx); without them it is far slower than float32."""
+    """Whether this CPU has instructions for bf16 (avx512_bf16 or amx). Without them bf16 is far slower than float32."""
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(check is not None and check() for check in checks)
 
 
 def fast_bf16(device: torch.device) -> bool:
-    """Whether the device computes bf16 faster than float32: CPUs with instructions for it, NVIDIA GPUs from Ampere."""
+    """Whether bf16 is faster than float32 there: on CPUs with instructions for it and NVIDIA GPUs from Ampere on."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and native_bf16()
 
 
 class Recording(Generic[Made]):
-    """A function of tensors, recorded once as a CUDA graph: a call plays its kernels without Python's or torch's work.
+    """A function of tensors, recorded once as a CUDA graph. A call runs its kernels without work in Python or torch.
 
         fast = Recording(function, [x])
         y = fast(x2)                 # of the shape and type of x
 
-    function: must neither wait for the device nor choose by the values of a tensor, and what it reads besides its
-        inputs (weights, buffers) must stay in its place in memory. Its Python runs while it is recorded and never
-        again; its kernels run at each call, and not while it is recorded.
-    warm_up: how many times the function is called before, in earnest: libraries choose their algorithms then.
-    pool: another recording's `pool`, whose memory this one may share if they are never played at the same time.
+    function: it must not wait for the device, and must not branch on the values of a tensor. What it reads besides its
+        inputs (weights, buffers) must stay at its place in memory. Its Python runs during the recording and never
+        again; its kernels run at each call, and not during the recording.
+    warm_up: how many real calls come before the recording. In these, libraries choose their algorithms.
+    pool: the `pool` of another recording, to share its memory. The two must then run one after the other.
 
-    A result lies in the recording's memory and is good until the next call of one that shares it.
+    A result lies in the recording's memory. It is valid until the next call of a recording that shares this memory.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Recording(Generic[Made]):
             for _ in range(warm_up):
                 function(*self.inputs)
         torch.cuda.current_stream(device).wait_stream(beside)
-        # a stream of this device, since torch's own is the first device's; thread_local: what other threads do with the
-        # device meanwhile (reading data, writing files) is no part of it
+        # stream: torch's default for graphs is a stream of the first device. thread_local: other threads may use the
+        # device meanwhile (to read data, to write files), and their work is not recorded
         with torch.cuda.graph(self.graph, pool=pool, stream=beside, capture_error_mode="thread_local"):
             self.made = function(*self.inputs)
 
     @property
     def pool(self) -> Any:
-        """The memory of this recording, to be shared."""
+        """The memory of this recording, which another one may share."""
         return self.graph.pool()
 
     def __call__(self, *inputs: Tensor) -> Made:
@@ -69,7 +69,11 @@ class Recording(Generic[Made]):
 
 
 def choose_device(name: str | None, local_rank: int = 0) -> torch.device:
-    """`cuda` where there is one, else `cpu`, unless `name` says which. InputError for one that is not there."""
+    """The device with this name, `cpu` or `cuda`; None: `cuda` where there is one, else `cpu`.
+
+    local_rank: the number of this process on its machine, from 0, which is also the number of its GPU.
+    Raises InputError for another name and for a device that the machine does not have.
+    """
     if name not in (None, "cpu", "cuda"):
         raise InputError(f"--device {name}: is cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():

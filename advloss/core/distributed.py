@@ -1,6 +1,6 @@
-"""Several processes: gradients averaged by hand, with no wrapper around the networks (floor 0).
+"""Training in several processes: gradients are averaged by calls in the loop, with no wrapper around the networks.
 
-Everything here does nothing in a single process, so that a loop is written once. Start processes with torchrun.
+In a single process these functions do nothing, so the same loop serves for both. torchrun starts several processes.
 """
 
 from collections import defaultdict
@@ -30,10 +30,10 @@ def world_size() -> int:
 
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Replaces each gradient by its mean over the processes, in one all-reduce a dtype and device.
+    """Replaces each gradient by its mean over the processes, with one all-reduce for each dtype and device.
 
-    To be called between backward and step, in every process, with the same parameters in the same order. Every one of
-    them that requires a gradient takes part and has one afterwards: where a process has none, it counts as zero.
+    Call it in every process, between backward and step, with the same parameters in the same order. Every parameter
+    that requires a gradient takes part and has a gradient afterwards; where a process has none, it counts as zero.
     """
     if world_size() == 1:
         return
@@ -69,7 +69,7 @@ def total(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def of_first(x: Tensor) -> Tensor:
-    """The tensor that process 0 has, of the same shape and type as this process's; in a single process the tensor."""
+    """The tensor of process 0, in every process. x: this process's tensor, of the same shape and type."""
     if world_size() == 1:
         return x.detach()
     told = x.detach().clone()
@@ -79,7 +79,7 @@ def of_first(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def broadcast(module: nn.Module) -> None:
-    """Gives every process the parameters and buffers that process 0 has. To be called once, before training."""
+    """Gives the parameters and buffers of process 0 to every process. Call it once, before training."""
     if world_size() == 1:
         return
     for group in _alike([*module.parameters(), *module.buffers()]):
@@ -89,7 +89,7 @@ def broadcast(module: nn.Module) -> None:
 
 
 def _alike(tensors: Iterable[T]) -> Iterable[list[T]]:
-    """The tensors in groups of one dtype and device, which can lie in one buffer."""
+    """Groups of tensors with one dtype and device, which fit into one buffer."""
     groups: dict[tuple[torch.dtype, torch.device], list[T]] = defaultdict(list)
     for tensor in tensors:
         groups[tensor.dtype, tensor.device].append(tensor)

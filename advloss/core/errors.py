@@ -1,4 +1,4 @@
-"""What goes wrong, sorted by exit code: 2 for the user's input, 1 for the training itself."""
+"""Errors and their exit codes: the user's input (2), the training itself (1), an interruption (130)."""
 
 import difflib
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class NotFinite(TrainingError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist, with the nearest that does: `unknown objective 'lsgn'; did ...`."""
+    """The sentence for an unknown name, with the nearest known one: `unknown objective 'lsgn'; did you mean ...`."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -29,6 +29,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM; what was done is saved."""
+    """Ctrl-C or SIGTERM stopped the work. What was finished is saved."""
 
     exit_code = 130

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, synced, then renamed."""
+"""Files that are complete or absent: they are written under a temporary name, synced, then renamed."""
 
 import os
 import threading
@@ -12,42 +12,42 @@ TEMPORARY = ".tmp-"
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 MODE = 0o666 & ~_UMASK
-"""Who may read what is written: what any other program's files have here."""
+"""The permissions of written files: the same that files of other programs get."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; on success it takes `path`'s place at once, on any error it is removed.
+    """Gives a temporary path beside `path`. On success its file replaces `path` in one step, on an error it is removed.
 
-    A process killed in between leaves a stray temporary file, and `path` as it was; `sweep` removes such strays.
+    If the process is killed in between, the temporary file stays, and `path` is unchanged; `sweep` removes such files.
     """
-    # the suffix stays last: libraries choose the format by it
+    # the name keeps its suffix: libraries choose the format by it
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(MODE)  # safetensors writes for its owner alone
+        temporary.chmod(MODE)  # safetensors lets only the owner read
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """The file with this content, or what stood there before; never a part."""
+    """Writes `data` to `path`. The file holds its old content or the new one, never a part."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
 def sweep(folder: Path) -> None:
-    """Removes what killed processes left of `replacing` in `folder`."""
+    """Removes the temporary files that killed processes left in `folder`."""
     for stray in folder.glob(".tmp*"):  # safetensors has temporary names of its own, .tmpAbCdEf
         stray.unlink(missing_ok=True)
 
 
 @contextmanager
 def closed_named() -> Iterator[None]:
-    """A folder that can't be looked into becomes an InputError that names it."""
+    """Turns a PermissionError within the block into an InputError that names the file or folder."""
     try:
         yield
     except PermissionError as error:
@@ -55,7 +55,7 @@ def closed_named() -> Iterator[None]:
 
 
 def check_open(folder: Path) -> None:
-    """InputError if nothing can be written into a folder, or the folder can't be made: before the work is done."""
+    """Raises InputError if `folder` can't be written to, or can't be made. Call it before the work."""
     nearest = folder
     while not _exists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
@@ -66,7 +66,7 @@ def check_open(folder: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """InputError if a file of this name can't be written, its folders made first: before the work is done."""
+    """Raises InputError if `path` can't be written, its folders being made first. Call it before the work."""
     with closed_named():
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name a file in it")
@@ -76,5 +76,5 @@ def check_file(path: Path) -> None:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except PermissionError:  # of a folder above it
+    except PermissionError:  # a folder above it is closed
         return False

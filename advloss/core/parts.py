@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Part:
-    """A recipe names the component, `{name: patchgan, width: 32}`, of the table for this kind; Python gives the object.
+    """In a recipe such a parameter is the component's name and settings, `{name: patchgan, width: 32}`; in Python it is
+    the object.
 
-    kind: the table: `discriminator`, `objective`, `penalty`, `augmentation`, ... Where the parameter is a sequence,
-    each item is such a component.
+    kind: the table that has the name: `discriminator`, `objective`, `penalty`, `augmentation`, ... Where the parameter
+    is a sequence, each of its items is such a component.
     """
 
     kind: str

@@ -1,12 +1,13 @@
-"""Tensors continued by reflection: mirrored at their ends, without repeating the edge."""
+"""Padding by reflection: the values are mirrored at the ends of an axis, without repeating the last one."""
 
 import torch
 from torch import Tensor
 
 
 def mirrored_indices(length: int, before: int, after: int, device: torch.device) -> Tensor:
-    """Indices 0..length-1 with `before` more in front and `after` more behind, reflected as often as it takes.
+    """Indices 0..length-1 with `before` mirrored ones in front and `after` mirrored ones at the end.
 
+    Where `before` or `after` is larger than the length, they are mirrored several times.
     Returns int64 [before + length + after].
     """
     period = max(2 * (length - 1), 1)
@@ -17,6 +18,6 @@ def mirrored_indices(length: int, before: int, after: int, device: torch.device)
 def reflected(x: Tensor, axis: int, before: int, after: int) -> Tensor:
     """`x` with `before` and `after` more entries along an axis, as `F.pad(x, ..., mode="reflect")`, for any length.
 
-    Two index selections, whose gradient is deterministic on CUDA, where that of `F.pad` is not.
+    It is an index selection, whose gradient is deterministic on CUDA; that of `F.pad` is not.
     """
     return x.index_select(axis, mirrored_indices(x.shape[axis], before, after, x.device))

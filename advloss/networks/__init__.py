@@ -1,0 +1,1 @@
+"""The networks: generators, discriminators, autoencoders with their bottlenecks, and the layers of all."""

@@ -1,4 +1,4 @@
-"""The backbones of perceptual losses: torchvision's weights, from its cache or downloaded, in a frozen network."""
+"""Frozen backbones of perceptual losses, with torchvision's weights from its cache or a download."""
 
 import contextlib
 import socket
@@ -14,13 +14,13 @@ from advloss.core.errors import InputError
 
 Network = TypeVar("Network", bound=nn.Module)
 PATIENCE = 30.0
-"""Seconds of silence after which a download is given up."""
+"""Seconds without data after which a download fails."""
 
 
 class Frozen(Generic[Network]):
-    """A network in evaluation mode that nothing trains, and that follows what it is given.
+    """A network in evaluation mode that is not trained. It moves to the device and the dtype of its input.
 
-    It is no module, so that a loss which holds one has it in neither `parameters()` nor its state dict.
+    It is no `nn.Module`: so the network is neither in the `parameters()` nor in the state dict of a loss that holds it.
     """
 
     def __init__(self, network: Network) -> None:
@@ -37,15 +37,15 @@ class Frozen(Generic[Network]):
 def load_features(network: nn.Module, weights: str, loss: str) -> None:
     """Loads torchvision's weights of a backbone's `features` into a network.
 
-    network: its keys are torchvision's, with another first part: slice2.3.bias is features.3.bias; weights: the name of
-    torchvision's entry, such as VGG19_Weights; loss: what messages call the loss.
-    Raises InputError: a file that is missing and can't be downloaded, or is damaged. No code in it is ever run.
+    network: its keys are torchvision's but for the first part: slice2.3.bias is torchvision's features.3.bias.
+    weights: the name of torchvision's entry, such as VGG19_Weights. loss: the name of the loss in messages.
+    Raises InputError if the file is missing and can't be downloaded, or is damaged. No code in the file is run.
     """
     path = weights_file(weights, loss)
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({key: state[f"features.{key.split('.', 1)[1]}"] for key in network.state_dict()})
-    except Exception as error:  # whatever reading such a file can raise, it is the file
+    except Exception as error:  # reading a damaged file can raise anything
         raise InputError(
             f"{loss} can't read its weights {path} ({type(error).__name__}). Delete the file and run again to "
             "download it, or turn the term off: losses.NAME=null"
@@ -53,9 +53,9 @@ def load_features(network: nn.Module, weights: str, loss: str) -> None:
 
 
 def weights_file(weights: str, loss: str) -> Path:
-    """Where torchvision keeps the weights of an entry such as VGG19_Weights; downloads them if they are not there.
+    """The path of the weights of an entry such as VGG19_Weights in torchvision's cache; downloads them if need be.
 
-    Raises InputError, which names the file, its folder, where it is to be had, and how to do without it.
+    Raises InputError that names the file, its folder, its address, and how to train without this loss.
     """
     url, path = _place(weights)
     if path.is_file():
@@ -74,13 +74,13 @@ def weights_file(weights: str, loss: str) -> Path:
 
 
 def at_hand(weights: str) -> bool:
-    """Whether the weights of an entry such as AlexNet_Weights are in torchvision's cache already."""
+    """Whether the weights of an entry such as AlexNet_Weights are in torchvision's cache."""
     return _place(weights)[1].is_file()
 
 
 def _place(weights: str) -> tuple[str, Path]:
-    """Where the file is to be had, and where it is kept."""
-    from torchvision.models import get_weight  # late: it takes seconds
+    """The file's address, and its path in torchvision's cache."""
+    from torchvision.models import get_weight  # here, because the import takes seconds
 
     url: str = get_weight(f"{weights}.IMAGENET1K_V1").url
     return url, Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
@@ -88,7 +88,7 @@ def _place(weights: str) -> tuple[str, Path]:
 
 @contextlib.contextmanager
 def _patience(seconds: float) -> Iterator[None]:
-    """torch.hub waits for a silent server for ever; this is the only way to set its time limit."""
+    """Sets a time limit for a server that sends nothing. torch.hub has no such option and waits for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,1 +1,1 @@
-"""What theory says of adversarial losses, tried with this package's own: experiments for tests, and for `page.draw`."""
+"""Theory of adversarial losses, checked with this package's losses: experiments for tests and for `page.draw`."""

@@ -1,4 +1,4 @@
-"""What a Wasserstein critic makes of a known distance: two Gaussians, one shifted, held by a penalty or by clipping."""
+"""Wasserstein critics beside the true distance, of two shifted Gaussians: with a penalty and with clipped weights."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,36 +18,36 @@ from advloss.theory.seeds import seeded
 REAL = Mixture(means=(0.25,), stds=(0.5,))
 FAKE = Mixture(means=(-0.25,), stds=(0.5,))
 MASS = 0.02
-"""There is mass where p + q, at its highest about 1.4, is above this."""
+"""Points where p + q is above this count as having mass; the largest p + q is about 1.4."""
 
 
 @dataclass(frozen=True)
 class Critic:
-    """One critic, trained on the two densities."""
+    """A critic that was trained on the two densities."""
 
     name: str
     estimate: float  # E D(real) - E D(fake), as it is: minus the loss without its penalty
     slope: float  # the largest |D'| where there is mass: its Lipschitz constant there
     x: Array  # where there is mass [N]
-    values: Array  # D(x), the mean taken off [N]
+    values: Array  # D(x) minus its mean [N]
 
     @property
     def normalised(self) -> float:
-        """The estimate of the critic divided by its slope, which is 1-Lipschitz: at most W1 (Arjovsky et al. eq. 2)."""
+        """The estimate of D / slope, which is 1-Lipschitz, so it is at most W1 (Arjovsky et al. eq. 2)."""
         return self.estimate / self.slope
 
 
 def w1(real: Mixture = REAL, fake: Mixture = FAKE) -> float:
-    """The integral of |P - Q|."""
+    """W1 of the two densities: the integral of |P - Q|."""
     return w1_on_a_line(real.masses(), fake.masses(), STEP)
 
 
 def estimate_in_theory(weight: float, real: Mixture = REAL, fake: Mixture = FAKE) -> float:
-    """What the best critic under wgan_gp of that weight says: W1 and a little more.
+    """The estimate of the best critic under wgan_gp with this weight: W1 and a little more.
 
     With Q and P the cumulative functions of fake and real, E D(real) - E D(fake) is the integral of D' (Q - P), and the
     penalty weight * the integral of rho (|D'| - 1)^2, where rho is the density of the points between fake and real.
-    So where Q > P the best slope is D' = 1 + (Q - P) / (2 weight rho): the penalty is no constraint.
+    So where Q > P the best slope is D' = 1 + (Q - P) / (2 weight rho), above 1: a penalty is no constraint.
     Both densities have one component, and Q > P everywhere.
     """
     apart = fake.cumulative() - real.cumulative()
@@ -63,14 +63,14 @@ def estimate_in_theory(weight: float, real: Mixture = REAL, fake: Mixture = FAKE
 
 
 def penalised_critic(weight: float = 10.0, steps: int = 800, seed: int = 0) -> Critic:
-    """Held to slopes of 1 by wgan_gp (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3)."""
+    """A critic trained with wgan_gp, which draws its slopes to 1 (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3)."""
     return _train(
         f"gradient penalty {weight:g}", lambda critic: None, [PENALTIES["wgan_gp"](weight=weight)], steps, seed
     )
 
 
 def clipped_critic(limit: float = 0.01, steps: int = 500, seed: int = 0) -> Critic:
-    """Held by weights in [-limit, limit] (Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1)."""
+    """A critic whose weights are clipped to [-limit, limit] (Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1)."""
     return _train(f"weights within {limit:g}", lambda critic: clip_weights(critic, limit), [], steps, seed)
 
 
@@ -84,7 +84,7 @@ def _train(
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
         sample_real, sample_fake = REAL.sampler(), FAKE.sampler()
         for _ in range(steps):
-            fake = sample_fake(256)[torch.randperm(256)]  # or the penalty's pairs would be the cheapest transport
+            fake = sample_fake(256)[torch.randperm(256)]  # unsorted: the penalty pairs fakes at random
             optimizer.zero_grad()
             adversary.discriminator_loss(fake, sample_real(256)).backward()
             optimizer.step()

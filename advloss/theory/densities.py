@@ -1,4 +1,4 @@
-"""Densities on the line that are known exactly, to draw from and to integrate over."""
+"""Densities on the line that are known exactly: their values, and samples of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Mixture:
     weights: tuple[float, ...] = (1.0,)
 
     def density(self) -> Array:
-        """At the points of GRID: [N]."""
+        """The density at the points of GRID: [N]."""
         bells = [
             weight / (std * np.sqrt(2 * np.pi)) * np.exp(-(((GRID - mean) / std) ** 2) / 2)
             for mean, std, weight in zip(self.means, self.stds, self.weights, strict=True)
@@ -41,7 +41,7 @@ class Mixture:
         return np.cumsum(masses) - masses / 2
 
     def sampler(self) -> Callable[[int], Tensor]:
-        """count -> samples [count, 1], one from each of `count` parts of equal mass: a mean over them varies little."""
+        """A function count -> samples [count, 1], one from each of `count` equal parts of the mass."""
         cumulative = self.cumulative()
 
         def sample(count: int) -> Tensor:

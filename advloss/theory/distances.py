@@ -1,4 +1,4 @@
-"""How far apart two discrete measures are: weights on points, in float64 (natural logarithms)."""
+"""Distances of two discrete measures, which are weights on points, in float64 (with natural logarithms)."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +35,7 @@ def w1_on_a_line(p: ArrayLike, q: ArrayLike, spacing: float = 1.0) -> float:
 
 
 def transport(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> tuple[float, Array]:
-    """The cheapest way to move p onto q: its cost, and what goes where [N, M], by linear programming.
+    """The cheapest plan that moves p onto q: its cost, and the mass from i to j [N, M], by linear programming.
 
     W1 in Kantorovich's form: the minimum over plans g >= 0 of sum_ij g_ij cost_ij, with sum_j g_ij = p_i and
     sum_i g_ij = q_j (Arjovsky et al. 2017, arXiv:1701.07875, eq. 1). p: [N], q: [M], of the same sum. cost: [N, M].
@@ -47,12 +47,12 @@ def transport(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> tuple[float, Array
     columns = np.kron(np.ones((1, len(a))), np.eye(len(b)))  # [M, N M]
     found = linprog(c.ravel(), A_eq=np.vstack([rows, columns]), b_eq=np.concatenate([a, b]), method="highs")
     if not found.success:
-        raise InputError(f"transport: no plan moves these weights onto those: {found.message}")
+        raise InputError(f"transport: no plan moves p onto q: {found.message}")
     return float(found.fun), np.asarray(found.x).reshape(c.shape)
 
 
 def _weights(p: ArrayLike) -> Array:
     weights = np.asarray(p, np.float64)
     if (weights < 0).any() or not np.isclose(weights.sum(), 1):
-        raise InputError(f"weights are at least 0 and sum to 1, these to {weights.sum():g}")
+        raise InputError(f"weights must be at least 0 and sum to 1; the sum of these is {weights.sum():g}")
     return weights

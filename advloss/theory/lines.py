@@ -1,6 +1,6 @@
-"""Two parallel lines: where a divergence says nothing and a distance does.
+"""Two parallel lines: W1 measures how far apart they are, and the divergences KL and JS don't.
 
-Arjovsky et al. 2017, arXiv:1701.07875, example 1: real (0, z) and fake (theta, z), z ~ U[0, 1], so that the generator
+Arjovsky et al. 2017, arXiv:1701.07875, example 1: real (0, z) and fake (theta, z), z ~ U[0, 1], so the generator
 has one parameter, theta. Real and fake share no point unless theta = 0.
 """
 
@@ -21,7 +21,7 @@ THETAS = tuple(float(theta) for theta in np.linspace(-1, 1, 21).round(1))
 
 @dataclass(frozen=True)
 class LineDistances:
-    """How far the lines are apart, for each theta."""
+    """Three distances between the lines, for each theta."""
 
     theta: Array  # [N]
     kl: Array  # [N], with infinities
@@ -46,7 +46,7 @@ def line_distances(thetas: tuple[float, ...] = THETAS, atoms: int = 16) -> LineD
 
 @dataclass(frozen=True)
 class LineGradients:
-    """d loss / d theta of the generator, while its discriminator learns and the generator stays where it is."""
+    """d loss / d theta of the generator, while its discriminator learns and theta does not change."""
 
     steps: Array  # of the discriminator [N]
     minimax: Array  # [N]
@@ -57,15 +57,15 @@ class LineGradients:
 
     @property
     def ratio(self) -> float:
-        """How much larger the non-saturating gradient is than minimax's, in the end."""
+        """Non-saturating gradient / minimax gradient, after the last step."""
         return float(self.non_saturating[-1] / self.minimax[-1])
 
 
 def line_gradients(theta: float = 1.0, steps: int = 1500, every: int = 50, seed: int = 0) -> LineGradients:
-    """Trains a minimax discriminator and a Wasserstein critic on the lines, and asks each for the gradient in theta."""
+    """Trains a minimax discriminator and a Wasserstein critic on the lines; measures the gradient in theta of each."""
     with seeded(seed):
         judge = AdversarialLoss(MLPDiscriminator(2, width=64, layers=2), objective="minimax")
-        other = AdversarialLoss(judge.discriminator, objective="non_saturating")  # sees the same discriminator
+        other = AdversarialLoss(judge.discriminator, objective="non_saturating")  # the same discriminator
         critic = AdversarialLoss(
             MLPDiscriminator(2, width=64, layers=2),
             objective="wasserstein",

@@ -1,4 +1,4 @@
-"""The best discriminator of two known densities, and the value that it gives the game."""
+"""The best discriminator of two known densities, and the value of the game with it."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from advloss.theory.seeds import seeded
 REAL = Mixture(means=(-1.5, 1.0), stds=(0.6, 0.5), weights=(0.5, 0.5))
 FAKE = Mixture(means=(0.5,), stds=(1.0,))
 MASS = 0.02
-"""There is mass where p + q, at its highest about 0.8, is above this."""
+"""Points where p + q is above this count as having mass; the largest p + q is about 0.8."""
 
 
 @dataclass(frozen=True)
 class OptimalDiscriminator:
-    """What a trained discriminator says beside what it should say, at points where p + q > MASS."""
+    """A trained discriminator beside the best one, at the points where p + q > MASS."""
 
     x: Array  # [N]
     real: Array  # p(x) [N]

@@ -1,4 +1,4 @@
-"""The page of plots: theory.png, all on one sheet, and theory.html, each with its sentence, source and numbers."""
+"""The page of plots, each with its sentence, source and numbers: theory.png, one sheet, and theory.html."""
 
 import base64
 import html
@@ -30,7 +30,8 @@ img {max-width: 100%; height: auto} h2 {margin-top: 3rem} .source {color: #666} 
 def draw(folder: str | Path, say: Callable[[str], None] = lambda sentence: None) -> tuple[Path, Path]:
     """Runs every experiment (about two minutes), and writes folder/theory.png and folder/theory.html; returns them.
 
-    say: is told what was measured, as it comes. Raises InputError where matplotlib is missing or the folder is a file.
+    say: called with the measured numbers of each experiment, as soon as it is over. Raises InputError where matplotlib
+    is missing or the folder is a file.
     """
     _need_matplotlib()
     folder = Path(folder)
@@ -46,7 +47,7 @@ def draw(folder: str | Path, say: Callable[[str], None] = lambda sentence: None)
 
 
 def write(found: Found, folder: Path) -> tuple[Path, Path]:
-    """theory.png and theory.html in the folder, which is there, of results that are there."""
+    """Writes theory.png and theory.html of these results into an existing folder; returns their paths."""
     picture, page = folder / "theory.png", folder / "theory.html"
     picture.write_bytes(_png(sheet(found), dpi=110))
     page.write_text(text(found), encoding="utf-8")
@@ -80,7 +81,7 @@ def _wrapped(sentence: str, indent: str = "") -> list[str]:
 
 
 def text(found: Found) -> str:
-    """The page in HTML, with its plots inside."""
+    """The page in HTML, with its plots embedded."""
     sections = "\n".join(_section(statement, result) for statement, result in found)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>advloss theory</title><style>{STYLE}</style></head><body>

@@ -1,4 +1,4 @@
-"""Four piles of earth, and how little work moves them into another order."""
+"""Four piles of earth, and the least work that makes four other piles of them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ AFTER = (1, 2, 4, 3)
 
 @dataclass(frozen=True)
 class Piles:
-    """The work, in shovels times piles, and a plan that does no more."""
+    """The least work, in shovels times piles passed, and a plan with this work."""
 
     before: Array  # [N]
     after: Array  # [N]

@@ -1,4 +1,4 @@
-"""Each experiment drawn: a function of (axes, what was found)."""
+"""A plot of each experiment: functions of (matplotlib axes, the experiment's result)."""
 
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def draw_optimal(axes: "Axes", found: OptimalDiscriminator) -> None:
 
 
 def draw_distances(axes: "Axes", found: LineDistances) -> None:
-    """KL, JS and W1 over theta; what is infinite stands at the top."""
+    """KL, JS and W1 over theta; infinite values are drawn at the top."""
     top = 1.15
     infinite = np.isinf(found.kl)
     axes.plot(found.theta, found.w1, "o-", color=GREEN, label="W1")
@@ -44,7 +44,7 @@ def draw_distances(axes: "Axes", found: LineDistances) -> None:
 
 
 def draw_gradients(axes: "Axes", found: LineGradients) -> None:
-    """What each objective leaves the generator while its discriminator learns."""
+    """The generator's gradient under each objective, while the discriminator learns."""
     axes.semilogy(found.steps, np.abs(found.non_saturating), color=ORANGE, label="non-saturating")
     axes.semilogy(found.steps, np.abs(found.wasserstein), color=GREEN, label="Wasserstein, wgan_gp")
     axes.semilogy(found.steps, np.abs(found.minimax), color=RED, label="minimax")
@@ -70,7 +70,7 @@ def draw_piles(axes: "Axes", found: Piles) -> None:
 
 
 def draw_critics(axes: "Axes", found: tuple[float, list[Critic]]) -> None:
-    """Estimates as they are, and divided by the critic's own slope."""
+    """The critics' estimates, and the same divided by the critic's slope."""
     truth, critics = found
     places = np.arange(len(critics))
     axes.bar(places - 0.2, [critic.estimate for critic in critics], 0.38, color=BLUE, label="as it is")
@@ -87,7 +87,7 @@ def draw_critics(axes: "Axes", found: tuple[float, list[Critic]]) -> None:
 
 
 def draw_spiral(axes: "Axes", found: dict[str, Path]) -> None:
-    """The players' ways in the plane."""
+    """The players' paths in the plane."""
     for (name, path), color in zip(found.items(), (RED, BLUE, GREEN), strict=True):
         axes.plot(path.x, path.y, color=color, lw=1, label=name)
     axes.plot(1, 0, "o", color="black", ms=5)

@@ -1,8 +1,8 @@
-"""Eight Gaussians on a ring: how many of them a generator finds, objective by objective.
+"""Eight Gaussians on a ring: how many of them a generator finds, for each objective.
 
 Metz et al. 2017, arXiv:1611.02163, section 3.2.1, show mode collapse on such a ring, and Salimans et al. 2016,
-arXiv:1606.03498, section 3.2, minibatch discrimination against it. Nothing is proven here: it is what this small
-setting gives, and it depends on it.
+arXiv:1606.03498, section 3.2, minibatch discrimination against it. This is an observation and no proof: the numbers
+depend on this small setting.
 """
 
 import math
@@ -29,13 +29,13 @@ RATE = 2e-3
 BETAS = (0.5, 0.99)
 PENALTY = 1.0
 CLOSENESS = 4
-"""Learned measures of closeness in minibatch discrimination."""
+"""The number of learned measures of closeness in minibatch discrimination."""
 SAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Ring:
-    """What a generator makes in the end, 2000 samples of it."""
+    """2000 samples of a trained generator."""
 
     objective: str
     minibatch: bool  # with minibatch discrimination
@@ -44,17 +44,17 @@ class Ring:
 
     @property
     def modes(self) -> int:
-        """How many modes have at least a quarter of their due: 1/32 of all samples within 3 standard deviations."""
+        """How many modes have 1/32 of the samples, a quarter of an equal share, within 3 standard deviations."""
         return sum(share >= 1 / (4 * MODES) for share in self.shares)
 
     @property
     def quality(self) -> float:
-        """The share of the samples that are within 3 standard deviations of some mode; of real ones it is 0.989."""
+        """The share of the samples within 3 standard deviations of any mode; 0.989 for real samples."""
         return sum(self.shares)
 
 
 class Energy(nn.Module):
-    """|x - A(x)|^2 with an autoencoder A: how EBGAN's discriminator judges (Zhao et al. 2017, arXiv:1609.03126)."""
+    """|x - A(x)|^2 with an autoencoder A, the energy of EBGAN's discriminator (Zhao et al. 2017, arXiv:1609.03126)."""
 
     def __init__(self, autoencoder: nn.Module) -> None:
         super().__init__()
@@ -65,18 +65,18 @@ class Energy(nn.Module):
 
 
 def centres() -> Tensor:
-    """[8, 2]."""
+    """The centres of the modes: [8, 2]."""
     angles = torch.arange(MODES) * (2 * math.pi / MODES)
     return RADIUS * torch.stack([angles.cos(), angles.sin()], 1)
 
 
 def real_batch(count: int = BATCH) -> Tensor:
-    """[count, 2]."""
+    """Samples of the ring: [count, 2]."""
     return centres()[torch.randint(MODES, (count,))] + STD * torch.randn(count, 2)
 
 
 def make_discriminator(minibatch: bool, outputs: int = 1, width: int = 64) -> nn.Sequential:
-    """[B, 2] -> [B, outputs]. With minibatch discrimination before the last layer, as in the paper's."""
+    """[B, 2] -> [B, outputs]. minibatch: with minibatch discrimination before the last layer, as in the paper."""
     body = [nn.Linear(2, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)]
     closeness = [MinibatchDiscrimination(width, CLOSENESS, 4)] if minibatch else []
     return nn.Sequential(*body, *closeness, nn.Linear(width + (CLOSENESS if minibatch else 0), outputs))
@@ -91,21 +91,21 @@ def make_adversary(objective: str, minibatch: bool) -> AdversarialLoss:
 
 
 def make_generator(width: int = 64) -> nn.Sequential:
-    """[B, 2], noise -> [B, 2]."""
+    """Noise [B, 2] -> points [B, 2]."""
     return nn.Sequential(nn.Linear(NOISE, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2))
 
 
 def ring(objective: str, minibatch: bool, steps: int = STEPS, seed: int = 0) -> Ring:
-    """Trains a generator and a discriminator on the ring, in turns, with learning rates that fall to 0."""
+    """Trains a generator and a discriminator on the ring, in alternating steps, with learning rates that fall to 0."""
     with seeded(seed):
         generator, adversary = make_generator(), make_adversary(objective, minibatch)
         optimizers = [torch.optim.Adam(each.parameters(), lr=RATE, betas=BETAS) for each in (adversary, generator)]
         schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(each, max(steps, 1)) for each in optimizers]
         for _ in range(steps):
             real, fake = real_batch(), generator(torch.randn(BATCH, NOISE))  # [B, 2]
-            for turn, optimizer in zip((adversary.discriminator_loss, adversary.forward), optimizers, strict=True):
+            for loss, optimizer in zip((adversary.discriminator_loss, adversary.forward), optimizers, strict=True):
                 optimizer.zero_grad()
-                turn(fake, real).backward()
+                loss(fake, real).backward()
                 optimizer.step()
             for schedule in schedules:
                 schedule.step()
@@ -115,7 +115,7 @@ def ring(objective: str, minibatch: bool, steps: int = STEPS, seed: int = 0) -> 
 
 
 def shares_of_modes(samples: Tensor) -> tuple[float, ...]:
-    """Of samples [N, 2], those within 3 standard deviations of each mode: [8]."""
+    """The share of samples [N, 2] within 3 standard deviations of each mode: [8]."""
     distance, nearest = torch.cdist(samples, centres()).min(1)
     counts = torch.bincount(nearest[distance <= 3 * STD], minlength=MODES)
     return tuple((counts / len(samples)).tolist())

@@ -1,4 +1,4 @@
-"""What is left of the generator's gradient where the discriminator is sure."""
+"""The generator's gradient where the discriminator is sure that an image is fake."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Saturation:
 
 
 def saturation(lowest: float = -20.0, highest: float = 5.0, count: int = 101) -> Saturation:
-    """Both gradients by autograd, through the loss with a discriminator that says what it is given."""
+    """Both gradients by autograd, through `AdversarialLoss` with the identity as its discriminator."""
     logit = np.linspace(lowest, highest, count)
     found = [_gradient(objective, logit) for objective in ("minimax", "non_saturating")]
     return Saturation(logit, *found)

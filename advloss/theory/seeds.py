@@ -1,4 +1,4 @@
-"""Chance that is the same every time, and nobody else's."""
+"""Random numbers from a seed that leave torch's own random state alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, torch's random numbers on the CPU follow from `seed`; afterwards they go on as if nothing had been."""
+    """Within, torch's random numbers on the CPU follow from `seed`; afterwards the random state is as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield

@@ -1,8 +1,8 @@
-"""The smallest game, xy: who moves when decides whether the players run away.
+"""The smallest game, xy: the order of the steps decides whether the players diverge.
 
-Played with the loss itself: the generator makes one number x, the only real one is 0, and the discriminator D(v) = y v
-has the Wasserstein objective. So the discriminator's loss is xy and the generator's -xy: the Dirac-GAN with f(t) = t of
-Mescheder et al. 2018, arXiv:1801.04406, definition 2.1, whose only equilibrium is x = y = 0.
+It is played with `AdversarialLoss`: the generator makes one number x, the only real number is 0, and the discriminator
+D(v) = y v has the Wasserstein objective. So the discriminator's loss is xy and the generator's -xy: the Dirac-GAN with
+f(t) = t of Mescheder et al. 2018, arXiv:1801.04406, definition 2.1, whose only equilibrium is x = y = 0.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from torch import nn
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.theory.distances import Array
 
-Turns = Literal["simultaneous", "alternating"]
+Order = Literal["simultaneous", "alternating"]
 
 
 @dataclass(frozen=True)
 class Path:
-    """Where the players were after each step."""
+    """The players' numbers after each step."""
 
     x: Array  # the generator's [steps + 1]
     y: Array  # the discriminator's [steps + 1]
@@ -29,7 +29,7 @@ class Path:
 
     @property
     def radius(self) -> Array:
-        """[steps + 1]."""
+        """The distance from the equilibrium: [steps + 1]."""
         return np.hypot(self.x, self.y)
 
     @property
@@ -39,18 +39,21 @@ class Path:
 
     @property
     def energy(self) -> Array:
-        """x^2 + y^2 - lr x y, which alternating steps, the discriminator first, leave as it is: [steps + 1]."""
+        """x^2 + y^2 - lr x y: [steps + 1]. Alternating steps, with the discriminator first, do not change it."""
         return self.x**2 + self.y**2 - self.lr * self.x * self.y
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Between which the radius stays where `energy` does: an ellipse's half axes."""
+        """The least and the largest radius while `energy` is constant: the half axes of an ellipse."""
         energy = float(self.energy[0])
         return (energy / (1 + self.lr / 2)) ** 0.5, (energy / (1 - self.lr / 2)) ** 0.5
 
 
-def spiral(turns: Turns, lr: float = 0.1, steps: int = 200, penalties: Sequence[nn.Module] = ()) -> Path:
-    """Gradient descent of both players from (1, 0), in float64. simultaneous: both see where the other was before."""
+def spiral(order: Order, lr: float = 0.1, steps: int = 200, penalties: Sequence[nn.Module] = ()) -> Path:
+    """Gradient descent of both players from (1, 0), in float64.
+
+    order: `alternating`, the discriminator first, or `simultaneous`, where each uses the other's number of before.
+    """
     x = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
     line = nn.Linear(1, 1, bias=False, dtype=torch.float64)
     nn.init.zeros_(line.weight)
@@ -61,10 +64,10 @@ def spiral(turns: Turns, lr: float = 0.1, steps: int = 200, penalties: Sequence[
         generator.zero_grad()
         discriminator.zero_grad()
         adversary.discriminator_loss(x, torch.zeros_like(x)).backward()
-        if turns == "alternating":
+        if order == "alternating":
             discriminator.step()
         adversary(x).backward()
-        if turns == "simultaneous":
+        if order == "simultaneous":
             discriminator.step()
         generator.step()
         path.append((x.item(), line.weight.item()))

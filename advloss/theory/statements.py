@@ -1,4 +1,4 @@
-"""What theory says, one statement after the other: its source, how it is tried here, and what was measured."""
+"""The statements of theory: each with its source, its experiment, and the numbers to be measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ CLIPS = (0.01, 0.03, 0.1)
 class Statement:
     """One plot of the page.
 
-    claim: the sentence of what it shows. source: the citation. run: the experiment. measured: lines of numbers, of its
-    result. draw: of (matplotlib axes, its result).
+    claim: a sentence that says what it shows. source: the citation. run: the experiment. measured: lines with the
+    numbers of its result. draw: draws its result on matplotlib axes.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Statement:
 
 
 def critics() -> tuple[float, list[Critic]]:
-    """W1, and what the critics make of it: the penalised one first."""
+    """W1, and the critics that estimate it: first the one with a penalty."""
     return w1(), [penalised_critic(), *map(clipped_critic, CLIPS)]
 
 
@@ -125,7 +125,7 @@ def _of_rings(found: list[Ring]) -> list[str]:
 STATEMENTS = [
     Statement(
         "The best discriminator",
-        "Trained to convergence on two known densities, D is p / (p + q), and the game is worth 2 JS(p, q) - 2 log 2.",
+        "Trained to convergence on two known densities, D is p / (p + q); the game's value is 2 JS(p, q) - 2 log 2.",
         "Goodfellow et al. 2014, arXiv:1406.2661, proposition 1 and theorem 1",
         optimal_discriminator,
         _of_optimal,
@@ -133,8 +133,7 @@ STATEMENTS = [
     ),
     Statement(
         "Two lines: distances",
-        "Of two parallel lines at distance theta only W1 tells how far apart they are: KL is infinite and JS log 2 "
-        "wherever they don't coincide.",
+        "Only W1 tells how far apart two parallel lines are: unless they coincide, KL is infinite and JS is log 2.",
         "Arjovsky et al. 2017, arXiv:1701.07875, example 1",
         line_distances,
         _of_distances,
@@ -160,9 +159,9 @@ STATEMENTS = [
     ),
     Statement(
         "Penalty and clipping",
-        "A critic with a gradient penalty recovers W1 of two shifted Gaussians. A clipped one gives W1 times a "
-        "constant that its limit makes, over orders of magnitude; divided by its own largest slope it is right again "
-        "only where the limit keeps it linear.",
+        "A critic with a gradient penalty gives W1 of two shifted Gaussians. A clipped one gives W1 times a constant "
+        "that depends on its limit, over orders of magnitude; divided by its largest slope it gives W1 only where the "
+        "limit keeps it linear.",
         "Gulrajani et al. 2017, arXiv:1704.00028, section 3 and eq. 3; Arjovsky et al. 2017, arXiv:1701.07875, eq. 2",
         critics,
         _of_critics,
@@ -170,8 +169,8 @@ STATEMENTS = [
     ),
     Statement(
         "The game xy",
-        "Gradient descent of both players at once spirals out, by sqrt(1 + lr^2) a step; in turns it goes around for "
-        "ever; with r1 it arrives.",
+        "With simultaneous steps the players spiral out, by sqrt(1 + lr^2) a step; with alternating steps they circle "
+        "for ever; with r1 they reach the equilibrium.",
         "Mescheder et al. 2018, arXiv:1801.04406, sections 2 and 4 (the Dirac-GAN)",
         spirals,
         _of_spirals,
@@ -179,8 +178,8 @@ STATEMENTS = [
     ),
     Statement(
         "Saturation",
-        "Where the discriminator is sure of a fake, minimax has lost its gradient, sigmoid(logit), and non-saturating "
-        "has it, sigmoid(-logit): exp(-logit) times as much.",
+        "Where the discriminator is sure of a fake, minimax's gradient sigmoid(logit) is almost 0, and the "
+        "non-saturating one, sigmoid(-logit), almost 1: exp(-logit) times as much.",
         "Goodfellow et al. 2014, arXiv:1406.2661, end of section 3",
         saturation,
         _of_saturation,

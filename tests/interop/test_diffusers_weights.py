@@ -172,5 +172,5 @@ def test_kinds_that_the_keys_do_not_tell() -> None:
     with pytest.raises(InputError, match=r"expected an autoencoder .* of diffusers; the file holds nothing"):
         tokenizer_from({})
     state = diffusers.VQModel(**SMALL).state_dict()
-    with pytest.raises(InputError, match="shares out 8 channels to groups=32"):  # no config.json: 32 groups
+    with pytest.raises(InputError, match="divides 8 channels into groups=32"):  # no config.json: 32 groups
         tokenizer_from(state)

@@ -45,7 +45,7 @@ def test_samples_have_their_density() -> None:
 
 def test_what_is_no_measure_is_refused() -> None:
     """Weights sum to 1, and a plan exists only between equal sums."""
-    with pytest.raises(InputError, match="sum to 1, these to 2"):
+    with pytest.raises(InputError, match="sum to 1; the sum of these is 2"):
         kl([1, 1], [0.5, 0.5])
     with pytest.raises(InputError, match="no plan"):
         transport([1, 1], [1, 2], np.ones((2, 2)))

@@ -47,7 +47,7 @@ def test_it_runs_in_one_other_process_as_often_as_is_asked(tmp_path: Path) -> No
     assert process != os.getpid() and threads == 1
 
 
-@pytest.mark.parametrize(("make", "message"), [(refused, "--peer: no such thing"), (broken, "failed in its process")])
+@pytest.mark.parametrize(("make", "message"), [(refused, "no such thing"), (broken, "the other process failed")])
 def test_what_fails_there_is_an_input_error_here(make, message: str, capfd: pytest.CaptureFixture[str]) -> None:
     with Elsewhere(make, CPU) as theirs, pytest.raises(InputError, match=message):
         theirs.seconds(1)

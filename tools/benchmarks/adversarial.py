@@ -1,4 +1,4 @@
-"""A generator's and a discriminator's turn with AdversarialLoss, against the same written by hand in plain PyTorch."""
+"""The losses of generator and discriminator by AdversarialLoss, beside the same by hand in plain PyTorch."""
 
 import argparse
 import copy
@@ -12,7 +12,7 @@ from advloss.networks.discriminators.patchgan import PatchGAN
 from tools.benchmarks import seams
 from tools.benchmarks.measuring import counting, floors, measure
 
-TURNS = 3
+REPEATS = 3
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -60,23 +60,23 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds_by_hand": times[1],
         "ratio_of_medians": median / times[1]["median"],
         "images_per_second": arguments.batch / median,
-        "where_the_time_goes": turns(adversary, fake, real, device),
+        "where_the_time_goes": parts(adversary, fake, real, device),
     } | (memory | standing)
 
 
-def turns(adversary: AdversarialLoss, fake: Tensor, real: Tensor, device: torch.device) -> dict[str, Any]:
-    """Seconds of each turn, forward and backward; a run of its own."""
+def parts(adversary: AdversarialLoss, fake: Tensor, real: Tensor, device: torch.device) -> dict[str, Any]:
+    """Seconds of each player's loss, forward and backward, in a run of its own."""
     clock = seams.Seams(device)
-    for _ in range(TURNS):
-        with clock.within("the generator's turn"):
+    for _ in range(REPEATS):
+        with clock.within("the generator's loss"):
             adversary(fake, real).backward()
-        with clock.within("the discriminator's turn"):
+        with clock.within("the discriminator's loss"):
             adversary.discriminator_loss(fake, real).backward()
-    return {name: taken / TURNS for name, taken in clock.taken.items()}
+    return {name: taken / REPEATS for name, taken in clock.taken.items()}
 
 
 def with_component(adversary: AdversarialLoss, fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Both turns; gives the generator's loss and the discriminator's."""
+    """Both losses with their gradients: (the generator's, the discriminator's)."""
     generator = adversary(fake, real)
     generator.backward()
     discriminator = adversary.discriminator_loss(fake, real)
@@ -85,7 +85,7 @@ def with_component(adversary: AdversarialLoss, fake: Tensor, real: Tensor) -> tu
 
 
 def by_hand(network: nn.Module, fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """The same as a training script has it: the discriminator frozen, then not."""
+    """The same as in a usual training script, which freezes the discriminator for the generator's loss."""
     network.requires_grad_(False)
     generator = (network(fake) - 1).square().mean()
     generator.backward()

@@ -19,7 +19,7 @@ from advloss.data.loading.loader import Loader, to_images
 from tools.benchmarks.measuring import floors, measure
 
 RATIO = 10
-"""How many more images the loader makes between two looks at the clock: it is about that much faster, or more."""
+"""How many times more images the loader makes in one measurement, since it is at least that much faster."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def compared(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def make_files(folder: Path, count: int, size: int) -> None:
-    """trainA and trainB with `count` JPEG files each: smooth noise, which takes as much to decode as a photograph."""
+    """trainA and trainB with `count` JPEG files each: smooth noise, which takes as long to decode as a photograph."""
     random = np.random.default_rng(0)
     for side in ("trainA", "trainB"):
         (folder / side).mkdir()
@@ -102,7 +102,7 @@ def kept(arguments: argparse.Namespace, folder: Path) -> Iterator[Tensor]:
 
 
 def decoded(arguments: argparse.Namespace, folder: Path) -> Iterator[Tensor]:
-    """The usual chain of Pillow and torchvision, file after file."""
+    """The usual transforms of Pillow and torchvision, file after file."""
     chain = transforms.Compose(
         [
             transforms.Resize((arguments.load, arguments.load), transforms.InterpolationMode.BICUBIC),

@@ -38,7 +38,7 @@ BEFORE: Mapping[str, str] = {"srgan-small": "srresnet-small"}
 LAST = 50
 """Rounds at the end, over which losses are averaged."""
 NO_DISTANCE = ("adversarial", "value")
-"""Losses that are no distance between pictures: the game's, and the bottleneck's."""
+"""Losses that are no distance between pictures: the adversarial ones, and the bottleneck's."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -43,7 +43,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The plain call and each faster way in turn; ratios are medians over the pairs."""
+    """The plain call and each faster way in alternation; ratios are medians over the pairs."""
     device = measure.chosen_device(arguments.device)
     torch.manual_seed(0)
     network = GENERATORS[arguments.network](scale=arguments.scale).to(device).eval().requires_grad_(False)
@@ -65,14 +65,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def plain_precision(device: torch.device) -> str:
-    """What float32 means in PyTorch's convolutions as it is shipped."""
+    """What float32 means in convolutions by PyTorch's default settings."""
     return "tf32" if device.type == "cuda" and torch.backends.cudnn.allow_tf32 else "fp32"
 
 
 def standings(
     network: nn.Module, image: Tensor, ways: dict[str, Any], result_bytes: int, device: torch.device
 ) -> dict[str, Any]:
-    """Each way beside the floor of its precision, worked out from the plain call's operations in it."""
+    """Each way beside the floor of its precision, which follows from the operations of the plain call in it."""
     least = counting.parameter_bytes(network) + image.nbytes + result_bytes
     plain = plain_precision(device)
     precisions = {name: half_name(device) if name.startswith("half") else plain for name in ways}
@@ -92,7 +92,7 @@ def standings(
 def plain_call(
     device: torch.device, peer: Path | None, name: str, scale: int, height: int, width: int
 ) -> measure.Action:
-    """The network as it is called plainly, in float32: BasicSR's, or where there is no checkout our own."""
+    """The plain call in float32: of BasicSR's network, or of our own if there is no checkout."""
     torch.manual_seed(0)
     network = enlarging(peer, name, scale) if peer else GENERATORS[name](scale=scale)
     network.to(device).eval().requires_grad_(False)
@@ -103,7 +103,7 @@ def plain_call(
 
 
 def like_the_peer(arguments: argparse.Namespace, network: nn.Module, image: Tensor) -> dict[str, Any]:
-    """Gives our network the weights of BasicSR's; InputError where the results differ."""
+    """Gives our network BasicSR's weights. Raises InputError if the results differ."""
     path = arguments.peer
     if peers_in(path)[0] is not BasicSR:
         raise InputError(f"--peer {path}: enlarging is compared with {BasicSR.project}")
@@ -117,9 +117,9 @@ def like_the_peer(arguments: argparse.Namespace, network: nn.Module, image: Tens
 
 
 def ways_of(network: nn.Module, device: torch.device) -> dict[str, Run]:
-    """What makes it faster, each by itself, then the engine as `advloss upscale` runs it, and in float32.
+    """Each faster way by itself, then the engine of `advloss upscale`, in float32 and as it chooses.
 
-    16 bits by themselves only where the device is made for them: elsewhere they take minutes.
+    Ways in 16 bits only where the device has instructions for them: elsewhere they take minutes.
     """
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}[half_name(device)]
     last = torch.channels_last
@@ -144,7 +144,7 @@ def ways_of(network: nn.Module, device: torch.device) -> dict[str, Run]:
 
 
 def half_name(device: torch.device) -> str:
-    """The 16-bit type that the engine takes on the device where it is fast."""
+    """The 16-bit type that the engine uses on this device, if that is fast there."""
     return "fp16" if device.type == "cuda" else "bf16"
 
 

@@ -1,0 +1,1 @@
+"""The encoder and the decoder around a tokenizer's bottleneck."""

@@ -1,4 +1,4 @@
-"""What the encoder and the decoder of VQ-GAN and latent diffusion are made of: blocks, attention, stages."""
+"""The parts of the encoder and the decoder of VQ-GAN and latent diffusion: residual blocks, attention, stages."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,10 +32,11 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + out(softmax(q k^T / sqrt(C)) v): each position of the map looks at all others, with one head.
+    """x + out(softmax(q k^T / sqrt(C)) v): attention of each position of the map to all, with one head.
 
     Esser, Rombach, Ommer 2021, arXiv:2012.09841, appendix C. x: [B, C, H, W]. Returns the same shape.
-    The references' 1x1 convolutions are linear layers here, whose tokens torch's fast kernels take as they lie.
+    The references have 1x1 convolutions; here they are linear layers, whose output torch's fast attention kernels take
+    without a copy.
     """
 
     def __init__(self, channels: int, groups: int) -> None:
@@ -55,7 +56,7 @@ class Attention(nn.Module):
 class Downsampling(nn.Conv2d):
     """A 3x3 convolution of stride 2, padded by a row below and a column at the right: [B, C, H, W] -> [B, C, H/2, W/2].
 
-    The asymmetric padding is the references', and published weights are for it.
+    The references pad in this asymmetric way, and published weights need it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -78,9 +79,9 @@ class Upsampling(nn.Conv2d):
 def stage(
     channels: tuple[int, int], blocks: int, attention: bool, resample: nn.Module | None, groups: int, dropout: float
 ) -> nn.Sequential:
-    """One resolution: `blocks` residual blocks from channels[0] to channels[1], then `resample` where there is one.
+    """One resolution: `blocks` residual blocks from channels[0] to channels[1], then `resample`, unless it is None.
 
-    attention: whether each block has an attention after it.
+    attention: whether an attention follows each block.
     """
     layers: dict[str, nn.Module | None] = {}
     for i in range(blocks):
@@ -90,7 +91,7 @@ def stage(
 
 
 def middle(channels: int, attention: bool, groups: int, dropout: float) -> nn.Sequential:
-    """Two residual blocks, with attention between them or not."""
+    """Two residual blocks, and between them an attention if `attention` is true."""
     return chain(
         block0=ResidualBlock(channels, channels, groups, dropout),
         attention=Attention(channels, groups) if attention else None,
@@ -99,9 +100,9 @@ def middle(channels: int, attention: bool, groups: int, dropout: float) -> nn.Se
 
 
 def group_norm(channels: int, groups: int) -> nn.GroupNorm:
-    """The group norm of these networks; InputError where the channels can't be shared out evenly."""
+    """The group norm of these networks. Raises InputError where `groups` does not divide the channels."""
     if channels % groups:
         raise InputError(
-            f"group norm shares out {channels} channels to groups={groups}: width must be a multiple of it"
+            f"group norm divides {channels} channels into groups={groups}; width must be a multiple of groups"
         )
     return nn.GroupNorm(groups, channels, eps=EPS)

@@ -4,9 +4,9 @@ Esser, Rombach, Ommer 2021, arXiv:2012.09841, appendix C, table 7; Rombach et al
 A tokenizer is decoder(bottleneck(encoder(image))): the references' 1x1 convolutions around the bottleneck
 (`quant_conv`, `post_quant_conv`) are the encoder's last and the decoder's first layer here.
 
-Nothing in them depends on the image's size. The references name the maps that get attention by their size in pixels
-(`attn_resolutions: [16]`) at a native size (`resolution: 256`); here they are named by how much smaller than the image
-they are, which is the quotient of the two: 16.
+The networks do not depend on the image's size. The references choose the maps that get attention by their size in
+pixels (`attn_resolutions: [16]`), for one size of the image (`resolution: 256`). Here they are chosen by the factor
+between the two: 256 / 16 = 16.
 """
 
 from collections.abc import Sequence
@@ -29,15 +29,16 @@ Factors = Annotated[Sequence[Positive], Converted(as_list)]
 class Encoder(nn.Module):
     """Images [B, in, H, W] in [-1, 1] -> latents [B, out, H/f, W/f], without an activation.
 
-    f is `multiple`, 2 to the number of multipliers less one: height and width must be multiples of it. The papers'
+    f = `multiple` = 2^(number of multipliers - 1): height and width must be multiples of it. The papers'
     multipliers: f4 1 2 4, f8 1 2 2 4 (KL: 1 2 4 4), f16 1 1 2 2 4, f32 1 1 2 2 4 4.
 
-    out_channels: what the bottleneck takes: for KL twice the latent's channels, mean and log variance (`double_z` in
-    the references). z_channels: between the last 3x3 convolution and the 1x1 one behind it; None for out_channels.
-    width: channels of the first layer. multipliers: of the width, one for each resolution, the image's own first.
-    blocks: residual blocks at each resolution. attention: how much smaller than the image the maps are (1, 2, 4, ... f)
-    on which an attention follows each block. middle_attention: one between the two blocks at the end.
-    groups: of the group norms. projection: without it the 1x1 convolution is left out.
+    out_channels: channels that the bottleneck takes; for KL twice the latent's, mean and log variance (`double_z` in
+    the references). z_channels: channels between the last 3x3 convolution and the 1x1 convolution after it; None: as
+    many as out_channels. width: channels of the first layer. multipliers: channels at each resolution, as multiples of
+    the width; the image's own resolution is the first. blocks: residual blocks at each resolution.
+    attention: an attention follows each block at the resolutions with these factors (of 1, 2, 4, ... f).
+    middle_attention: whether there is one between the two blocks at the end. groups: of the group norms.
+    projection: whether there is the 1x1 convolution at the end.
     Raises InputError for parameters that don't go together, and for an image of a wrong size.
     """
 
@@ -88,10 +89,10 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents [B, in, h, w] -> images [B, out, f h, f w], around [-1, 1], without an activation.
 
-    The encoder's way back, with one residual block more at each resolution. The parameters are the encoder's and mean
-    the same; in_channels: of the latent. z_channels: behind the 1x1 convolution at the start; None for in_channels.
-    The last convolution begins a tenth as large as torch makes it: with the references' start the first images go
-    beyond [-2, 2]. `factor` is f. Raises InputError for parameters that don't go together.
+    The encoder reversed, with one more residual block at each resolution. The parameters are the encoder's and mean the
+    same. in_channels: of the latent. z_channels: channels after the 1x1 convolution at the start; None: in_channels.
+    The last convolution's initial weights are torch's divided by 10: with the references' initial weights, the first
+    images go beyond [-2, 2]. `factor` is f. Raises InputError for parameters that don't go together.
     """
 
     training_only: ClassVar[frozenset[str]] = frozenset({"dropout"})
@@ -145,7 +146,7 @@ class Decoder(nn.Module):
 
 
 def _z_channels(z_channels: int | None, name: str, latent: int, projection: bool) -> int:
-    """The channels beside the 1x1 convolution; InputError where there is none and they can't differ."""
+    """z_channels, or the latent's if None. Raises InputError if they differ and no 1x1 convolution is between them."""
     if z_channels is not None:
         check_at_least(1, z_channels=z_channels)
     if not projection and z_channels not in (None, latent):
@@ -156,7 +157,7 @@ def _z_channels(z_channels: int | None, name: str, latent: int, projection: bool
 def _check(
     width: int, multipliers: Sequence[int], blocks: int, attention: Sequence[int], groups: int, **channels: int
 ) -> None:
-    """InputError for numbers that make no such network."""
+    """Raises InputError for parameters that don't go together."""
     check_at_least(1, width=width, blocks=blocks, groups=groups, **channels)
     if not multipliers or min(multipliers) < 1:
         raise InputError(f"multipliers={list(multipliers)} must be one or more numbers of at least 1")
@@ -164,6 +165,6 @@ def _check(
     for factor in attention:
         if factor not in factors:
             raise InputError(
-                f"attention={list(attention)}: {factor} is none of the factors {', '.join(map(str, factors))} "
-                f"by which a map is smaller than the image with {len(multipliers)} multipliers"
+                f"attention={list(attention)}: with {len(multipliers)} multipliers the factors are "
+                f"{', '.join(map(str, factors))}; {factor} is none of them"
             )

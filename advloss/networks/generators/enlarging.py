@@ -1,6 +1,6 @@
-"""What the super-resolution networks share: their range, their stages that enlarge, and how their weights begin.
+"""What the super-resolution networks share: image ranges, enlarging stages, initial weights.
 
-Published weights are for images in [0, 1], and every network here takes and gives [-1, 1]: they convert at both ends.
+Published weights are for images in [0, 1]. Every network here takes and gives [-1, 1], and converts at both ends.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from advloss.core.errors import InputError
 from advloss.networks.layers.basic import chain
 
 STAGES: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}
-"""The factors by which a network of each scale enlarges, one after the other."""
+"""For each scale of a network, the factors of its successive enlargements."""
 
 
 def to_unit(x: Tensor) -> Tensor:
-    """Images of [-1, 1] in [0, 1]."""
+    """Converts images from [-1, 1] to [0, 1]."""
     return (x + 1) / 2
 
 
 def from_unit(y: Tensor, dtype: torch.dtype) -> Tensor:
-    """Images of [0, 1] in [-1, 1], as `dtype`: under autocast the input's, so that the result isn't rounded twice."""
+    """Converts images from [0, 1] to [-1, 1], in `dtype`: under autocast the input's, to round once, not twice."""
     return y.to(dtype) * 2 - 1
 
 
 def enlarged(x: Tensor, scale: int, mode: str) -> Tensor:
-    """[B, C, H, W] -> [B, C, scale H, scale W], `nearest` or `bilinear` (which takes pixels as squares, not as points).
+    """[B, C, H, W] -> [B, C, scale H, scale W], mode `nearest` or `bilinear` (pixels are squares, not points).
 
-    The same function in [-1, 1] as in [0, 1].
+    It gives the same image before a change of range, [-1, 1] to [0, 1], as after it.
     """
     return x if scale == 1 else F.interpolate(x, scale_factor=float(scale), mode=mode)
 
@@ -37,7 +37,7 @@ def enlarged(x: Tensor, scale: int, mode: str) -> Tensor:
 def sub_pixel_stages(width: int, scale: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
     """[B, width, H, W] -> [B, width, scale H, scale W]: a convolution, pixel shuffle and activation for each factor.
 
-    Shi et al. 2016, arXiv:1609.05158: x2, x3, twice x2 for 4, and nothing for 1.
+    Shi et al. 2016, arXiv:1609.05158: x2, x3, twice x2 for 4, and no stage for 1.
     """
 
     def stage(factor: int) -> nn.Sequential:
@@ -51,7 +51,7 @@ def sub_pixel_stages(width: int, scale: int, activation: Callable[[], nn.Module]
 def init_small(module: nn.Module, factor: float = 0.1) -> None:
     """Convolutions from N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852) times `factor`, biases 0.
 
-    "Smaller initialization": Wang et al. 2018, arXiv:1809.00219, sec. 3.1. Works in place on all that the module holds.
+    "Smaller initialization": Wang et al. 2018, arXiv:1809.00219, sec. 3.1. Changes the module's convolutions in place.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):

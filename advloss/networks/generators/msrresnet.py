@@ -1,4 +1,4 @@
-"""SRResNet's modern form, without norms."""
+"""SRResNet without norms."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,13 +9,13 @@ from advloss.networks.layers.parameters import Positive, Scale, check_at_least, 
 
 
 class MSRResNet(nn.Module):
-    """SRResNet without batch norm, which learns what to add to the bilinearly enlarged input.
+    """SRResNet without batch norm. It learns the difference to the bilinearly enlarged input.
 
-    The baseline that Wang et al. 2018, arXiv:1809.00219, start from, in the form of BasicSR's network of this name:
+    The baseline of Wang et al. 2018, arXiv:1809.00219, in the form of BasicSR's network of this name:
     no norms (as EDSR: Lim et al. 2017, arXiv:1707.02921), 3x3 convolutions throughout, LeakyReLU of slope 0.1 (ReLU
     within the blocks), one convolution more at the full size, and small initial weights.
-    Images [B, C, H, W] in [-1, 1] -> [B, C, scale H, scale W], which nothing limits; any size.
-    The layers see [0, 1], as published weights want it.
+    Images [B, C, H, W] in [-1, 1] -> [B, C, scale H, scale W], unbounded; any size.
+    Inside, images are in [0, 1], as published weights need it.
 
     in_channels and out_channels must be the same. scale: output pixels for one input pixel along an axis.
     width: channels of all features. blocks: residual blocks.

@@ -29,8 +29,8 @@ class ResNetGenerator(nn.Module):
 
     width: channels of the first layer (64 in the paper). blocks: 6 for 128 px in the paper, 9 from 256 px on.
     dropout: its probability within each residual block. upsample: see `upsampling_layer`.
-    padding: of the 7x7 and the residual convolutions (and `resize`'s); those of stride 2 pad with zeros.
-    statistics_at_inference: what batch norm uses in eval mode. dropout_at_inference: dropout in eval mode too.
+    padding: how the 7x7, the residual and the `resize` convolutions pad; those of stride 2 pad with zeros.
+    statistics_at_inference: see `BatchNorm`. dropout_at_inference: whether dropout works in eval mode too.
     Raises InputError for a parameter out of range and for an image of a wrong size.
     """
 
@@ -54,7 +54,7 @@ class ResNetGenerator(nn.Module):
         check_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
         check_at_least(0, blocks=blocks)
         check_choice("padding", padding, Padding)
-        bias = norm != "batch"  # batch norm's shift stands for it
+        bias = norm != "batch"  # batch norm has a shift of its own
 
         def layer(conv: nn.Module, channels: int) -> nn.Sequential:
             return chain(conv=conv, norm=norm_layer(norm, channels, statistics_at_inference), activation=nn.ReLU())

@@ -11,18 +11,19 @@ from advloss.networks.layers.parameters import Positive, Scale, check_at_least, 
 class RRDBNet(nn.Module):
     """Residual blocks of dense blocks: Wang et al. 2018, arXiv:1809.00219, sec. 3.1 and fig. 4.
 
-    Images [B, in, H, W] in [-1, 1] -> [B, out, scale H, scale W], which nothing limits; height and width must be
-    multiples of `multiple` (1, or by how much the input is unshuffled). The layers see and make [0, 1], as published
-    weights want it. It enlarges by nearest neighbour, each time with a convolution after it.
+    Images [B, in, H, W] in [-1, 1] -> [B, out, scale H, scale W], unbounded; height and width must be multiples of
+    `multiple` (the factor by which the input is unshuffled, else 1). Inside, images are in [0, 1], as published weights
+    need it. Each enlargement is nearest neighbour, followed by a convolution.
 
-    scale: output pixels for one input pixel along an axis. 4 is the paper's, by two enlargements of 2. 2 and 1 are, as
-        in Real-ESRGAN (arXiv:2107.10833, sec. 3.3), the same network on an input whose pixels are first unshuffled
-        into channels, by 2 and by 4: it works at the smaller size. 3 is one enlargement of 3, as in ESRGAN's first
-        code; no weights are published for it.
-    unshuffle: False: 2 is one enlargement of 2, and 1 is none, as in BSRGAN (arXiv:2103.14006). 3 and 4 don't change.
+    scale: output pixels for one input pixel along an axis. 4 is the paper's, by two enlargements of 2. For 2 and 1 the
+        input's pixels are first unshuffled into channels, by 2 and by 4, and the same network works at that smaller
+        size, as in Real-ESRGAN (arXiv:2107.10833, sec. 3.3). 3 is one enlargement of 3, as in ESRGAN's first code;
+        there are no published weights for it.
+    unshuffle: False: scale 2 is one enlargement of 2, and scale 1 has none, as in BSRGAN (arXiv:2103.14006). It does
+        not matter for 3 and 4.
     width: channels of the features (64 in the paper). blocks: residual blocks of three dense blocks (23 in the paper).
     growth: channels that each convolution of a dense block adds (32 in the paper).
-    residual_scale: factor of what a block adds to its input (0.2 in the paper).
+    residual_scale: what a block adds to its input is multiplied by it (0.2 in the paper).
     Raises InputError for a parameter out of range and for an image of a wrong size.
     """
 
@@ -86,9 +87,9 @@ class RRDB(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Five 3x3 convolutions, each of which sees what all before it made: arXiv:1809.00219, fig. 4.
+    """Five 3x3 convolutions; each takes x and the outputs of all before it: arXiv:1809.00219, fig. 4.
 
-    x: [B, C, H, W]. Returns x + scale * the fifth's output, of the same shape.
+    x: [B, C, H, W]. Returns x + scale * the fifth convolution's output, of the same shape.
     """
 
     def __init__(self, channels: int, growth: int, residual_scale: float) -> None:

@@ -14,8 +14,8 @@ SRResNetNorm = Literal["batch", "none"]
 class SRResNet(nn.Module):
     """Residual blocks, a skip around them all, and sub-pixel stages: Ledig et al. 2017, arXiv:1609.04802, fig. 4.
 
-    Images [B, in, H, W] in [-1, 1] -> [B, out, scale H, scale W]; any size. As in the paper (sec. 3.2) the layers see
-    the input in [0, 1] and make the output in [-1, 1], which nothing limits.
+    Images [B, in, H, W] in [-1, 1] -> [B, out, scale H, scale W]; any size. As in the paper (sec. 3.2), the first
+    layer gets the input in [0, 1], and the last one gives the output in [-1, 1], unbounded.
 
     scale: output pixels for one input pixel along an axis; the paper's is 4, by two stages of 2.
     width: channels of all features (64 in the paper). blocks: residual blocks (16 in the paper).
@@ -40,7 +40,7 @@ class SRResNet(nn.Module):
         check_choice("scale", scale, Scale)
         check_choice("norm", norm, SRResNetNorm)
         self.scale = int(scale)
-        bias = norm != "batch"  # batch norm's shift stands for it
+        bias = norm != "batch"  # batch norm has a shift of its own
         self.first = chain(conv=nn.Conv2d(in_channels, width, 9, padding=4), activation=nn.PReLU(width))
         self.blocks = nn.Sequential(*[ResidualBlock(width, norm) for _ in range(blocks)])
         self.trunk = chain(conv=nn.Conv2d(width, width, 3, padding=1, bias=bias), norm=norm_layer(norm, width))

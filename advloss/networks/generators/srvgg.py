@@ -12,15 +12,15 @@ Activation = Literal["prelu", "relu", "leaky_relu"]
 
 
 class SRVGG(nn.Module):
-    """A plain chain of convolutions at the small size, which learns what to add to the input's enlarged pixels.
+    """A chain of convolutions at the input's size, which learns the difference to the input's enlarged pixels.
 
     The compact network (SRVGGNetCompact) that the authors of Real-ESRGAN (Wang et al. 2021, arXiv:2107.10833) publish
-    beside it. Images [B, C, H, W] in [-1, 1] -> [B, C, scale H, scale W], which nothing limits; any size.
-    The layers see [0, 1], as published weights want it.
+    beside it. Images [B, C, H, W] in [-1, 1] -> [B, C, scale H, scale W], unbounded; any size.
+    Inside, images are in [0, 1], as published weights need it.
 
     in_channels and out_channels must be the same. scale: output pixels for one input pixel along an axis.
-    width: channels of all features. convolutions: between the first and the last; the authors have 16 and 32.
-    activation: after each convolution but the last; `prelu` has a slope for each channel, `leaky_relu` is of slope 0.1.
+    width: channels of all features. convolutions: between the first and the last (16 and 32 in the authors' models).
+    activation: after each convolution but the last; `prelu` has a slope for each channel, `leaky_relu` has slope 0.1.
     Raises InputError for a parameter out of range.
     """
 

@@ -26,13 +26,12 @@ class UNetGenerator(nn.Module):
 
     levels: halvings of the image: 8 is the paper's for 256 px, whose innermost map is 1x1; 7 suits 128 px.
     width: channels of the outermost level; level i has `min(width * 2**i, width * 8)`.
-    norm: after each convolution but the outermost's and, on the way down, the innermost's.
-    dropout: its probability in the `levels - 5` ups after the innermost one (three of eight), the paper's only noise.
-        It stands where the authors' PyTorch code has it; the paper's CD512 are one up further in, and its innermost
-        down has a norm.
-    upsample: see `upsampling_layer`. statistics_at_inference: what batch norm uses in eval mode; the paper's is
-    `batch`.
-    dropout_at_inference: dropout in eval mode too; the paper's is True.
+    norm: after each convolution, except the first, the last, and the innermost one on the way down.
+    dropout: its probability in the `levels - 5` ups after the innermost one (three of eight). It is the paper's only
+        noise. Its place is that of the authors' PyTorch code; in the paper the layers with dropout (CD512) begin at the
+        innermost up, and the innermost down has a norm.
+    upsample: see `upsampling_layer`. statistics_at_inference: see `BatchNorm`; `batch` in the paper.
+    dropout_at_inference: whether dropout works in eval mode too; True in the paper.
     Raises InputError for a parameter out of range and for an image of a wrong size.
     """
 
@@ -57,7 +56,7 @@ class UNetGenerator(nn.Module):
         self.multiple = 2**levels
         channels = [min(width * 2**level, width * 8) for level in range(levels)]
         innermost = levels - 1
-        bias = norm != "batch"  # batch norm's shift stands for it
+        bias = norm != "batch"  # batch norm has a shift of its own
 
         def normed(channels: int) -> nn.Module:
             return norm_layer(norm, channels, statistics_at_inference)
@@ -68,7 +67,7 @@ class UNetGenerator(nn.Module):
             return chain(activation=nn.LeakyReLU(0.2), conv=conv, norm=normed(inner) if level < innermost else None)
 
         def up(level: int) -> nn.Sequential:
-            outer, inner = channels[level - 1], channels[level] * (1 if level == innermost else 2)  # 2: and the skip
+            outer, inner = channels[level - 1], channels[level] * (1 if level == innermost else 2)  # 2: skip too
             noise = Dropout(dropout, dropout_at_inference) if 4 <= level < innermost else None
             conv = upsampling_layer(upsample, inner, outer, 4, bias)
             return chain(activation=nn.ReLU(), conv=conv, norm=normed(outer), dropout=noise)

@@ -1,6 +1,6 @@
-"""The layers that the networks are made of: norms, dropout, reflect padding, up-sampling, and how weights begin.
+"""The layers that the networks are made of: norms, dropout, reflect padding, upsampling; and initial weights.
 
-No activation works in place: after a norm that would copy the tensor, and costs more than it saves.
+No activation works in place: after a norm that would need a copy of the tensor, which costs more than it saves.
 """
 
 import math
@@ -21,10 +21,10 @@ class InstanceNorm(nn.Module):
     """Each channel of each image to mean 0 and variance 1: Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022.
 
     x: [B, C, *]. Returns the same shape. affine: a learned scale and shift for each channel.
-    Keeps no running statistics, so training and eval mode are the same function.
-    Computed as a group norm of one channel a group: `F.instance_norm` on the CPU gives a wrong input gradient for one
-    image with a channels_last gradient.
-    Raises InputError for a map of one value, whose variance is nothing.
+    It keeps no running statistics, so training and eval mode are the same function.
+    It is computed as a group norm with one channel a group: `F.instance_norm` on the CPU gives a wrong input gradient
+    for one image with a channels_last gradient.
+    Raises InputError for a map of one value, whose variance is always 0.
     """
 
     def __init__(self, channels: int, affine: bool = False, eps: float = 1e-5) -> None:
@@ -44,12 +44,11 @@ class InstanceNorm(nn.Module):
 
 
 class BatchNorm(_BatchNorm):
-    """Batch norm (Ioffe, Szegedy 2015, arXiv:1502.03167, alg. 1) whose statistics in eval mode are a recorded choice.
+    """Batch norm (Ioffe, Szegedy 2015, arXiv:1502.03167, alg. 1) with a choice of the statistics in eval mode.
 
     x: [B, C, *]. Returns the same shape.
-    statistics_at_inference: what eval mode normalises by: the `running` averages of training, or the `batch`'s own
-    mean and variance, which leaves the running ones alone (pix2pix at test time: Isola et al. 2017,
-    arXiv:1611.07004, sec. 3.3).
+    statistics_at_inference: eval mode normalises by the `running` averages of training, or by the `batch`'s own mean
+    and variance, as pix2pix does at test time (Isola et al. 2017, arXiv:1611.07004, sec. 3.3). It changes no average.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class BatchNorm(_BatchNorm):
         return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)  # [B, C, *]
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Any number of dimensions is right."""
+        """Any number of dimensions is accepted."""
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, statistics_at_inference={self.statistics_at_inference}"
@@ -74,7 +73,8 @@ class BatchNorm(_BatchNorm):
 class Dropout(nn.Module):
     """Zeroes each value with probability p and divides the others by 1 - p: Srivastava et al. 2014, JMLR 15.
 
-    at_inference: in eval mode too, which is pix2pix's only noise (Isola et al. 2017, arXiv:1611.07004, sec. 3.1).
+    at_inference: whether it works in eval mode too: it is pix2pix's only noise (Isola et al. 2017, arXiv:1611.07004,
+    sec. 3.1).
     Raises InputError for a p outside [0, 1).
     """
 
@@ -86,7 +86,7 @@ class Dropout(nn.Module):
 
     @property
     def draws(self) -> bool:
-        """Whether two calls differ."""
+        """Whether two calls on one input give different outputs."""
         return self.p > 0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,9 +97,9 @@ class Dropout(nn.Module):
 
 
 class Conv(nn.Conv2d):
-    """`nn.Conv2d` whose reflect padding has a deterministic gradient where the user asks torch for that.
+    """`nn.Conv2d` whose reflect padding has a deterministic gradient under `torch.use_deterministic_algorithms`.
 
-    CUDA's own gradient of reflect padding is not: runs that should end with the same bytes would not.
+    On CUDA the gradient of torch's reflect padding is not deterministic: two equal runs would end with other bytes.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Conv(nn.Conv2d):
         return super().forward(input)
 
     def _check_room(self, x: Tensor, rows: int, columns: int) -> None:
-        """InputError where the padding is as large as the map, which `F.pad` refuses too."""
+        """Raises InputError where the padding is as large as the map; `F.pad` refuses this too."""
         for pixels, there in ((rows, x.shape[2]), (columns, x.shape[3])):
             if pixels >= there:
                 raise InputError(
@@ -121,7 +121,7 @@ class Conv(nn.Conv2d):
 
 
 def norm_layer(name: Norm, channels: int, statistics_at_inference: Statistics = "running") -> nn.Module:
-    """The norm of that name: instance (no scale and shift, as CycleGAN's), batch or none; InputError for another."""
+    """The norm with this name: `instance` (no scale and shift, as in CycleGAN), `batch`, `none`; else InputError."""
     check_choice("norm", name, Norm)
     if name == "instance":
         return InstanceNorm(channels)
@@ -155,16 +155,16 @@ def upsampling_layer(
 
 
 def chain(**modules: nn.Module | None) -> nn.Sequential:
-    """The modules in order under their names, without those that are None."""
+    """A Sequential of the modules in this order, with these names. Those that are None are left out."""
     return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
 
 
 @torch.no_grad()
 def init_weights(module: nn.Module, std: float = 0.02) -> None:
-    """Gaussian beginnings: Isola et al. 2017, arXiv:1611.07004, sec. 6.2; Zhu et al. 2017, arXiv:1703.10593, sec. 7.1.
+    """Gaussian initial weights: Isola et al. 2017, arXiv:1611.07004, sec. 6.2; Zhu et al. 2017, arXiv:1703.10593, 7.1.
 
     Weights of convolutions and linear layers from N(0, std^2), scales of batch norms from N(1, std^2), biases and
-    shifts 0. Works in place on the module and all it holds.
+    shifts 0. Changes the module and all modules within it in place.
     """
     for layer in module.modules():
         if isinstance(layer, _ConvNd | nn.Linear):

@@ -16,8 +16,8 @@ class MinibatchStdDev(nn.Module):
 
     group: samples a group (4 in StyleGAN2; the whole batch if it is smaller). With m = ceil(B / group) groups sample i
     is in group i mod m, as in StyleGAN2's code; where `group` does not divide the batch, some have one sample less.
-    A batch of one has deviation sqrt(1e-8) = 1e-4. Samples of a group influence each other's logits: gradient
-    penalties, which look at single samples, then see that too, as in StyleGAN2.
+    A batch of one has deviation sqrt(1e-8) = 1e-4. The samples of a group influence each other's logits, and a
+    gradient penalty, which takes the gradient of each sample, includes this influence, as in StyleGAN2.
     """
 
     mixes_samples = True
@@ -34,7 +34,7 @@ class MinibatchStdDev(nn.Module):
         values = x.to(torch.promote_types(x.dtype, torch.float32)).flatten(1)  # [B, F]
         values = F.pad(values, (0, 0, 0, rows * groups - batch)).unflatten(0, (rows, groups))  # [rows, groups, F]
         sample = torch.arange(rows * groups, device=x.device).view(rows, groups, 1)
-        there = (sample < batch).to(values.dtype)  # 0 for what is padded
+        there = (sample < batch).to(values.dtype)  # 0 for the padding
         count = there.sum(0)  # [groups, 1]
         apart = (values - values.sum(0) / count) * there
         deviation = (apart.square().sum(0) / count + 1e-8).sqrt().mean(1)  # [groups]
@@ -46,9 +46,9 @@ class MinibatchStdDev(nn.Module):
 
 
 class MinibatchDiscrimination(nn.Module):
-    """How close each sample is to the others, by learned measures: Salimans et al. 2016, arXiv:1606.03498, sec. 3.2.
+    """How close each sample is to the others, in learned measures: Salimans et al. 2016, arXiv:1606.03498, sec. 3.2.
 
-    x: [B, in_features] -> [B, in_features + out_features]: x itself, and behind it
+    x: [B, in_features] -> [B, in_features + out_features]: x itself, followed by
     o(x_i)_b = sum_j exp(-|M_ib - M_jb|_1) with M_i = x_i T, T of [in_features, out_features, kernel_dims].
     The sum is over all samples j of the batch, i itself among them, as in the paper; so it is at least 1. It takes
     memory of B^2 * out_features * kernel_dims values, in float32 at least.

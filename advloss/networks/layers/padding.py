@@ -1,4 +1,4 @@
-"""Any image size through a network that needs multiples: mirrored at the right and bottom edge, cropped back."""
+"""Images of any size for a network that needs multiples: mirrored at the right and bottom edge, then cropped."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from advloss.core.reflection import reflected
 
 
 def padded_side(network: nn.Module, side: int) -> int:
-    """The least side, in pixels, that the network takes and that holds `side`.
+    """The smallest side, in pixels, that the network takes and that is at least `side`.
 
     A multiple of `network.multiple`, and at least `network.smallest` (1 where a network has no such attribute).
     """
@@ -15,7 +15,7 @@ def padded_side(network: nn.Module, side: int) -> int:
 
 
 def pad(network: nn.Module, image: Tensor) -> Tensor:
-    """[B, C, H, W], mirrored at the right and bottom edge up to what `padded_side` says."""
+    """[B, C, H, W], with both sides mirrored at the right and bottom edge up to `padded_side`."""
     for axis in (-2, -1):
         side = image.shape[axis]
         padded = padded_side(network, side)
@@ -25,7 +25,7 @@ def pad(network: nn.Module, image: Tensor) -> Tensor:
 
 
 def apply_padded(network: nn.Module, image: Tensor) -> Tensor:
-    """The network's output for an image of any size, padded for it and cropped to that size times its scale.
+    """The network's output for an image of any size: the image is padded for it, and the output is cropped.
 
     image: [B, C, H, W]. Gives [B, C', H * scale, W * scale], where scale is `network.scale` (output pixels per input
     pixel along an axis; 1 where a network has no such attribute).

@@ -1,4 +1,4 @@
-"""Making feature maps smaller: without aliasing, or to one size from any."""
+"""Smaller feature maps: filtered before pixels are dropped, or averaged to one size."""
 
 import torch
 import torch.nn.functional as F
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class Blur(nn.Module):
-    """The binomial filter [1, 3, 3, 1] / 8 along rows and columns, before every second pixel is taken.
+    """The binomial filter [1, 3, 3, 1] / 8 along rows and columns, against aliasing where pixels are dropped next.
 
-    Zhang 2019, arXiv:1904.11486; these numbers are those of StyleGAN2's code. x: [B, C, H, W] ->
+    Zhang 2019, arXiv:1904.11486; these weights are those of StyleGAN2's code. x: [B, C, H, W] ->
     [B, C, (H + 2 padding - 4) / stride + 1, ...], padded with zeros.
     """
 
@@ -32,8 +32,8 @@ class Blur(nn.Module):
 class ToGrid(nn.Module):
     """Means over grid x grid cells of a map of any size, as adaptive pooling: [B, C, H, W] -> [B, C, grid, grid].
 
-    A map of that size stays as it is. By two matrix products, because the gradient of torch's adaptive pooling is not
-    deterministic on CUDA.
+    A map of that size is returned unchanged. It is computed as two matrix products, because the gradient of torch's
+    adaptive pooling is not deterministic on CUDA.
     """
 
     def __init__(self, grid: int) -> None:
@@ -51,7 +51,7 @@ class ToGrid(nn.Module):
 
 
 def _cells(length: int, grid: int, like: Tensor) -> Tensor:
-    """How much each pixel counts in each cell, [grid, length]. Cells overlap where `grid` doesn't divide `length`."""
+    """The weight of each pixel in each cell, [grid, length]. Cells overlap where `grid` doesn't divide `length`."""
     cell = torch.arange(grid, device=like.device)[:, None]
     pixel = torch.arange(length, device=like.device)
     ingrid = (pixel >= cell * length // grid) & (pixel < ((cell + 1) * length + grid - 1) // grid)

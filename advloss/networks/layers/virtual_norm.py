@@ -1,12 +1,12 @@
-"""Virtual batch normalisation: batch norm by a batch that stays the same, so that samples don't influence each other.
+"""Virtual batch normalisation: batch norm by one fixed reference batch, so that samples don't influence each other.
 
     reference = torch.stack([dataset[i] for i in range(64)])      # drawn once, before training
     body = nn.Sequential(conv, VirtualBatchNorm(64, reference=64), nn.LeakyReLU(0.2), ...)
     discriminator = WithReference(body, reference)
     logits = discriminator(x)                                     # those of x alone
 
-Salimans et al. 2016, arXiv:1606.03498, sec. 3.4. The statistics follow the weights, so the reference batch goes through
-the network in every pass; the paper's warning that this costs twice as much holds.
+Salimans et al. 2016, arXiv:1606.03498, sec. 3.4. The statistics change with the weights, so the reference batch goes
+through the network in every pass; as the paper warns, this costs about twice as much.
 """
 
 from typing import Any
@@ -19,12 +19,12 @@ from advloss.networks.layers.parameters import Positive, check_at_least
 
 
 class VirtualBatchNorm(nn.Module):
-    """Each sample normalised by the reference batch and itself; the reference batch by itself alone.
+    """Each sample is normalised by the reference batch and itself, the reference batch by itself alone.
 
     x: [R + B, C, *], the reference batch of R samples first (see `WithReference`). Returns the same shape.
-    What normalises a sample is the mean and the variance of each channel over the R + 1 samples that it and the
-    reference batch are, so its output is what batch norm would give it in a batch with just these. No running
-    statistics: training and eval mode are the same function. Statistics are taken in float32 at least.
+    A sample is normalised by the mean and the variance of each channel over R + 1 samples, itself and the reference
+    batch: its output is that of batch norm for a batch of these. There are no running statistics, so training and eval
+    mode are the same function. Statistics are computed in float32 at least.
 
     channels: C. reference: R, samples in the reference batch. eps: added to the variance.
     Raises InputError for a parameter out of range, for fewer than R samples and for other channels.
@@ -64,10 +64,10 @@ class VirtualBatchNorm(nn.Module):
 class WithReference(nn.Module):
     """A network with `VirtualBatchNorm` layers, and the reference batch that they need.
 
-    x: [B, ...] -> what the network gives for x: it sees [reference, x], and the reference's part of every tensor it
-    returns (logits, lists of them, features) is taken off. The logits of a sample don't depend on the other samples.
+    x: [B, ...] -> the network's output for x: the network gets [reference, x], and the reference's part is cut from
+    every tensor that it returns (logits, lists of them, features). A sample's logits don't depend on other samples.
 
-    network: any module that treats samples alone but for its VirtualBatchNorm layers.
+    network: any module that treats each sample by itself, except in its VirtualBatchNorm layers.
     reference: [R, ...], "chosen once and fixed at the start of training": a buffer, so in the state dict.
     Raises InputError where a VirtualBatchNorm within expects another R, and for x of another shape than the reference.
     """
@@ -93,7 +93,7 @@ class WithReference(nn.Module):
         return self._own(self.network(torch.cat([self.reference.to(x.dtype), x]), **options))
 
     def _own(self, made: Any) -> Any:
-        """The part of what the network made that is not the reference batch's."""
+        """The network's output without the reference batch's part."""
         if isinstance(made, Tensor):
             return made[len(self.reference) :]
         return type(made)(self._own(part) for part in made)

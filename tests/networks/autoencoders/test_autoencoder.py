@@ -139,11 +139,11 @@ def test_dropout_is_for_training_only() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"attention": (3,)}, r"attention=\[3\]: 3 is none of the factors 1, 2, 4"),
-        ({"attention": (8,)}, r"8 is none of the factors 1, 2, 4 .* with 3 multipliers"),
+        ({"attention": (3,)}, r"attention=\[3\]: .* the factors are 1, 2, 4; 3 is none"),
+        ({"attention": (8,)}, r"with 3 multipliers the factors are 1, 2, 4; 8 is none"),
         ({"multipliers": ()}, r"multipliers=\[\] must be one or more"),
         ({"multipliers": (1, 0)}, "at least 1"),
-        ({"groups": 3}, "group norm shares out 4 channels to groups=3"),
+        ({"groups": 3}, "group norm divides 4 channels into groups=3"),
         ({"blocks": 0}, "blocks=0 must be at least 1"),
         ({"z_channels": 0}, "z_channels=0 must be at least 1"),
         ({"z_channels": 7, "projection": False}, "z_channels=7 and (in|out)_channels=256 must be the same"),

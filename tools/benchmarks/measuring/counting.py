@@ -1,4 +1,4 @@
-"""Floating-point operations and bytes of an algorithm, operation by operation, as PyTorch runs it without fusing."""
+"""Floating-point operations and bytes of each operation that PyTorch runs, without fusion."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from tools.benchmarks.measuring.measure import Action
 
 @dataclass(frozen=True)
 class Work:
-    """What an algorithm does: (floating-point operations, bytes) of each of its operations.
+    """The work of an algorithm: (floating-point operations, bytes) of each operation.
 
-    A multiply-add is two operations. Those of convolutions, matrix products and attention count, as
-    torch.utils.flop_counter counts them; those of norms, activations and optimizers don't. Bytes are those of the
-    tensors that an operation reads and writes: what it would move if nothing stayed in a cache.
+    A multiply-add is two floating-point operations. Convolutions, matrix products and attention count, in the way of
+    torch.utils.flop_counter; norms, activations and optimizers don't. Bytes are those of the tensors that an operation
+    reads and writes: what it would move if nothing stayed in a cache.
     """
 
     operations: tuple[tuple[int, int], ...]
@@ -33,7 +33,7 @@ class Work:
         return sum(moved for _, moved in self.operations)
 
     def seconds(self, flops_per_second: float, bytes_per_second: float) -> float:
-        """If each operation took the longer of its arithmetic and its traffic, both at the peak, one after the other.
+        """The sum over the operations of the longer of arithmetic and traffic, both at the peak.
 
         Fused operations can be faster.
         """
@@ -41,7 +41,7 @@ class Work:
 
 
 def counted(action: Action) -> Work:
-    """The work of one call. What a CUDA graph replays or torch.compile has fused does not show: count without."""
+    """The work of one call, without CUDA graphs and torch.compile: their operations can't be seen."""
     with _Counter() as counter:
         action()
     return Work(tuple(counter.operations))
@@ -54,7 +54,7 @@ class _Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func._overloadpacket not in flop_registry:  # in inference mode composite operations come here whole
+        if func._overloadpacket not in flop_registry:  # in inference mode composite operations come as one
             with self:
                 made = func.decompose(*args, **kwargs)
             if made is not NotImplemented:
@@ -84,7 +84,7 @@ def _writes(argument: Any) -> bool:
 
 
 def _bytes(tree: Any) -> int:
-    """Of the tensors in a tree of lists and dicts; an expanded tensor counts what it has in memory."""
+    """The bytes of the tensors in a tree of lists and dicts; of an expanded tensor, those in memory."""
     tensors = [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
     return sum(min(tensor.nbytes, tensor.untyped_storage().nbytes()) for tensor in tensors)
 
@@ -93,7 +93,7 @@ def step_bytes(players: Iterable[Player], averaged: nn.Module | None = None) -> 
     """What the optimizers' steps of one round must move, however they are fused: parameters and what the optimizer
     keeps for each are read and written, gradients are read. Call it after a step.
 
-    averaged: a moving average of the generator, if there is one: it is read and written, and the generator read.
+    averaged: the moving average of the generator, if there is one: it is read and written, and the generator is read.
     """
     moved = 0
     for player in players:
@@ -107,5 +107,5 @@ def step_bytes(players: Iterable[Player], averaged: nn.Module | None = None) -> 
 
 
 def parameter_bytes(network: nn.Module) -> int:
-    """What a pass through the network must read at least, besides images."""
+    """The bytes that a pass through the network reads at least, besides images."""
     return sum(parameter.nbytes for parameter in network.parameters())

@@ -1,5 +1,6 @@
-"""What is compared with ours, in a process of its own."""
+"""An action in a process of its own, to be compared with one of this process or of another one."""
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -12,13 +13,13 @@ from tools.benchmarks.measuring import measure
 
 
 class Elsewhere:
-    """An action that another process makes and times, while this one waits.
+    """An action that runs in another process, which times it while this one waits.
 
         with Elsewhere(make, device, *arguments) as theirs:
             theirs.seconds(5)
 
-    make: a function of a module, which takes the device and the arguments and gives the action. What either side sets
-    for its process (malloc, cuDNN, TF32) does not reach the other.
+    make: a function at the top of a module, which takes the device and the arguments and returns the action. What one
+    process sets (malloc, cuDNN, TF32) does not change the other.
     """
 
     def __init__(self, make: Callable[..., measure.Action], device: torch.device, *arguments: Any) -> None:
@@ -37,14 +38,14 @@ class Elsewhere:
         self._process.join()
 
     def seconds(self, repeats: int) -> list[float]:
-        """What each of `repeats` calls takes there. InputError where the action can't be made or run."""
+        """The seconds of each of `repeats` calls there. Raises InputError if the action can't be made or run."""
         try:
             self._pipe.send(repeats)
-            found: list[float] | InputError = self._pipe.recv()
+            found: list[float] | str = self._pipe.recv()
         except (EOFError, OSError):
-            raise InputError("what is compared with ours failed in its process; the error is above") from None
-        if isinstance(found, InputError):
-            raise found
+            raise InputError("the other process failed; its error is above") from None
+        if isinstance(found, str):
+            raise InputError(found)
         return found
 
 
@@ -55,7 +56,8 @@ def _serve(
     try:
         action = make(device, *arguments)
     except InputError as error:
-        pipe.send(error)
+        with contextlib.suppress(OSError):  # the process that asked may have ended
+            pipe.send(str(error))  # its class may be another checkout's
         return
     while True:
         try:

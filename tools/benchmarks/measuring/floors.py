@@ -1,4 +1,4 @@
-"""A measured time beside the least that the device's measured peaks allow."""
+"""A measured time beside the least time that the device's measured peaks allow."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,22 +11,22 @@ from tools.benchmarks.measuring.counting import Work
 
 @dataclass(frozen=True)
 class Peaks:
-    """What the device does at most in a precision: of a large matrix product and of a large copy."""
+    """The device's peaks in one precision: of a large matrix product and of a large copy."""
 
     flops_per_second: float
     bytes_per_second: float
 
 
 def peaks(device: torch.device, precision: str) -> Peaks:
-    """Measured now."""
+    """Measures the peaks now."""
     return Peaks(measure.peak_flops(device, precision), measure.peak_bytes(device))
 
 
 def standing(seconds: float, work: Work, least_bytes: int, most: Peaks) -> dict[str, Any]:
     """How a time compares with two floors.
 
-    floor: no implementation is faster: all FLOPs at the peak, or the bytes that must move (`least_bytes`), whichever
-    takes longer. eager floor: each operation of ours by itself at the peak, as `Work.seconds` has it.
+    floor: no implementation is faster: all FLOPs at the peak, or all bytes that must move (`least_bytes`), whichever
+    takes longer. eager floor: each of our operations by itself at the peak, see `Work.seconds`.
     """
     floor = max(work.flops / most.flops_per_second, least_bytes / most.bytes_per_second)
     eager = work.seconds(most.flops_per_second, most.bytes_per_second)

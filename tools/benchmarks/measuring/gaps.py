@@ -12,7 +12,7 @@ from tools.benchmarks.measuring.measure import Action
 def launch_gaps(play: Action, device: torch.device, seconds: float, rounds: int = 5) -> dict[str, Any] | None:
     """The part of a round in which no kernel runs; None on a CPU.
 
-    seconds: of a round without the profiler, which slows launches down but not kernels.
+    seconds: of a round without the profiler, which makes launches slower, but not kernels.
     """
     if device.type != "cuda":
         return None
@@ -27,7 +27,7 @@ def launch_gaps(play: Action, device: torch.device, seconds: float, rounds: int 
 
 
 def covered(spans: list[tuple[float, float]]) -> float:
-    """The length of the union of (start, end): kernels of two streams may run at once."""
+    """The length of the union of the spans (start, end): kernels of two streams may overlap."""
     total, reached = 0.0, float("-inf")
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, reached))

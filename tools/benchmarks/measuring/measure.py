@@ -1,4 +1,4 @@
-"""Times, memory, and what the device can do at most."""
+"""Times, memory, and the device's peaks."""
 
 import contextlib
 import ctypes
@@ -27,7 +27,7 @@ class Timed(Protocol):
     """An action that times itself."""
 
     def seconds(self, repeats: int) -> list[float]:
-        """What each of `repeats` calls takes."""
+        """The seconds of each of `repeats` calls."""
 
 
 def chosen_device(name: str) -> torch.device:
@@ -38,7 +38,7 @@ def chosen_device(name: str) -> torch.device:
 
 
 def seconds(action: Action | Timed, device: torch.device, repeats: int) -> list[float]:
-    """What each of `repeats` calls takes. On CUDA by events, so that the calls queue up as they do in training."""
+    """The seconds of each of `repeats` calls. On CUDA by events, so that the calls queue up as in training."""
     if isinstance(action, Timed):
         return action.seconds(repeats)
     if device.type != "cuda":
@@ -56,9 +56,9 @@ def seconds(action: Action | Timed, device: torch.device, repeats: int) -> list[
 def alternating(
     first: Action | Timed, second: Action | Timed, device: torch.device, pairs: int, each: int = 1
 ) -> tuple[list[float], list[float]]:
-    """What a call takes, taken in turn (first, second, first, ...), so that a drift meets both alike.
+    """Seconds of both actions in alternation (first, second, first, ...), so that a drift changes both alike.
 
-    each: calls in a turn, of which the mean counts: on CUDA they queue up.
+    each: calls in a row, of which the mean is taken; on CUDA they queue up.
     """
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(pairs):
@@ -74,18 +74,18 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def reset_peak(device: torch.device) -> None:
-    """Lets `peak_memory` begin anew, where the system can (CUDA, Linux)."""
+    """Starts `peak_memory` anew, where the system can do that (CUDA, Linux)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed
+        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps freed memory
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_memory(device: torch.device) -> int:
-    """In bytes, since `reset_peak`. CUDA: the most that tensors took; CPU: the most that the process had resident."""
+    """Bytes since `reset_peak`. CUDA: the largest sum of tensors; CPU: the largest resident memory of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     with contextlib.suppress(OSError, StopIteration):
@@ -96,10 +96,10 @@ def peak_memory(device: torch.device) -> int:
 
 
 def peak_flops(device: torch.device, precision: str, repeats: int = 10) -> float:
-    """Operations a second of a large matrix product in that precision, the best of `repeats`.
+    """Operations a second of a large matrix product in this precision, the best of `repeats`.
 
-    fp32 is without TF32, tf32 is float32 with it. On a CPU also of a convolution, which another library computes there:
-    in float32 twice as fast on some.
+    fp32 is without TF32, tf32 is float32 with it. On a CPU, a convolution is measured too, and the faster counts:
+    another library computes it, in float32 twice as fast on some CPUs.
     """
     dtype = DTYPES[precision]
     side = 8192 if device.type == "cuda" else 1024

@@ -1,4 +1,4 @@
-"""The JSON document of a benchmark: what ran, on which machine, with which versions, and what came out."""
+"""The JSON document of a benchmark: the command, the machine, the versions and the result."""
 
 import os
 import platform
@@ -13,6 +13,7 @@ import torchvision
 
 import advloss
 from tools.benchmarks.peers import peers_in
+from tools.benchmarks.peers.base import commit
 
 WHERE = ("--out", "--plot")
 
@@ -29,8 +30,8 @@ def document(name: str, words: list[str], result: dict[str, Any]) -> dict[str, A
 
 
 def command(words: list[str]) -> str:
-    """The command that makes the result again, without places on this machine: --out and --plot are left out, and a
-    peer's checkout is called by its project's name."""
+    """The command that makes the result again, without places on this machine: --out and --plot are left out, a peer's
+    checkout is called by its project's name, and a checkout of advloss by its commit."""
     kept: list[str] = []
     words = [part for word in words for part in _apart(word)]
     while words:
@@ -39,6 +40,8 @@ def command(words: list[str]) -> str:
             words.pop(0)
         elif word == "--peer":
             kept += [word, peers_in(Path(words.pop(0)))[0].project]
+        elif Path(word, "advloss/__init__.py").is_file():
+            kept.append(commit(Path(word)) or "CHECKOUT")
         else:
             kept.append(word)
     return shlex.join(["python", "tools/benchmark.py", *kept])
@@ -51,7 +54,7 @@ def _apart(word: str) -> list[str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, threads, and the GPU where there is one."""
+    """The processor, the cores that this process may use, its threads, and the GPU if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found: dict[str, Any] = {
         "cpu": _cpu(),
@@ -68,7 +71,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Of what the figures depend on."""
+    """The versions of the libraries that the figures depend on."""
     cudnn = torch.backends.cudnn.version() if torch.cuda.is_available() else None
     return {
         "advloss": advloss.__version__,

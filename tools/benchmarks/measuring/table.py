@@ -1,4 +1,4 @@
-"""The table of README.md, made from docs/benchmarks/*.json: what stands between its two marks."""
+"""The table of README.md, between two marks, made from docs/benchmarks/*.json."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ HEAD = ["| `python tools/benchmark.py` | this | beside | ratio | precision |", "
 
 
 class Row(NamedTuple):
-    """One figure: what was measured here, beside what, and how they compare."""
+    """One figure: what was measured, what it is compared with, and the ratio."""
 
     this: str
     beside: str
@@ -31,7 +31,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Rewrites the part of the README between the marks; with --check, InputError where that would change it."""
+    """Rewrites the README between the marks. With --check, raises InputError where that would change it."""
     try:
         text = arguments.readme.read_text(encoding="utf-8")
     except OSError as error:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     if made == text:
         return
     if arguments.check:
-        raise InputError(f"{arguments.readme}: its table is not what the results make: python tools/benchmark.py table")
+        raise InputError(f"{arguments.readme}: its table is out of date: python tools/benchmark.py table")
     write_whole(arguments.readme, made.encode("utf-8"))
 
 
@@ -63,7 +63,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def rendered(documents: dict[str, dict[str, Any]], folder: str) -> str:
-    """A table for each machine, in Markdown; folder: that of the results, for links."""
+    """A table in Markdown for each machine. folder: of the results, for links."""
     tables: dict[str, list[str]] = {}
     for name, document in documents.items():
         lines = tables.setdefault(machine(document), [])
@@ -143,7 +143,7 @@ def _quality(result: dict[str, Any]) -> Iterable[Row]:
 
 
 def _give_or_take(found: dict[str, float], form: str) -> str:
-    """The standard error, where there is one."""
+    """The standard error, if there is one."""
     return f" ± {found['standard_error']:{form}}" if "standard_error" in found else ""
 
 
@@ -159,6 +159,13 @@ def _scaling(result: dict[str, Any]) -> Iterable[Row]:
         yield Row(here, beside, f"{cost:.3g} times the time for {times:.3g} times the {name}", result["precision"])
 
 
+def _against(result: dict[str, Any]) -> Iterable[Row]:
+    for name, found in result["rows"].items():
+        here, other = (_time(found["seconds"][side]["median"]) for side in ("tree", "checkout"))
+        before = f"{(result['checkout'] or 'another checkout')[:7]}: {other}"
+        yield Row(f"{name}: {here}", before, _faster(found["times_as_fast"]["median"]), result["precision"])
+
+
 ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "round": _round,
     "upscale": _upscale,
@@ -167,6 +174,7 @@ ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "tokenizer": _tokenizer,
     "quality": _quality,
     "scaling": _scaling,
+    "against": _against,
 }
 
 

@@ -1,4 +1,4 @@
-"""Other projects' training iterations, run from a checkout that the user has. Nothing of them lies here.
+"""Other projects' training iterations, run from the user's checkout. None of their code is here.
 
 A peer is recognised by its files, imported from its folder at run time, built from our own resolved recipe (so that
 widths, weights and rates are the same on both sides), and called as its own training loop calls it.
@@ -16,7 +16,7 @@ PEERS: tuple[type[Peer], ...] = (CycleGAN, Pix2Pix, BasicSR, Taming)
 
 
 def peers_in(path: Path) -> list[type[Peer]]:
-    """What the checkout at `path` offers; InputError if it is none that is known."""
+    """The peers in the checkout at `path`. Raises InputError if there is none."""
     found = [peer for peer in PEERS if all((path / mark).is_file() for mark in peer.marks)]
     if not found:
         projects = ", ".join(dict.fromkeys(peer.project for peer in PEERS))
@@ -25,7 +25,7 @@ def peers_in(path: Path) -> list[type[Peer]]:
 
 
 def peer_for(path: Path, recipe: str) -> type[Peer]:
-    """The peer in the checkout that trains what `recipe` does; InputError if it has none."""
+    """The peer in the checkout that trains the same as `recipe`. Raises InputError if there is none."""
     found = peers_in(path)
     for peer in found:
         if peer.recipe == recipe:

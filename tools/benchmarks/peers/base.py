@@ -34,20 +34,20 @@ class Peer(ABC):
     marks: ClassVar[tuple[str, ...]]
     """files by which a checkout is known"""
     recipe: ClassVar[str]
-    """ours that trains the same"""
+    """our recipe that trains the same"""
     overrides: ClassVar[tuple[str, ...]]
-    """what makes our recipe the same mathematics"""
+    """changes that make our recipe the same mathematics"""
     order: ClassVar[str]
-    """of its steps"""
+    """the order of its steps"""
     notes: ClassVar[tuple[str, ...]]
-    """what else a reader should know to judge the comparison"""
+    """what else a reader needs to judge the comparison"""
     as_played: ClassVar[str] = "the same mathematics"
     """our round as `advloss train` plays it, beside it"""
     tolerances: ClassVar[tuple[float, float]] = (1e-3, 1e-2)
-    """of the losses of the first iteration, and of the second, after a step of every network: rounding meets Adam,
-    whose first steps are as long where the gradient is noise"""
+    """of the losses in the first iteration, and in the second, after a step of every network: Adam's first steps are as
+    long where the gradient is rounding noise as elsewhere"""
     networks: list[nn.Module]
-    """all that it trains"""
+    """all networks that it trains"""
 
     def __init__(self, path: Path, recipe: Recipe, device: torch.device) -> None:
         self.device = device
@@ -56,19 +56,19 @@ class Peer(ABC):
 
     @abstractmethod
     def make(self, path: Path, recipe: Recipe) -> None:
-        """Its model, on the device."""
+        """Makes its model, on the device."""
 
     @abstractmethod
     def load_into(self, built: Built) -> None:
-        """Gives our networks its weights; frozen networks that neither trains it takes from us."""
+        """Copies its weights into our networks, and those of our frozen networks into its own."""
 
     @abstractmethod
     def converted(self, batch: Batch) -> Any:
-        """Our batch as its data loader would give it."""
+        """Our batch in the form of its data loader."""
 
     @abstractmethod
     def play(self, batch: Any) -> None:
-        """One training iteration, as its training loop has it."""
+        """One training iteration, as in its training loop."""
 
     @abstractmethod
     def losses(self) -> dict[str, float]:
@@ -81,9 +81,9 @@ class Peer(ABC):
 
 @contextlib.contextmanager
 def imported_from(path: Path, stand_ins: Mapping[str, ModuleType]) -> Iterator[None]:
-    """Within it modules are imported from the checkout; its chatter is kept from the terminal.
+    """Within it modules are imported from the checkout; its output is not printed.
 
-    stand_ins: modules by name, for what is not installed or has no part in the measurement.
+    stand_ins: modules by name that replace those that are not installed and do not matter for the measurement.
     """
     before = set(sys.modules)
     sys.path.insert(0, str(path))
@@ -94,7 +94,7 @@ def imported_from(path: Path, stand_ins: Mapping[str, ModuleType]) -> Iterator[N
             yield
     except (ImportError, AttributeError, TypeError) as error:
         theirs = {*missing, *(each.stem for each in path.iterdir())}
-        for name in sys.modules.keys() - before:  # another try begins anew
+        for name in sys.modules.keys() - before:  # for another attempt
             if name.partition(".")[0] in theirs:
                 del sys.modules[name]
         raise InputError(f"--peer {path}: can't be used here ({type(error).__name__}: {error})") from error
@@ -108,7 +108,7 @@ def module(name: str) -> Any:
 
 
 def commit(path: Path) -> str | None:
-    """The commit of the checkout, where git knows it."""
+    """The commit of the checkout, or None where git knows none."""
     words = ["git", "-C", str(path), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -137,11 +137,11 @@ def adversary(built: Built, name: str) -> nn.Module:
 
 
 def frozen(built: Built, name: str) -> nn.Module:
-    """The network that a perceptual loss looks through. It is in no state dict, so it is fetched from where it is."""
+    """The frozen network of a perceptual loss, which is in no state dict."""
     network: nn.Module = built.terms[name].loss._network.network
     return network
 
 
 def number(value: Tensor | float) -> float:
-    """A loss as a number; waits for the device."""
+    """A loss as a number. Waits for the device."""
     return float(value.detach()) if isinstance(value, Tensor) else float(value)

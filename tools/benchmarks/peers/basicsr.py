@@ -22,7 +22,7 @@ DISCRIMINATOR = "{name: vgg_style, width: 64, levels: 5, grid: 4, hidden: 100}"
 
 
 class BasicSR(Peer):
-    """Its images are in [0, 1]. Our discriminator is shown [0, 1] too, by a hook, as the weights want it."""
+    """Its images are in [0, 1]. Our discriminator gets [0, 1] too, by a hook, since the weights are for that."""
 
     project = "BasicSR"
     recipe = "srgan"
@@ -42,7 +42,7 @@ class BasicSR(Peer):
     notes = (
         "its published settings of MSRGAN x4: L1, VGG19 before the last ReLU, logistic GAN loss, moving average",
         "VGG19 has random weights, the same on both sides",
-        "our discriminator is shown images in [0, 1], as its weights want them",
+        "our discriminator gets images in [0, 1], since its weights are for that",
     )
 
     def make(self, path: Path, recipe: Recipe) -> None:
@@ -89,8 +89,8 @@ def to_unit(image: Tensor) -> Tensor:
 
 
 def stand_ins(path: Path) -> dict[str, ModuleType]:
-    """The package without its `__init__`, which wants a file that its installation writes; and, for its older
-    versions, the module that torchvision no longer has."""
+    """The package without its `__init__`, which needs a file that only an installation writes; and a module that older
+    versions need and torchvision no longer has."""
     package = ModuleType("basicsr")
     package.__path__ = [str(path / "basicsr")]
     moved = ModuleType("torchvision.transforms.functional_tensor")

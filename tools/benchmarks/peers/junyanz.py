@@ -28,11 +28,11 @@ class _Junyanz(Peer):
         self.networks = [getattr(self.model, f"net{name}") for name in names]
 
     def options(self, recipe: Recipe) -> dict[str, Any]:
-        """Those of this model."""
+        """The options of this model."""
         raise NotImplementedError
 
     def network(self, name: str) -> nn.Module:
-        """Out of its DataParallel, where there is one."""
+        """The network, without its DataParallel if it has one."""
         network = getattr(self.model, f"net{name}")
         return network.module if isinstance(network, nn.DataParallel) else network
 
@@ -48,7 +48,7 @@ class CycleGAN(_Junyanz):
     recipe = "cyclegan"
     marks = ("models/cycle_gan_model.py", "models/pix2pix_model.py", "models/networks.py")
     order = "generators first, then the discriminators on pooled fakes"
-    notes = ("both keep a pool of 50 past fakes, filled alike; what is drawn from a full one differs",)
+    notes = ("both fill a pool of 50 past fakes in the same way; from a full pool they draw different fakes",)
 
     def options(self, recipe: Recipe) -> dict[str, Any]:
         generator, cycle = recipe.networks["generator"].parameters, base.weight(recipe, "cycle_a")

@@ -1,0 +1,101 @@
+"""Results that can not be written where, or as, they are asked for."""
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.bad_input.helpers import RUN, files, trained
+from tests.data.pictures import fill
+from tests.inference.networks import nearest_model
+from tests.training.started import done, invoke, refused
+
+
+def test_inputs_and_outputs_of_translate():
+    trained()
+    model = RUN / "model.safetensors"
+    Path("empty").mkdir()
+    Path("file.png").write_bytes(b"")
+    photo = Path("photos/trainA/000.png")
+    for words, fragment in (
+        (["nowhere", "out"], "nowhere: no such file or folder"),
+        (["empty", "out"], "empty: holds no picture"),
+        (["photos", "file.png"], "file.png: is a file, and photos is a folder; name a folder"),
+        ([photo, "out.gif"], "out.gif: not a format that can be written (.png,"),
+    ):
+        assert fragment in refused("translate", model, *words)
+    assert not Path("out").exists()
+
+
+def test_outputs_that_can_not_be(command: list):
+    fill(Path("in"), ["a.png", "b.jpg"])
+    Path("file.png").write_bytes(b"mine")
+    Path("out/a.png").mkdir(parents=True)
+    for words, fragment in (
+        (["in/a.png", "file.png"], "file.png exists; --overwrite replaces it"),
+        (["in", "file.png"], "file.png: is a file, and in is a folder; name a folder"),
+        (["in", "file.png/out"], "file.png: is a file, and results are to go into a folder of that name"),
+        (["in/a.png", "file.png/a.png"], "file.png: is a file, and results are to go into a folder of that name"),
+        (["in/a.png", "in/a.png", "--overwrite"], "in/a.png: is the input itself; name another"),
+        (["in/a.png", "in", "--overwrite"], "in/a.png: is the input itself; name another"),
+        (["in", "in", "--overwrite"], "in: is the input itself; name another folder"),
+        (["in", "./in/", "--overwrite"], "in: is the input itself; name another folder"),
+        (["in/a.png", "a.gif"], "a.gif: not a format that can be written (.png,"),
+        (["nowhere", "out"], "nowhere: no such file or folder"),
+        (["in", "out", "--overwrite"], "out/a.png: can't be written (Is a directory)"),
+    ):
+        assert fragment in refused(*command, *words)
+    assert Path("file.png").read_bytes() == b"mine" and files("in") == ["a.png", "b.jpg"]
+    assert files("out") == ["b.jpg"]
+
+
+def test_two_pictures_that_would_become_one_file():
+    fill(Path("in"), ["a.png", "a.jpg", "b.png"])
+    words = ["upscale", "--model", nearest_model(Path("m.safetensors"))]
+    said = refused(*words, "in", "out", "--format", "webp")
+    assert "in/a.jpg, in/a.png: each would become out/a.webp; rename all but one" in said
+    assert files("out") == ["b.webp"]
+    said = refused(*words, "in/b.png", "b.png", "--format", "webp")
+    assert "b.png: --format webp asks for another format than the file's name" in said
+
+
+def test_results_that_are_too_large():
+    model = nearest_model(Path("m.safetensors"), 4)
+    Path("in").mkdir()
+    Image.new("L", (16376, 1)).save("in/a.jpg")
+    Image.new("L", (4096, 1)).save("in/b.webp")
+    Image.new("L", (4200, 4100)).save("in/c.png")
+    fill(Path("in"), ["z.png"])
+    said = refused("upscale", "in", "out", "--model", model)
+    assert "out/a.jpg: 65504x4 pixels, and a JPEG has at most 65500 a side; use another format" in said
+    assert "out/b.webp: 16384x4 pixels, and a WEBP has at most 16383 a side" in said
+    assert "out/c.png: 16800x16400 pixels, more than the limit of 268,435,456" in said
+    assert files("out") == ["z.png"]
+
+
+def test_options_that_can_not_be(command: list):
+    fill(Path("in"), ["a.png"])
+    assert "--overlap x: is a number of pixels, or exact" in refused(*command, "in", "out", "--overlap", "x")
+    for words in (["--tile", "-1"], ["--tile", "x"], ["--precision", "fp8"], ["--format", "gif"]):
+        result = invoke(*command, "in", "out", *words)
+        assert result.exit_code == 2 and words[0] in result.stderr
+    assert not Path("out").exists()
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(command: list, monkeypatch: pytest.MonkeyPatch):
+    fill(Path("in"), ["a.png", "b.png", "c.png"])
+    real, calls = os.fsync, []
+
+    def interrupted(file: int) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(file)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", interrupted)
+        said = refused(*command, "in", "out", code=130)
+    assert "interrupted: 1 picture written; the same command goes on from there" in said
+    assert files("out") == ["a.png"]
+    assert "2 pictures written, 1 were there already" in done(*command, "in", "out").stderr
