@@ -71,8 +71,8 @@ class BackgroundWriter:
     A context manager: at its end all are written, counted, or told to `skipped`, and so they are where Ctrl-C ends it.
     """
 
-    def __init__(self, outcome: Summary, skipped: Skipped) -> None:
-        self.outcome, self.skipped = outcome, skipped
+    def __init__(self, summary: Summary, skipped: Skipped) -> None:
+        self.summary, self.skipped = summary, skipped
         self._pool = ThreadPoolExecutor(1, "writing")
         self._last: tuple[object, Path, Future[None]] | None = None
 
@@ -102,7 +102,7 @@ class BackgroundWriter:
         self._last = None
         with failures_named(self.skipped, source, result):
             written.result()
-            self.outcome.written += 1
+            self.summary.written += 1
 
 
 def _write(result: Path, picture: Picture) -> None:

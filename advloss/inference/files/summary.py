@@ -11,7 +11,7 @@ from advloss.inference.tiles.tiler import TileTooSmall
 
 Say = Callable[[str], None]
 Skipped = Callable[[object], None]
-"""Told why a picture is left out."""
+"""Told why a picture is skipped."""
 
 
 @dataclass
@@ -41,12 +41,12 @@ class Summary:
             raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
-def reporter(outcome: Summary, say: Say) -> Skipped:
-    """What is to be told of each picture that is left out: it is said, and counted in the outcome."""
+def reporter(summary: Summary, say: Say) -> Skipped:
+    """What is to be told of each picture that is skipped: it is said, and counted in the summary."""
 
     def skipped(why: object) -> None:
-        outcome.failed.append(str(why))
-        say(f"left out: {why}")
+        summary.failed.append(str(why))
+        say(f"skipped: {why}")
 
     return skipped
 

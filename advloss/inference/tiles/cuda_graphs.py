@@ -43,15 +43,15 @@ class Recordings:
     they are given up (`close`) before anything else where memory runs out.
     """
 
-    def __init__(self, room: MemoryBudget) -> None:
-        self._room = room
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._kept: dict[object, Recording[Tensor]] = {}  # the last used is the last
         self._times: Counter[object] = Counter()
         self._places: list[int] = []
         self._closed = False
 
     def __call__(self, run: Callable[[Tensor], Tensor], tiles: Tensor, half: torch.dtype | None) -> Tensor:
-        """What `run` makes of tiles [n, 3, h, w]: good until the next call.
+        """What `run` makes of tiles [n, C, h, w]: good until the next call.
 
         run: must be the same function for all tiles of one shape and `half` (see `advloss.core.devices.Recording`).
         """
@@ -66,7 +66,7 @@ class Recordings:
 
     def begin(self) -> None:
         """Forgets all if the weights have moved since the last call: recordings read them where they were."""
-        network = self._room.network
+        network = self._budget.network
         places = [tensor.data_ptr() for tensor in (*network.parameters(), *network.buffers())]
         if places != self._places:
             self._places = places
@@ -86,7 +86,7 @@ class Recordings:
         if self._closed or not _records(tiles.device) or number * height * width > FULL:
             return False
         self._times[key] += 1
-        return self._times[key] == TIMES and number * self._room.share(height, width, half) <= SHARE
+        return self._times[key] == TIMES and number * self._budget.share(height, width, half) <= SHARE
 
     def _record(self, key: object, run: Callable[[Tensor], Tensor], tiles: Tensor) -> None:
         pool = next((recording.pool for recording in self._kept.values()), None)

@@ -16,11 +16,12 @@ Not measured: a layer of 64 channels then takes some 0.1 ms of an H100, ten time
 class MemoryBudget:
     """The memory for one network. Each size is looked at once, so that what was decided for it stays.
 
-    network: as it runs on a tile, self-ensemble included. half: whether it runs in 16 bits.
+    network: as it runs on a tile of so many channels, self-ensemble included. half: whether it runs in 16 bits.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, channels: int = 3) -> None:
         self.network = network
+        self.channels = channels
         self._shares: dict[tuple[int, int, bool], float] = {}
         self._several = self._closed = False
 
@@ -29,7 +30,7 @@ class MemoryBudget:
         key = height, width, half
         if key not in self._shares:
             sides = padded_side(self.network, height), padded_side(self.network, width)
-            needed = peak_bytes(self.network, *sides) * MARGIN * (0.6 if half else 1)
+            needed = peak_bytes(self.network, *sides, self.channels) * MARGIN * (0.6 if half else 1)
             self._shares[key] = needed / max(budget(device_of(self.network)), 1)
         return self._shares[key]
 

@@ -1,0 +1,80 @@
+"""Measuring: `advloss evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advloss.cli.app import app, exit_codes, say, table
+from advloss.cli.options import Device, Overlap, PrecisionName, SelfEnsemble, Tile, tile_options
+
+
+@app.command(
+    epilog="Examples: `advloss evaluate Set5/HR --model runs/NAME/model.safetensors` ·"
+    " `advloss evaluate Set5/HR --inputs Set5/LR_x4 --bicubic 4` ·"
+    " `advloss evaluate photos/ --results restored/ --border 4` ·"
+    " `advloss evaluate photos/ --model tokenizer.safetensors --size 256`"
+)
+@exit_codes
+def evaluate(
+    truths: Annotated[Path, typer.Argument(help="A folder of pictures as they should be.")],
+    results: Annotated[Path | None, typer.Option(help="A folder of results, of the same names.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model that enlarges, as for `advloss upscale`, or a tokenizer.")
+    ] = None,
+    bicubic: Annotated[int | None, typer.Option(min=1, help="Plain enlargement by this factor, the baseline.")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="The small pictures; made from the truths by MATLAB's bicubic if not given.")
+    ] = None,
+    border: Annotated[
+        int | None, typer.Option(min=0, help="Pixels cut off each side; the scale if not given, 0 for results.")
+    ] = None,
+    suffix: Annotated[
+        str, typer.Option(help="What results' names have beyond the truths': _out for a_out.png, the result of a.png.")
+    ] = "",
+    tile: Tile = None,
+    overlap: Overlap = None,
+    precision: Annotated[
+        PrecisionName | None, typer.Option(help="What the model computes in; fp32 if not given.")
+    ] = None,
+    self_ensemble: SelfEnsemble = False,
+    size: Annotated[
+        int | None,
+        typer.Option(min=1, help="For tokenizers: the truths' shorter side to so many pixels, then the middle square."),
+    ] = None,
+    fid: Annotated[
+        bool | None,
+        typer.Option(
+            "--fid/--no-fid", help="FID; if neither is given, for tokenizers where Inception's weights are there."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the figures go, with all that they depend on.")] = Path(
+        "evaluation.json"
+    ),
+    device: Device = None,
+) -> None:
+    """Measure results against truths: PSNR and SSIM (of Y and of RGB), sharpness, LPIPS if its weights are there.
+
+    Of a tokenizer also: usage of the codes, perplexity, bits per pixel, rFID.
+    """
+    from advloss.core.devices import choose_device
+    from advloss.evaluation.evaluate import Measures, Subject
+    from advloss.evaluation.evaluate import evaluate as measured
+
+    subject = Subject(
+        results=results,
+        suffix=suffix,
+        model=model,
+        bicubic=bicubic,
+        inputs=inputs,
+        options=tile_options(tile, overlap, precision, self_ensemble),
+        size=size,
+    )
+    measures = Measures(border=border, fid=fid)
+    report = measured(truths, subject, measures, device=choose_device(device), say=say, out=out)
+    table(*report.table())
+    if together := report.together():
+        table(["all pictures", ""], together)
+    report.write(out)
+    say(f"{out}: the figures, with all that they depend on")
+    report.check()
