@@ -61,13 +61,14 @@ def evaluate(
     from advloss.evaluation.evaluate import Measures, Subject
     from advloss.evaluation.evaluate import evaluate as measured
 
+    asked = self_ensemble or any(option is not None for option in (tile, overlap, precision))
     subject = Subject(
         results=results,
         suffix=suffix,
         model=model,
         bicubic=bicubic,
         inputs=inputs,
-        options=tile_options(tile, overlap, precision, self_ensemble),
+        options=tile_options(tile, overlap, precision, self_ensemble) if asked else None,
         size=size,
     )
     measures = Measures(border=border, fid=fid)

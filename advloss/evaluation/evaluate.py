@@ -37,8 +37,8 @@ class Subject:
     """What is evaluated: one of `results` (a folder), `model` (a file) and `bicubic` (a scale).
 
     suffix: what the names of `results` have beyond the truths'. inputs: the folder of small pictures, made from the
-    truths if None. options: how a model is tiled and computed; of a tokenizer the precision alone. size: of the squares
-    that a tokenizer sees, see `reconstructed`.
+    truths if None. options: how a model is tiled and computed, float32 if None; of a tokenizer the precision alone.
+    size: of the squares that a tokenizer sees, see `reconstructed`.
     """
 
     results: Path | None = None
@@ -46,14 +46,19 @@ class Subject:
     model: Path | None = None
     bicubic: int | None = None
     inputs: Path | None = None
-    options: TileOptions = FLOAT32
+    options: TileOptions | None = None
     size: int | None = None
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """The options that are not the default."""
-        default = asdict(FLOAT32)
-        return {name: value for name, value in asdict(self.options).items() if value != default[name]}
+    def tiles(self) -> TileOptions:
+        """The options, or what holds where none is asked for."""
+        return self.options or FLOAT32
+
+    @property
+    def asked(self) -> list[str]:
+        """The options that are asked for: those that are not the default, or else the precision."""
+        given, default = asdict(self.tiles), asdict(FLOAT32)
+        return [name for name in FLAGS if given[name] != default[name]] or ["precision"] * (self.options is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +168,9 @@ def _enlarge(subject: Subject, device: torch.device) -> tuple[Callable[..., Any]
     assert subject.model is not None
     upscaler = load_upscaler(subject.model).to(device)
     check_colours(subject.model, upscaler.takes, upscaler.gives)
-    tiler = Tiler(upscaler.network, subject.options)
+    tiler = Tiler(upscaler.network, subject.tiles)
     about = {"results": f"of the model {subject.model}", "model_sha256": _sha256(subject.model)}
-    return tiler, tiler.scale, about | asdict(subject.options)
+    return tiler, tiler.scale, about | asdict(subject.tiles)
 
 
 def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.device, skipped: Skipped) -> Source:
@@ -173,8 +178,8 @@ def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.d
         raise InputError("--inputs: a tokenizer reconstructs the truths themselves; leave it out")
     assert subject.model is not None
     check_colours(subject.model, model.tokenized, model.tokenized)
-    precision = subject.options.precision
-    for name in subject.asked.keys() - {"precision"}:
+    precision = subject.tiles.precision
+    for name in (name for name in subject.asked if name != "precision"):
         raise InputError(
             f"{FLAGS[name]}: a tokenizer sees each picture whole and once; --size N makes pictures smaller"
         )

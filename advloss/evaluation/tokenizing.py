@@ -14,7 +14,7 @@ from advloss.inference.tiles.precision import half_type
 from advloss.inference.tiles.receptive_field import device_of
 from advloss.methods.base import Method
 from advloss.methods.uses import Tokenizing
-from advloss.networks.bottlenecks.base import Usage
+from advloss.networks.bottlenecks.base import BottleneckOutput, Usage
 
 WORDS = {
     "usage": "fraction of the codes that were chosen at least once in all pictures, the mean over codebooks",
@@ -78,10 +78,12 @@ class Reconstruction(nn.Module):
         """The reconstruction, whose choices `counted` counts. InputError where it is not finite."""
         half = self._half
         with torch.autocast(image.device.type, half or torch.bfloat16, enabled=half is not None):
-            result, indices = self._both(image)
-        if not result.isfinite().all():
+            result, made = self._both(image)
+        if not (result.isfinite().all() and made.latent.isfinite().all()):
             raise InputError("its reconstruction is not finite" + ("; use --precision fp32" if half else ""))
-        self._chosen = None if indices is None else (indices, image.shape[0] * image.shape[2] * image.shape[3])
+        self._chosen = (
+            None if made.indices is None else (made.indices, image.shape[0] * image.shape[2] * image.shape[3])
+        )
         return result.float()
 
     def counted(self) -> None:
@@ -89,15 +91,18 @@ class Reconstruction(nn.Module):
         if self.choices is not None and self._chosen is not None:
             self.choices.add(*self._chosen)
 
-    def _both(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _both(self, image: Tensor) -> tuple[Tensor, BottleneckOutput]:
         made = self.tokenizer.encode(image)
         codes = made.latent if made.indices is None else made.indices
-        return self.tokenizer.decode(codes, (image.shape[-2], image.shape[-1])), made.indices
+        return self.tokenizer.decode(codes, (image.shape[-2], image.shape[-1])), made
 
+    @torch.no_grad()
     def about(self) -> dict[str, str | int]:
         """What its figures mean."""
         if self.tokenizer.codes is None:
-            return {"codes": "none: real numbers, the mean of their distribution"}
+            side = self.tokenizer.factor
+            latent = self.tokenizer.encode(torch.zeros(1, 3, side, side, device=device_of(self))).latent
+            return {"codes": f"none: {latent.shape[1]} floats a place, the mean of their distribution"}
         return {"codes": self.tokenizer.codes, "codebooks": self.tokenizer.books, **WORDS}
 
 
