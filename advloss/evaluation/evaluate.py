@@ -18,7 +18,7 @@ from advloss.evaluation.report import Report
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
-from advloss.inference.formats import Format
+from advloss.inference.formats import FieldFormat
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
@@ -192,7 +192,7 @@ def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.d
     return Source(candidates, 0, {**about, **reconstruction.about()}, reconstruction)
 
 
-def check_colours(file: Path, *formats: Format) -> None:
+def check_colours(file: Path, *formats: FieldFormat) -> None:
     """InputError for a model that was trained on other pictures than those that are compared: 3 channels."""
     for one in formats:
         if one.channels != 3:

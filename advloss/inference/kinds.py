@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.images.reading import Picture, flattened, read_picture
-from advloss.inference.formats import Format, misfit, result_type, to_pixels, to_tensor
+from advloss.inference.formats import FieldFormat, channels_misfit, levels, misfit, result_type, to_pixels, to_tensor
 
 ImageLike = str | Path | Image.Image | np.ndarray | Tensor
 """A file's path; PIL's image; uint8, uint16 or float [H, W] or [H, W, C]; float [C, H, W] or [B, C, H, W] in [-1, 1]"""
@@ -32,7 +32,7 @@ class Given:
     rank: int
     dtype: np.dtype = UINT8
 
-    def image(self, result: Tensor, gives: Format) -> Any:
+    def image(self, result: Tensor, gives: FieldFormat) -> Any:
         """A result [B, C, H, W] in [-1, 1] as the kind that was given."""
         if self.kind == "tensor":
             return result if self.rank == 4 else result[0]
@@ -47,7 +47,7 @@ class Given:
         return codes if self.kind == "tensor" else codes.cpu().numpy()
 
 
-def given(asked: str, image: ImageLike, takes: Format) -> Given:
+def given(asked: str, image: ImageLike, takes: FieldFormat) -> Given:
     """An image of any kind for a model. asked: the name of the method that was called.
 
     Of a file, and of PIL's image, alpha is laid over white unless it is one of the channels that the model takes.
@@ -91,15 +91,17 @@ def with_channels(picture: Picture, channels: int) -> np.ndarray:
     return flattened(picture).pixels
 
 
-def _array(asked: str, image: np.ndarray, takes: Format) -> Given:
+def _array(asked: str, image: np.ndarray, takes: FieldFormat) -> Given:
     known = image.dtype in (np.uint8, np.uint16) or np.issubdtype(image.dtype, np.floating)
     if image.ndim not in (2, 3) or not known or image.size == 0:
         kinds = "uint8, uint16 or float arrays [H, W] or [H, W, C]"
         raise InputError(f"{asked}: takes {kinds}, not {image.dtype} {list(image.shape)}")
     pixels = image[..., None] if image.ndim == 2 else image
+    if why := channels_misfit(pixels.shape[2], takes):
+        raise InputError(f"{asked}: the array {why}")
     tensor = to_tensor(pixels, takes)
     if not tensor.abs().max() <= MOST:
-        low, high = takes.levels(pixels.dtype)
+        low, high = levels(takes, pixels.dtype)
         reach = f"these reach from {pixels.min():.3g} to {pixels.max():.3g}"
         raise InputError(f"{asked}: takes floats from {low:g} to {high:g}, as it was trained on; {reach}")
     return Given(tensor, "array", image.ndim, image.dtype)

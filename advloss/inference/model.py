@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError, unknown
 from advloss.data.fields import Field
 from advloss.inference.abilities import unable
-from advloss.inference.formats import Format, format_of
+from advloss.inference.formats import FieldFormat, format_of
 from advloss.inference.generating import sampled
 from advloss.inference.kinds import ImageLike, check_tensor, given
 from advloss.inference.tiles.options import FLOAT32, TileOptions
@@ -101,7 +101,7 @@ class Model:
         network: nn.Module = getattr(self.method, direction.network)
         return network
 
-    def format(self, field: str) -> Format:
+    def format(self, field: str) -> FieldFormat:
         """What pictures of a field the model was trained on."""
         return format_of(self.recipe, field)
 
@@ -194,7 +194,7 @@ class Model:
         return decoded(self.tokenizer("decode"), codes.to(self.device), size)
 
     @property
-    def tokenized(self) -> Format:
+    def tokenized(self) -> FieldFormat:
         """What pictures a tokenizer was trained on."""
         return self.format(cast(Tokenize, self.use("tokenize", "encode")).field)
 

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from advloss.inference.formats import RGB8, Format
+from advloss.inference.formats import RGB8, FieldFormat
 from advloss.inference.model import load
 from advloss.interop.upscalers import foreign_network
 from advloss.methods.uses import Upscale
@@ -23,8 +23,8 @@ class Upscaler:
     """
 
     network: nn.Module
-    takes: Format = RGB8
-    gives: Format = RGB8
+    takes: FieldFormat = RGB8
+    gives: FieldFormat = RGB8
 
     def to(self, device: torch.device) -> "Upscaler":
         """Moves the weights."""

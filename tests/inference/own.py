@@ -91,6 +91,11 @@ class OwnTokenizer(Own):
         return (codes[:, None].float() / 127.5 - 1).repeat(1, 3, 1, 1)
 
 
+class OwnGreyTokenizer(OwnTokenizer):
+    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+        return codes[:, None].float() / 127.5 - 1
+
+
 class OwnGenerator(Own):
     network = Painter
     uses = {"generate": Generate(Direction("net", "noise", "b"))}

@@ -15,7 +15,7 @@ from advloss.inference.files.background import BackgroundReader, BackgroundWrite
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
 from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, reporter
-from advloss.inference.formats import Format
+from advloss.inference.formats import FieldFormat
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
@@ -180,7 +180,7 @@ def _converted(
         raise InputError(f"{job.source}: {error}") from None
 
 
-def check_depth(result: Path, gives: Format) -> None:
+def check_depth(result: Path, gives: FieldFormat) -> None:
     """InputError for a file that can't hold the levels that a model makes, where it was trained on more than 8 bits."""
     form = FORMATS.get(result.suffix.lower())
     if gives.depth == 16 and form not in DEEP:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.images.reading import Picture
-from advloss.inference.formats import RGB8, Format, misfit, result_type, to_pixels, to_tensor
+from advloss.inference.formats import RGB8, FieldFormat, misfit, result_type, to_pixels, to_tensor
 from advloss.inference.kinds import with_channels
 
 Bands = Callable[[Tensor, int], Iterator[Tensor]]
@@ -25,8 +25,8 @@ class Conversion:
     """A network for pictures. takes, gives: what it was trained on; scale: of its results' sides."""
 
     bands: Bands
-    takes: Format = RGB8
-    gives: Format = RGB8
+    takes: FieldFormat = RGB8
+    gives: FieldFormat = RGB8
     scale: int = 1
 
     def fitting(self, picture: Picture) -> Picture:
@@ -68,8 +68,8 @@ def upscaled(picture: Picture, by: Conversion) -> Picture:
         alpha = np.full((height, width), _converted(picture.alpha[:1, :1], kind))
         return Picture(_through(by, image, gives, kind), alpha, icc)
     plane = picture.alpha[..., None]  # [H, W, 1]
-    alpha = _through(by, to_tensor(plane, Format(by.takes.channels)), Format(1), kind)[..., 0]
-    shares = to_tensor(plane, Format(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
+    alpha = _through(by, to_tensor(plane, FieldFormat(by.takes.channels)), FieldFormat(1), kind)[..., 0]
+    shares = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
     covered = image.add_(1).mul_(shares).sub_(1)  # [1, C, H, W] in [-1, 1]
     return Picture(_through(by, covered, gives, kind, alpha), alpha, icc)
 
@@ -88,11 +88,11 @@ def translated(picture: Picture, by: Conversion) -> Picture:
 
 def _converted(alpha: np.ndarray, kind: np.dtype) -> np.ndarray:
     """Alpha [H, W] as integers of another type; itself if it has that type."""
-    return alpha if alpha.dtype == kind else to_pixels(to_tensor(alpha[..., None], Format(1)), kind)[..., 0]
+    return alpha if alpha.dtype == kind else to_pixels(to_tensor(alpha[..., None], FieldFormat(1)), kind)[..., 0]
 
 
 def _through(
-    by: Conversion, image: Tensor, gives: Format, kind: np.dtype, alpha: np.ndarray | None = None
+    by: Conversion, image: Tensor, gives: FieldFormat, kind: np.dtype, alpha: np.ndarray | None = None
 ) -> np.ndarray:
     """The result [scale H, scale W, gives.channels] of a type, the mean if that is one; divided by `alpha` if given."""
     height, width = (side * by.scale for side in image.shape[-2:])

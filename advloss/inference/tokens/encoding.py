@@ -13,7 +13,7 @@ from torch import Tensor
 from advloss.core.errors import InputError
 from advloss.data.sampling.crops import resized
 from advloss.images.reading import read_picture, read_rgb8
-from advloss.inference.formats import RGB8, Format, misfit, to_tensor
+from advloss.inference.formats import RGB8, FieldFormat, misfit, to_tensor
 from advloss.inference.kinds import with_channels
 from advloss.inference.model import Model
 from advloss.inference.tiles.peak_memory import out_of_memory
@@ -90,7 +90,7 @@ def _through(
 
 
 def _pictures(
-    paths: Sequence[Path], size: int | None, takes: Format, skipped: Skipped
+    paths: Sequence[Path], size: int | None, takes: FieldFormat, skipped: Skipped
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(number, pixels [H, W, C]) of each that can be read; where they become small, a few are read ahead."""
     readers = READERS if size else 1
@@ -110,7 +110,7 @@ def _pictures(
                 yield first, pixels
 
 
-def _read(path: Path, size: int | None, takes: Format) -> np.ndarray:
+def _read(path: Path, size: int | None, takes: FieldFormat) -> np.ndarray:
     """A file's pixels [H, W, C] as `to_tensor` takes them for the model; 8-bit RGB as in training."""
     if takes == RGB8:
         pixels = read_rgb8(path)

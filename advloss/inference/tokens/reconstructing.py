@@ -19,7 +19,7 @@ from advloss.inference.files.background import BackgroundWriter
 from advloss.inference.files.convert import Writing, check_depth, open_jobs
 from advloss.inference.files.jobs import Job, apart
 from advloss.inference.files.summary import Say, Summary, failures_named, reporter
-from advloss.inference.formats import Format, result_type, to_pixels
+from advloss.inference.formats import FieldFormat, result_type, to_pixels
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import token_files
@@ -129,7 +129,7 @@ def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -
     return Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives))
 
 
-def _extension(gives: Format) -> str:
+def _extension(gives: FieldFormat) -> str:
     """Of files that hold what a model makes."""
     return ".npy" if gives.depth == "float" else ".png"
 
