@@ -21,15 +21,6 @@ class PrecisionName(enum.StrEnum):
     fp16 = enum.auto()
 
 
-class FormatName(enum.StrEnum):
-    """Formats of results."""
-
-    png = enum.auto()
-    jpg = enum.auto()
-    webp = enum.auto()
-    tiff = enum.auto()
-
-
 Words = Annotated[
     list[str] | None, typer.Argument(help="recipe=NAME, the data (a set's name or a folder), key=value ...")
 ]
@@ -67,7 +58,9 @@ Batch = Annotated[
     int | None,
     typer.Option(min=1, help="Pictures of one size at once, on a GPU; 16 with --size and 1 without if not given."),
 ]
-Format = Annotated[FormatName | None, typer.Option(help="The results' format; each file's own if not given.")]
+Format = Annotated[
+    str | None, typer.Option(metavar="png|jpg|webp|tiff", help="The results' format; each file's own if not given.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
 
 

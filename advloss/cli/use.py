@@ -45,7 +45,7 @@ def translate(
 
     loaded = load(model, choose_device(device))
     loaded.use("translate", file=model)
-    options, writing = tile_options(tile, overlap, precision), Writing(format and format.value, overwrite)
+    options, writing = tile_options(tile, overlap, precision), Writing(format, overwrite)
     summary = translate_files(loaded, input, output, direction, options, writing, say=say)
     say(summary.words())
     summary.check()
@@ -78,6 +78,6 @@ def upscale(
 
     upscaler = load_upscaler(model).to(choose_device(device))
     options = tile_options(tile, overlap, precision, self_ensemble)
-    summary = upscale_files(upscaler, input, output, options, Writing(format and format.value, overwrite), say=say)
+    summary = upscale_files(upscaler, input, output, options, Writing(format, overwrite), say=say)
     say(summary.words())
     summary.check()

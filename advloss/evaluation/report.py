@@ -1,4 +1,4 @@
-"""The answer of `advloss evaluate`: a table to read, and JSON with the whole protocol."""
+"""The report of `advloss evaluate`: a table to read, and JSON with the whole protocol."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The pictures that can't be measured: each is named and counted, and the rest goes on."""
+"""Pictures that can't be measured: each is named and counted, and the rest is measured."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from advloss.images.reading import UnreadableImage
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 FAILURES = (InputError, OSError, MemoryError, RuntimeError)
-"""What may go wrong with one picture and leaves the others as they are."""
+"""Errors of one picture, after which the others are still measured."""
 
 
 class Skipped:
@@ -42,7 +42,7 @@ class Skipped:
             self(path, str(error))
 
     def one_measured(self) -> None:
-        """What was held back is said."""
+        """Says what was held back until a first picture could be measured."""
         if self._holds_back:
             self._holds_back = False
             for sentence in self.sentences:

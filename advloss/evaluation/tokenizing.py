@@ -87,7 +87,7 @@ class Reconstruction(nn.Module):
         return result.float()
 
     def counted(self) -> None:
-        """Counts the choices for the picture that was last seen, once that is known to be one that counts."""
+        """Counts the choices for the picture that `measured` saw last, once all its measures are known."""
         if self.choices is not None and self._chosen is not None:
             self.choices.add(*self._chosen)
 

@@ -1,4 +1,4 @@
-"""Files and folders through a model: one bad file is named, the rest is still done, and no file is half-written."""
+"""Files and folders through a model. A bad file is named and the rest is done; no file is written by half."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from advloss.images.writing import DEEP, FORMATS, check_size, reduction
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
-from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, reporter
+from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, once, reporter
 from advloss.inference.formats import FieldFormat
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
@@ -73,7 +73,7 @@ def upscale_files(
 
 
 class TileBar:
-    """A bar of tiles, where one picture is all there is to do; a picture with alpha has two, colours' after alpha's."""
+    """A progress bar of tiles, for a single picture. A picture with alpha has two: alpha's, then the colours'."""
 
     new: ClassVar[Callable[..., Any]] = tqdm
 
@@ -82,7 +82,7 @@ class TileBar:
         self.bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """So many tiles are done, of so many."""
+        """done: how many tiles are done, of `total`."""
         if not self.wanted:
             return
         if self.bar is None or done < self.bar.n:
@@ -92,7 +92,7 @@ class TileBar:
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:
-        """Leaves the bar as it stands."""
+        """Ends the bar where it is."""
         if self.bar is not None:
             self.bar.close()
 
@@ -124,13 +124,7 @@ def convert_files(
     """
     skipped = reporter(summary, say)
     jobs = open_jobs(source, target, writing, skipped)
-    said: set[str] = set()
-
-    def say_once(words: str) -> None:
-        if words not in said:
-            said.add(words)
-            say(words)
-
+    say_once = once(say)
     try:
         with (
             BackgroundReader(jobs, by.scale, writing.overwrite) as reading,
@@ -149,7 +143,7 @@ def convert_files(
 
 
 def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped) -> list[Job]:
-    """What `plan` gives, once it is known that results can be written and that no single one would be replaced."""
+    """The jobs of `plan`. Raises InputError where results can't be written, and where a single one exists."""
     with closed_named():
         jobs = plan(source, target, writing.form, skipped)
         if source.is_file() and jobs[0].result.exists() and not writing.overwrite:

@@ -1,4 +1,4 @@
-"""What became of files, one by one: what went wrong with one is named, counted, and does not stop the others."""
+"""What happened to each file: what goes wrong with one is said and counted, and does not stop the others."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ Skipped = Callable[[object], None]
 
 @dataclass
 class Summary:
-    """What became of the files: how many were written, and why others were not.
+    """How many files were written, how many were there already, and why others failed.
 
     done: what is done to a picture, in one word: `translated`, `upscaled`.
     """
@@ -41,8 +41,20 @@ class Summary:
             raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
+def once(say: Say) -> Say:
+    """Says each thing once."""
+    said: set[str] = set()
+
+    def say_once(words: str) -> None:
+        if words not in said:
+            said.add(words)
+            say(words)
+
+    return say_once
+
+
 def reporter(summary: Summary, say: Say) -> Skipped:
-    """What is to be told of each picture that is skipped: it is said, and counted in the summary."""
+    """A function that says why a picture is skipped, and counts it in the summary."""
 
     def skipped(why: object) -> None:
         summary.failed.append(str(why))
@@ -53,14 +65,14 @@ def reporter(summary: Summary, say: Say) -> Skipped:
 
 @contextmanager
 def failures_named(skipped: Skipped, source: object, result: Path) -> Iterator[None]:
-    """Whatever goes wrong inside with one picture is told to `skipped`, in a sentence, and goes no further.
+    """What goes wrong inside is told to `skipped`, in a sentence that names the file, and is not raised.
 
-    But for a tile that has no room for its overlap: that is no picture's fault.
+    A tile that its overlap fills is raised, since it is the same for all pictures.
     """
     try:
         yield
     except TileTooSmall:
-        raise  # as it would with any picture
+        raise
     except InputError as error:
         skipped(error)
     except OSError as error:

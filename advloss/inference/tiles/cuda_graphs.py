@@ -1,4 +1,4 @@
-"""What pays where passes of one shape come again and again on a GPU: recording them, and cuDNN's search.
+"""CUDA graphs of passes that come again and again in one shape on a GPU, and cuDNN's search for algorithms.
 
 A small pass costs more to start, layer by layer, than to run.
 """
@@ -15,11 +15,11 @@ from advloss.inference.tiles.memory_budget import FULL, MemoryBudget
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 DEVICES = ("cuda",)
-"""On which it pays."""
+"""Devices on which both are faster."""
 TIMES = 3
 """The pass of a shape that is recorded: by then libraries have chosen their algorithms for it."""
 KEPT = 4
-"""Recordings at once, of which the one unused for longest makes room. They share their memory."""
+"""Recordings that are kept; a further one replaces the one unused for longest. They share their memory."""
 SHARE = 0.25
 """The part of the free memory that a pass may take to be recorded: a recording holds it for as long as it is kept."""
 MANY = 16
@@ -81,7 +81,7 @@ class Recordings:
         return held
 
     def _is_due(self, key: object, tiles: Tensor, half: bool) -> bool:
-        """Whether to record this pass. Each is tried once, so what failed or made room for others is not again."""
+        """Whether to record this pass. Each is tried once: what failed, or was replaced, is not recorded again."""
         number, _, height, width = tiles.shape
         if self._closed or not _records(tiles.device) or number * height * width > FULL:
             return False

@@ -1,4 +1,4 @@
-"""What fits into the memory of a device: how large a tile may be, and how many go through the network at once."""
+"""The memory budget: how large a tile may be, and how many go through the network at once."""
 
 from torch import nn
 
@@ -14,7 +14,7 @@ Not measured: a layer of 64 channels then takes some 0.1 ms of an H100, ten time
 
 
 class MemoryBudget:
-    """The memory for one network. Each size is looked at once, so that what was decided for it stays.
+    """The memory for one network. Each size is measured once, so that a decision for it stays.
 
     network: as it runs on a tile of so many channels, self-ensemble included. half: whether it runs in 16 bits.
     """
@@ -48,7 +48,7 @@ class MemoryBudget:
         return number
 
     def close(self) -> bool:
-        """Lets tiles go one by one from now on. Whether there were several at once."""
+        """Tiles go one by one from now on. Gives whether several went at once before."""
         gave_up = self._several and not self._closed
         self._closed = True
         return gave_up

@@ -65,7 +65,7 @@ def own_moments(x: Tensor, window: tuple[AxisTile, AxisTile], groups: int) -> Mo
 
 
 class Enough(Exception):
-    """A norm's statistics are summed up, and the rest of the network need not run."""
+    """Raised when a norm's statistics are summed up, so that the rest of the network does not run."""
 
 
 class HeldStatistics(TorchFunctionMode):

@@ -1,7 +1,7 @@
-"""How far a network sees and what grid it computes on, found by trying.
+"""A network's receptive field and the grid that it computes on, found by trying.
 
-A pixel that is not a number spoils all that depends on it. A network that computes in windows (attention) gives another
-picture for an image that starts elsewhere, unless it starts whole windows later.
+A pixel that is not a number makes all that depends on it not a number. A network that computes in windows (attention)
+gives another result for a shifted image, unless the shift is a whole number of windows.
 """
 
 from contextlib import AbstractContextManager
@@ -14,7 +14,8 @@ from advloss.inference.tiles.norm_statistics import HeldStatistics
 from advloss.networks.layers.padding import padded_side
 
 FIRST, LAST = 512, 2048
-"""Lengths, in pixels, of the images that are tried. Who sees farther than half the last one sees the whole image."""
+"""Lengths, in pixels, of the images that are tried. A network that sees farther than half the last one counts as one that
+sees the whole image."""
 THICKEST = 256
 LARGEST = 64
 """The largest grid, in pixels, that is looked for. Networks that take multiples of that or more compute on those."""

@@ -27,7 +27,7 @@ class AxisTile:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """[from, to): the pixels that the tile has a part in."""
+        """[from, to): the pixels of the result that the tile counts in."""
         return self.first - self.fade_in, self.last + self.fade_out
 
     def mirrored(self) -> "AxisTile":
@@ -65,7 +65,7 @@ def axis_tiles(length: int, tile: int, overlap: int, multiple: int, fade: int) -
     """The tiles of an axis, in order. All have the same size; the last is shifted inwards, its overlap is larger.
 
     length: of the axis, tile: what the network sees, a multiple of `multiple`, as each start will be. Where the length
-    is none, the last tile is smaller, by less than `multiple`.
+    is no multiple, the last tile is smaller, by less than `multiple`.
     overlap: pixels at least between a tile's own part and its artificial borders. fade: pixels to either side of the
     border of two tiles over which one fades into the other, less than `overlap` (0: a cut); fewer in small tiles, where
     a third tile would come in.
@@ -85,7 +85,7 @@ def axis_tiles(length: int, tile: int, overlap: int, multiple: int, fade: int) -
 
 
 def least_tile(overlap: int, multiple: int) -> int:
-    """The smallest tile, in pixels, that leaves an own part of at least one `multiple` beside the overlap."""
+    """The smallest tile, in pixels, whose own part, without the overlap, is at least one `multiple`."""
     return multiple - (-2 * overlap // multiple) * multiple
 
 

@@ -50,19 +50,19 @@ class TiledImage:
 
     def bands(self, grid: Grid) -> Iterator[Tensor]:
         """The output rows from `done` on, as `Tiler.bands` gives them."""
-        ahead = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
-        self.ticks_wanted = self.ticks + len(ahead) * len(grid.columns)
+        left = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
+        self.ticks_wanted = self.ticks + len(left) * len(grid.columns)
         if len(grid) > 1 and self.statistics is None and self.tiler.norm_calls:
             with self._tuned(grid):
                 self.statistics = self._settled(grid)
         height, width = (side * self.tiler.scale for side in self.image.shape[-2:])
         started: Tensor | None = None  # rows from `done` on that wait for the next tiles
-        for number, row in enumerate(ahead):
-            with self._tuned(grid):  # not while the receiver has its turn
+        for number, row in enumerate(left):
+            with self._tuned(grid):  # not while the receiver works on the band before
                 rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
             if started is not None:
                 rows[:, :, : started.shape[2]] += started
-            later = ahead[number + 1].reach[0] * self.tiler.scale if row is not ahead[-1] else height
+            later = left[number + 1].reach[0] * self.tiler.scale if row is not left[-1] else height
             ready = min(later, height) - self.done
             started = rows[:, :, ready:].clone()
             step = max(1, BAND // (rows.shape[1] * width))

@@ -1,4 +1,4 @@
-"""A network over an image of any size, in tiles that don't show."""
+"""A network over an image of any size, in tiles, so that no seams show."""
 
 from collections.abc import Callable, Iterator
 
@@ -26,13 +26,13 @@ through them at once where memory allows."""
 OWN_PARTS = (480, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 16)
 """Sides, in input pixels, of own parts that are tried for the largest that fits; beyond these nothing is gained."""
 SMALL = 128**2
-"""Pixels of an image that is never cut unless asked for, nor is memory measured for it."""
+"""Pixels of an image up to which it is one tile unless tiles are asked for, and no memory is measured."""
 LEAST = 16
 """The smallest tile, in input pixels, before running out of memory is final."""
 
 
 class TileTooSmall(InputError):
-    """The tile that was asked for has no room beside the overlap: so it is for any picture that needs tiles."""
+    """The tile that was asked for is no larger than its overlap, so that no picture can be cut into such tiles."""
 
 
 class Tiler(Engine):
@@ -142,8 +142,8 @@ class Tiler(Engine):
         least = self._least(margin)
         if side < least:
             named = f"overlap={overlap}" if overlap is not None else "the overlap"
-            room = f"{named} is {margin} pixels on each side, so tile must be at least {least}"
-            raise TileTooSmall(f"tile={side}: {room}")
+            needed = f"{named} is {margin} pixels on each side, so tile must be at least {least}"
+            raise TileTooSmall(f"tile={side}: {needed}")
         side = max(side // self.step * self.step, least)
         # windows of a turned image start at its other end: on the tiles' grid only where the image ends on it too
         off_grid = self.runs is not self.network and any(length % self.step for length in lengths)

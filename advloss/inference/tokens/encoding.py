@@ -19,9 +19,9 @@ from advloss.inference.model import Model
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 WAITING = 8
-"""Batches of pictures in memory at once, while their batches fill up."""
+"""How many batches of pictures wait in memory, at most, until one of a size is full."""
 READERS = 4
-"""Threads that decode small pictures ahead."""
+"""Threads that decode pictures in advance, where they become small."""
 BATCH = 16
 
 Skipped = Callable[[int, str], None]
@@ -55,7 +55,7 @@ class Encoded:
 def encoded(model: Model, paths: Sequence[Path], skipped: Skipped, reading: Reading) -> Iterator[Encoded]:
     """The codes of each picture, as they become ready: not in the order of the paths where there are batches.
 
-    Batches are filled up, so that what becomes of a picture depends on how large they are, and not on its neighbours.
+    Batches are filled up to one size, so that a picture's codes don't depend on how many others there are.
     On the CPU each picture goes through by itself, which is as fast.
     """
     size = reading.size
@@ -92,7 +92,7 @@ def _through(
 def _pictures(
     paths: Sequence[Path], size: int | None, takes: FieldFormat, skipped: Skipped
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(number, pixels [H, W, C]) of each that can be read; where they become small, a few are read ahead."""
+    """(number, pixels [H, W, C]) of each that can be read; where they become small, a few are read in advance."""
     readers = READERS if size else 1
     coming: deque[tuple[int, Future[np.ndarray]]] = deque()
     with ThreadPoolExecutor(readers) as pool:

@@ -1,4 +1,4 @@
-"""Whose tokens are they: a fingerprint of all that decides what a tokenizer's tokens mean.
+"""A tokenizer's fingerprint, of all that decides what its tokens mean.
 
 A network's class names what counts in training only: `training_only`, parameters of its constructor, and
 `training_only_tensors`, the last names of tensors in its state dict.

@@ -1,4 +1,4 @@
-"""Pictures of tokens, and pictures through a tokenizer at once.
+"""Tokens to pictures, and pictures through a tokenizer and back.
 
 Tokens and back gives the pixels of `reconstruct_files` exactly: each picture's indices do not depend on its neighbours
 (`encoded`), and the decoder always has one picture at a time.

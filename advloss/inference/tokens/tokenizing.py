@@ -1,4 +1,4 @@
-"""Folders of pictures to tokens, in one file or in shards: what can't be read is named, the rest is done."""
+"""Folders of pictures to tokens, in one file or in shards. A picture that can't be read is named, the rest is done."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,19 +59,21 @@ def tokenize_files(
                 file = shard_path(target, number) if shard else target
                 done.append(Shard(file=file.name, pictures=work.part(file, paths[part], names[part], bool(shard), bar)))
     except KeyboardInterrupt:
-        without = " without --overwrite" if overwrite else ""
-        again = f"the same command{without} goes on from there"
-        rest = again if shard else "with --shard N a stopped command can go on"
-        raise Interrupted(f"interrupted: {summary.words()}; {rest}") from None
+        raise Interrupted(f"interrupted: {summary.words()}; {_how_to_go_on(shard, overwrite)}") from None
     if shard:
         total = sum(one.pictures for one in done)
         write_index(target, Index(fingerprint=header.fingerprint, pictures=total, shards=done))
     return summary
 
 
+def _how_to_go_on(shard: int | None, overwrite: bool) -> str:
+    without = " without --overwrite" if overwrite else ""
+    return f"the same command{without} goes on from there" if shard else "with --shard N a stopped command can go on"
+
+
 @dataclass
 class _Tokenizing:
-    """What is the same for all shards."""
+    """What all shards have in common."""
 
     model: Model
     header: Header
