@@ -14,7 +14,7 @@ from advloss.inference.abilities import unable
 from advloss.inference.formats import FieldFormat, format_of
 from advloss.inference.generating import sampled
 from advloss.inference.kinds import ImageLike, check_tensor, given
-from advloss.inference.tiles.options import FLOAT32, TileOptions
+from advloss.inference.tiles.options import Overlap, Precision, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.tokens.codes import decoded, encoded
 from advloss.methods.base import Method
@@ -117,11 +117,20 @@ class Model:
             made = apply_padded(self.network(way), taken.tensor.to(self.device))
         return taken.image(made, self.format(way.gives))
 
-    def upscale(self, image: ImageLike, options: TileOptions = FLOAT32) -> Any:
+    def upscale(
+        self,
+        image: ImageLike,
+        *,
+        tile: int | None = None,
+        overlap: Overlap = None,
+        precision: Precision = "fp32",
+        ensemble: bool = False,
+    ) -> Any:
         """The image `scale` times as large along each axis, of the same kind; a tensor on the model's device.
 
-        options: how it is tiled, and computed; float32, in tiles as large as the free memory takes, if not given.
+        tile, overlap, precision, ensemble: see `TileOptions`.
         """
+        options = TileOptions(tile, overlap, precision, ensemble)
         way = cast(Upscale, self.use("upscale")).direction
         taken = given("upscale", image, self.format(way.takes))
         image = taken.tensor.to(self.device)

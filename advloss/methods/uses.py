@@ -84,20 +84,19 @@ USES: dict[str, type] = {
 
 
 class Tokenizing(Protocol):
-    """What a method has that declares `tokenize`.
-
-    codes: how many codes a codebook has, None for a method without codes, whose latents are real numbers. books: how
-    many codebooks choose for each place. factor: pixels along each axis that one place stands for.
-    """
+    """What a method has that declares `tokenize`."""
 
     @property
-    def codes(self) -> int | None: ...
+    def codes(self) -> int | None:
+        """How many codes a codebook has; None for a method without codes, whose latents are real numbers."""
 
     @property
-    def books(self) -> int: ...
+    def books(self) -> int:
+        """How many codebooks choose for each place."""
 
     @property
-    def factor(self) -> int: ...
+    def factor(self) -> int:
+        """Pixels along each axis that one place of the codes stands for."""
 
     def encode(self, image: Tensor) -> BottleneckOutput:
         """[B, C, H, W] in [-1, 1], any size -> latents [B, D, h, w], and where there are codes their indices.

@@ -9,7 +9,6 @@ import torch
 import advloss
 from advloss.core.errors import InputError
 from advloss.inference.model import Model
-from advloss.inference.tiles.options import TileOptions
 from advloss.interop.importing import import_model
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
@@ -77,7 +76,7 @@ def test_a_model_that_enlarges(tmp_path: Path):
     image = torch.rand(2, 3, 5, 7) * 2 - 1
     large = image.repeat_interleave(3, 2).repeat_interleave(3, 3)
     torch.testing.assert_close(model.upscale(image), large, rtol=0, atol=1e-6)
-    torch.testing.assert_close(model.upscale(image.double(), TileOptions(4, 1, "fp32")), large, rtol=0, atol=1e-6)
+    torch.testing.assert_close(model.upscale(image.double(), tile=4, overlap=1), large, rtol=0, atol=1e-6)
     with pytest.raises(InputError, match=re.escape("upscale: takes float images [B, 3, H, W] or [3, H, W] in [-1, 1]")):
         model.upscale(image[0, 0])
 

@@ -14,8 +14,8 @@ from advloss.inference.tiles.norm_statistics import HeldStatistics
 from advloss.networks.layers.padding import padded_side
 
 FIRST, LAST = 512, 2048
-"""Lengths, in pixels, of the images that are tried. A network that sees farther than half the last one counts as one that
-sees the whole image."""
+"""Lengths, in pixels, of the images that are tried. A network that sees farther than half the last one counts as one
+that sees the whole image."""
 THICKEST = 256
 LARGEST = 64
 """The largest grid, in pixels, that is looked for. Networks that take multiples of that or more compute on those."""
