@@ -2,14 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from advloss.core.errors import InputError, unknown
+from advloss.data.fields import Field
 from advloss.data.sources.base import Kind
-from advloss.networks.layers.padding import apply_padded
+from advloss.methods.uses import Use, check_uses
 
 NetworkFactory = Callable[..., nn.Module]
 """Makes a network as the recipe has it; keywords (`in_channels`, `out_channels`) wire it otherwise than to images."""
@@ -29,14 +28,25 @@ class Method(nn.Module, ABC):
     """whether it is validated on whole pictures, rather than on their middle as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
-    directions: ClassVar[dict[str, str]]
-    """in use: a direction (`a2b`) and the attribute that holds its network"""
+    fields: ClassVar[dict[str, Field]] = {}
+    """what a batch holds, by name: see `advloss.data.fields`"""
+    uses: ClassVar[dict[str, Use]] = {}
+    """what a trained model can do, by name: see `advloss.methods.uses`"""
     channels_last_on_cpu: ClassVar[bool] = False
     """whether a CPU trains its networks faster in that layout of memory"""
     batches_calls: bool = False
     """whether calls that share weights are one on the joined batch; each output then depends on all inputs by name"""
     scale: int = 1
     """how many pixels of side b, along each axis, one pixel of side a becomes"""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_uses(cls.__name__, cls.uses)
+
+    @classmethod
+    def declared_fields(cls, parameters: Mapping[str, Any]) -> dict[str, Field]:
+        """The fields with these parameters of the method, of which some may depend on them."""
+        return cls.fields
 
     @property
     def last_layer(self) -> Tensor | None:
@@ -66,22 +76,3 @@ class Method(nn.Module, ABC):
 
         Gives at least the tensors named in `wanted`.
         """
-
-    @property
-    def known_directions(self) -> list[str]:
-        """The directions that there are networks for: a model file may hold one alone."""
-        return [name for name, attribute in self.directions.items() if getattr(self, attribute) is not None]
-
-    def network(self, direction: str) -> nn.Module:
-        """The network that translates in `direction`; InputError if this method (or this model file) has none."""
-        known = self.known_directions
-        if direction not in known:
-            message = unknown("direction of this model", direction, known)
-            raise InputError(f"direction: {message}; a is what it was trained to translate from (data.direction)")
-        network: nn.Module = getattr(self, self.directions[direction])
-        return network
-
-    @torch.no_grad()
-    def translate(self, image: Tensor, direction: str) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W -> [B, 3, scale H, scale W], the same range."""
-        return apply_padded(self.network(direction), image)

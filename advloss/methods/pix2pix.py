@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Direction, Translate
 
 
 class Pix2Pix(Method):
@@ -16,7 +17,7 @@ class Pix2Pix(Method):
         "b": "their true partners [B, 3, H, W]",
         "fake_b": "a translated to b [B, 3, H, W]",
     }
-    directions = {"a2b": "generator"}
+    uses = {"translate": Translate({"a2b": Direction("generator", "a", "b")})}
 
     def __init__(self, generator: NetworkFactory) -> None:
         super().__init__()

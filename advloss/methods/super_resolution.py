@@ -7,6 +7,7 @@ from torch import Tensor
 from advloss.data.degradations.resize import imresize
 from advloss.data.degradations.sharpen import unsharp
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Direction, Upscale
 from advloss.networks.layers.padding import apply_padded
 from advloss.networks.layers.parameters import Scale
 
@@ -29,7 +30,7 @@ class SuperResolution(Method):
         "sharp_hr": "hr sharpened by an unsharp mask, as Real-ESRGAN's pixel and perceptual losses compare with it "
         "[B, 3, scale H, scale W]",
     }
-    directions = {"a2b": "generator"}
+    uses = {"upscale": Upscale(Direction("generator", "a", "b"))}
 
     def __init__(self, generator: NetworkFactory, scale: Scale = 4) -> None:
         super().__init__()

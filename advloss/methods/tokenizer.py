@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Tokenize
 from advloss.networks.bottlenecks import Bottleneck, BottleneckOutput
 from advloss.networks.bottlenecks.codebook import Codebook
 from advloss.networks.layers.padding import pad
@@ -37,7 +38,7 @@ class Tokenizer(Method):
         "bottleneck": "the sum of the bottleneck's losses, as its paper weights them []",
         **{name: f"the bottleneck's loss that {what}, if it has one []" for name, what in BOTTLENECK_LOSSES.items()},
     }
-    directions = {}
+    uses = {"tokenize": Tokenize("b")}
 
     def __init__(self, encoder: NetworkFactory, bottleneck: NetworkFactory, decoder: NetworkFactory) -> None:
         super().__init__()
@@ -56,6 +57,21 @@ class Tokenizer(Method):
     def last_layer(self) -> Tensor:
         """The weight of the decoder's last layer."""
         return self.decoder.last_layer  # type: ignore[return-value]
+
+    @property
+    def codes(self) -> int | None:
+        """How many codes a codebook has; None where the bottleneck keeps real numbers (KL)."""
+        return self.bottleneck.codes
+
+    @property
+    def books(self) -> int:
+        """How many codebooks choose for each place."""
+        return self.bottleneck.books
+
+    @property
+    def factor(self) -> int:
+        """Pixels along each axis that one place of the codes stands for: f."""
+        return int(self.encoder.multiple)  # type: ignore[arg-type]
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -117,7 +133,8 @@ class Tokenizer(Method):
         bottled: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
         return bottled
 
-    def decode(self, indices: Tensor, size: tuple[int, int]) -> Tensor:
-        """Indices as `encode` gives them -> the images [B, 3, height, width], cut to `size`."""
-        image: Tensor = self.decoder(self.bottleneck.decode(indices))
+    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+        """What `encode` gives, indices or without codes latents -> the images [B, 3, height, width], cut to `size`."""
+        latent = codes if self.codes is None else self.bottleneck.decode(codes)
+        image: Tensor = self.decoder(latent)
         return image[..., : size[0], : size[1]]
