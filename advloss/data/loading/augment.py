@@ -71,8 +71,13 @@ def _try_out(transform: Any, place: str) -> None:
 
 def _albumentations() -> Any:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network for its version
-    import albumentations
-
+    try:
+        import albumentations
+    except ImportError:
+        raise InputError(
+            "data.augment and data.degradation=albumentations need the albumentations library: "
+            "pip install 'advloss[augment]'"
+        ) from None
     return albumentations
 
 

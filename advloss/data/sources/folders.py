@@ -8,7 +8,7 @@ from advloss.core.errors import InputError
 from advloss.data.sources.base import DataSet, FileSource, HalfSource, Kind, Split
 from advloss.data.sources.shards import names_shards, shard_split, with_shards_to_validate
 from advloss.images.names import by_name
-from advloss.images.reading import EXTENSIONS, is_image, list_images
+from advloss.images.reading import extensions, is_image, list_images
 
 SPLITS = ("train", "val", "test")
 LAYOUTS = """understood are:
@@ -234,6 +234,6 @@ def _matched(sides: Sides, kind: Kind) -> tuple[Split, tuple[Path, ...]]:
 
 def _enough(folder: Path, count: int, least: int) -> None:
     if count == 0:
-        raise InputError(f"{folder} holds no pictures ({', '.join(EXTENSIONS)}); {LAYOUTS}")
+        raise InputError(f"{folder} holds no pictures ({extensions()}); {LAYOUTS}")
     if count < least:
         raise InputError(f"{folder} holds {count} image; at least {least} are needed")

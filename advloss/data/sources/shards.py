@@ -19,7 +19,7 @@ from advloss.core.errors import InputError
 from advloss.data.sources.base import DataSet, Kind, Source, Split
 from advloss.data.sources.pieces import Pieces
 from advloss.data.sources.shard_index import Index, read_index, webdataset
-from advloss.images.reading import EXTENSIONS, Header, UnreadableImage, read_header, read_rgb8
+from advloss.images.reading import Header, UnreadableImage, extensions, read_header, read_rgb8
 
 PIECE = 256
 """Pictures of one shard that are read at about the same time: some 30 MB of ImageNet."""
@@ -138,7 +138,7 @@ def shard_split(paths: Sequence[Path], least: int) -> Split:
     source = ShardSource(paths, read_index(paths))
     if len(source) < least:
         what = f"{paths[0]} and {len(paths) - 1} more shards hold" if len(paths) > 1 else f"{paths[0]} holds"
-        why = f"no pictures ({', '.join(EXTENSIONS)})" if not len(source) else f"{len(source)} picture"
+        why = f"no pictures ({extensions()})" if not len(source) else f"{len(source)} picture"
         raise InputError("; ".join([f"{what} {why}, and at least {least} are needed", *source.notes]))
     return Split(None, source, False)
 
