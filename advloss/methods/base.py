@@ -1,18 +1,74 @@
 """What every method is: networks of the generator's side, and how a batch becomes named tensors."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from typing import ClassVar
+from math import lcm
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.sources.base import Kind
+from advloss.data.fields import Fields, Image, Label, Mask, images_of
+from advloss.data.formats import FieldFormat
 from advloss.networks.layers.padding import apply_padded
 
-NetworkFactory = Callable[..., nn.Module]
-"""Makes a network as the recipe has it; keywords (`in_channels`, `out_channels`) wire it otherwise than to images."""
+
+class NetworkFactory:
+    """Makes networks as a recipe has them, wired to the fields that they take and give.
+
+        generator()                              # from the first image field to the last one
+        generator(takes="b", gives="a")          # the other way
+        generator(takes="noise", gives="image")  # from a vector
+        encoder(out_channels=4)                  # wired to another network
+
+    cls: the network, whose own signature says what it is told: `in_channels`, `out_channels` (of an image or a mask its
+    channels, of a vector or noise its size), `in_features`, `classes` of the label, `size` of the crop in pixels,
+    `scale`. parameters: the recipe's. crop: in pixels. scale: see `Method`.
+    """
+
+    def __init__(
+        self,
+        cls: Callable[..., nn.Module],
+        parameters: Mapping[str, Any],
+        fields: Fields,
+        formats: Mapping[str, FieldFormat],
+        *,
+        crop: int,
+        scale: int = 1,
+    ) -> None:
+        self.cls, self.parameters, self.fields, self.formats = cls, dict(parameters), fields, formats
+        self.crop, self.scale = crop, scale
+
+    def __call__(self, takes: str | None = None, gives: str | None = None, **wired: Any) -> nn.Module:
+        """takes, gives: names of fields. wired: what the network is told in the place of what follows from them."""
+        images = images_of(self.fields)
+        takes, gives = takes or next(iter(images), None), gives or next(reversed(images), None)
+        follows = {
+            "in_channels": self._width(takes),
+            "in_features": self._width(takes),
+            "out_channels": self._width(gives),
+            "classes": self._classes(),
+            "size": self.crop,
+            "scale": self.scale,
+        }
+        known = inspect.signature(self.cls).parameters
+        told = {name: value for name, value in follows.items() if name in known and value is not None}
+        return self.cls(**{**told, **wired}, **self.parameters)
+
+    def _width(self, field: str | None) -> int | None:
+        """An image's channels, or the size of a vector."""
+        if field is None:
+            return None
+        if field not in self.fields:
+            raise InputError(f"networks: {unknown('field', field, self.fields)}")
+        form = self.formats[field]
+        return form.channels if isinstance(self.fields[field], Image | Mask) else form.size
+
+    def _classes(self) -> int | None:
+        known = [self.formats[name].classes for name, field in self.fields.items() if isinstance(field, Label)]
+        return len(known[0]) if known and known[0] else None
 
 
 class Method(nn.Module, ABC):
@@ -21,10 +77,10 @@ class Method(nn.Module, ABC):
     A subclass's constructor takes one `NetworkFactory` for each key that a recipe has under `networks`.
     """
 
-    data: ClassVar[Kind]
-    """what it learns from: `pairs` (b[i] of a batch is the partner of a[i]), `unpaired` sides, or `single` pictures"""
-    degrades: ClassVar[bool] = False
-    """whether side a of `single` pictures is made from side b, by the recipe's `data.degradation`"""
+    fields: ClassVar[Fields]
+    """what a batch holds, by name, and which of it is drawn together; see `advloss.data.fields`"""
+    follows: ClassVar[dict[str, str | tuple[str, ...]]] = {}
+    """the sources that each tensor is made from, such as {"fake_b": "a"}; of those not named it is unknown"""
     whole: ClassVar[bool] = False
     """whether it is validated on whole pictures, rather than on their middle as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
@@ -36,7 +92,17 @@ class Method(nn.Module, ABC):
     batches_calls: bool = False
     """whether calls that share weights are one on the joined batch; each output then depends on all inputs by name"""
     scale: int = 1
-    """how many pixels of side b, along each axis, one pixel of side a becomes"""
+    """how many pixels of its output, along each axis, one pixel of its input becomes"""
+
+    @classmethod
+    def declared_fields(cls, parameters: Mapping[str, Any]) -> Fields:
+        """What a batch holds, where that depends on the method's own parameters, such as `scale` or `latent`."""
+        return cls.fields
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of training crops are rounded down to, in pixels: all networks take multiples of it."""
+        return lcm(*(int(getattr(network, "multiple", 1)) for network in self.children()))
 
     @property
     def last_layer(self) -> Tensor | None:
@@ -62,10 +128,7 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        """batch: `a` [B, 3, H, W] and `b` [B, 3, scale H, scale W] in [-1, 1], `b` alone where pictures are single.
-
-        Gives at least the tensors named in `wanted`.
-        """
+        """batch: the declared fields by name, images [B, C, H, W] in [-1, 1]. Gives at least what is `wanted`."""
 
     @property
     def known_directions(self) -> list[str]:
@@ -83,5 +146,5 @@ class Method(nn.Module, ABC):
 
     @torch.no_grad()
     def translate(self, image: Tensor, direction: str) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W -> [B, 3, scale H, scale W], the same range."""
+        """image: [B, C, H, W] in [-1, 1], any H and W -> [B, C', scale H, scale W], the same range."""
         return apply_padded(self.network(direction), image)

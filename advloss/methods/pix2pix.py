@@ -4,26 +4,28 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
+from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
 
 
 class Pix2Pix(Method):
     """G: a -> b. generator: makes the translator."""
 
-    data = "pairs"
+    fields = {"a": Image("pairs"), "b": Image("pairs")}
+    follows = {"a": "pairs", "b": "pairs", "fake_b": "pairs"}
     tensors = {
-        "a": "input images [B, 3, H, W]",
-        "b": "their true partners [B, 3, H, W]",
-        "fake_b": "a translated to b [B, 3, H, W]",
+        "a": "input images [B, C, H, W]",
+        "b": "their true partners [B, C, H, W]",
+        "fake_b": "a translated to b [B, C, H, W]",
     }
     directions = {"a2b": "generator"}
 
     def __init__(self, generator: NetworkFactory) -> None:
         super().__init__()
-        self.generator = generator()
+        self.generator = generator(takes="a", gives="b")
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        a, b = batch["a"], batch["b"]  # [B, 3, H, W]
+        a, b = batch["a"], batch["b"]  # [B, C, H, W]
         made = {"a": a, "b": b}
         if "fake_b" in wanted:
             made["fake_b"] = self.generator(a)

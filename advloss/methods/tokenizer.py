@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
 from advloss.networks.bottlenecks import Bottleneck, BottleneckOutput
 from advloss.networks.bottlenecks.codebook import Codebook
@@ -30,10 +31,11 @@ class Tokenizer(Method):
     encoder, bottleneck, decoder: make the parts; encoder and decoder are wired to the bottleneck's channels.
     """
 
-    data = "single"
+    fields = {"image": Image("images")}
+    follows = {"image": "images", "reconstruction": "images"}
     tensors = {
-        "image": "images [B, 3, H, W]",
-        "reconstruction": "what the decoder makes of their codes [B, 3, H, W]",
+        "image": "images [B, C, H, W]",
+        "reconstruction": "what the decoder makes of their codes [B, C, H, W]",
         "bottleneck": "the sum of the bottleneck's losses, as its paper weights them []",
         **{name: f"the bottleneck's loss that {what}, if it has one []" for name, what in BOTTLENECK_LOSSES.items()},
     }
@@ -62,12 +64,12 @@ class Tokenizer(Method):
         return [self.encoder, self.decoder]
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        image = batch["b"]  # [B, 3, H, W]
+        image = batch["image"]  # [B, C, H, W]
         made = {"image": image}
         if made.keys() >= {*wanted}:
             return made
-        bottled = self.encode(image)
-        losses = bottled.losses
+        coded = self.encode(image)
+        losses = coded.losses
         made |= losses
         made["bottleneck"] = torch.stack([*losses.values()]).sum() if losses else image.new_zeros(())
         missing = {*wanted} - made.keys() - {"reconstruction"}
@@ -77,7 +79,7 @@ class Tokenizer(Method):
             )
         if "reconstruction" in wanted:
             height, width = image.shape[-2:]
-            made["reconstruction"] = self.decoder(bottled.latent)[..., :height, :width]
+            made["reconstruction"] = self.decoder(coded.latent)[..., :height, :width]
         return made
 
     def watched(self) -> dict[str, Tensor]:
@@ -113,11 +115,11 @@ class Tokenizer(Method):
         return "a smaller optimizer.lr helps"
 
     def encode(self, image: Tensor) -> BottleneckOutput:
-        """[B, 3, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""
-        bottled: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
-        return bottled
+        """[B, C, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""
+        coded: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
+        return coded
 
     def decode(self, indices: Tensor, size: tuple[int, int]) -> Tensor:
-        """Indices as `encode` gives them -> the images [B, 3, height, width], cut to `size`."""
+        """Indices as `encode` gives them -> the images [B, C, height, width], cut to `size`."""
         image: Tensor = self.decoder(self.bottleneck.decode(indices))
         return image[..., : size[0], : size[1]]

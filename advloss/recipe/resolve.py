@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from advloss.core.errors import InputError, unknown
+from advloss.data.fields import Fields, images_of, made_field, sources_of
 from advloss.losses.adversarial.topk import TopK
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
@@ -14,14 +16,10 @@ from advloss.recipe.schema import AdversarialOptions, Component, Data, Metric, R
 from advloss.recipe.signatures import UNKNOWN_PARAMETER, WIRED, check_parameters, sentences
 from advloss.recipe.source import COMMAND_LINE, Source
 
-_SCALE = frozenset({"scale"})  # of a network or a degradation is the method's
+_SCALE = frozenset({"scale"})  # of a degradation is the method's
+_FOLLOWS = frozenset({"scale", "in_features", "classes", "size"})  # of a network follows from the fields
 _WEIGHTS = frozenset({"weights"})  # a weighting's weights are the terms'
 _OWN = frozenset({"parameters"})  # what an optimizer is given besides its settings
-
-PARTNERS = {
-    "partner_a": "the true partner of b, where the data set knows it [B, 3, H, W]",
-    "partner_b": "the true partner of a, where the data set knows it [B, 3, H, W]",
-}
 
 
 def resolve(source: Source) -> Recipe:
@@ -44,12 +42,13 @@ def complete(recipe: Recipe) -> Recipe:
     """The recipe with each component checked against its signature and its parameters completed."""
     method = lookup("method", components.METHODS, recipe.method.name, "method")
     networks = network_names(method)
-    names = {**method.tensors, **(PARTNERS if {"a", "b"} <= method.tensors.keys() else {})}
+    own = _component("method", components.METHODS, recipe.method, "method", networks)
+    names = {**method.tensors, **_partners(method, own.parameters)}
     checked = recipe.model_copy(
         update={
-            "method": _component("method", components.METHODS, recipe.method, "method", networks),
+            "method": own,
             "networks": _networks(recipe, networks),
-            "data": _data(recipe, method),
+            "data": _data(recipe, method, own.parameters),
             "losses": {
                 name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
             },
@@ -64,6 +63,15 @@ def complete(recipe: Recipe) -> Recipe:
     if not any(term and term.weight > 0 and term.start == 0 for term in checked.losses.values()):
         raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
+
+
+def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """`partner_b` and the like: what metrics and samples may use beside the method's tensors."""
+    names = [name for name in images_of(method.declared_fields(parameters)) if name in method.tensors]
+    if len(names) < 2:
+        return {}
+    what = "the true image of {} that belongs to the others', where the data set knows it [B, C, H, W]"
+    return {f"partner_{name}": what.format(name) for name in names}
 
 
 def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str) -> None:
@@ -111,22 +119,43 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
             example = next(iter(components.NETWORKS[name]))
             raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: {example}}}")
     return {
-        name: _component(name, components.NETWORKS[name], component, f"networks.{name}", _SCALE)
+        name: _component(name, components.NETWORKS[name], component, f"networks.{name}", _FOLLOWS)
         for name, component in recipe.networks.items()
     }
 
 
-def _data(recipe: Recipe, method: type[Method]) -> Data:
-    """The data section, with its degradation checked."""
+def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -> Data:
+    """The data section, with its fields' and sources' paths, and its degradation, checked."""
+    fields = method.declared_fields(parameters)
+    _check_paths(recipe.data, fields)
     degradation = recipe.data.degradation
     if degradation is None:
         return recipe.data
-    if not method.degrades:
+    if made_field(fields) is None:
         raise InputError(
             f"data.degradation: {recipe.method.name} learns from the pictures as they are; set data.degradation=null"
         )
     checked = _component("degradation", components.DEGRADATIONS, degradation, "data.degradation", _SCALE)
     return recipe.data.model_copy(update={"degradation": checked})
+
+
+def _check_paths(data: Data, fields: Fields) -> None:
+    """InputError for a key of the data section that is no option, field or source, and for a value that is no path."""
+    names = list(dict.fromkeys([*fields, *sources_of(fields)]))
+    for key, value in (data.model_extra or {}).items():
+        if key not in names:
+            raise InputError(f"data.{key}: {unknown('key', key, [*Data.model_fields, *names])}")
+        if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):
+            raise InputError(f"data.{key}: is a folder, a list of folders or a file (got {value!r})")
+    for option in ("channels", "depth", "range", "classes", "sizes"):
+        said = getattr(data, option)
+        for name in said if isinstance(said, Mapping) else ():
+            if name not in fields:
+                raise InputError(f"data.{option}.{name}: {unknown('field', name, fields)}")
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _weighting(recipe: Recipe, method: type[Method]) -> Component:
