@@ -22,7 +22,7 @@ class Pix2Pix(Method):
 
     def __init__(self, generator: NetworkFactory) -> None:
         super().__init__()
-        self.generator = generator(takes="a", gives="b")
+        self.generator = generator()
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         a, b = batch["a"], batch["b"]  # [B, C, H, W]
