@@ -1,5 +1,5 @@
 """`python -m advloss`, which torchrun needs: `torchrun --nproc-per-node 2 -m advloss -- train ...`."""
 
-from advloss.cli.main import main
+from advloss.cli import main
 
 main()

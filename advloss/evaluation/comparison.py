@@ -1,4 +1,4 @@
-"""Results against truths, picture by picture: the measures of the literature, and all that they depend on."""
+"""Results against truths, picture by picture, in the measures of the literature."""
 
 import math
 import statistics
@@ -28,7 +28,7 @@ PROTOCOL = {
     "cut": "[rows, columns] that a truth lost at its bottom and right to fit its result, for each that lost some: a "
     "result that was cut elsewhere is measured out of place",
 }
-"""What the figures mean, for whoever compares them with others."""
+"""What the figures mean; the report has it, so that they can be compared with others."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +12,67 @@ import torch
 from advloss.core.errors import InputError
 from advloss.core.files import check_file
 from advloss.core.version import __version__
+from advloss.data.formats import FieldFormat
 from advloss.evaluation.comparison import Candidate, Comparison, compare
 from advloss.evaluation.inception import FID, missing
 from advloss.evaluation.report import Report
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
-from advloss.inference.model import load_upscaler
+from advloss.inference.model import Model
+from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
+from advloss.inference.upscaler import load_upscaler
 from advloss.losses.perceptual.lpips import LPIPS
-from advloss.methods.tokenizer import Tokenizer
 from advloss.pretrained.weights import at_hand, weights_file
 
 Say = Callable[[str], None]
 REDUCED = "made from the truths: cut at right and bottom to multiples of the scale, MATLAB's bicubic to 8 bits"
 LPIPS_WEIGHTS = "AlexNet_Weights"
-DEFAULTS = {"tile": None, "overlap": None, "precision": "fp32", "ensemble": False}
-"""Of the model's `Tiler`, where nothing else is asked for."""
 FLAGS = {"tile": "--tile", "overlap": "--overlap", "precision": "--precision", "ensemble": "--self-ensemble"}
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is evaluated against `truths`: one of `results` (a folder), `model` (a file) and `bicubic` (a scale).
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is evaluated: one of `results` (a folder), `model` (a file) and `bicubic` (a scale).
 
-    inputs: the folder of small pictures, made from the truths if None; border: pixels cut off each side before
-    measuring, the scale if None (0 for a folder of results and a tokenizer); options: those of the model's `Tiler` that
-    were asked for (`precision`, ...), of which a tokenizer has the precision alone; size: of the squares that a
-    tokenizer sees, see `reconstructed`; fid: whether FID is measured, None: for tokenizers, where all that it needs is
-    at hand; suffix: what the names of `results` have beyond the truths'; out: the file that the answer will be written
-    to, which is looked at first.
+    suffix: what the names of `results` have beyond the truths'. inputs: the folder of small pictures, made from the
+    truths if None. options: how a model is tiled and computed, float32 if None; of a tokenizer the precision alone.
+    size: of the squares that a tokenizer sees, see `reconstructed`.
     """
 
-    truths: Path
     results: Path | None = None
+    suffix: str = ""
     model: Path | None = None
     bicubic: int | None = None
     inputs: Path | None = None
-    border: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: TileOptions | None = None
     size: int | None = None
+
+    @property
+    def tiles(self) -> TileOptions:
+        """The options, or what holds where none is asked for."""
+        return self.options or FLOAT32
+
+    @property
+    def asked(self) -> list[str]:
+        """The options that are asked for: those that are not the default, or else the precision."""
+        given, default = asdict(self.tiles), asdict(FLOAT32)
+        return [name for name in FLAGS if given[name] != default[name]] or ["precision"] * (self.options is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """How it is measured. border: pixels cut off each side first, the scale if None (0 for results and tokenizers).
+
+    fid: whether FID is measured; None: for tokenizers, where all that it needs is at hand.
+    """
+
+    border: int | None = None
     fid: bool | None = None
-    suffix: str = ""
-    out: Path | None = None
+
+
+PLAIN = Measures()
 
 
 @dataclass
@@ -67,28 +85,37 @@ class Source:
     reconstruction: Reconstruction | None = None
 
 
-def evaluate(question: Question, device: torch.device, say: Say) -> Report:
-    """Measures every truth's result. Pictures that can't be are named, left out, and counted.
+def evaluate(
+    truths: Path,
+    subject: Subject,
+    measures: Measures = PLAIN,
+    *,
+    device: torch.device,
+    say: Say,
+    out: Path | None = None,
+) -> Report:
+    """Measures every truth's result. Pictures that can't be are named, skipped, and counted.
 
-    Raises InputError if nothing can be measured, or the question is none.
+    truths: a folder of pictures. out: the file that the report will be written to, which is looked at first.
+    Raises InputError if nothing can be measured, and for options that don't go together.
     """
-    _check(question)
+    _check(subject, measures, out)
     skipped = Skipped(say)
-    source = _source(question, device, skipped)
-    fid, why_not = _fid(question, source, device)
+    source = _source(truths, subject, device, skipped)
+    fid, why_not = _fid(measures, source, device)
     if why_not and source.reconstruction:
-        say(f"FID is left out: {why_not}")
-    border = source.border if question.border is None else question.border
+        say(f"FID is skipped: {why_not}")
+    border = source.border if measures.border is None else measures.border
     lpips, lpips_words = _lpips(say)
-    protocol = {"truths": str(question.truths), **source.about, "lpips": lpips_words, **_made_with(device)}
+    protocol = {"truths": str(truths), **source.about, "lpips": lpips_words, **_made_with(device)}
     counted = {"counted": source.reconstruction.counted} if source.reconstruction else {}
     comparison = compare(source.candidates, border, lpips, protocol, skipped, fid=fid, **counted)
     if not comparison.rows:
         raise skipped.nothing_left()
-    if comparison.cut and (question.results or question.inputs):
+    if comparison.cut and (subject.results or subject.inputs):
         _say_cut(list(comparison.cut.values()), say)
     if fid is not None and fid.count < 2:
-        if question.fid:
+        if measures.fid:
             raise InputError(f"--fid: needs at least 2 pictures, and {fid.count} could be measured")
         fid, why_not = None, "it needs at least 2 pictures"
     _put_together(comparison, source.reconstruction, fid, why_not, say)
@@ -104,70 +131,72 @@ def _say_cut(cut: list[tuple[int, int]], say: Say) -> None:
     )
 
 
-def _check(question: Question) -> None:
-    ways = [way for way in (question.results, question.model, question.bicubic) if way is not None]
+def _check(subject: Subject, measures: Measures, out: Path | None) -> None:
+    ways = [way for way in (subject.results, subject.model, subject.bicubic) if way is not None]
     if len(ways) != 1:
         raise InputError("say what to evaluate: one of --results FOLDER, --model FILE and --bicubic SCALE")
-    if question.results is not None and question.inputs is not None:
+    if subject.results is not None and subject.inputs is not None:
         raise InputError("--inputs: results are compared as they are; it is for --model and --bicubic")
-    if question.results is None and question.suffix:
+    if subject.results is None and subject.suffix:
         raise InputError("--suffix: is about the names of --results")
-    if question.model is None:
-        for name in _asked(question):
+    if subject.model is None:
+        for name in subject.asked:
             raise InputError(f"{FLAGS[name]}: is about how a --model runs, and there is none")
-    if question.fid and (lacks := missing()):
+    if measures.fid and (lacks := missing()):
         raise InputError(f"--fid: {lacks}")
-    if question.out is not None:
-        check_file(question.out)
+    if out is not None:
+        check_file(out)
 
 
-def _asked(question: Question) -> dict[str, Any]:
-    """The options of the `Tiler` that were asked for."""
-    return {name: value for name, value in question.options.items() if value is not None and value is not False}
-
-
-def _source(question: Question, device: torch.device, skipped: Skipped) -> Source:
-    tokenizer = None if question.model is None else tokenizer_in(question.model)
+def _source(truths: Path, subject: Subject, device: torch.device, skipped: Skipped) -> Source:
+    tokenizer = None if subject.model is None else tokenizer_in(subject.model)
     if tokenizer is not None:
-        return _reconstructed(question, tokenizer, device, skipped)
-    if question.size is not None:
+        return _reconstructed(truths, subject, tokenizer, device, skipped)
+    if subject.size is not None:
         raise InputError("--size: is for a tokenizer's --model alone")
-    if question.results is not None:
-        candidates = from_folder(question.results, question.truths, question.suffix, device, skipped)
-        return Source(candidates, 0, {"results": str(question.results), "suffix": question.suffix})
-    enlarge, scale, about = _enlarge(question, device)
-    about |= {"scale": scale, "inputs": str(question.inputs or REDUCED)}
-    return Source(enlarged(enlarge, scale, question.truths, question.inputs, device, skipped), scale, about)
+    if subject.results is not None:
+        candidates = from_folder(subject.results, truths, subject.suffix, device, skipped)
+        return Source(candidates, 0, {"results": str(subject.results), "suffix": subject.suffix})
+    enlarge, scale, about = _enlarge(subject, device)
+    about |= {"scale": scale, "inputs": str(subject.inputs or REDUCED)}
+    return Source(enlarged(enlarge, scale, truths, subject.inputs, device, skipped), scale, about)
 
 
-def _enlarge(question: Question, device: torch.device) -> tuple[Callable[..., Any], int, dict[str, Any]]:
-    if question.bicubic is not None:
-        return bicubic(question.bicubic), question.bicubic, {"results": "bicubic enlargement, a = -0.5"}
-    assert question.model is not None
-    network = load_upscaler(question.model).to(device)
-    scale = int(getattr(network, "scale", 1))
-    options = {**DEFAULTS, **_asked(question)}
-    about = {"results": f"of the model {question.model}", "model_sha256": _sha256(question.model), **options}
-    return Tiler(network, **options), scale, about
+def _enlarge(subject: Subject, device: torch.device) -> tuple[Callable[..., Any], int, dict[str, Any]]:
+    if subject.bicubic is not None:
+        return bicubic(subject.bicubic), subject.bicubic, {"results": "bicubic enlargement, a = -0.5"}
+    assert subject.model is not None
+    upscaler = load_upscaler(subject.model).to(device)
+    check_colours(subject.model, upscaler.takes, upscaler.gives)
+    tiler = Tiler(upscaler.network, subject.tiles)
+    about = {"results": f"of the model {subject.model}", "model_sha256": _sha256(subject.model)}
+    return tiler, tiler.scale, about | asdict(subject.tiles)
 
 
-def _reconstructed(question: Question, tokenizer: Tokenizer, device: torch.device, skipped: Skipped) -> Source:
-    if question.inputs is not None:
+def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.device, skipped: Skipped) -> Source:
+    if subject.inputs is not None:
         raise InputError("--inputs: a tokenizer reconstructs the truths themselves; leave it out")
-    assert question.model is not None
-    asked = _asked(question)
-    precision = asked.pop("precision", "fp32")
-    for name in asked:
+    assert subject.model is not None
+    check_colours(subject.model, model.tokenized, model.tokenized)
+    precision = subject.tiles.precision
+    for name in (name for name in subject.asked if name != "precision"):
         raise InputError(
             f"{FLAGS[name]}: a tokenizer sees each picture whole and once; --size N makes pictures smaller"
         )
-    reconstruction = Reconstruction(tokenizer.to(device), precision)
-    candidates = reconstructed(reconstruction.measured, question.size, question.truths, device, skipped)
-    square = f"shorter side to {question.size} pixels (Pillow's bicubic), then the middle square"
-    size = "each truth's own" if question.size is None else square
-    about = {"results": f"reconstructions of the model {question.model}", "model_sha256": _sha256(question.model)}
+    reconstruction = Reconstruction(model.to(device).method, precision)
+    candidates = reconstructed(reconstruction.measured, subject.size, truths, device, skipped)
+    square = f"shorter side to {subject.size} pixels (Pillow's bicubic), then the middle square"
+    size = "each truth's own" if subject.size is None else square
+    about = {"results": f"reconstructions of the model {subject.model}", "model_sha256": _sha256(subject.model)}
     about |= {"precision": precision, "size": size}
     return Source(candidates, 0, {**about, **reconstruction.about()}, reconstruction)
+
+
+def check_colours(file: Path, *formats: FieldFormat) -> None:
+    """InputError for a model that was trained on other pictures than those that are compared: 3 channels."""
+    for one in formats:
+        if one.channels != 3:
+            raise InputError(f"{file}: was trained on pictures of {one.channels} channels; RGB alone is measured")
 
 
 def _sha256(path: Path) -> str:
@@ -192,13 +221,13 @@ def _lpips(say: Say) -> tuple[LPIPS | None, str]:
     except InputError:
         path = weights_file(LPIPS_WEIGHTS, "LPIPS")
         why = f"its weights {path} can't be read; delete the file and get it anew"
-        say(f"LPIPS is left out: {why}")
+        say(f"LPIPS is skipped: {why}")
         return None, f"not measured: {why}"
 
 
-def _fid(question: Question, source: Source, device: torch.device) -> tuple[FID | None, str | None]:
+def _fid(measures: Measures, source: Source, device: torch.device) -> tuple[FID | None, str | None]:
     """What measures FID, or why it is not measured."""
-    if question.fid is False or (question.fid is None and source.reconstruction is None):
+    if measures.fid is False or (measures.fid is None and source.reconstruction is None):
         return None, "not asked for (--fid)"
     if lacks := missing():
         return None, lacks

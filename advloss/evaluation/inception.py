@@ -59,7 +59,7 @@ class FID:
         return f"{what}; {few}" if (few := self.warning()) else what
 
     def warning(self) -> str | None:
-        """What is to be said where there are too few pictures."""
+        """A sentence for the user, where there are too few pictures."""
         if self.count >= FEATURES:
             return None
         return (

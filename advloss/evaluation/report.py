@@ -1,4 +1,4 @@
-"""The answer of `advloss evaluate`: a table to read, and JSON with the whole protocol."""
+"""The report of `advloss evaluate`: a table to read, and JSON with the whole protocol."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from advloss.evaluation.skipped import Skipped
 
 
 class Report:
-    """The comparison, and why pictures were left out of it."""
+    """The comparison, and why pictures were skipped."""
 
     def __init__(self, comparison: Comparison, skipped: Skipped) -> None:
         self.comparison = comparison
@@ -39,7 +39,7 @@ class Report:
             raise InputError(f"{path}: can't be written ({error.strerror or error})") from None
 
     def check(self) -> None:
-        """InputError that names what was left out, if anything was."""
+        """InputError that names what was skipped, if anything was."""
         self.skipped.check()
 
 

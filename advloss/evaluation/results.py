@@ -1,4 +1,4 @@
-"""Where the results that are compared with truths come from: a folder, plain enlargement, an upscaler, a tokenizer."""
+"""Results to compare with truths: from a folder, by plain enlargement, an upscaler or a tokenizer."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The pictures that can't be measured: each is named and counted, and the rest goes on."""
+"""Pictures that can't be measured: each is named and counted, and the rest is measured."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,11 @@ from advloss.images.reading import UnreadableImage
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 FAILURES = (InputError, OSError, MemoryError, RuntimeError)
-"""What may go wrong with one picture and leaves the others as they are."""
+"""Errors of one picture, after which the others are still measured."""
 
 
 class Skipped:
-    """What is left out of the measures, and why; `say` is told of each, once anything at all can be measured.
+    """The pictures that are not measured, and why; `say` is told of each, once anything at all can be measured.
 
     Until then nothing is said, so that an option which suits no picture is one error and no list.
     """
@@ -28,7 +28,7 @@ class Skipped:
         self.sentences.append(f"{path}: {why}")
         self._reasons.add(why)
         if not self._holds_back:
-            self._say(f"left out: {self.sentences[-1]}")
+            self._say(f"skipped: {self.sentences[-1]}")
 
     def failed(self, path: Path, error: BaseException) -> None:
         """A truth, and one of FAILURES that came up with it."""
@@ -42,19 +42,19 @@ class Skipped:
             self(path, str(error))
 
     def one_measured(self) -> None:
-        """What was held back is said."""
+        """Says what was held back until a first picture could be measured."""
         if self._holds_back:
             self._holds_back = False
             for sentence in self.sentences:
-                self._say(f"left out: {sentence}")
+                self._say(f"skipped: {sentence}")
 
     def nothing_left(self) -> InputError:
-        """The error for when all was left out."""
+        """The error for when all pictures were skipped."""
         if len(self._reasons) == 1 and len(self.sentences) > 1:
             return InputError(f"nothing could be measured, {len(self.sentences)} times: {self._reasons.pop()}")
         return InputError("\n".join(["nothing could be measured:", *self.sentences]))
 
     def check(self) -> None:
-        """InputError that names what was left out, if anything was."""
+        """InputError that names what was skipped, if anything was."""
         if self.sentences:
-            raise InputError("\n".join(["these were left out, so the means are not of all:", *self.sentences]))
+            raise InputError("\n".join(["these were skipped, so the means are not of all:", *self.sentences]))

@@ -2,17 +2,19 @@
 
 import math
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
-from advloss.inference.model import load
-from advloss.inference.tiles.precision import Precision, half_type
+from advloss.inference.model import Model, load
+from advloss.inference.tiles.options import Precision
+from advloss.inference.tiles.precision import half_type
 from advloss.inference.tiles.receptive_field import device_of
-from advloss.methods.tokenizer import Tokenizer
-from advloss.networks.bottlenecks import Bottleneck
-from advloss.networks.bottlenecks.base import Usage
+from advloss.methods.base import Method
+from advloss.methods.uses import Tokenizing
+from advloss.networks.bottlenecks.base import BottleneckOutput, Usage
 
 WORDS = {
     "usage": "fraction of the codes that were chosen at least once in all pictures, the mean over codebooks",
@@ -25,7 +27,7 @@ WORDS = {
 }
 
 
-class SamplePictures:
+class CodeCounts:
     """How often each code is chosen over a set of pictures. codes: size of each codebook; books: how many there are."""
 
     def __init__(self, codes: int, books: int = 1) -> None:
@@ -57,15 +59,14 @@ class Reconstruction(nn.Module):
     """A tokenizer as one network: images [B, 3, H, W] in [-1, 1], any size -> the same shape in float32.
 
     precision: of encoder and decoder, see `half_type`; the bottleneck computes in float32 always.
-    choices: what was chosen for the pictures seen through `measured` and then `counted`; None for a bottleneck without
-    codes.
+    choices: what was chosen for the pictures seen through `measured` and then `counted`; None where there are no codes.
     """
 
-    def __init__(self, tokenizer: Tokenizer, precision: Precision = "fp32") -> None:
+    def __init__(self, method: Method, precision: Precision = "fp32") -> None:
         super().__init__()
-        self.tokenizer = tokenizer.eval()
-        bottleneck: Bottleneck = tokenizer.bottleneck
-        self.choices = None if bottleneck.codes is None else SamplePictures(bottleneck.codes, bottleneck.books)
+        self.method = method.eval()
+        self.tokenizer = tokenizer = cast(Tokenizing, method)
+        self.choices = None if tokenizer.codes is None else CodeCounts(tokenizer.codes, tokenizer.books)
         self._half = half_type(precision, self, device_of(self))
         self._chosen: tuple[Tensor, int] | None = None
 
@@ -77,34 +78,38 @@ class Reconstruction(nn.Module):
         """The reconstruction, whose choices `counted` counts. InputError where it is not finite."""
         half = self._half
         with torch.autocast(image.device.type, half or torch.bfloat16, enabled=half is not None):
-            result, indices = self._both(image)
-        if not result.isfinite().all():
+            result, made = self._both(image)
+        if not (result.isfinite().all() and made.latent.isfinite().all()):
             raise InputError("its reconstruction is not finite" + ("; use --precision fp32" if half else ""))
-        self._chosen = None if indices is None else (indices, image.shape[0] * image.shape[2] * image.shape[3])
+        self._chosen = (
+            None if made.indices is None else (made.indices, image.shape[0] * image.shape[2] * image.shape[3])
+        )
         return result.float()
 
     def counted(self) -> None:
-        """Counts the choices for the picture that was last seen, once that is known to be one that counts."""
+        """Counts the choices for the picture that `measured` saw last, once all its measures are known."""
         if self.choices is not None and self._chosen is not None:
             self.choices.add(*self._chosen)
 
-    def _both(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        bottled = self.tokenizer.encode(image)
-        result: Tensor = self.tokenizer.decoder(bottled.latent)
-        return result[..., : image.shape[-2], : image.shape[-1]], bottled.indices
+    def _both(self, image: Tensor) -> tuple[Tensor, BottleneckOutput]:
+        made = self.tokenizer.encode(image)
+        codes = made.latent if made.indices is None else made.indices
+        return self.tokenizer.decode(codes, (image.shape[-2], image.shape[-1])), made
 
+    @torch.no_grad()
     def about(self) -> dict[str, str | int]:
         """What its figures mean."""
-        bottleneck: Bottleneck = self.tokenizer.bottleneck
-        if bottleneck.codes is None:
-            return {"codes": f"none: {bottleneck.channels} floats a place, the mean of their distribution"}
-        return {"codes": bottleneck.codes, "codebooks": bottleneck.books, **WORDS}
+        if self.tokenizer.codes is None:
+            side = self.tokenizer.factor
+            latent = self.tokenizer.encode(torch.zeros(1, 3, side, side, device=device_of(self))).latent
+            return {"codes": f"none: {latent.shape[1]} floats a place, the mean of their distribution"}
+        return {"codes": self.tokenizer.codes, "codebooks": self.tokenizer.books, **WORDS}
 
 
-def tokenizer_in(path: Path) -> Tokenizer | None:
-    """The tokenizer that a model file holds; None for whatever else a file may be, which is for others to read."""
+def tokenizer_in(path: Path) -> Model | None:
+    """The tokenizer in a model file; None for any other file, which other readers may know."""
     try:
-        method = load(path).method
+        model = load(path)
     except InputError:
         return None
-    return method if isinstance(method, Tokenizer) else None
+    return model if "tokenize" in model.method.uses else None

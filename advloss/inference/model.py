@@ -1,27 +1,50 @@
-"""A trained model in use: `advloss.load(path)` and nothing else."""
+"""A trained model: `advloss.load(path)` gives one, and needs nothing but the file."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from advloss.core.errors import InputError
+from advloss.core.errors import InputError, unknown
+from advloss.data.formats import FieldFormat
+from advloss.inference.abilities import unable
+from advloss.inference.generating import sampled
+from advloss.inference.kinds import ImageLike, check_tensor, given
+from advloss.inference.tiles.options import Overlap, Precision, TileOptions
 from advloss.inference.tiles.tiler import Tiler
-from advloss.interop.upscalers import foreign_network
+from advloss.inference.tokens.codes import decoded, encoded
 from advloss.methods.base import Method
-from advloss.methods.super_resolution import SuperResolution
-from advloss.methods.tokenizer import Tokenizer
-from advloss.recipe.model_file import KEY, read_model
+from advloss.methods.uses import (
+    Classify,
+    Direction,
+    Generate,
+    Inpaint,
+    Tokenize,
+    Tokenizing,
+    Upscale,
+    Use,
+    translations,
+)
+from advloss.networks.layers.padding import apply_padded
+from advloss.recipe.formats import formats_of
+from advloss.recipe.model_file import read_model
 from advloss.recipe.schema import Recipe
 
 
 class Model:
-    """A method from a model file, ready to translate, to upscale, or to make tokens and pictures of them.
+    """A method from a model file, ready for what the method declares in its `uses`.
 
     recipe: the whole recipe it was trained with; about: what else the file says (`iteration`, `source`).
+
+    `translate`, `upscale`, `reconstruct`, `tokenize`, `inpaint` and `classify` take an image as a path, PIL's image, an
+    array (uint8, uint16, or floats in the range that the model was trained on; [H, W] or [H, W, C]) or a tensor (float
+    [C, H, W] or [B, C, H, W] in [-1, 1]), of any height and width, and give an image of the same kind: for a path an
+    array [H, W, C], with as many bits as the model was trained on, and where that was 8 as the file has. Grey is
+    repeated for a model of three channels, colours become their luma for a model of one. Each raises InputError where
+    the method does not declare the use, and for an image that the model can't take.
     """
 
     def __init__(self, method: Method, recipe: Recipe, about: dict[str, Any]) -> None:
@@ -31,8 +54,8 @@ class Model:
 
     @property
     def directions(self) -> list[str]:
-        """The directions this model can translate in: `a2b`, `b2a`."""
-        return self.method.known_directions
+        """The directions that this model translates in: `a2b`, `b2a`; a model file may hold one alone."""
+        return [*self._translations()]
 
     @property
     def scale(self) -> int:
@@ -42,7 +65,7 @@ class Model:
     @property
     def factor(self) -> int:
         """Pixels along an axis that one place of a tokenizer's codes stands for: f."""
-        return int(self.tokenizer("encode").encoder.multiple)  # type: ignore[arg-type]
+        return self.tokenizer("encode").factor
 
     @property
     def device(self) -> torch.device:
@@ -54,119 +77,166 @@ class Model:
         self.method.to(device)
         return self
 
-    def translate(self, image: Tensor, direction: str | None = None) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W; gives the same shape and range, on the model's device.
+    def use(self, name: str, asked: str | None = None, file: str | Path = "this model") -> Use:
+        """What the method declares of this use: translate, upscale, tokenize, generate, inpaint or classify.
 
-        direction: `a2b` or `b2a`; the model's first one if not given. The same image gives the same picture each time,
-        also where the recipe keeps dropout on in use. Raises InputError for a wrong shape, type or direction, and where
-        the model is one that enlarges.
+        Raises InputError, with the right command, for a model that does something else. asked: what it was to do, in
+        one word, if not `name`; file: what the message calls the model.
         """
-        self.check_translates()
-        _check_image("translate", image)
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self.recipe.seed)
-            return self.method.translate(image.to(self.device, torch.float32), direction or self.directions[0])
+        if name not in self.method.uses:
+            raise unable(self.method, self.recipe.method.name, asked or name, file)
+        return self.method.uses[name]
 
-    def upscale(self, image: Tensor, **options: Any) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W; gives [B, 3, scale H, scale W], on the model's device.
+    def direction(self, name: str | None = None) -> Direction:
+        """The direction that `translate` takes, the model's first if not named. InputError if there is none such."""
+        self.use("translate")
+        known = self._translations()
+        if name is not None and name not in known:
+            message = unknown("direction of this model", name, known)
+            raise InputError(f"direction: {message}; a is what it was trained to translate from (data.direction)")
+        return known[next(iter(known)) if name is None else name]
 
-        options: those of `Tiler` (`tile`, `overlap`, `precision`, `ensemble`); without them it computes in float32, in
-        tiles as large as the free memory takes. Raises InputError for a wrong shape or type, and where the model is a
-        translator.
+    def network(self, direction: Direction) -> nn.Module:
+        """The network of a direction."""
+        network: nn.Module = getattr(self.method, direction.network)
+        return network
+
+    def format(self, field: str) -> FieldFormat:
+        """What pictures of a field the model was trained on."""
+        fields = self.method.declared_fields(self.recipe.method.parameters)
+        return formats_of(self.recipe.data, fields)[field]
+
+    def translate(self, image: ImageLike, direction: str | None = None) -> Any:
+        """The translated image, of the same size and kind; a tensor on the model's device.
+
+        direction: `a2b` or `b2a`; the model's first one if not given. The same image gives the same result each time,
+        also where the recipe keeps dropout on at inference. Raises InputError for an unknown direction.
         """
-        self.check_upscales()
-        _check_image("upscale", image)
-        return self.tiler(**{"precision": "fp32", **options})(image.to(self.device, torch.float32))
+        way = self.direction(direction)
+        taken = given("translate", image, self.format(way.takes))
+        with torch.no_grad(), self._seeded():
+            made = apply_padded(self.network(way), taken.tensor.to(self.device))
+        return taken.image(made, self.format(way.gives))
 
-    def tiler(self, direction: str | None = None, **options: Any) -> Tiler:
-        """The engine that runs the network of one direction (the first if not given) in tiles; options: `Tiler`'s."""
-        network = self.method.network(direction or self.directions[0])
-        return Tiler(network, **{"seed": self.recipe.seed, **options})
+    def upscale(
+        self,
+        image: ImageLike,
+        *,
+        tile: int | None = None,
+        overlap: Overlap = None,
+        precision: Precision = "fp32",
+        ensemble: bool = False,
+    ) -> Any:
+        """The image `scale` times as large along each axis, of the same kind; a tensor on the model's device.
 
-    @torch.no_grad()
+        tile, overlap, precision, ensemble: see `TileOptions`.
+        """
+        options = TileOptions(tile, overlap, precision, ensemble)
+        way = cast(Upscale, self.use("upscale")).direction
+        taken = given("upscale", image, self.format(way.takes))
+        image = taken.tensor.to(self.device)
+        made = Tiler(self.network(way), options, channels=image.shape[1], seed=self.recipe.seed)(image)
+        return taken.image(made, self.format(way.gives))
+
+    def reconstruct(self, image: ImageLike) -> Any:
+        """What a tokenizer's decoder makes of an image's codes, of the same size and kind."""
+        self.tokenizer("reconstruct")
+        taken = given("reconstruct", image, self.tokenized)
+        height, width = taken.tensor.shape[-2:]
+        return taken.image(self.decode(self.encode(taken.tensor), (height, width)), self.tokenized)
+
+    def tokenize(self, image: ImageLike) -> Any:
+        """A tokenizer's tokens of an image, int64 [H / f, W / f] (rounded up), or [..., n] with n codebooks.
+
+        A tensor for a tensor, with its batch axis if it has one; else an array.
+        """
+        self.tokenizer("tokenize", codes=True)
+        taken = given("tokenize", image, self.tokenized)
+        return taken.codes(self.encode(taken.tensor))
+
+    def sample(self, count: int, seed: int = 0, label: int | None = None) -> Tensor:
+        """`count` images of noise: [count, C, H, W] in [-1, 1], on the model's device.
+
+        seed: of the noise, which is drawn on the CPU, so that it is the same for each device. label: the number of a
+        class, for a model that makes images of classes. Raises InputError for a label that is missing or too much.
+        """
+        use = cast(Generate, self.use("generate", "sample"))
+        fields = self.method.declared_fields(self.recipe.method.parameters)
+        with torch.no_grad(), self._seeded():
+            network = self.network(use.direction)
+            return sampled(network, use, fields, count, seed=seed, label=label, device=self.device)
+
+    def inpaint(self, image: ImageLike, mask: Tensor) -> Any:
+        """The image with its hole filled, of the same kind. mask: [B, 1, H, W] of 0 and 1, as in the training."""
+        takes = self.format(cast(Inpaint, self.use("inpaint")).field)
+        taken = given("inpaint", image, takes)
+        wanted = [len(taken.tensor), 1, *taken.tensor.shape[-2:]]
+        if list(mask.shape) != wanted:
+            raise InputError(f"inpaint: the mask is {list(mask.shape)}, and of this image it is {wanted}")
+        with torch.no_grad(), self._seeded():
+            made = cast(Any, self.method).inpaint(taken.tensor.to(self.device), mask.to(self.device, torch.float32))
+        return taken.image(made, takes)
+
+    def classify(self, image: ImageLike) -> Tensor:
+        """Logits of the classes: [B, K], on the model's device."""
+        takes = self.format(cast(Classify, self.use("classify")).field)
+        with torch.no_grad(), self._seeded():
+            logits: Tensor = cast(Any, self.method).classify(given("classify", image, takes).tensor.to(self.device))
+        return logits
+
     def encode(self, image: Tensor) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W, mirrored to multiples of f; gives the indices of a tokenizer.
+        """image: [B, C, H, W] in [-1, 1], any H and W, mirrored to multiples of f; gives the indices of a tokenizer.
 
         They are int64 [B, H / f, W / f] (rounded up), or [B, H / f, W / f, n] where n codebooks choose for each place.
-        A KL model, which has no codes, gives its latents: the means [B, D, H / f, W / f]. On the CPU the images go
-        through one by one, so that an image has the same indices in every batch (it is faster, too). Raises InputError
-        for a wrong shape or type, and where the model is no tokenizer.
+        A model without codes (KL) gives its latents: the means [B, D, H / f, W / f]. On the CPU the images go
+        through one by one, so that an image has the same indices in every batch (it is faster, too).
         """
         tokenizer = self.tokenizer("encode")
-        _check_image("encode", image)
+        check_tensor("encode", image, self.tokenized.channels)
+        return encoded(tokenizer, image.to(self.device, torch.float32))
 
-        def encoded(image: Tensor) -> Tensor:
-            bottled = tokenizer.encode(image)
-            if not bottled.latent.isfinite().all():
-                raise InputError("the encoder's output is not a number in places")
-            return bottled.latent if bottled.indices is None else bottled.indices
-
-        return _apart(encoded, image.to(self.device, torch.float32))
-
-    @torch.no_grad()
     def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
-        """codes: what `encode` gave of images of this size, (height, width); gives [B, 3, height, width] in [-1, 1].
+        """codes: what `encode` gave of images of this size, (height, width); gives [B, C, height, width] in [-1, 1].
 
-        On the CPU one by one, as `encode`. Raises InputError for indices of a wrong shape or out of range, for a size
-        that they are not of, and where the model is no tokenizer.
+        On the CPU one by one, as `encode`. Raises InputError for indices of a wrong shape or out of range, and for a
+        size that they are not of.
         """
-        tokenizer = self.tokenizer("decode")
-        _check_codes(codes, size, self.factor, tokenizer.bottleneck.codes is not None)
-        codes = codes.to(self.device)
-        if tokenizer.bottleneck.codes is not None:
-            return _apart(lambda one: tokenizer.decode(one, size), codes)
-        height, width = size
-        return _apart(lambda one: tokenizer.decoder(one)[..., :height, :width], codes.float())
+        return decoded(self.tokenizer("decode"), codes.to(self.device), size)
 
-    def reconstruct(self, image: Tensor) -> Tensor:
-        """image: [B, 3, H, W] in [-1, 1], any H and W; gives what the decoder makes of its codes, of the same shape.
+    @property
+    def tokenized(self) -> FieldFormat:
+        """What pictures a tokenizer was trained on."""
+        return self.format(cast(Tokenize, self.use("tokenize", "encode")).field)
 
-        Raises InputError as `encode` does.
-        """
-        self.tokenizer("reconstruct")
-        _check_image("reconstruct", image)
-        height, width = image.shape[-2:]
-        return self.decode(self.encode(image), (height, width))
-
-    def tokenizer(self, asked: str, codes: bool = False, file: str | Path = "this model") -> Tokenizer:
+    def tokenizer(self, asked: str, codes: bool = False, file: str | Path = "this model") -> Tokenizing:
         """The method of a tokenizer; InputError, with the right command, for another model.
 
         asked: what it was to do, in one word; codes: whether it must have codes, as KL models have not.
         """
-        if not isinstance(self.method, Tokenizer):
-            raise self._unable(file, asked)
-        if codes and self.method.bottleneck.codes is None:
-            name = self.recipe.networks["bottleneck"].name
+        self.use("tokenize", asked, file)
+        tokenizer = cast(Tokenizing, self.method)
+        if codes and tokenizer.codes is None:
             raise InputError(
-                f"{file} has no codes, so there are no tokens: its bottleneck, {name}, "
-                "keeps real numbers; use `advloss reconstruct INPUT OUTPUT --model MODEL`, or Model.encode(image) for "
-                "its latents"
+                f"{file} has no codes, so there are no tokens: {self._bottleneck()} keeps real numbers; use `advloss "
+                "reconstruct INPUT OUTPUT --model MODEL`, or Model.encode(image) for its latents"
             )
-        return self.method
+        return tokenizer
 
-    def check_translates(self, file: str | Path = "this model") -> None:
-        """InputError, with the right command, for a model that enlarges and for a tokenizer."""
-        if isinstance(self.method, SuperResolution | Tokenizer):
-            raise self._unable(file, "translate")
+    def _bottleneck(self) -> str:
+        component = self.recipe.networks.get("bottleneck")
+        return f"its bottleneck, {component.name}," if component else "it"
 
-    def check_upscales(self, file: str | Path = "this model") -> None:
-        """InputError, with the right command, for a translator and for a tokenizer."""
-        if not isinstance(self.method, SuperResolution):
-            raise self._unable(file, "upscale")
+    def _translations(self) -> dict[str, Direction]:
+        declared = translations(self.method.uses)
+        return {name: way for name, way in declared.items() if getattr(self.method, way.network) is not None}
 
-    def _unable(self, file: str | Path, asked: str) -> InputError:
-        """The error for a model that can't do what it is asked, with the command for what it can."""
-        if isinstance(self.method, SuperResolution):
-            what = f"enlarges {self.scale} times, it does not {asked}"
-            use = "`advloss upscale INPUT OUTPUT --model MODEL` or Model.upscale(image)"
-        elif isinstance(self.method, Tokenizer):
-            what = f"is a tokenizer, it does not {asked}"
-            use = "`advloss reconstruct INPUT OUTPUT --model MODEL` or Model.reconstruct(image)"
-        else:
-            what = f"is a {self.recipe.method.name} model, it translates"
-            use = "`advloss translate MODEL INPUT OUTPUT` or Model.translate(image)"
-        return InputError(f"{file} {what}: use {use}")
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """Noise of networks is the same each time, and leaves no trace in the random numbers."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self.recipe.seed)
+            yield
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -178,58 +248,3 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Model:
         return Model(*read_model(Path(path))).to(device)
     except PermissionError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
-
-
-def load_upscaler(path: str | Path) -> nn.Module:
-    """The enlarging network of a model file of ours, or of another project's file of weights; on the CPU, in eval mode.
-
-    Raises InputError for a file that can't be read, that holds a translator, or a network that nobody here knows.
-    """
-    path = Path(path)
-    if not _holds_recipe(path):
-        return foreign_network(path)
-    model = load(path)
-    model.check_upscales(path)
-    return model.method.network(model.directions[0])
-
-
-def _holds_recipe(path: Path) -> bool:
-    if path.suffix != ".safetensors":
-        return False
-    try:
-        with safe_open(path, framework="pt") as file:
-            return KEY in (file.metadata() or {})
-    except FileNotFoundError:
-        return False
-    except (SafetensorError, OSError):
-        return True  # the model file's reader says what is wrong
-
-
-def _apart(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-    """On the CPU, where nothing is gained by a batch, each of its items by itself.
-
-    Convolutions may add in another order in a batch, and a latent at the edge of two codes falls to the other.
-    """
-    if batch.device.type != "cpu" or len(batch) < 2:
-        return function(batch)
-    return torch.cat([function(one) for one in batch.split(1)])
-
-
-def _check_codes(codes: Tensor, size: tuple[int, int], f: int, has_codes: bool) -> None:
-    """InputError for codes that are no [B, h, w], [B, h, w, n] or latents [B, D, h, w] of a picture of this size."""
-    grid = tuple(codes.shape[1:3] if has_codes else codes.shape[2:4])
-    right = tuple(-(-side // f) for side in size)
-    if min(size) < 1 or grid != right:
-        what = "indices [B, h, w]" if has_codes else "latents [B, D, h, w]"
-        raise InputError(
-            f"decode: {what} of shape {list(codes.shape)} are not of a picture of {size[0]} x {size[1]} pixels "
-            f"(height x width): at {f} pixels a token it has {right[0]} x {right[1]}"
-        )
-
-
-def _check_image(what: str, image: Tensor) -> None:
-    if image.ndim != 4 or image.shape[1] != 3 or not image.is_floating_point() or image.numel() == 0:
-        raise InputError(f"{what}: takes float images [B, 3, H, W] in [-1, 1], not {image.dtype} {list(image.shape)}")
-    if not image.abs().max() <= 1.5:  # or not a number
-        low, high = image.min().item(), image.max().item()
-        raise InputError(f"{what}: takes images in [-1, 1], these reach from {low:.3g} to {high:.3g}")

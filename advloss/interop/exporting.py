@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -14,14 +15,15 @@ from advloss.core.files import TEMPORARY, check_open
 from advloss.data.sampling.crops import CropSide
 from advloss.interop.diffusers import to_diffusers
 from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer
-from advloss.methods.tokenizer import Tokenizer as TokenizerMethod
+from advloss.methods.base import Method
+from advloss.networks.bottlenecks import Bottleneck
 from advloss.recipe.schema import Recipe
 
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "config.json"
 
 
 def export_diffusers(
-    tokenizer: TokenizerMethod,
+    method: Method,
     recipe: Recipe,
     folder: Path,
     scaling_factor: float | None = None,
@@ -33,7 +35,7 @@ def export_diffusers(
     if None, and the user is told. Raises InputError for a model that is no such tokenizer, for
     a folder that has something in it, and where nothing can be written; then there is no folder either.
     """
-    made = as_tokenizer(tokenizer, recipe)
+    made = as_tokenizer(method, recipe)
     folder = folder.absolute()
     factor = scaling_factor
     if factor is None and made.bottleneck["name"] == KL:
@@ -59,19 +61,20 @@ def export_diffusers(
     return str(config["_class_name"])
 
 
-def as_tokenizer(tokenizer: TokenizerMethod, recipe: Recipe) -> Tokenizer:
+def as_tokenizer(method: Method, recipe: Recipe) -> Tokenizer:
     """The model's parts and weights, as the readers of other projects' files give them.
 
     Raises InputError for a bottleneck that diffusers does not have.
     """
     networks = {key: {"name": one.name, **one.parameters} for key, one in recipe.networks.items()}
-    name = networks["bottleneck"]["name"]
+    name = networks.get("bottleneck", {}).get("name", "none")
     if name not in (VQ, KL):
         raise InputError(
             f"export: diffusers has classes for the bottlenecks {VQ} (VQModel) and {KL} (AutoencoderKL), not for {name}"
         )
-    between = tokenizer.bottleneck
-    encoder = {"in_channels": 3, "out_channels": between.in_channels, **networks["encoder"]}
-    decoder = {"in_channels": between.channels, "out_channels": 3, **networks["decoder"]}
-    state = {key: tensor.detach() for key, tensor in tokenizer.state_dict().items()}
+    state = {key: tensor.detach() for key, tensor in method.state_dict().items()}
+    between = cast(Bottleneck, method.bottleneck)
+    taken, given = state["encoder.first.weight"].shape[1], state["decoder.last.weight"].shape[0]
+    encoder = {"in_channels": taken, "out_channels": between.in_channels, **networks["encoder"]}
+    decoder = {"in_channels": between.channels, "out_channels": given, **networks["decoder"]}
     return Tokenizer(encoder, networks["bottleneck"], decoder, state)

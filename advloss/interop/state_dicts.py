@@ -1,4 +1,4 @@
-"""What reading another project's weights takes: its keys to ours, checked against the network they are for."""
+"""Another project's weights under our keys, checked against the network that they are for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,6 +1,6 @@
-"""What reading and writing other projects' tokenizers takes: what each calls the layers of `Encoder` and `Decoder`.
+"""Other projects' tokenizers: the layers of `Encoder` and `Decoder` under each project's names.
 
-All of them have the same two networks and differ in names; so one reader and one writer serve all, given a `Dialect`.
+All have the same two networks and differ in names, so one reader and one writer serve all; a `Dialect` has the names.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Tokenizers from other projects' files, whosever they are."""
+"""Tokenizers from other projects' files; the keys tell the project."""
 
 from collections.abc import Mapping
 from typing import Any

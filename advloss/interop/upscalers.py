@@ -32,7 +32,7 @@ TRAINERS = (
     "collections.",
     "pathlib.",
 )
-"""Packages whose objects trainers leave in checkpoints beside the weights."""
+"""Packages of objects that trainers save in checkpoints with the weights."""
 INSTALL = "pip install 'advloss[spandrel]'"
 
 
@@ -127,13 +127,13 @@ def read_weights(file: Path) -> Mapping[str, Any]:
 
 
 class Skipped:
-    """Stands where a trainer kept an object of its own beside the weights: it is read, and nothing of it is run."""
+    """Takes the place of an object that a trainer saved with the weights, so that nothing of it is run."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        """Takes whatever the object was made of."""
+        """Takes the object's arguments, and does nothing."""
 
     def __setstate__(self, state: Any) -> None:
-        """Forgets what the object held."""
+        """Takes the object's content, and keeps nothing."""
 
 
 def _loaded(file: Path) -> Any:

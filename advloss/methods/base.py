@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from math import lcm
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.fields import Fields, Image, Label, Mask, images_of
 from advloss.data.formats import FieldFormat
-from advloss.networks.layers.padding import apply_padded
+from advloss.methods.uses import Use, check_uses
 
 
 class NetworkFactory:
@@ -85,8 +84,8 @@ class Method(nn.Module, ABC):
     """whether it is validated on whole pictures, rather than on their middle as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
-    directions: ClassVar[dict[str, str]]
-    """in use: a direction (`a2b`) and the attribute that holds its network"""
+    uses: ClassVar[dict[str, Use]] = {}
+    """what a trained model can do, by name: see `advloss.methods.uses`"""
     channels_last_on_cpu: ClassVar[bool] = False
     """whether a CPU trains its networks faster in that layout of memory"""
     batches_calls: bool = False
@@ -103,6 +102,10 @@ class Method(nn.Module, ABC):
     def multiple(self) -> int:
         """What the sides of training crops are rounded down to, in pixels: all networks take multiples of it."""
         return lcm(*(int(getattr(network, "multiple", 1)) for network in self.children()))
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_uses(cls.__name__, cls.uses)
 
     @property
     def last_layer(self) -> Tensor | None:
@@ -129,22 +132,3 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         """batch: the declared fields by name, images [B, C, H, W] in [-1, 1]. Gives at least what is `wanted`."""
-
-    @property
-    def known_directions(self) -> list[str]:
-        """The directions that there are networks for: a model file may hold one alone."""
-        return [name for name, attribute in self.directions.items() if getattr(self, attribute) is not None]
-
-    def network(self, direction: str) -> nn.Module:
-        """The network that translates in `direction`; InputError if this method (or this model file) has none."""
-        known = self.known_directions
-        if direction not in known:
-            message = unknown("direction of this model", direction, known)
-            raise InputError(f"direction: {message}; a is what it was trained to translate from (data.direction)")
-        network: nn.Module = getattr(self, self.directions[direction])
-        return network
-
-    @torch.no_grad()
-    def translate(self, image: Tensor, direction: str) -> Tensor:
-        """image: [B, C, H, W] in [-1, 1], any H and W -> [B, C', scale H, scale W], the same range."""
-        return apply_padded(self.network(direction), image)

@@ -9,6 +9,7 @@ from advloss.core.call_batching import can_batch_calls
 from advloss.core.errors import InputError
 from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Direction, Translate
 
 
 class CycleGAN(Method):
@@ -38,7 +39,7 @@ class CycleGAN(Method):
         "same_a": "a through the translator to a, which should leave it alone [B, C, H, W]",
         "same_b": "b through the translator to b, which should leave it alone [B, C, H, W]",
     }
-    directions = {"a2b": "g_ab", "b2a": "g_ba"}
+    uses = {"translate": Translate({"a2b": Direction("g_ab", "a", "b"), "b2a": Direction("g_ba", "b", "a")})}
 
     def __init__(self, generator: NetworkFactory) -> None:
         super().__init__()

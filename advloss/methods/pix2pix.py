@@ -6,6 +6,7 @@ from torch import Tensor
 
 from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Direction, Translate
 
 
 class Pix2Pix(Method):
@@ -18,7 +19,7 @@ class Pix2Pix(Method):
         "b": "their true partners [B, C, H, W]",
         "fake_b": "a translated to b [B, C, H, W]",
     }
-    directions = {"a2b": "generator"}
+    uses = {"translate": Translate({"a2b": Direction("generator", "a", "b")})}
 
     def __init__(self, generator: NetworkFactory) -> None:
         super().__init__()

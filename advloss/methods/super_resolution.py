@@ -10,6 +10,7 @@ from advloss.data.degradations.resize import imresize
 from advloss.data.degradations.sharpen import unsharp
 from advloss.data.fields import Fields, Image
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Direction, Upscale
 from advloss.networks.layers.padding import apply_padded
 from advloss.networks.layers.parameters import Scale
 
@@ -31,7 +32,7 @@ class SuperResolution(Method):
         "sharp_hr": "hr sharpened by an unsharp mask, as Real-ESRGAN's pixel and perceptual losses compare with it "
         "[B, C, scale H, scale W]",
     }
-    directions = {"a2b": "generator"}
+    uses = {"upscale": Upscale(Direction("generator", "a", "b"))}
 
     @classmethod
     def declared_fields(cls, parameters: Mapping[str, Any]) -> Fields:

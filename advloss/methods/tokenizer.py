@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.uses import Tokenize
 from advloss.networks.bottlenecks import Bottleneck, BottleneckOutput
 from advloss.networks.bottlenecks.codebook import Codebook
 from advloss.networks.layers.padding import pad
@@ -39,7 +40,7 @@ class Tokenizer(Method):
         "bottleneck": "the sum of the bottleneck's losses, as its paper weights them []",
         **{name: f"the bottleneck's loss that {what}, if it has one []" for name, what in BOTTLENECK_LOSSES.items()},
     }
-    directions = {}
+    uses = {"tokenize": Tokenize("image")}
 
     def __init__(self, encoder: NetworkFactory, bottleneck: NetworkFactory, decoder: NetworkFactory) -> None:
         super().__init__()
@@ -58,6 +59,21 @@ class Tokenizer(Method):
     def last_layer(self) -> Tensor:
         """The weight of the decoder's last layer."""
         return self.decoder.last_layer  # type: ignore[return-value]
+
+    @property
+    def codes(self) -> int | None:
+        """How many codes a codebook has; None where the bottleneck keeps real numbers (KL)."""
+        return self.bottleneck.codes
+
+    @property
+    def books(self) -> int:
+        """How many codebooks choose for each place."""
+        return self.bottleneck.books
+
+    @property
+    def factor(self) -> int:
+        """Pixels along each axis that one place of the codes stands for: f."""
+        return int(self.encoder.multiple)  # type: ignore[arg-type]
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -119,7 +135,8 @@ class Tokenizer(Method):
         coded: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
         return coded
 
-    def decode(self, indices: Tensor, size: tuple[int, int]) -> Tensor:
-        """Indices as `encode` gives them -> the images [B, C, height, width], cut to `size`."""
-        image: Tensor = self.decoder(self.bottleneck.decode(indices))
+    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+        """What `encode` gives, indices or without codes latents -> the images [B, C, height, width], cut to `size`."""
+        latent = codes if self.codes is None else self.bottleneck.decode(codes)
+        image: Tensor = self.decoder(latent)
         return image[..., : size[0], : size[1]]

@@ -1,6 +1,17 @@
-"""What a trained model can do, declared by its method; commands and evaluation ask for a use by its name."""
+"""What a trained model can do, declared by its method; commands and evaluation ask for a use by its name.
 
+class Restore(Method):
+    uses = {"translate": Translate({"a2b": Direction("generator", "a", "b")})}
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from advloss.core.errors import InputError, unknown
+from advloss.networks.bottlenecks import BottleneckOutput
 
 
 @dataclass(frozen=True)
@@ -28,14 +39,17 @@ class Upscale:
 
 @dataclass(frozen=True)
 class Tokenize:
-    """Images to codes and back, by the method's `encode` and `decode`. field: the image field."""
+    """Images to codes and back: the method is a `Tokenizing`. field: the image field."""
 
     field: str
 
 
 @dataclass(frozen=True)
 class Generate:
-    """Images from noise. direction: from a noise to an image field; label: the label field, if one is asked for."""
+    """Images of noise. direction: from a noise to an image field; its network takes noise [N, size].
+
+    label: the label field, where images are made of a class; the network then takes (noise, labels int64 [N]).
+    """
 
     direction: Direction
     label: str | None = None
@@ -59,3 +73,51 @@ class Classify:
 
 Use = Translate | Upscale | Tokenize | Generate | Inpaint | Classify
 """By name in a method's `uses`: translate, upscale, tokenize, generate, inpaint, classify."""
+USES: dict[str, type] = {
+    "translate": Translate,
+    "upscale": Upscale,
+    "tokenize": Tokenize,
+    "generate": Generate,
+    "inpaint": Inpaint,
+    "classify": Classify,
+}
+
+
+class Tokenizing(Protocol):
+    """What a method has that declares `tokenize`."""
+
+    @property
+    def codes(self) -> int | None:
+        """How many codes a codebook has; None for a method without codes, whose latents are real numbers."""
+
+    @property
+    def books(self) -> int:
+        """How many codebooks choose for each place."""
+
+    @property
+    def factor(self) -> int:
+        """Pixels along each axis that one place of the codes stands for."""
+
+    def encode(self, image: Tensor) -> BottleneckOutput:
+        """[B, C, H, W] in [-1, 1], any size -> latents [B, D, h, w], and where there are codes their indices.
+
+        h and w are H and W over `factor`, rounded up.
+        """
+
+    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+        """What `encode` gave of images of this size: indices, or else latents -> the images [B, C, height, width]."""
+
+
+def check_uses(method: str, uses: Mapping[str, Use]) -> None:
+    """Raises InputError for a use that there isn't, and for one under another's name. method: its class's name."""
+    for name, use in uses.items():
+        if name not in USES:
+            raise InputError(f"{method}.uses: {unknown('use', name, USES)}")
+        if not isinstance(use, USES[name]):
+            raise InputError(f"{method}.uses: '{name}' is declared by {USES[name].__name__}(...), not by {use!r}")
+
+
+def translations(uses: Mapping[str, Use]) -> dict[str, Direction]:
+    """The directions that a method declares to translate in; none where it declares no such use."""
+    use = uses.get("translate")
+    return use.directions if isinstance(use, Translate) else {}

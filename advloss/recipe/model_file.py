@@ -16,6 +16,7 @@ from advloss.core.errors import InputError
 from advloss.core.files import replacing
 from advloss.core.version import __version__
 from advloss.methods.base import Method
+from advloss.methods.uses import translations
 from advloss.recipe.build_method import build_method
 from advloss.recipe.resolve import complete
 from advloss.recipe.schema import Component, Recipe
@@ -44,9 +45,11 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     recipe = _recipe(path, content)
     with torch.random.fork_rng(devices=[]):
         method = build_method(recipe)
-    for name in method.directions.values():
-        if not any(key.startswith(f"{name}.") for key in state):
-            setattr(method, name, None)  # an imported model has one direction
+    networks = [direction.network for direction in translations(method.uses).values()]
+    absent = [name for name in networks if not any(key.startswith(f"{name}.") for key in state)]
+    if len(absent) < len(networks):  # an imported model has one direction
+        for name in absent:
+            setattr(method, name, None)
     try:
         method.load_state_dict(state)
     except RuntimeError as error:

@@ -3,6 +3,8 @@
 import math
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -15,7 +17,7 @@ from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import advloss
-from advloss.cli import main as cli
+from advloss.cli import main
 from advloss.images.reading import read_picture
 from advloss.recipe.resolve import resolve
 from advloss.recipe.source import read
@@ -69,10 +71,7 @@ def test_the_help_of_data(words: list[str]):
 
 
 def test_help_does_not_wait_for_torch():
-    import subprocess
-    import sys
-
-    code = "import sys, advloss.cli.main; sys.exit('torch' in sys.modules)"
+    code = "import sys, advloss.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -332,7 +331,8 @@ def test_dropout_in_use_gives_the_same_picture_every_time():
 
 def test_the_command_keeps_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(cli, "keep_freed_memory", lambda: order.append("kept"))
-    monkeypatch.setattr(cli, "app", lambda: order.append("run"))
-    cli.main()
+    commands = sys.modules["advloss.cli.main"]
+    monkeypatch.setattr(commands, "keep_freed_memory", lambda: order.append("kept"))
+    monkeypatch.setattr(commands, "app", lambda: order.append("run"))
+    main()
     assert order == ["kept", "run"]

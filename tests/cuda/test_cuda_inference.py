@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from advloss.data.degradations import DEGRADATIONS
 from advloss.data.random_streams import random
 from advloss.inference.tiles import cuda_graphs as repeating
-from advloss.inference.tiles import tiler as tiling
+from advloss.inference.tiles import engine
+from advloss.inference.tiles.options import TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.losses.metrics import psnr
 from advloss.networks.generators.msrresnet import MSRResNet
@@ -28,17 +29,17 @@ def image(height: int = 70, width: int = 90) -> Tensor:
 )
 def test_tiles_give_the_whole_image(device: torch.device, network: nn.Module) -> None:
     network = network.to(device).eval()
-    whole = Tiler(network, tile=0, precision="fp32")(image())
-    tiles = Tiler(network, tile=64, overlap="exact", precision="fp32")(image())
+    whole = Tiler(network, TileOptions(tile=0, precision="fp32"))(image())
+    tiles = Tiler(network, TileOptions(tile=64, overlap="exact", precision="fp32"))(image())
     assert whole.device.type == device.type and (whole - tiles).abs().max() < 1e-4
-    cpu = Tiler(network.to("cpu"), tile=0, precision="fp32")(image())
+    cpu = Tiler(network.to("cpu"), TileOptions(tile=0, precision="fp32"))(image())
     assert (whole.cpu() - cpu).abs().max() < 1e-3
 
 
 def test_half_precision_is_near_and_large_values_are_mended(device: torch.device) -> None:
     network = MSRResNet(width=8, blocks=2).to(device).eval()
-    exact = Tiler(network, precision="fp32")(image())
-    half = Tiler(network, precision="fp16")(image())
+    exact = Tiler(network, TileOptions(precision="fp32"))(image())
+    half = Tiler(network, TileOptions(precision="fp16"))(image())
     assert float(psnr(half.clamp(-1, 1), exact.clamp(-1, 1))) > 50
 
     class Overflowing(nn.Module):
@@ -53,7 +54,7 @@ def test_half_precision_is_near_and_large_values_are_mended(device: torch.device
             return self.conv(1e6 * self.conv(x)) / 1e6
 
     said: list[str] = []
-    mended = Tiler(Overflowing().to(device), precision="fp16", say=said.append)(image())
+    mended = Tiler(Overflowing().to(device), TileOptions(precision="fp16"), say=said.append)(image())
     torch.testing.assert_close(mended.cpu(), image(), rtol=1e-4, atol=1e-4)
     assert any("not finite in fp16" in sentence for sentence in said)
 
@@ -65,14 +66,14 @@ def test_recorded_batches_of_tiles_give_what_single_tiles_give(
 ) -> None:
     network = MSRResNet(width=8, blocks=2).to(device).eval()
     options = {"tile": 40, "overlap": 6, "precision": precision, "ensemble": ensemble}
-    fast = Tiler(network, **options)
+    fast = Tiler(network, TileOptions(**options))
     together = fast.together(40, 40, precision == "fp16")
     pictures = [image(120, 150), image(120, 150).flip(-1), image(90, 150)]
     made = [fast(picture) for picture in pictures * 2]
     assert bool(fast.recordings._kept) == (together > 1) == (device.type == "cuda")
     monkeypatch.setattr(repeating, "DEVICES", ())
-    monkeypatch.setattr(tiling, "BATCHED", ())
-    plain = Tiler(network, **options)
+    monkeypatch.setattr(engine, "BATCHED", ())
+    plain = Tiler(network, TileOptions(**options))
     for one, picture in zip(made, pictures * 2, strict=True):
         assert (one - plain(picture)).abs().max() < (1e-4 if precision == "fp32" else 2e-2)
 
@@ -82,7 +83,7 @@ def test_recorded_batches_of_tiles_give_what_single_tiles_give(
 )
 def test_whole_pictures_of_one_size_are_recorded(device: torch.device, network: nn.Module) -> None:
     network = network.to(device).eval()
-    fast = Tiler(network, precision="fp32")
+    fast = Tiler(network, TileOptions(precision="fp32"))
     pictures = [image(64, 64).roll(number, -1) for number in range(5)]
     made = [fast(picture) for picture in pictures]
     assert len(fast.recordings._kept) == (device.type == "cuda")
@@ -106,13 +107,15 @@ def test_what_waits_for_the_device_is_not_recorded_and_goes_on(device: torch.dev
     with pytest.MonkeyPatch.context() as context:
         context.setattr(repeating, "MAKERS", ("tests", "torch"))
         network = Waits(3, 3, 3, padding=1).to(device).eval()
-        tiler = Tiler(network, precision="fp32")
+        tiler = Tiler(network, TileOptions(precision="fp32"))
         for number in range(5):
             picture = image(64, 64).roll(number, -1)
             with torch.inference_mode():
                 assert (tiler(picture) - network(picture.to(device))).abs().max() < 1e-4
         assert tiler.is_plain and not tiler.recordings._kept
-        other = Tiler(MSRResNet(width=8, blocks=2).to(device), precision="fp32")  # the device is none the worse
+        other = Tiler(
+            MSRResNet(width=8, blocks=2).to(device), TileOptions(precision="fp32")
+        )  # the device is none the worse
         for _ in range(4):
             other(image(64, 64))
         assert len(other.recordings._kept) == (device.type == "cuda")
@@ -120,7 +123,7 @@ def test_what_waits_for_the_device_is_not_recorded_and_goes_on(device: torch.dev
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_half_precision_waits_once_a_row_and_float32_never(device: torch.device, precision: str) -> None:
-    tiler = Tiler(MSRResNet(width=8, blocks=2).to(device), tile=32, overlap=4, precision=precision)
+    tiler = Tiler(MSRResNet(width=8, blocks=2).to(device), TileOptions(tile=32, overlap=4, precision=precision))
     picture = image(90, 240).to(device)
     for _ in range(4):  # what is measured and recorded once is
         expected = tiler(picture)

@@ -163,7 +163,7 @@ def test_what_can_not_be_measured_is_named_and_the_rest_is_measured(tmp_path: Pa
     result = invoke("evaluate", "truths", "--results", "results")
     assert result.exit_code == 2
     said = result.stderr.partition("advloss: ")[2]
-    assert "these were left out" in said and all(Path(name).stem in said for name in names[1:])
+    assert "these were skipped" in said and all(Path(name).stem in said for name in names[1:])
     assert "gives 10x10 pixels" in said and "has no partner in results" in said
     assert figures()["count"] == 1 and len(figures()["skipped"]) == 3
 
@@ -182,7 +182,7 @@ def test_a_small_picture_is_left_out():
     assert small == "truths/a.png: border=4 leaves nothing of images of 8 x 8 pixels"
     assert smaller == "truths/z.png: is smaller than the scale, 4"
     said, _, error = result.stderr.partition("advloss: ")
-    assert all(f"left out: {why}" in said and why in error for why in (small, smaller))
+    assert all(f"skipped: {why}" in said and why in error for why in (small, smaller))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_option_that_suits_no_picture_is_one_error(words: list[str], message:
     model()
     fill(Path("truths"), 2, 0, 41, 50)
     assert f"nothing could be measured, {message}" in refused("evaluate", "truths", *words)
-    assert "left out" not in invoke("evaluate", "truths", *words).stderr
+    assert "skipped" not in invoke("evaluate", "truths", *words).stderr
     assert not Path("evaluation.json").exists()
 
 
@@ -318,7 +318,7 @@ def test_damaged_weights_of_lpips_are_said_and_the_rest_is_measured(cache: Path)
     path.write_bytes(b"<html>504 Gateway Time-out</html>")
     fill(Path("truths"), 1, 0, 40, 40)
     result = done("evaluate", "truths", "--bicubic", 2)
-    assert f"LPIPS is left out: its weights {path} can't be read; delete the file" in result.stderr
+    assert f"LPIPS is skipped: its weights {path} can't be read; delete the file" in result.stderr
     assert "lpips" not in figures()["mean"] and str(path) in figures()["protocol"]["lpips"]
 
 

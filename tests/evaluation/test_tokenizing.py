@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from advloss.evaluation.tokenizing import Reconstruction, SamplePictures
+from advloss.evaluation.tokenizing import CodeCounts, Reconstruction
 from advloss.methods.tokenizer import Tokenizer
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
@@ -49,7 +49,7 @@ FOUR = "networks.bottleneck={name: vq, codes: 4, channels: 8}"
 
 def test_choices_by_hand():
     """Codes 0 0 0 0 1 1 2 3 of 8, for 16 + 16 pixels: entropy 1/2 + 1/2 + 3/8 + 3/8 = 1.75 bits a choice."""
-    choices = SamplePictures(8)
+    choices = CodeCounts(8)
     choices.add(torch.tensor([[[0, 0], [1, 2]]]), 16)
     choices.add(torch.tensor([[[0, 1], [3, 0]]], dtype=torch.int32), 16)
     assert choices.measures() == {
@@ -62,7 +62,7 @@ def test_choices_by_hand():
 
 def test_choices_of_two_codebooks_by_hand():
     """The first always 0, the second 0 1 2 3, of 4 each: usage (1/4 + 1) / 2, perplexity (1 + 4) / 2, 0 + 2 bits."""
-    choices = SamplePictures(4, 2)
+    choices = CodeCounts(4, 2)
     choices.add(torch.tensor([[[[0, 0], [0, 1]], [[0, 2], [0, 3]]]]), 64)
     found = choices.measures()
     assert found["usage"] == 0.625 and found["perplexity"] == pytest.approx(2.5)

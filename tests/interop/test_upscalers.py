@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.images.reading import read_picture
-from advloss.inference.model import load_upscaler
+from advloss.inference.tiles.options import TileOptions
 from advloss.inference.tiles.peak_memory import peak_bytes
 from advloss.inference.tiles.tiler import Tiler
+from advloss.inference.upscaler import load_upscaler
 from advloss.interop.upscalers import foreign_network, read_weights
 from advloss.networks.generators.srvgg import SRVGG
 from tests.data.pictures import picture
@@ -66,7 +67,7 @@ def test_a_network_that_spandrel_knows(tmp_path: Path, kind: str, scale: int):
         save_file(model.state_dict(), path)
     else:
         torch.save({"params": model.state_dict()} if kind == "pth" else model.state_dict(), path)
-    read = load_upscaler(path)
+    read = load_upscaler(path).network
     assert (read.scale, read.multiple, read.smallest) == (scale, 1, 16)
     x = torch.rand(1, 3, 24, 32)
     with torch.no_grad():
@@ -112,9 +113,9 @@ def windowed(tmp_path: Path) -> nn.Module:
 @pytest.mark.parametrize("tile", [60, 90])
 def test_tiles_keep_to_the_windows_of_attention(windowed: nn.Module, size: tuple[int, int], tile: int):
     image = torch.rand(1, 3, *size) * 2 - 1
-    whole = Tiler(windowed, tile=0, precision="fp32")(image)
+    whole = Tiler(windowed, TileOptions(tile=0, precision="fp32"))(image)
     said: list[str] = []
-    tiler = Tiler(windowed, tile=tile, overlap="exact", precision="fp32", say=said.append)
+    tiler = Tiler(windowed, TileOptions(tile=tile, overlap="exact", precision="fp32"), say=said.append)
     torch.testing.assert_close(tiler(image), whole, rtol=0, atol=1e-5)
     assert tiler.step == 8 and not said
     tiler.__dict__["_sight"] = (tiler.reach, 1)
@@ -125,16 +126,16 @@ def test_flips_of_tiles_keep_to_the_windows_where_the_picture_ends_on_one(window
     for width, kept in ((136, True), (133, False)):
         image = torch.rand(1, 3, 24, width) * 2 - 1
         said: list[str] = []
-        options = {"precision": "fp32", "ensemble": True, "say": said.append}
-        made = Tiler(windowed, tile=64, overlap="exact", **options)(image)
+        whole, tiled = (TileOptions(tile, "exact", "fp32", ensemble=True) for tile in (0, 64))
+        made = Tiler(windowed, tiled, say=said.append)(image)
         assert any("windows on a grid of 8 pixels" in words for words in said) is not kept
         if kept:
-            torch.testing.assert_close(made, Tiler(windowed, tile=0, **options)(image), rtol=0, atol=1e-5)
+            torch.testing.assert_close(made, Tiler(windowed, whole)(image), rtol=0, atol=1e-5)
 
 
 def test_that_spandrel_advises_against_tiles_is_said_once(windowed: nn.Module):
     said: list[str] = []
-    tiler = Tiler(windowed, tile=64, overlap=4, precision="fp32", say=said.append)
+    tiler = Tiler(windowed, TileOptions(tile=64, overlap=4, precision="fp32"), say=said.append)
     for _ in range(2):
         tiler(torch.rand(1, 3, 24, 101) * 2 - 1)
     assert len(said) == 1 and "(SwinIR), advises against tiles" in said[0] and "tile=0" in said[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from advloss.cli.main import app
+from advloss.cli.app import app
 from tests.data.pictures import fill
 
 TINY = [

@@ -7,7 +7,6 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.inference.model import Model
-from advloss.methods.tokenizer import Tokenizer
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes
 from tools.benchmarks.measuring import counting, floors, measure
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     precision = Precision(arguments.precision, device)
     recipe = recipes.resolved(arguments, WITHOUT_LOSSES)
     method = recipes.ready(recipe, device).method.eval()
-    if not isinstance(method, Tokenizer):
+    if "tokenize" not in method.uses:
         raise InputError(f"--recipe {arguments.recipe}: is no tokenizer; vqgan-f16 and llamagen-vq16 are")
     model = Model(method, recipe, {})
     image = recipes.random_batches(recipe, 1, device)[0]["b"]

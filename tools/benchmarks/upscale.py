@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from advloss.core.devices import native_bf16
 from advloss.core.errors import InputError
+from advloss.inference.tiles.options import TileOptions
 from advloss.inference.tiles.precision import half_type
 from advloss.inference.tiles.tiler import Tiler
 from advloss.interop.basicsr import generator_from
@@ -139,7 +140,7 @@ def ways_of(network: nn.Module, device: torch.device) -> dict[str, Run]:
             return network(image.contiguous(memory_format=last))
 
     halves = {"half": in_half, "half channels_last": in_both} if device.type == "cuda" or native_bf16() else {}
-    engines = {"advloss fp32": Tiler(network, precision="fp32"), "advloss": Tiler(network)}
+    engines = {"advloss fp32": Tiler(network, TileOptions(precision="fp32")), "advloss": Tiler(network)}
     return {"channels_last": in_channels_last, **halves, **engines}
 
 

@@ -1,6 +1,6 @@
-"""Files beside the network: the next pictures are read, and results written, on threads while it works.
+"""Background reading and writing: while the network works, a thread reads the next pictures, and one writes results.
 
-Whoever calls does all the rest, so that what is said and counted comes from one thread.
+All else, such as messages and counts, is done by the thread that uses these classes.
 """
 
 from collections import deque
@@ -15,24 +15,24 @@ from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
 
 AHEAD = 2
-"""Pictures that are read before their turn, at most."""
+"""Pictures that are read in advance, at most."""
 LARGE = 1 << 25
-"""Pixels of a result above which its picture is not read before its turn, and nothing goes on while it is written."""
+"""Pixels of a result above which its picture is not read in advance, and the network waits until it is written."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A picture's file. picture: None where it is too large to be read before its turn."""
+    """A picture's file. picture: None where it is too large to be read in advance."""
 
     picture: Picture | None
     pages: int
 
 
 class BackgroundReader:
-    """Each job with the coming `Read` of its source, or None where its result is there already.
+    """Each job with a future of its source's `Read`; of None where the result exists already.
 
-    Whatever goes wrong with a file is raised by the future. scale: of a result's sides; overwrite: whether results that
-    are there count as none. A context manager, which ends the thread.
+    The future raises what goes wrong with the file. scale: of a result's sides; overwrite: whether existing results are
+    replaced. A context manager, which ends the thread.
     """
 
     def __init__(self, jobs: Sequence[Job], scale: int, overwrite: bool) -> None:
@@ -66,13 +66,13 @@ class BackgroundReader:
 
 
 class BackgroundWriter:
-    """Writes pictures on a thread, one at a time: a call waits until the picture before is written, and counts it.
+    """Writes pictures on a thread, one at a time: a call first waits until the one before is written, and counts it.
 
-    A context manager: at its end all are written, counted, or told to `skipped`, and so they are where Ctrl-C ends it.
+    A context manager: when it ends, also by Ctrl-C, each picture is written and counted, or told to `skipped`.
     """
 
-    def __init__(self, outcome: Summary, skipped: Skipped) -> None:
-        self.outcome, self.skipped = outcome, skipped
+    def __init__(self, summary: Summary, skipped: Skipped) -> None:
+        self.summary, self.skipped = summary, skipped
         self._pool = ThreadPoolExecutor(1, "writing")
         self._last: tuple[object, Path, Future[None]] | None = None
 
@@ -102,7 +102,7 @@ class BackgroundWriter:
         self._last = None
         with failures_named(self.skipped, source, result):
             written.result()
-            self.outcome.written += 1
+            self.summary.written += 1
 
 
 def _write(result: Path, picture: Picture) -> None:

@@ -1,51 +1,79 @@
-"""Files and folders through a model: one bad file is named, the rest is still done, and no file is half-written."""
+"""Files and folders through a model. A bad file is named and the rest is done; no file is written by half."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from torch import nn
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
+from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture, read_picture
-from advloss.images.writing import check_size, reduction
+from advloss.images.writing import check_size, format_of, reduction
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
-from advloss.inference.files.pixels import translated, upscaled
-from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, reporter
+from advloss.inference.files.pixels import Conversion, translated, upscaled
+from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, once, reporter
 from advloss.inference.model import Model
+from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
+from advloss.inference.upscaler import Upscaler
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How results are written. form: their extension without the dot, each file's own if None.
+
+    overwrite: whether results that are there are replaced, rather than skipped.
+    """
+
+    form: str | None = None
+    overwrite: bool = False
+
+
+SKIPPING = Writing()
 
 
 def translate_files(
-    model: Model, source: Path, target: Path, direction: str | None, options: dict[str, Any], **writing: Any
+    model: Model,
+    source: Path,
+    target: Path,
+    direction: str | None = None,
+    options: TileOptions = AUTO,
+    writing: Writing = SKIPPING,
+    *,
+    say: Say,
 ) -> Summary:
-    """Translates a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
-    model.check_translates()
+    """Translates a file or a folder; see `convert_files`. direction: the model's first if None."""
+    way = model.direction(direction)
+    takes, gives = model.format(way.takes), model.format(way.gives)
     with TileBar(source.is_file()) as bar:
-        tiler = model.tiler(direction, **options, tick=bar)
-
-        def convert(picture: Picture) -> Picture:
-            return translated(picture, tiler.bands)
-
-        return convert_files(convert, source, target, Summary("translated"), **writing)
+        seed = model.recipe.seed
+        tiler = Tiler(model.network(way), options, channels=takes.channels, say=say, tick=bar, seed=seed)
+        by = Conversion(tiler.bands, takes, gives)
+        return convert_files(translated, by, source, target, Summary("translated"), writing, say=say)
 
 
-def upscale_files(network: nn.Module, source: Path, target: Path, options: dict[str, Any], **writing: Any) -> Summary:
-    """Enlarges a file or a folder. options: those of `Tiler`; writing: those of `convert_files`."""
+def upscale_files(
+    upscaler: Upscaler,
+    source: Path,
+    target: Path,
+    options: TileOptions = AUTO,
+    writing: Writing = SKIPPING,
+    *,
+    say: Say,
+) -> Summary:
+    """Enlarges a file or a folder; see `convert_files`."""
     with TileBar(source.is_file()) as bar:
-        tiler = Tiler(network, **options, tick=bar)
-
-        def convert(picture: Picture) -> Picture:
-            return upscaled(picture, tiler.bands, tiler.scale)
-
-        return convert_files(convert, source, target, Summary("upscaled"), scale=tiler.scale, **writing)
+        tiler = Tiler(upscaler.network, options, channels=upscaler.takes.channels, say=say, tick=bar)
+        by = Conversion(tiler.bands, upscaler.takes, upscaler.gives, tiler.scale)
+        return convert_files(upscaled, by, source, target, Summary("upscaled"), writing, say=say)
 
 
 class TileBar:
-    """A bar of tiles, where one picture is all there is to do; a picture with alpha has two, colours' after alpha's."""
+    """A progress bar of tiles, for a single picture. A picture with alpha has two: alpha's, then the colours'."""
 
     new: ClassVar[Callable[..., Any]] = tqdm
 
@@ -54,7 +82,7 @@ class TileBar:
         self.bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """So many tiles are done, of so many."""
+        """done: how many tiles are done, of `total`."""
         if not self.wanted:
             return
         if self.bar is None or done < self.bar.n:
@@ -64,7 +92,7 @@ class TileBar:
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:
-        """Leaves the bar as it stands."""
+        """Ends the bar where it is."""
         if self.bar is not None:
             self.bar.close()
 
@@ -76,70 +104,82 @@ class TileBar:
 
 
 def convert_files(
-    convert: Callable[[Picture], Picture],
+    convert: Callable[[Picture, Conversion], Picture],
+    by: Conversion,
     source: Path,
     target: Path,
-    outcome: Summary,
+    summary: Summary,
+    writing: Writing = SKIPPING,
     *,
     say: Say,
-    scale: int = 1,
-    form: str | None = None,
-    overwrite: bool = False,
 ) -> Summary:
     """Converts a file, or every picture in a folder (its tree is kept); results that are there already are skipped.
 
-    convert: the picture to its result, `scale` times as large; form: the results' extension without the dot, each
-    file's own if None. Whatever goes wrong with one file is said, counted in the outcome, and does not stop the others.
-    Said, too, is what of a picture is not in its result: further pages, and what the format can't hold (once for all).
+    convert: the picture to its result, `by` a network. Whatever goes wrong with one file is said, counted in the
+    summary, and does not stop the others. Said, too, is what of a picture is not in its result: further pages, colours
+    that become grey, and what the format can't hold (each once).
     Raises InputError if there is nothing to convert, or a single target exists, or the target can't be written to, and
-    for a tile that has no room beside its overlap; Interrupted, with what was done, on Ctrl-C: finished files stay, and
-    the same call goes on from there. Pictures are read and written on threads meanwhile: see `beside`.
+    for a tile that its overlap fills; Interrupted, with what was done, on Ctrl-C: finished files stay, and the same
+    call goes on from there. Pictures are read and written on threads meanwhile: see `background`.
     """
-    skipped = reporter(outcome, say)
-    jobs = open_jobs(source, target, form, overwrite, skipped)
-    said: set[str] = set()
-
-    def say_once(words: str) -> None:
-        if words not in said:
-            said.add(words)
-            say(words)
-
+    skipped = reporter(summary, say)
+    jobs = open_jobs(source, target, writing, skipped)
+    say_once = once(say)
     try:
-        with BackgroundReader(jobs, scale, overwrite) as reading, BackgroundWriter(outcome, skipped) as write:
+        with (
+            BackgroundReader(jobs, by.scale, writing.overwrite) as reading,
+            BackgroundWriter(summary, skipped) as write,
+        ):
             for job, coming in tqdm(reading, unit="picture", disable=None if len(jobs) > 1 else True):
                 with failures_named(skipped, job.source, job.result):
                     read = coming.result()
                     if read is None:
-                        outcome.present += 1
+                        summary.present += 1
                     else:
-                        write(job.source, job.result, _converted(convert, job, read, scale, say_once))
+                        write(job.source, job.result, _converted(convert, by, job, read, say_once))
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
-    return outcome
+        raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    return summary
 
 
-def open_jobs(source: Path, target: Path, form: str | None, overwrite: bool, skipped: Skipped) -> list[Job]:
-    """What `plan` gives, once it is known that results can be written and that no single one would be replaced."""
+def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped) -> list[Job]:
+    """The jobs of `plan`. Raises InputError where results can't be written, and where a single one exists."""
     with closed_named():
-        jobs = plan(source, target, form, skipped)
-        if source.is_file() and jobs[0].result.exists() and not overwrite:
+        jobs = plan(source, target, writing.form, skipped)
+        if source.is_file() and jobs[0].result.exists() and not writing.overwrite:
             raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
         check_open(target if source.is_dir() else jobs[0].result.parent)
     return jobs
 
 
-def _converted(convert: Callable[[Picture], Picture], job: Job, read: Read, scale: int, say_once: Say) -> Picture:
+def _converted(
+    convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, say_once: Say
+) -> Picture:
     picture = read_picture(job.source) if read.picture is None else read.picture
     if read.pages > 1:
         say_once(f"{job.source}: has {read.pages} pages, the first is used")
+    if (picture.pixels.shape[2], by.takes.channels) == (3, 1):
+        say_once("the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601)")
+    check_depth(job.result, by.gives)
     if reduced := reduction(job.result, picture):
         say_once(reduced)
     height, width = picture.pixels.shape[:2]
-    check_size(job.result, height * scale, width * scale)
+    check_size(job.result, height * by.scale, width * by.scale)
     check_open(job.result.parent)
     try:
-        return convert(picture)
+        return convert(picture, by)
     except TileTooSmall:
         raise
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
+
+
+def check_depth(result: Path, gives: FieldFormat) -> None:
+    """InputError for a file that can't hold the levels that a model makes, where it was trained on more than 8 bits."""
+    form = format_of(result)
+    if gives.depth == 16 and 16 not in form.depths:
+        raise InputError(
+            f"{result}: {form.name} files hold 8 bits a channel, and this model makes 16; use PNG or TIFF: --format png"
+        )
+    if gives.depth == "float" and "float" not in form.depths:
+        raise InputError(f"{result}: {form.name} files hold no floats, and this model makes them; use TIFF or .npy")

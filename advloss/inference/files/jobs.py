@@ -1,12 +1,12 @@
-"""What is to be read and where its result goes, checked before any work is done."""
+"""Which pictures are read and where their results go, checked before any work is done."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.images.formats import FORMATS
 from advloss.images.reading import UnreadableImage, is_image, list_images
-from advloss.images.writing import FORMATS
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,13 @@ class Job:
 def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object], None]) -> list[Job]:
     """The jobs for a picture, or for every picture in a folder, whose tree is kept.
 
-    form: the results' extension without the dot, each file's own if None. skipped is told of folders that can't be
-    read. Raises InputError if there is nothing to do, or the target's name can't be one.
+    form: the results' extension without the dot, each file's own if None. skipped: is told of folders that can't
+    be read. Raises InputError if there is nothing to do, or the target's name can't be one.
     """
     suffix = f".{form}" if form else None
+    if suffix and suffix not in FORMATS:
+        known = ", ".join(extension[1:] for extension in FORMATS)
+        raise InputError(f"--format {form}: is not a format that can be written; use one of {known}")
     if source.is_dir():
         return _folder_jobs(source, target, suffix, skipped)
     if not source.is_file():
@@ -31,7 +34,7 @@ def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object
     into_folder = target.is_dir() or not target.suffix
     result = target / _named(Path(source.name), suffix) if into_folder else target
     if not is_image(result):
-        raise InputError(f"{result}: not a format that can be written (.png, .jpg, .webp, .tif, .bmp)")
+        raise InputError(f"{result}: not a format that can be written ({', '.join(FORMATS)})")
     if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
         raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
     if result.exists() and result.samefile(source):
@@ -66,7 +69,7 @@ def _named(name: Path, suffix: str | None) -> Path:
 
 
 def apart(jobs: list[Job], skipped: Callable[[object], None]) -> list[Job]:
-    """The jobs but for those whose results would take one another's place, of which skipped is told."""
+    """The jobs without those that have the same result; `skipped` is told of these."""
     by_result: dict[Path, list[Job]] = {}
     for job in jobs:
         by_result.setdefault(job.result, []).append(job)

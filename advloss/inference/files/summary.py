@@ -1,4 +1,4 @@
-"""What became of files, one by one: what went wrong with one is named, counted, and does not stop the others."""
+"""What happened to each file: what goes wrong with one is said and counted, and does not stop the others."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from advloss.inference.tiles.tiler import TileTooSmall
 
 Say = Callable[[str], None]
 Skipped = Callable[[object], None]
-"""Told why a picture is left out."""
+"""Told why a picture is skipped."""
 
 
 @dataclass
 class Summary:
-    """What became of the files: how many were written, and why others were not.
+    """How many files were written, how many were there already, and why others failed.
 
     done: what is done to a picture, in one word: `translated`, `upscaled`.
     """
@@ -41,26 +41,38 @@ class Summary:
             raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
-def reporter(outcome: Summary, say: Say) -> Skipped:
-    """What is to be told of each picture that is left out: it is said, and counted in the outcome."""
+def once(say: Say) -> Say:
+    """Says each thing once."""
+    said: set[str] = set()
+
+    def say_once(words: str) -> None:
+        if words not in said:
+            said.add(words)
+            say(words)
+
+    return say_once
+
+
+def reporter(summary: Summary, say: Say) -> Skipped:
+    """A function that says why a picture is skipped, and counts it in the summary."""
 
     def skipped(why: object) -> None:
-        outcome.failed.append(str(why))
-        say(f"left out: {why}")
+        summary.failed.append(str(why))
+        say(f"skipped: {why}")
 
     return skipped
 
 
 @contextmanager
 def failures_named(skipped: Skipped, source: object, result: Path) -> Iterator[None]:
-    """Whatever goes wrong inside with one picture is told to `skipped`, in a sentence, and goes no further.
+    """What goes wrong inside is told to `skipped`, in a sentence that names the file, and is not raised.
 
-    But for a tile that has no room for its overlap: that is no picture's fault.
+    A tile that its overlap fills is raised, since it is the same for all pictures.
     """
     try:
         yield
     except TileTooSmall:
-        raise  # as it would with any picture
+        raise
     except InputError as error:
         skipped(error)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What pays where passes of one shape come again and again on a GPU: recording them, and cuDNN's search.
+"""CUDA graphs of passes that come again and again in one shape on a GPU, and cuDNN's search for algorithms.
 
 A small pass costs more to start, layer by layer, than to run.
 """
@@ -15,11 +15,11 @@ from advloss.inference.tiles.memory_budget import FULL, MemoryBudget
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 DEVICES = ("cuda",)
-"""On which it pays."""
+"""Devices on which both are faster."""
 TIMES = 3
 """The pass of a shape that is recorded: by then libraries have chosen their algorithms for it."""
 KEPT = 4
-"""Recordings at once, of which the one unused for longest makes room. They share their memory."""
+"""Recordings that are kept; a further one replaces the one unused for longest. They share their memory."""
 SHARE = 0.25
 """The part of the free memory that a pass may take to be recorded: a recording holds it for as long as it is kept."""
 MANY = 16
@@ -43,15 +43,15 @@ class Recordings:
     they are given up (`close`) before anything else where memory runs out.
     """
 
-    def __init__(self, room: MemoryBudget) -> None:
-        self._room = room
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._kept: dict[object, Recording[Tensor]] = {}  # the last used is the last
         self._times: Counter[object] = Counter()
         self._places: list[int] = []
         self._closed = False
 
     def __call__(self, run: Callable[[Tensor], Tensor], tiles: Tensor, half: torch.dtype | None) -> Tensor:
-        """What `run` makes of tiles [n, 3, h, w]: good until the next call.
+        """What `run` makes of tiles [n, C, h, w]: good until the next call.
 
         run: must be the same function for all tiles of one shape and `half` (see `advloss.core.devices.Recording`).
         """
@@ -66,7 +66,7 @@ class Recordings:
 
     def begin(self) -> None:
         """Forgets all if the weights have moved since the last call: recordings read them where they were."""
-        network = self._room.network
+        network = self._budget.network
         places = [tensor.data_ptr() for tensor in (*network.parameters(), *network.buffers())]
         if places != self._places:
             self._places = places
@@ -81,12 +81,12 @@ class Recordings:
         return held
 
     def _is_due(self, key: object, tiles: Tensor, half: bool) -> bool:
-        """Whether to record this pass. Each is tried once, so what failed or made room for others is not again."""
+        """Whether to record this pass. Each is tried once: what failed, or was replaced, is not recorded again."""
         number, _, height, width = tiles.shape
         if self._closed or not _records(tiles.device) or number * height * width > FULL:
             return False
         self._times[key] += 1
-        return self._times[key] == TIMES and number * self._room.share(height, width, half) <= SHARE
+        return self._times[key] == TIMES and number * self._budget.share(height, width, half) <= SHARE
 
     def _record(self, key: object, run: Callable[[Tensor], Tensor], tiles: Tensor) -> None:
         pool = next((recording.pool for recording in self._kept.values()), None)

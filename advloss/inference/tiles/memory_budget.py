@@ -1,4 +1,4 @@
-"""What fits into the memory of a device: how large a tile may be, and how many go through the network at once."""
+"""The memory budget: how large a tile may be, and how many go through the network at once."""
 
 from torch import nn
 
@@ -14,13 +14,14 @@ Not measured: a layer of 64 channels then takes some 0.1 ms of an H100, ten time
 
 
 class MemoryBudget:
-    """The memory for one network. Each size is looked at once, so that what was decided for it stays.
+    """The memory for one network. Each size is measured once, so that a decision for it stays.
 
-    network: as it runs on a tile, self-ensemble included. half: whether it runs in 16 bits.
+    network: as it runs on a tile of so many channels, self-ensemble included. half: whether it runs in 16 bits.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, channels: int = 3) -> None:
         self.network = network
+        self.channels = channels
         self._shares: dict[tuple[int, int, bool], float] = {}
         self._several = self._closed = False
 
@@ -29,7 +30,7 @@ class MemoryBudget:
         key = height, width, half
         if key not in self._shares:
             sides = padded_side(self.network, height), padded_side(self.network, width)
-            needed = peak_bytes(self.network, *sides) * MARGIN * (0.6 if half else 1)
+            needed = peak_bytes(self.network, *sides, self.channels) * MARGIN * (0.6 if half else 1)
             self._shares[key] = needed / max(budget(device_of(self.network)), 1)
         return self._shares[key]
 
@@ -47,7 +48,7 @@ class MemoryBudget:
         return number
 
     def close(self) -> bool:
-        """Lets tiles go one by one from now on. Whether there were several at once."""
+        """Tiles go one by one from now on. Gives whether several went at once before."""
         gave_up = self._several and not self._closed
         self._closed = True
         return gave_up

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from advloss.inference.tiles.tile_grid import Span
+from advloss.inference.tiles.tile_grid import AxisTile
 
 
 @dataclass
@@ -56,7 +56,7 @@ def moments(x: Tensor, groups: int, rows: Tensor | None, columns: Tensor | None)
     return Moments(count.double(), mean.double(), squares.double())
 
 
-def own_moments(x: Tensor, window: tuple[Span, Span], groups: int) -> Moments:
+def own_moments(x: Tensor, window: tuple[AxisTile, AxisTile], groups: int) -> Moments:
     """Of a tile's feature map [1, C, H, W], those of the tile's own part; of any other tensor, all of it."""
     if x.ndim != 4:
         return moments(x, groups, None, None)
@@ -65,19 +65,19 @@ def own_moments(x: Tensor, window: tuple[Span, Span], groups: int) -> Moments:
 
 
 class Enough(Exception):
-    """A norm's statistics are summed up, and the rest of the network need not run."""
+    """Raised when a norm's statistics are summed up, so that the rest of the network does not run."""
 
 
 class HeldStatistics(TorchFunctionMode):
     """Within it, norms that compute statistics of their input use those given, in the order in which they are called.
 
-    known: what to use. windows: the spans of rows and columns of each tile of [B, 3, H, W]; the first norm that nothing
+    known: what to use. windows: each tile of [B, C, H, W] along rows and columns; the first norm that nothing
     is known for leaves the moments of each tile's own part in `found`, and raises `Enough`.
     fixed: mean 0 and variance 1 for all. calls: how many norms were called.
     """
 
     def __init__(
-        self, known: Sequence[Moments] = (), windows: Sequence[tuple[Span, Span]] = (), fixed: bool = False
+        self, known: Sequence[Moments] = (), windows: Sequence[tuple[AxisTile, AxisTile]] = (), fixed: bool = False
     ) -> None:
         super().__init__()
         self.known = known

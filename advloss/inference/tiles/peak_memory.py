@@ -1,5 +1,6 @@
 """How much memory a network needs for a tile, and how much there is."""
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -36,8 +37,8 @@ def budget(device: torch.device) -> int:
 
 
 @torch.inference_mode()
-def peak_bytes(network: nn.Module, height: int, width: int) -> int:
-    """The most bytes alive at once while the network works on a float32 image [1, 3, height, width], weights aside.
+def peak_bytes(network: nn.Module, height: int, width: int, channels: int = 3) -> int:
+    """The most bytes alive at once while the network works on a float32 image of a size, weights aside.
 
     Nothing is computed: the network runs on the meta device. One that can't is run on a small image, and what that
     takes is scaled up.
@@ -45,16 +46,19 @@ def peak_bytes(network: nn.Module, height: int, width: int) -> int:
     weights = [*network.named_parameters(), *network.named_buffers()]
     try:
         state = {name: torch.empty_like(value, device="meta") for name, value in weights}
-        return _live_bytes(lambda image: torch.func.functional_call(network, state, (image,)), height, width, "meta")
+        shape = 1, channels, height, width
+        call = functools.partial(torch.func.functional_call, network, state)
+        return _live_bytes(lambda image: call((image,)), shape, "meta")
     except Exception:  # whatever a network raises that asks for a tensor's values
         side = padded_side(network, 64)
         with without_a_trace(device_of(network)):
-            return _live_bytes(network, side, side, device_of(network)) * height * width // side**2
+            part = _live_bytes(network, (1, channels, side, side), device_of(network))
+        return part * height * width // side**2
 
 
-def _live_bytes(run: Callable[[Tensor], Any], height: int, width: int, device: torch.device | str) -> int:
+def _live_bytes(run: Callable[[Tensor], Any], shape: tuple[int, ...], device: torch.device | str) -> int:
     with LiveBytes() as live:
-        run(torch.zeros(1, 3, height, width, device=device))
+        run(torch.zeros(shape, device=device))
     return live.peak
 
 

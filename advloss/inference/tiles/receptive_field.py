@@ -1,7 +1,7 @@
-"""How far a network sees and what grid it computes on, found by trying.
+"""A network's receptive field and the grid that it computes on, found by trying.
 
-A pixel that is not a number spoils all that depends on it. A network that computes in windows (attention) gives another
-picture for an image that starts elsewhere, unless it starts whole windows later.
+A pixel that is not a number makes all that depends on it not a number. A network that computes in windows (attention)
+gives another result for a shifted image, unless the shift is a whole number of windows.
 """
 
 from contextlib import AbstractContextManager
@@ -14,7 +14,8 @@ from advloss.inference.tiles.norm_statistics import HeldStatistics
 from advloss.networks.layers.padding import padded_side
 
 FIRST, LAST = 512, 2048
-"""Lengths, in pixels, of the images that are tried. Who sees farther than half the last one sees the whole image."""
+"""Lengths, in pixels, of the images that are tried. A network that sees farther than half the last one counts as one
+that sees the whole image."""
 THICKEST = 256
 LARGEST = 64
 """The largest grid, in pixels, that is looked for. Networks that take multiples of that or more compute on those."""
@@ -24,52 +25,52 @@ SAME = 1e-3
 """By how much two pictures may differ that are the same, as a fraction of the largest value: rounding, and no more."""
 
 
-def sight(network: nn.Module, noisy: bool = False) -> tuple[int | None, int]:
+def sight(network: nn.Module, noisy: bool = False, channels: int = 3) -> tuple[int | None, int]:
     """How far a network sees beyond a tile's border (see `reach`), and the step, in pixels, of the grid it computes on.
 
     Tiles that start on that grid compute what the whole image computes. A network that has none counts as one that sees
     the whole image. noisy: whether no two passes are alike; then only the way in which pixels spread is looked at.
     """
     multiple = int(getattr(network, "multiple", 1))
-    seen = reach(network)
+    seen = reach(network, channels=channels)
     if seen is None or multiple >= LARGEST:
         return seen, multiple
     # with fixed statistics some networks' values grow until rounding decides
-    step = period(network, seen, noisy or norm_calls(network) > 0)
+    step = period(network, seen, noisy or norm_calls(network, channels) > 0, channels)
     if step is None:
         return None, multiple
-    return (seen if step == multiple else reach(network, step)), step
+    return (seen if step == multiple else reach(network, step, channels)), step
 
 
 @torch.inference_mode()
-def period(network: nn.Module, seen: int, noisy: bool = False) -> int | None:
+def period(network: nn.Module, seen: int, noisy: bool = False, channels: int = 3) -> int | None:
     """The least shift of an image, in pixels, that only shifts the output, away from the borders; None: there is none.
 
     seen: the network's reach. Two things must hold: a pixel that is not a number spoils the same places around it, so
     that windows show however little is made of them; and the values are the same, unless the network is `noisy`.
     """
     multiple = int(getattr(network, "multiple", 1))
-    thickness = least_side(network)
+    shape = channels, least_side(network, channels)
     shifts = [multiple * n for n in SHIFTS if multiple * n <= max(LARGEST, multiple)]
     for shift in shifts:
-        if all(_shifts(network, axis, shift, seen, thickness, noisy) for axis in (-1, -2)):
+        if all(_shifts(network, axis, shift, seen, shape, noisy) for axis in (-1, -2)):
             return shift
     return None
 
 
-def _shifts(network: nn.Module, axis: int, shift: int, seen: int, thickness: int, noisy: bool) -> bool:
-    """Whether an image that is shifted along an axis gives the shifted output."""
+def _shifts(network: nn.Module, axis: int, shift: int, seen: int, shape: tuple[int, int], noisy: bool) -> bool:
+    """Whether an image that is shifted along an axis gives the shifted output. shape: its channels, its other side."""
     multiple, scale = (int(getattr(network, name, 1)) for name in ("multiple", "scale"))
     # where windows hide how far is seen from their other end, it is a window more at most
     margin = seen + (2 * shift if shift > multiple else 0)
-    length = padded_side(network, max(2 * margin + 3 * shift, 2 * thickness))
+    length = padded_side(network, max(2 * margin + 3 * shift, 2 * shape[1]))
     place = length // 2 // multiple * multiple - shift // multiple // 2 * multiple
-    first, second = (_spoilt(network, axis, thickness, length, start) for start in (place, place + shift))
+    first, second = (_spoilt(network, axis, shape, length, start) for start in (place, place + shift))
     if not torch.equal(first[: -shift * scale], second[shift * scale :]):
         return False
     if noisy:
         return True
-    image = torch.rand(_shape(axis, thickness, length + shift), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    image = torch.rand(_shape(axis, shape, length + shift), generator=torch.Generator().manual_seed(0)) * 2 - 1
     image = image.to(device_of(network))
     first, second = (_run(network, image.narrow(axis, start, length)) for start in (0, shift))
     kept = (length - 2 * margin - shift) * scale
@@ -79,7 +80,7 @@ def _shifts(network: nn.Module, axis: int, shift: int, seen: int, thickness: int
 
 
 @torch.inference_mode()
-def reach(network: nn.Module, step: int | None = None) -> int | None:
+def reach(network: nn.Module, step: int | None = None, channels: int = 3) -> int | None:
     """How many pixels beyond a tile's border the network looks, at most, to any side. None: at the whole image.
 
     Columns that are not a number go through the network within a thin image, and rows; an output that depends on none
@@ -87,26 +88,26 @@ def reach(network: nn.Module, step: int | None = None) -> int | None:
     strided layers and windows. Norms that compute statistics of their input have fixed ones here, as in tiles. What a
     weight of zero hides counts as seen.
     """
-    thickness = least_side(network)
+    shape = channels, least_side(network, channels)
     step = int(getattr(network, "multiple", 1)) if step is None else step
     length, farthest = max(FIRST, 8 * step), 0
     for axis in (-1, -2):
-        found = _reach_along(network, axis, thickness, length, step)
+        found = _reach_along(network, axis, shape, length, step)
         while found is None and length < max(LAST, 16 * step):
             length *= 2
-            found = _reach_along(network, axis, thickness, length, step)
+            found = _reach_along(network, axis, shape, length, step)
         if found is None:
             return None
         farthest = max(farthest, found)
     return farthest
 
 
-def _reach_along(network: nn.Module, axis: int, thickness: int, length: int, step: int) -> int | None:
+def _reach_along(network: nn.Module, axis: int, shape: tuple[int, int], length: int, step: int) -> int | None:
     """The reach along one axis; None if it is more than an image of this length can show."""
     scale = int(getattr(network, "scale", 1))
     length = padded_side(network, length)
     middle = length // 2 // step * step
-    spoilt = _spoilt(network, axis, thickness, length, middle, step)
+    spoilt = _spoilt(network, axis, shape, length, middle, step)
     places = spoilt.nonzero()[:, 0].tolist()
     if not places:
         return 0
@@ -116,27 +117,30 @@ def _reach_along(network: nn.Module, axis: int, thickness: int, length: int, ste
     return max(0, -(-max(before, after) // scale))
 
 
-def _spoilt(network: nn.Module, axis: int, thickness: int, length: int, start: int, width: int | None = None) -> Tensor:
+def _spoilt(
+    network: nn.Module, axis: int, shape: tuple[int, int], length: int, start: int, width: int | None = None
+) -> Tensor:
     """What depends on [start, start + width) of an axis, `network.multiple` if not given: bool [length * scale]."""
-    image = torch.zeros(_shape(axis, thickness, length), device=device_of(network))
+    image = torch.zeros(_shape(axis, shape, length), device=device_of(network))
     image.narrow(axis, start, width or int(getattr(network, "multiple", 1))).fill_(torch.nan)
     return _run(network, image).isnan().any(1).any(-1 if axis == -2 else -2)[0]
 
 
-def _shape(axis: int, thickness: int, length: int) -> list[int]:
-    shape = [1, 3, thickness, thickness]
-    shape[axis] = length
-    return shape
+def _shape(axis: int, shape: tuple[int, int], length: int) -> list[int]:
+    channels, thickness = shape
+    sides = [1, channels, thickness, thickness]
+    sides[axis] = length
+    return sides
 
 
-def least_side(network: nn.Module) -> int:
+def least_side(network: nn.Module, channels: int = 3) -> int:
     """The smallest side, in pixels, of images that the network takes, found by trying."""
     side = padded_side(network, 1)
     device = device_of(network)
     while True:
         try:
-            _run(network, torch.zeros(1, 3, side, 2 * side, device=device))
-            _run(network, torch.zeros(1, 3, 2 * side, side, device=device))
+            _run(network, torch.zeros(1, channels, side, 2 * side, device=device))
+            _run(network, torch.zeros(1, channels, 2 * side, side, device=device))
             return side
         except (RuntimeError, InputError, ValueError):
             if 2 * side > max(THICKEST, padded_side(network, 1)):
@@ -150,11 +154,11 @@ def device_of(network: nn.Module) -> torch.device:
 
 
 @torch.inference_mode()
-def norm_calls(network: nn.Module) -> int:
+def norm_calls(network: nn.Module, channels: int = 3) -> int:
     """How often, in one pass, the network normalises by statistics of its input."""
-    side = padded_side(network, 2 * least_side(network))
+    side = padded_side(network, 2 * least_side(network, channels))
     with HeldStatistics(fixed=True) as held, without_a_trace(device_of(network)):
-        network(torch.zeros(1, 3, side, side, device=device_of(network)))
+        network(torch.zeros(1, channels, side, side, device=device_of(network)))
     return held.calls
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from advloss.inference.tiles.tile_grid import Span
+from advloss.inference.tiles.tile_grid import AxisTile
 
 Orientation = tuple[int, bool]
 ORIENTATIONS: list[Orientation] = [(turns, flipped) for turns in range(4) for flipped in (False, True)]
@@ -23,8 +23,8 @@ def turned_back(y: Tensor, orientation: Orientation) -> Tensor:
     return y.flip(-1) if flipped else y
 
 
-def turned_window(row: Span, column: Span, orientation: Orientation) -> tuple[Span, Span]:
-    """The spans (of rows, of columns) of a tile after `turned`."""
+def turned_window(row: AxisTile, column: AxisTile, orientation: Orientation) -> tuple[AxisTile, AxisTile]:
+    """A tile along both axes (rows, columns) after `turned`."""
     turns, flipped = orientation
     if flipped:
         column = column.mirrored()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Span:
+class AxisTile:
     """One tile along an axis; all numbers in input pixels of the padded image.
 
     [start, stop): what the network sees. [first, last): the tile's own part; every pixel is in exactly one tile's own
@@ -27,12 +27,12 @@ class Span:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """[from, to): the pixels that the tile has a part in."""
+        """[from, to): the pixels of the result that the tile counts in."""
         return self.first - self.fade_in, self.last + self.fade_out
 
-    def mirrored(self) -> "Span":
+    def mirrored(self) -> "AxisTile":
         """The same tile on the axis in reverse, which then runs below 0."""
-        return Span(-self.stop, -self.start, -self.last, -self.first, self.fade_out, self.fade_in)
+        return AxisTile(-self.stop, -self.start, -self.last, -self.first, self.fade_out, self.fade_in)
 
     def weights(self, scale: int, device: torch.device) -> Tensor:
         """How much this tile counts at each output pixel of `reach`: float32 [scale * (to - from)], in [0, 1].
@@ -61,17 +61,17 @@ class Span:
         return ((inside[1:] - inside[:-1]) / float(pixel)).float()
 
 
-def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> list[Span]:
+def axis_tiles(length: int, tile: int, overlap: int, multiple: int, fade: int) -> list[AxisTile]:
     """The tiles of an axis, in order. All have the same size; the last is shifted inwards, its overlap is larger.
 
     length: of the axis, tile: what the network sees, a multiple of `multiple`, as each start will be. Where the length
-    is none, the last tile is smaller, by less than `multiple`.
+    is no multiple, the last tile is smaller, by less than `multiple`.
     overlap: pixels at least between a tile's own part and its artificial borders. fade: pixels to either side of the
     border of two tiles over which one fades into the other, less than `overlap` (0: a cut); fewer in small tiles, where
     a third tile would come in.
     """
     if tile >= length:
-        return [Span(0, length, 0, length, 0, 0)]
+        return [AxisTile(0, length, 0, length, 0, 0)]
     step = (tile - 2 * overlap) // multiple * multiple
     fade = min(fade, step // 4)
     starts = [*range(0, length - tile, step), -(-(length - tile) // multiple) * multiple]
@@ -79,13 +79,13 @@ def spans(length: int, tile: int, overlap: int, multiple: int, fade: int) -> lis
     edges = [0, *borders, length]
     last = len(starts) - 1
     return [
-        Span(start, min(start + tile, length), edges[i], edges[i + 1], fade if i else 0, fade if i < last else 0)
+        AxisTile(start, min(start + tile, length), edges[i], edges[i + 1], fade if i else 0, fade if i < last else 0)
         for i, start in enumerate(starts)
     ]
 
 
 def least_tile(overlap: int, multiple: int) -> int:
-    """The smallest tile, in pixels, that leaves an own part of at least one `multiple` beside the overlap."""
+    """The smallest tile, in pixels, whose own part, without the overlap, is at least one `multiple`."""
     return multiple - (-2 * overlap // multiple) * multiple
 
 
@@ -96,14 +96,14 @@ def even_tile(length: int, tile: int, overlap: int, multiple: int, least: int = 
     """
     if tile >= length:
         return length
-    number = len(spans(length, tile, overlap, multiple, 0))
+    number = len(axis_tiles(length, tile, overlap, multiple, 0))
     for smaller in range(max(least_tile(overlap, multiple), least), tile, multiple):
-        if len(spans(length, smaller, overlap, multiple, 0)) == number:
+        if len(axis_tiles(length, smaller, overlap, multiple, 0)) == number:
             return smaller
     return tile
 
 
-def batches(axis: Sequence[Span], most: int) -> Iterator[list[Span]]:
+def batches(axis: Sequence[AxisTile], most: int) -> Iterator[list[AxisTile]]:
     """The tiles of an axis, in order, in as few parts as there can be of `most` each, and as even as can be.
 
     Tiles of another size (the last may be) are a part of their own.
@@ -118,8 +118,8 @@ def batches(axis: Sequence[Span], most: int) -> Iterator[list[Span]]:
 class Grid:
     """The tiles of one image: those of its rows times those of its columns, all of one shape."""
 
-    rows: list[Span]
-    columns: list[Span]
+    rows: list[AxisTile]
+    columns: list[AxisTile]
 
     @property
     def side(self) -> int:
@@ -129,5 +129,5 @@ class Grid:
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
 
-    def __iter__(self) -> Iterator[tuple[Span, Span]]:
+    def __iter__(self) -> Iterator[tuple[AxisTile, AxisTile]]:
         return ((row, column) for row in self.rows for column in self.columns)

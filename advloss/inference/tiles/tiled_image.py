@@ -4,56 +4,30 @@ import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from advloss.core.reflection import mirrored_indices
 from advloss.inference.tiles.cuda_graphs import tuned
+from advloss.inference.tiles.engine import Engine
 from advloss.inference.tiles.norm_statistics import Enough, HeldStatistics, Moments
 from advloss.inference.tiles.precision import HALVES
 from advloss.inference.tiles.receptive_field import without_a_trace
 from advloss.inference.tiles.self_ensemble import ORIENTATIONS, Orientation, SelfEnsemble, turned, turned_window
-from advloss.inference.tiles.tile_grid import Grid, Span, batches
+from advloss.inference.tiles.tile_grid import AxisTile, Grid, batches
 from advloss.networks.layers.padding import padded_side
 
 T = TypeVar("T")
-Run = Callable[[Tensor, Span, Sequence[Span], torch.dtype | None], Sequence[T]]
-"""(tiles [n, 3, h, w] of a row, the row, their columns, the 16-bit type or None) -> what becomes of each tile"""
+Run = Callable[[Tensor, AxisTile, Sequence[AxisTile], torch.dtype | None], Sequence[T]]
+"""(tiles [n, C, h, w] of a row, the row, their columns, the 16-bit type or None) -> what becomes of each tile"""
 
 BAND = 1 << 22
 """Values of a band that is handed out at once: what the receiver makes of it stays small too."""
 MEMORY_FORMAT = torch.channels_last
 """The layout of tiles for networks without norms that take statistics: 1.3 to 1.5 times as fast on a CPU as the
 contiguous one. Such norms gain nothing from it, and where an image is all one colour they show its other rounding."""
-
-
-class Engine(Protocol):
-    """What a `TiledImage` needs of its `Tiler`; see there for each."""
-
-    network: nn.Module
-    runs: nn.Module
-    recordings: Any
-    scale: int
-    seed: int
-    tick: Callable[[int, int], None]
-
-    @property
-    def device(self) -> torch.device: ...
-
-    @property
-    def norm_calls(self) -> int: ...
-
-    @property
-    def noisy(self) -> bool: ...
-
-    @property
-    def is_plain(self) -> bool: ...
-
-    def together(self, height: int, width: int, half: bool) -> int: ...
-
-    def say_once(self, words: str) -> None: ...
 
 
 class TiledImage:
@@ -76,19 +50,19 @@ class TiledImage:
 
     def bands(self, grid: Grid) -> Iterator[Tensor]:
         """The output rows from `done` on, as `Tiler.bands` gives them."""
-        ahead = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
-        self.ticks_wanted = self.ticks + len(ahead) * len(grid.columns)
+        left = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
+        self.ticks_wanted = self.ticks + len(left) * len(grid.columns)
         if len(grid) > 1 and self.statistics is None and self.tiler.norm_calls:
             with self._tuned(grid):
                 self.statistics = self._settled(grid)
         height, width = (side * self.tiler.scale for side in self.image.shape[-2:])
         started: Tensor | None = None  # rows from `done` on that wait for the next tiles
-        for number, row in enumerate(ahead):
-            with self._tuned(grid):  # not while the receiver has its turn
+        for number, row in enumerate(left):
+            with self._tuned(grid):  # not while the receiver works on the band before
                 rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
             if started is not None:
                 rows[:, :, : started.shape[2]] += started
-            later = ahead[number + 1].reach[0] * self.tiler.scale if row is not ahead[-1] else height
+            later = left[number + 1].reach[0] * self.tiler.scale if row is not left[-1] else height
             ready = min(later, height) - self.done
             started = rows[:, :, ready:].clone()
             step = max(1, BAND // (rows.shape[1] * width))
@@ -99,7 +73,7 @@ class TiledImage:
             if self.done >= height:
                 return
 
-    def _row(self, grid: Grid, row: Span, length: int) -> Tensor:
+    def _row(self, grid: Grid, row: AxisTile, length: int) -> Tensor:
         """What one row of tiles adds to the output rows from `done` on: [1, C, length, padded width * scale]."""
         scale, device = self.tiler.scale, self.tiler.device
         rows: Tensor | None = None
@@ -116,8 +90,8 @@ class TiledImage:
         return rows
 
     def _tiles(
-        self, grid: Grid, row: Span, run: Run[T], look_at: Callable[[T], Tensor]
-    ) -> Iterator[tuple[Span, T, Tensor | None]]:
+        self, grid: Grid, row: AxisTile, run: Run[T], look_at: Callable[[T], Tensor]
+    ) -> Iterator[tuple[AxisTile, T, Tensor | None]]:
         """(column, what `run` makes of the tile, whether that is finite) for each tile of a row.
 
         Whether it is finite, bool [], is on the device still, and None in float32. Tiles that were not come again, in
@@ -142,29 +116,31 @@ class TiledImage:
             yield column, made, None
 
     def _passes(
-        self, strip: Tensor, row: Span, columns: Sequence[Span], run: Run[T], half: torch.dtype | None
-    ) -> Iterator[tuple[Span, T]]:
+        self, strip: Tensor, row: AxisTile, columns: Sequence[AxisTile], run: Run[T], half: torch.dtype | None
+    ) -> Iterator[tuple[AxisTile, T]]:
         """(column, what `run` makes of the tile) for some tiles of a row, of which several may go through at once."""
         for some in batches(columns, self._together(row, columns, half)):
             yield from zip(some, run(self._input(strip, some), row, some, half), strict=True)
 
-    def _together(self, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> int:
+    def _together(self, row: AxisTile, columns: Sequence[AxisTile], half: torch.dtype | None) -> int:
         """How many of a row's tiles go through the network at once, at most. Memory is not measured for one alone."""
         height, width = row.stop - row.start, columns[0].stop - columns[0].start
         return self.tiler.together(height, width, half is not None) if len(columns) > 1 else 1
 
-    def _strip(self, row: Span) -> Tensor:
-        """[1, 3, h, W]: the rows of the image that a row of tiles sees, on the network's device."""
+    def _strip(self, row: AxisTile) -> Tensor:
+        """[1, C, h, W]: the rows of the image that a row of tiles sees, on the network's device."""
         strip = self.image.index_select(-2, self.row_index[row.start : row.stop])
         return strip.to(self.tiler.device, torch.float32)
 
-    def _input(self, strip: Tensor, columns: Sequence[Span]) -> Tensor:
-        """[n, 3, h, w]: what the network sees of a row's strip for some of its tiles."""
+    def _input(self, strip: Tensor, columns: Sequence[AxisTile]) -> Tensor:
+        """[n, C, h, w]: what the network sees of a row's strip for some of its tiles."""
         tiles = [strip.index_select(-1, self.column_index[column.start : column.stop]) for column in columns]
         layout = torch.contiguous_format if self.tiler.norm_calls else MEMORY_FORMAT
         return torch.cat(tiles).contiguous(memory_format=layout)
 
-    def _outputs(self, tiles: Tensor, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> Sequence[Tensor]:
+    def _outputs(
+        self, tiles: Tensor, row: AxisTile, columns: Sequence[AxisTile], half: torch.dtype | None
+    ) -> Sequence[Tensor]:
         """[1, C, h * scale, w * scale] of each tile: what the network makes of it."""
 
         def run(tiles: Tensor) -> Tensor:
@@ -177,17 +153,17 @@ class TiledImage:
         recorded = self.statistics is None and self.tiler.is_plain
         return (self.tiler.recordings(run, tiles, half) if recorded else run(tiles)).split(1)
 
-    def _moments(self, grid: Grid, row: Span, known: list[Moments], orientation: Orientation) -> list[Moments]:
+    def _moments(self, grid: Grid, row: AxisTile, known: list[Moments], orientation: Orientation) -> list[Moments]:
         """What the first norm that nothing is known of finds in the own part of each tile of a row."""
 
-        def run(tiles: Tensor, row: Span, columns: Sequence[Span], half: torch.dtype | None) -> list[Moments]:
+        def run(tiles: Tensor, row: AxisTile, columns: Sequence[AxisTile], half: torch.dtype | None) -> list[Moments]:
             windows = [turned_window(row, column, orientation) for column in columns]
             held = HeldStatistics(known, windows)
             with self._context(half, self._seed(row, columns[0])), suppress(Enough), held:
                 self.tiler.network(turned(tiles, orientation))
             return held.found
 
-        found: dict[Span, Moments] = {}
+        found: dict[AxisTile, Moments] = {}
         for column, one, _ in self._tiles(grid, row, run, lambda one: one.squares):
             found[column] = one  # the last is the finite one
         return list(found.values())
@@ -216,7 +192,7 @@ class TiledImage:
         if self.ticks_wanted > 1:
             self.tiler.tick(self.ticks, self.ticks_wanted)
 
-    def _seed(self, row: Span, column: Span) -> int:
+    def _seed(self, row: AxisTile, column: AxisTile) -> int:
         """Of a tile's noise: the same in each pass, and the tiler's own for the first tile, whatever its size."""
         return self.tiler.seed + row.first * len(self.column_index) + column.first
 

@@ -1,23 +1,17 @@
-"""A network over an image of any size, in tiles that don't show."""
+"""A network over an image of any size, in tiles, so that no seams show."""
 
-import functools
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.errors import InputError
-from advloss.inference.tiles.cuda_graphs import Recordings, is_plain
-from advloss.inference.tiles.memory_budget import MemoryBudget
+from advloss.inference.tiles.engine import Engine, ignore
+from advloss.inference.tiles.options import AUTO, Overlap, Precision, TileOptions
 from advloss.inference.tiles.peak_memory import out_of_memory
-from advloss.inference.tiles.precision import Precision, half_type
-from advloss.inference.tiles.receptive_field import device_of, norm_calls, sight
-from advloss.inference.tiles.self_ensemble import SelfEnsemble
-from advloss.inference.tiles.tile_grid import Grid, even_tile, least_tile, spans
+from advloss.inference.tiles.tile_grid import Grid, axis_tiles, even_tile, least_tile
 from advloss.inference.tiles.tiled_image import TiledImage
-from advloss.networks.layers.basic import Dropout
 from advloss.networks.layers.padding import padded_side
 from advloss.networks.layers.parameters import check_at_least, check_choice
 
@@ -32,134 +26,66 @@ through them at once where memory allows."""
 OWN_PARTS = (480, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 16)
 """Sides, in input pixels, of own parts that are tried for the largest that fits; beyond these nothing is gained."""
 SMALL = 128**2
-"""Pixels of an image that is never cut unless asked for, nor is memory measured for it."""
+"""Pixels of an image up to which it is one tile unless tiles are asked for, and no memory is measured."""
 LEAST = 16
 """The smallest tile, in input pixels, before running out of memory is final."""
-BATCHED = ("cuda",)
-"""Devices on which tiles go through the network together; on a CPU it is no faster."""
 
 
 class TileTooSmall(InputError):
-    """The tile that was asked for has no room beside the overlap: so it is for any picture that needs tiles."""
+    """The tile that was asked for is no larger than its overlap, so that no picture can be cut into such tiles."""
 
 
-def ignore(*_: object) -> None:
-    """Says nothing."""
-
-
-class Tiler:
+class Tiler(Engine):
     """A network over an image of any size, in tiles.
 
-    network: images [B, 3, H, W] -> [B, C, scale H, scale W], with attributes `scale`, `multiple` and `smallest` (1 if
-        absent). It runs where its weights are, in eval mode, in which it is left. B is 1 but on a GPU, where networks
-        of our own and torch's layers take several tiles at once, and passes that come again and again are recorded.
-    tile: the side, in input pixels, of what the network sees at once, at most; None: from the free memory, 0: the whole
-        image at once. Halved where memory runs out.
-    overlap: input pixels around each tile's own part, part of `tile`; None: as far as the network sees, within limits
-        (see OVERLAP) that leave less than half a grey level of difference; "exact": as far as the network sees, so
-        that the result is that of the whole image. Tiles fade into each other unless that is so.
-    precision: see `half_type`; a tile that is not finite in 16 bits is computed again in float32.
-    ensemble: the mean over the 8 flips and rotations of each tile.
+    network: images [B, channels, H, W] -> [B, C, scale H, scale W], with attributes `scale`, `multiple` and `smallest`
+        (1 if absent). It runs where its weights are, in eval mode, in which it is left. B is 1 but on a GPU, where
+        networks of our own and torch's layers take several tiles at once, and passes that come again are recorded.
+    options: see `TileOptions`; a tile that is not finite in 16 bits is computed again in float32.
+    channels: of the images that the network takes.
     say: is told in plain words what a user should know, each thing once.
     tick: is told after each tile how many are done and how many there are, if there are several.
-    seed: of the noise of networks that keep dropout on in use.
+    seed: of the noise of networks that keep dropout on at inference.
 
     Norms that compute statistics of their input get those of the whole image, in several passes over it.
-    Raises InputError for arguments out of range, and where no tile fits into memory.
+    Raises InputError for options out of range, and where no tile fits into memory.
     """
 
     def __init__(
         self,
         network: nn.Module,
+        options: TileOptions = AUTO,
         *,
-        tile: int | None = None,
-        overlap: int | Literal["exact"] | None = None,
-        precision: Precision = "auto",
-        ensemble: bool = False,
+        channels: int = 3,
         say: Callable[[str], None] = ignore,
         tick: Callable[[int, int], None] = ignore,
         seed: int = 0,
     ) -> None:
-        check_choice("precision", precision, Precision)
-        check_at_least(0, **{name: n for name, n in (("tile", tile), ("overlap", overlap)) if isinstance(n, int)})
-        self.network = network.eval()
-        self.runs = SelfEnsemble(network) if ensemble else network
-        self.scale = int(getattr(network, "scale", 1))
-        self.tile = tile
-        self.overlap = overlap
-        self.precision = precision
-        self.tick = tick
-        self.seed = seed
-        self._say = say
-        self._said: set[str] = set()
-        self.room = MemoryBudget(self.runs)
-        self.recordings = Recordings(self.room)
+        check_choice("precision", options.precision, Precision)
+        numbers = {"tile": options.tile, "overlap": options.overlap}
+        check_at_least(0, **{name: number for name, number in numbers.items() if isinstance(number, int)})
+        super().__init__(network, options, channels=channels, say=say, tick=tick, seed=seed)
         self._last: torch.Size | None = None
         """the shape of the image before"""
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network runs."""
-        return device_of(self.network)
-
-    @functools.cached_property
-    def _sight(self) -> tuple[int | None, int]:
-        return sight(self.network, self.noisy)
-
-    @property
-    def reach(self) -> int | None:
-        """How far the network sees, in input pixels; None: the whole image. Norms' statistics don't count."""
-        return self._sight[0]
-
-    @property
-    def step(self) -> int:
-        """What starts and sides of tiles are multiples of, in input pixels: the grid that the network computes on."""
-        return self._sight[1]
-
-    @functools.cached_property
-    def norm_calls(self) -> int:
-        """How many norms take statistics of the image."""
-        return norm_calls(self.network)
-
-    @functools.cached_property
-    def _half(self) -> torch.dtype | None:
-        return half_type(self.precision, self.network, self.device)
-
-    @functools.cached_property
-    def noisy(self) -> bool:
-        """Whether dropout stays on in use."""
-        return any(
-            isinstance(layer, Dropout) and layer.at_inference and layer.p > 0 for layer in self.network.modules()
-        )
-
-    @functools.cached_property
-    def is_plain(self) -> bool:
-        """Whether passes may be recorded, and tiles go through together: no noise, and layers that are known."""
-        return not self.noisy and is_plain(self.network)
-
-    def together(self, height: int, width: int, half: bool) -> int:
-        """How many tiles of this size, in input pixels, go through the network at once, at most."""
-        several = self.device.type in BATCHED and self.is_plain
-        return self.room.together(height, width, half) if several else 1
-
     def __call__(self, image: Tensor, depth: int = 8) -> Tensor:
-        """image: float32 [B, 3, H, W] in [-1, 1], each by itself -> [B, C, scale H, scale W], where the network is."""
+        """image: float32 [B, channels, H, W] in [-1, 1], each by itself -> [B, C, scale H, scale W] there."""
         return torch.cat([torch.cat(list(self.bands(one[None], depth)), dim=2) for one in image])
 
     def bands(self, image: Tensor, depth: int = 8) -> Iterator[Tensor]:
-        """image: float32 [1, 3, H, W] in [-1, 1] on any device; depth: bits a channel of its file.
+        """image: float32 [1, channels, H, W] in [-1, 1] on any device; depth: bits a channel of its file.
 
         Yields the finished rows from top to bottom, float32 [1, C, h, W * scale] on the network's device, and holds
         little more than one row of tiles.
         """
-        if image.ndim != 4 or image.shape[:2] != (1, 3) or not image.numel():
-            raise InputError(f"Tiler: takes one image [1, 3, H, W], not {list(image.shape)}")
+        if image.ndim != 4 or image.shape[:2] != (1, self.channels) or not image.numel():
+            raise InputError(f"Tiler: takes one image [1, {self.channels}, H, W], not {list(image.shape)}")
         if image.shape != self._last:
             give_back_freed_memory()
             self._last = image.shape
-        half = None if depth > 8 and self.precision == "auto" else self._half
+        half = None if depth > 8 and self.options.precision == "auto" else self.half
         height, width = image.shape[-2:]
-        grid = self._grid(height, width, self._first_side(height, width, half is not None), self.overlap)
+        grid = self._grid(height, width, self._first_side(height, width, half is not None), self.options.overlap)
         picture = TiledImage(self, image, half)
         self.recordings.begin()
         while True:
@@ -170,34 +96,28 @@ class Tiler:
                 if not out_of_memory(error):
                     raise
             # outside of `except`, whose traceback holds the tensors that did not fit
-            if not (self.recordings.close() | self.room.close()):  # speed is given up before size
+            if not (self.recordings.close() | self.budget.close()):  # speed is given up before size
                 grid = self._smaller(height, width, grid)
             give_back_freed_memory()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def say_once(self, words: str) -> None:
-        """Tells the user, unless that was said."""
-        if words not in self._said:
-            self._said.add(words)
-            self._say(words)
-
     def _first_side(self, height: int, width: int, half: bool) -> int:
         """The side of tiles to begin with, in input pixels."""
         whole = max(padded_side(self.network, height), padded_side(self.network, width))
-        if self.tile is not None:
-            return self.tile or whole
+        if self.options.tile is not None:
+            return self.options.tile or whole
         most = (OWN_PARTS[0] + 2 * MOST_OVERLAP) ** 2
         if height * width <= SMALL:
             return whole
         # passes over the whole image, or seams, are worth some memory
-        if (height * width <= most or self.norm_calls or self.reach is None) and self.room.fits(height, width, half):
+        if (height * width <= most or self.norm_calls or self.reach is None) and self.budget.fits(height, width, half):
             return whole
-        around = 2 * self._margin(self.overlap)
+        around = 2 * self._margin(self.options.overlap)
         sides = [max(padded_side(self.network, own + around), self._least(around // 2)) for own in OWN_PARTS]
-        return next((s for s in sides if self.room.fits(min(s, height), min(s, width), half)), sides[-1])
+        return next((s for s in sides if self.budget.fits(min(s, height), min(s, width), half)), sides[-1])
 
-    def _margin(self, overlap: int | Literal["exact"] | None) -> int:
+    def _margin(self, overlap: Overlap) -> int:
         """The overlap in input pixels."""
         if isinstance(overlap, int):
             return overlap
@@ -213,24 +133,26 @@ class Tiler:
             smallest = -(-smallest // self.step) * self.step + self.step  # the last is smaller, by less than a step
         return max(least_tile(margin, self.step), smallest)
 
-    def _grid(self, height: int, width: int, side: int, overlap: int | Literal["exact"] | None) -> Grid:
+    def _grid(self, height: int, width: int, side: int, overlap: Overlap) -> Grid:
         """The tiles of an image; InputError for a tile that its overlap fills."""
         lengths = padded_side(self.network, height), padded_side(self.network, width)
         if side >= max(lengths):
-            return Grid(*(spans(length, length, 0, 1, 0) for length in lengths))
+            return Grid(*(axis_tiles(length, length, 0, 1, 0) for length in lengths))
         margin = self._margin(overlap)
         least = self._least(margin)
         if side < least:
             named = f"overlap={overlap}" if overlap is not None else "the overlap"
-            room = f"{named} is {margin} pixels on each side, so tile must be at least {least}"
-            raise TileTooSmall(f"tile={side}: {room}")
+            needed = f"{named} is {margin} pixels on each side, so tile must be at least {least}"
+            raise TileTooSmall(f"tile={side}: {needed}")
         side = max(side // self.step * self.step, least)
         # windows of a turned image start at its other end: on the tiles' grid only where the image ends on it too
         off_grid = self.runs is not self.network and any(length % self.step for length in lengths)
         exact = self.reach is not None and margin >= self.reach and not off_grid
         cut = [even_tile(length, side, margin, self.step, least) for length in lengths]
         axes = zip(lengths, cut, strict=True)
-        grid = Grid(*(spans(length, tile, margin, self.step, 0 if exact else margin // 4) for length, tile in axes))
+        grid = Grid(
+            *(axis_tiles(length, tile, margin, self.step, 0 if exact else margin // 4) for length, tile in axes)
+        )
         self._say_what_tiles_cannot(exact, off_grid)
         return grid
 
@@ -250,11 +172,11 @@ class Tiler:
                 f"for a picture whose sides are no multiples of that: {whole}"
             )
         if self.noisy:
-            self.say_once("this network's dropout stays on in use: the noise is each tile's own")
+            self.say_once("this network's dropout stays on at inference: the noise is each tile's own")
 
     def _smaller(self, height: int, width: int, grid: Grid) -> Grid:
         """Tiles of half the side; InputError if there are none."""
-        overlap: int | Literal["exact"] | None = self.overlap
+        overlap: Overlap = self.options.overlap
         half = grid.side // 2
         if overlap != "exact":
             overlap = min(self._margin(overlap), half // 4)

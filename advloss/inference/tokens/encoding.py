@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.data.formats import RGB8, FieldFormat
 from advloss.data.sampling.crops import resized
-from advloss.images.reading import read_rgb8
-from advloss.inference.files.pixels import to_tensor
+from advloss.images.reading import read_picture, read_rgb8
+from advloss.inference.formats import misfit, to_tensor
+from advloss.inference.kinds import with_channels
 from advloss.inference.model import Model
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 WAITING = 8
-"""Batches of pictures in memory at once, while their batches fill up."""
+"""How many batches of pictures wait in memory, at most, until one of a size is full."""
 READERS = 4
-"""Threads that decode small pictures ahead."""
+"""Threads that decode pictures in advance, where they become small."""
 BATCH = 16
 
 Skipped = Callable[[int, str], None]
@@ -54,7 +56,7 @@ class Encoded:
 def encoded(model: Model, paths: Sequence[Path], skipped: Skipped, reading: Reading) -> Iterator[Encoded]:
     """The codes of each picture, as they become ready: not in the order of the paths where there are batches.
 
-    Batches are filled up, so that what becomes of a picture depends on how large they are, and not on its neighbours.
+    Batches are filled up to one size, so that a picture's codes don't depend on how many others there are.
     On the CPU each picture goes through by itself, which is as fast.
     """
     size = reading.size
@@ -62,7 +64,7 @@ def encoded(model: Model, paths: Sequence[Path], skipped: Skipped, reading: Read
     if model.device.type == "cpu":
         batch = 1
     waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
-    for number, pixels in _pictures(paths, size, skipped):
+    for number, pixels in _pictures(paths, size, model.tokenized, skipped):
         group = waiting[pixels.shape]
         group.append((number, pixels))
         if len(group) == batch or sum(map(len, waiting.values())) > WAITING * batch:
@@ -78,7 +80,7 @@ def _through(
     """The codes of pictures of one size."""
     filled = [pixels for _, pixels in group] + [group[-1][1]] * (batch - len(group))
     try:
-        codes = model.encode(torch.cat([to_tensor(pixels) for pixels in filled])).cpu()
+        codes = model.encode(torch.cat([to_tensor(pixels, model.tokenized) for pixels in filled])).cpu()
     except (InputError, MemoryError, RuntimeError) as error:
         less = "there is not enough memory for it; try --size, a smaller --batch, or --device cpu"
         for number, _ in group:
@@ -88,14 +90,16 @@ def _through(
         yield Encoded(number, (pixels.shape[0], pixels.shape[1]), one)
 
 
-def _pictures(paths: Sequence[Path], size: int | None, skipped: Skipped) -> Iterator[tuple[int, np.ndarray]]:
-    """(number, uint8 [H, W, 3]) of each that can be read; where they become small, a few are read ahead."""
+def _pictures(
+    paths: Sequence[Path], size: int | None, takes: FieldFormat, skipped: Skipped
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(number, pixels [H, W, C]) of each that can be read; where they become small, a few are read in advance."""
     readers = READERS if size else 1
     coming: deque[tuple[int, Future[np.ndarray]]] = deque()
     with ThreadPoolExecutor(readers) as pool:
         for number in range(len(paths) + readers):
             if number < len(paths):
-                coming.append((number, pool.submit(_read, paths[number], size)))
+                coming.append((number, pool.submit(_read, paths[number], size, takes)))
             if not coming or (len(coming) < readers and number < len(paths)):
                 continue
             first, future = coming.popleft()
@@ -107,8 +111,14 @@ def _pictures(paths: Sequence[Path], size: int | None, skipped: Skipped) -> Iter
                 yield first, pixels
 
 
-def _read(path: Path, size: int | None) -> np.ndarray:
-    pixels = read_rgb8(path)
+def _read(path: Path, size: int | None, takes: FieldFormat) -> np.ndarray:
+    """A file's pixels [H, W, C] as `to_tensor` takes them for the model; 8-bit RGB as in training."""
+    if takes == RGB8:
+        pixels = read_rgb8(path)
+    else:
+        pixels = with_channels(read_picture(path), takes.channels)
+        if why := misfit(pixels, takes):
+            raise InputError(f"{path}: {why}")
     if size is None:
         return pixels
     pixels = resized(pixels, "shorter", size)

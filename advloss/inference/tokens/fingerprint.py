@@ -1,21 +1,21 @@
-"""Whose tokens are they: a fingerprint of all that decides what a tokenizer's tokens mean."""
+"""A tokenizer's fingerprint, of all that decides what its tokens mean.
+
+A network's class names what counts in training only: `training_only`, parameters of its constructor, and
+`training_only_tensors`, the last names of tensors in its state dict.
+"""
 
 import hashlib
 import inspect
 import json
+from collections.abc import Callable
 from typing import Any
+
+from torch import nn
 
 from advloss.methods.base import Method
 from advloss.recipe.components import NETWORKS
 from advloss.recipe.schema import Recipe
 
-LEARNING = {
-    *("dropout", "beta", "legacy", "ema", "decay", "kmeans", "revive", "temperature", "entropy", "diversity"),
-    *("together", "kl"),
-}
-"""Parameters of encoders, bottlenecks and decoders that count in training only."""
-LEARNT_WITH = ("counts", "sums", "share", "started")
-"""Last names of a codebook's tensors that count in training only."""
 SHOWN = 12
 """Hexadecimal digits that a message shows of a fingerprint."""
 
@@ -23,14 +23,15 @@ SHOWN = 12
 def fingerprint(method: Method, recipe: Recipe) -> str:
     """SHA-256, in hexadecimal, over a method's weights in float32 and what else its networks are.
 
-    Two models with the same fingerprint make the same tokens and the same pictures of them. What counts in training
-    only is left out: losses, data, optimizer, and such parameters of the networks. Parameters that have their default
-    are left out too, so that one which a later version adds changes no fingerprint.
+    Two models with the same fingerprint make the same tokens and the same pictures of them. Losses, data, optimizer and
+    what networks declare to count in training only are not in it. Parameters that have their default are not either, so
+    that one which a later version adds changes no fingerprint.
     """
-    networks = {key: [c.name, _shaping(key, c.name, c.parameters)] for key, c in recipe.networks.items()}
+    networks = {key: [c.name, _shaping(NETWORKS[key][c.name], c.parameters)] for key, c in recipe.networks.items()}
     digest = hashlib.sha256(json.dumps([recipe.method.name, networks], sort_keys=True).encode())
+    learning = _training_only(method)
     for name, tensor in sorted(method.state_dict().items()):
-        if name.rpartition(".")[2] in LEARNT_WITH:
+        if name in learning:
             continue
         values = tensor.detach().float().cpu().contiguous().numpy()
         digest.update(f"\n{name} {list(values.shape)}\n".encode())
@@ -38,9 +39,21 @@ def fingerprint(method: Method, recipe: Recipe) -> str:
     return digest.hexdigest()
 
 
-def _shaping(key: str, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that decide what the network computes in use, as JSON values."""
-    known = inspect.signature(NETWORKS[key][name]).parameters
+def _training_only(method: Method) -> set[str]:
+    """The tensors of a state dict that count in training only, by their whole names."""
+    found: set[str] = set()
+    for prefix, module in method.named_modules():
+        last_names: frozenset[str] = getattr(type(module), "training_only_tensors", frozenset())
+        if last_names:
+            names = module.state_dict(prefix=f"{prefix}." if prefix else "")
+            found |= {name for name in names if name.rpartition(".")[2] in last_names}
+    return found
+
+
+def _shaping(network: Callable[..., nn.Module], parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that decide what a network computes at inference, as JSON values."""
+    known = inspect.signature(network).parameters
     defaults = {parameter: json.dumps(known[parameter].default, default=repr) for parameter in known}
-    shaping = {parameter: value for parameter, value in parameters.items() if parameter not in LEARNING}
+    learning: frozenset[str] = getattr(network, "training_only", frozenset())
+    shaping = {parameter: value for parameter, value in parameters.items() if parameter not in learning}
     return {parameter: value for parameter, value in shaping.items() if json.dumps(value) != defaults.get(parameter)}

@@ -1,4 +1,4 @@
-"""Pictures of tokens, and pictures through a tokenizer at once.
+"""Tokens to pictures, and pictures through a tokenizer and back.
 
 Tokens and back gives the pixels of `reconstruct_files` exactly: each picture's indices do not depend on its neighbours
 (`encoded`), and the decoder always has one picture at a time.
@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
+from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture
 from advloss.images.writing import check_size
 from advloss.inference.files.background import BackgroundWriter
-from advloss.inference.files.convert import open_jobs
+from advloss.inference.files.convert import Writing, check_depth, open_jobs
 from advloss.inference.files.jobs import Job, apart
-from advloss.inference.files.pixels import to_pixels
 from advloss.inference.files.summary import Say, Summary, failures_named, reporter
+from advloss.inference.formats import result_type, to_pixels
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import token_files
@@ -27,36 +28,39 @@ from advloss.inference.tokens.tokens_file import Tokens, check_vocabulary, read_
 
 
 def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: bool = False, say: Say) -> Summary:
-    """The pictures of a tokens file, of an index of shards or of a folder that holds one, as PNGs under their names.
+    """The pictures of a tokens file, of an index of shards or of a folder that holds one, under their names.
+
+    They are PNGs, or .npy where the model was trained on floats.
 
     Files that are there already are skipped. Raises InputError before anything is written for files that are missing or
     of another model, and for a target that can't be written to; Interrupted, with what was done, on Ctrl-C.
     """
     known = vocabulary(model)
-    outcome = Summary("decoded")
+    summary = Summary("decoded")
     with closed_named():
         if target.is_file():
             raise InputError(f"{target}: is a file; name a folder for the pictures")
         files = token_files(source)
         check_open(target)
+    extension = _extension(model.tokenized)
     headers = [read_header(file) for file in files]
     for file, header in zip(files, headers, strict=True):
         check_vocabulary(file, header, known)
-    skipped = reporter(outcome, say)
+    skipped = reporter(summary, say)
     names = [name for header in headers for name in header.names]
-    jobs = apart([Job(Path(name), target / _as_png(name)) for name in names], skipped)
+    jobs = apart([Job(Path(name), target / _named(name, extension)) for name in names], skipped)
     wanted = {str(job.source): job.result for job in jobs}
     try:
         with (
             tqdm(total=len(names), unit="picture", disable=None if len(names) > 1 else True) as bar,
-            BackgroundWriter(outcome, skipped) as write,
+            BackgroundWriter(summary, skipped) as write,
         ):
             for file in files:
                 with failures_named(skipped, file, target):
                     _decode_file(model, read_tokens(file, known), wanted, write, overwrite, bar)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
-    return outcome
+        raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    return summary
 
 
 def _decode_file(
@@ -73,7 +77,7 @@ def _decode_file(
         if result is None:
             continue
         if result.exists() and not overwrite:
-            write.outcome.present += 1
+            write.summary.present += 1
             continue
         with failures_named(write.skipped, name, result):
             write(name, result, _decoded(model, torch.from_numpy(indices.astype(np.int64)), size, result))
@@ -82,23 +86,26 @@ def _decode_file(
 def reconstruct_files(
     model: Model, source: Path, target: Path, reading: Reading, *, overwrite: bool = False, say: Say
 ) -> Summary:
-    """What a tokenizer makes of a picture, or of all below a folder (whose tree is kept): 8-bit RGB, PNG for folders.
+    """What a tokenizer makes of a picture, or of all below a folder (whose tree is kept).
+
+    Results are what the model was trained on; in folders they are PNGs, or .npy where that was floats.
 
     Files that are there already are skipped. Raises InputError where there is nothing to do, a single target exists, or
     can't be written to; Interrupted, with what was done, on Ctrl-C.
     """
     model.tokenizer("reconstruct")
-    outcome = Summary("reconstructed")
-    skipped = reporter(outcome, say)
+    summary = Summary("reconstructed")
+    skipped = reporter(summary, say)
     with closed_named():
         single = source.is_file() and target.suffix and not target.is_dir()
-    jobs = open_jobs(source, target, None if single else "png", overwrite, skipped)
+    extension = _extension(model.tokenized)
+    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped)
     todo = [job for job in jobs if overwrite or not job.result.exists()]
-    outcome.present = len(jobs) - len(todo)
+    summary.present = len(jobs) - len(todo)
     try:
         with (
             tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar,
-            BackgroundWriter(outcome, skipped) as write,
+            BackgroundWriter(summary, skipped) as write,
         ):
             paths = [job.source for job in todo]
             for one in encoded(model, paths, lambda _, why: skipped(why), reading):
@@ -107,21 +114,28 @@ def reconstruct_files(
                 with failures_named(skipped, job.source, job.result):
                     write(job.source, job.result, _decoded(model, one.codes, one.size, job.result))
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {outcome.words()}; the same command goes on from there") from None
-    return outcome
+        raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    return summary
 
 
 def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
     """The picture of one picture's codes, without batch axis, which `result` can hold."""
+    gives = model.tokenized
+    check_depth(result, gives)
     check_size(result, *size)
     check_open(result.parent)
-    image = model.decode(codes[None], size)  # [1, 3, H, W]
+    image = model.decode(codes[None], size)  # [1, C, H, W]
     if not image.isfinite().all():
         raise InputError("the decoder's output is not a number in places")
-    return Picture(to_pixels(image, np.dtype(np.uint8)))
+    return Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives))
 
 
-def _as_png(name: str) -> Path:
-    """The name of a PNG: the picture's own where it is one."""
+def _extension(gives: FieldFormat) -> str:
+    """Of files that hold what a model makes."""
+    return ".npy" if gives.depth == "float" else ".png"
+
+
+def _named(name: str, extension: str) -> Path:
+    """The picture's name with this extension: its own where it has it."""
     path = Path(name)
-    return path if path.suffix.lower() == ".png" else path.with_suffix(".png")
+    return path if path.suffix.lower() == extension else path.with_suffix(extension)

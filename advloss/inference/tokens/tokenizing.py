@@ -1,4 +1,4 @@
-"""Folders of pictures to tokens, in one file or in shards: what can't be read is named, the rest is done."""
+"""Folders of pictures to tokens, in one file or in shards. A picture that can't be read is named, the rest is done."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +43,14 @@ def tokenize_files(
     shards that are there hold something else; Interrupted on Ctrl-C.
     """
     header = Header(**vocabulary(model).model_dump(), model=name, size=reading.size)
-    outcome = Summary("tokenized")
+    summary = Summary("tokenized")
     with closed_named():
-        paths = _sources(source, outcome, say)
+        paths = _sources(source, summary, say)
         _check_target(target, shard, overwrite)
         if shard and overwrite:
             remove_shards(target)
     names = [path.relative_to(source).as_posix() if source.is_dir() else path.name for path in paths]
-    work = _Tokenizing(model, header, reading, outcome, say)
+    work = _Tokenizing(model, header, reading, summary, say)
     done = []
     try:
         with tqdm(total=len(paths), unit="picture", disable=None if len(paths) > 1 else True) as bar:
@@ -59,24 +59,26 @@ def tokenize_files(
                 file = shard_path(target, number) if shard else target
                 done.append(Shard(file=file.name, pictures=work.part(file, paths[part], names[part], bool(shard), bar)))
     except KeyboardInterrupt:
-        without = " without --overwrite" if overwrite else ""
-        again = f"the same command{without} goes on from there"
-        rest = again if shard else "with --shard N a stopped command can go on"
-        raise Interrupted(f"interrupted: {outcome.words()}; {rest}") from None
+        raise Interrupted(f"interrupted: {summary.words()}; {_how_to_go_on(shard, overwrite)}") from None
     if shard:
         total = sum(one.pictures for one in done)
         write_index(target, Index(fingerprint=header.fingerprint, pictures=total, shards=done))
-    return outcome
+    return summary
+
+
+def _how_to_go_on(shard: int | None, overwrite: bool) -> str:
+    without = " without --overwrite" if overwrite else ""
+    return f"the same command{without} goes on from there" if shard else "with --shard N a stopped command can go on"
 
 
 @dataclass
 class _Tokenizing:
-    """What is the same for all shards."""
+    """What all shards have in common."""
 
     model: Model
     header: Header
     reading: Reading
-    outcome: Summary
+    summary: Summary
     say: Say
 
     def part(self, file: Path, paths: list[Path], names: list[str], shard: bool, bar: "tqdm") -> int:
@@ -85,20 +87,20 @@ class _Tokenizing:
             held = read_header(file)
             self._check_same(file, held, names)
             for why in held.skipped.values():
-                self._left_out(f"{why} (as {file.name} says; to try again, remove that file)")
-            self.outcome.present += len(held.names)
+                self._skip(f"{why} (as {file.name} says; to try again, remove that file)")
+            self.summary.present += len(held.names)
             bar.update(len(names))
             return len(held.names)
         made, skipped = self._encoded(paths, names, bar)
         if not made and not shard:
-            raise InputError("\n".join(["none of the pictures could be tokenized:", *self.outcome.failed]))
+            raise InputError("\n".join(["none of the pictures could be tokenized:", *self.summary.failed]))
         numbers = sorted(made)
         kept = [names[number] for number in numbers]
         header = self.header.model_copy(update={"names": kept, "skipped": skipped})
         file.parent.mkdir(parents=True, exist_ok=True)
         indices, sizes = [made[number][0] for number in numbers], [made[number][1] for number in numbers]
         write_tokens(file, Tokens(header, indices, sizes))
-        self.outcome.written += len(kept)
+        self.summary.written += len(kept)
         return len(kept)
 
     def _encoded(
@@ -110,7 +112,7 @@ class _Tokenizing:
 
         def note(number: int, why: str) -> None:
             skipped[names[number]] = why
-            self._left_out(why)
+            self._skip(why)
             bar.update()
 
         for one in encoded(self.model, paths, note, self.reading):
@@ -118,9 +120,9 @@ class _Tokenizing:
             bar.update()
         return made, skipped
 
-    def _left_out(self, why: str) -> None:
-        self.outcome.failed.append(why)
-        self.say(f"left out: {why}")
+    def _skip(self, why: str) -> None:
+        self.summary.failed.append(why)
+        self.say(f"skipped: {why}")
 
     def _check_same(self, file: Path, held: Header, names: list[str]) -> None:
         """InputError for a shard that is not what this call would write."""
@@ -132,15 +134,15 @@ class _Tokenizing:
             raise InputError(f"{file}: holds other pictures: the folder or --shard has changed since; {begin}")
 
 
-def _sources(source: Path, outcome: Summary, say: Say) -> list[Path]:
-    """The pictures to read, sorted; the outcome is told of folders that can't be read, and names that can't be kept."""
+def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
+    """The pictures to read, sorted; the summary is told of folders that can't be read, and names that can't be kept."""
     if source.is_file():
         return [source]
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
     closed: list[OSError] = []
     found = list_images(source, unreadable=closed.append)
-    skipped = reporter(outcome, say)
+    skipped = reporter(summary, say)
     for error in closed:
         skipped(UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})"))
     paths = []
@@ -151,7 +153,7 @@ def _sources(source: Path, outcome: Summary, say: Say) -> list[Path]:
         else:
             paths.append(path)
     if not paths:
-        raise InputError("\n".join([f"{source}: holds no picture that can be read", *outcome.failed]))
+        raise InputError("\n".join([f"{source}: holds no picture that can be read", *summary.failed]))
     return paths
 
 

@@ -75,14 +75,13 @@ class Tokens:
 def vocabulary(model: Model) -> Vocabulary:
     """The vocabulary of a tokenizer that has codes; InputError for another model."""
     tokenizer = model.tokenizer("tokenize", codes=True)
-    bottleneck = tokenizer.bottleneck
-    assert bottleneck.codes is not None
+    assert tokenizer.codes is not None
     return Vocabulary(
-        fingerprint=fingerprint(tokenizer, model.recipe),
-        codes=bottleneck.codes,
-        books=bottleneck.books,
-        bits=math.log2(bottleneck.codes),
-        factor=model.factor,
+        fingerprint=fingerprint(model.method, model.recipe),
+        codes=tokenizer.codes,
+        books=tokenizer.books,
+        bits=math.log2(tokenizer.codes),
+        factor=tokenizer.factor,
     )
 
 

@@ -41,6 +41,8 @@ class Encoder(nn.Module):
     Raises InputError for parameters that don't go together, and for an image of a wrong size.
     """
 
+    training_only = frozenset({"dropout"})
+
     def __init__(
         self,
         in_channels: Positive = 3,
@@ -90,6 +92,8 @@ class Decoder(nn.Module):
     The last convolution begins a tenth as large as torch makes it: with the references' start the first images go
     beyond [-2, 2]. `factor` is f. Raises InputError for parameters that don't go together.
     """
+
+    training_only = frozenset({"dropout"})
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class Codebook(nn.Module, Counting):
     resumed run needs: `weight`, and where they are in use `counts` (N), `sums` (m), `share` and `started`.
     """
 
+    training_only_tensors = frozenset({"counts", "sums", "share", "started"})
     weight: Tensor  # [K, D]
     counts: Tensor  # [K]
     sums: Tensor  # [K, D]

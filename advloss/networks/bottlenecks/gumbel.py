@@ -29,6 +29,7 @@ class Gumbel(Bottleneck):
     recipe does. kl: 5e-4 in the code of taming-transformers.
     """
 
+    training_only = frozenset({"temperature", "kl"})
     codes: int
 
     def __init__(self, channels: Positive, codes: Positive, temperature: Temperature = 1.0, kl: Weight = 5e-4) -> None:

@@ -34,6 +34,7 @@ class LFQ(Bottleneck):
     Raises InputError for a number of codes that is no power of 2, or one that needs other channels.
     """
 
+    training_only = frozenset({"entropy", "diversity", "beta", "temperature", "together"})
     codes: int
 
     def __init__(

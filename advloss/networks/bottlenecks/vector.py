@@ -34,6 +34,7 @@ class VQ(Bottleneck):
     Raises InputError for parameters out of range or that don't go together.
     """
 
+    training_only = frozenset({"beta", "legacy", "ema", "decay", "kmeans", "revive"})
     codes: int
 
     def __init__(
@@ -81,6 +82,7 @@ class ResidualVQ(Bottleneck):
     books: how many codebooks of `codes` codes each. beta, ema, decay, kmeans, revive: as in `VQ`.
     """
 
+    training_only = frozenset({"beta", "ema", "decay", "kmeans", "revive"})
     codes: int
 
     def __init__(

@@ -3,18 +3,20 @@
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from advloss.core.errors import Interrupted
 from advloss.images.reading import Picture, read_picture
 from advloss.images.writing import write_picture
 from advloss.inference.files import background as beside
 from advloss.inference.files.background import AHEAD
-from advloss.inference.files.convert import convert_files
+from advloss.inference.files.convert import Writing, convert_files
+from advloss.inference.files.pixels import Conversion
 from advloss.inference.files.summary import Summary
 from advloss.inference.tiles.tiler import TileTooSmall
 from tests.data.pictures import fill
@@ -30,12 +32,17 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(Path("in"), [f"{letter}.png" for letter in "abcdefgh"])
 
 
-def convert(converted: Callable[[Picture], Picture], **options: object) -> Summary:
+def convert(converted: Callable[[Picture], Picture], scale: int = 1, overwrite: bool = False) -> Summary:
     said: list[str] = []
-    outcome = Summary("converted")
-    convert_files(converted, Path("in"), Path("out"), outcome, say=said.append, **options)
-    assert said == [f"left out: {why}" for why in outcome.failed]
-    return outcome
+    summary = Summary("converted")
+    by, writing = Conversion(no_bands, scale=scale), Writing(overwrite=overwrite)
+    convert_files(lambda picture, _: converted(picture), by, Path("in"), Path("out"), summary, writing, say=said.append)
+    assert said == [f"skipped: {why}" for why in summary.failed]
+    return summary
+
+
+def no_bands(*_: object) -> Iterator[Tensor]:
+    raise AssertionError("the network is not asked")
 
 
 def threads() -> set[str]:
@@ -131,8 +138,8 @@ def test_large_pictures_are_read_in_their_turn_and_waited_for(monkeypatch: pytes
 def test_results_that_are_there_are_not_read(monkeypatch: pytest.MonkeyPatch):
     fill(Path("out"), ["b.png", "c.png"])
     log = Log(monkeypatch)
-    outcome = convert(lambda picture: picture)
-    assert (outcome.written, outcome.present) == (6, 2) and log.read == list("adefgh")
+    summary = convert(lambda picture: picture)
+    assert (summary.written, summary.present) == (6, 2) and log.read == list("adefgh")
     assert convert(lambda picture: picture, overwrite=True).written == 8
 
 
@@ -157,8 +164,8 @@ def test_ctrl_c_counts_the_result_that_is_being_written(monkeypatch: pytest.Monk
         convert(converted)
     assert log.written == ["a", "b"] and not threads()
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "b.png"]
-    outcome = convert(lambda picture: picture)
-    assert (outcome.written, outcome.present) == (6, 2)
+    summary = convert(lambda picture: picture)
+    assert (summary.written, summary.present) == (6, 2)
 
 
 def test_ctrl_c_while_a_result_is_waited_for_counts_it_too(monkeypatch: pytest.MonkeyPatch):
@@ -209,9 +216,9 @@ def test_each_failure_is_named_and_the_others_are_done(monkeypatch: pytest.Monke
 
     Path("in/c.png").write_bytes(b"no picture")
     monkeypatch.setattr(beside, "write_picture", write)
-    outcome = convert(converted)
-    assert outcome.written == 5 and log.written == list("aefgh")
-    assert sorted(outcome.failed) == [
+    summary = convert(converted)
+    assert summary.written == 5 and log.written == list("aefgh")
+    assert sorted(summary.failed) == [
         "in/b.png: there is not enough memory for it",
         "in/c.png: not a picture in a format that can be read, whatever its name says",
         "out/d.png: can't be written (No space left on device)",

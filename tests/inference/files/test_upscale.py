@@ -212,7 +212,7 @@ def test_a_tile_without_room_is_said_once_and_no_picture_tried_further():
     fill(Path("in"), ["a.png", "b.png", "c.png"], height=40, width=40)
     result = invoke("upscale", "in", "out", "--model", "m.safetensors", "--tile", "16", "--overlap", "8")
     assert result.exit_code == 2 and result.stderr.count("tile must be at least 17") == 1
-    assert "left out" not in result.stderr and "in/" not in result.stderr
+    assert "skipped: " not in result.stderr and "in/" not in result.stderr
     assert not Path("out").exists()
 
 

@@ -1,16 +1,18 @@
 """Tiles that go through the network together give what they give one by one. On a CPU they do so in tests alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from advloss.inference.tiles import engine
 from advloss.inference.tiles import memory_budget as room
-from advloss.inference.tiles import tiler as tiling
 from advloss.inference.tiles.memory_budget import MemoryBudget
-from advloss.inference.tiles.tile_grid import batches, least_tile, spans
+from advloss.inference.tiles.options import TileOptions
+from advloss.inference.tiles.tile_grid import axis_tiles, batches, least_tile
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.layers.basic import Dropout
 from tests.cuda.waiting import no_waiting
@@ -28,7 +30,7 @@ def seeded() -> None:
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Lets tiles go through together from then on."""
-    return lambda: monkeypatch.setattr(tiling, "BATCHED", ("cpu",))
+    return lambda: monkeypatch.setattr(engine, "BATCHED", ("cpu",))
 
 
 def sizes(tiler: Tiler) -> list[tuple[int, ...]]:
@@ -47,16 +49,16 @@ def test_together_is_one_by_one(name: str, ensemble: bool, photograph: Tensor):
     network = SMALL[name]().eval()
     if hasattr(network, "last_layer"):
         nn.init.normal_(network.last_layer, std=0.1)
-    tiler = Tiler(network, precision="fp32", ensemble=ensemble)
+    tiler = Tiler(network, TileOptions(precision="fp32", ensemble=ensemble))
     seen = sizes(tiler)
     assert tiler.reach is not None
     for overlap, tile in (("exact", least_tile(tiler.reach, tiler.step) + 8), (6, 48)):
-        tiler.overlap, tiler.tile = overlap, tile
+        tiler.options = replace(tiler.options, overlap=overlap, tile=tile)
         image = photograph[..., :61, : tile + 60]
         expected = tiler(image)
         assert {shape[0] for shape in seen} == {1}
         with pytest.MonkeyPatch.context() as context:
-            context.setattr(tiling, "BATCHED", ("cpu",))
+            context.setattr(engine, "BATCHED", ("cpu",))
             made = tiler(image)
         assert max(shape[0] for shape in seen) > 1
         seen.clear()
@@ -69,13 +71,13 @@ def test_the_tiles_of_a_row_go_evenly_as_many_as_are_useful_and_fit(
     together()
     network = nn.Conv2d(3, 3, 3, padding=1).eval()
     image = photograph[..., :60, :200]
-    expected = Tiler(network, tile=0, precision="fp32")(image)
+    expected = Tiler(network, TileOptions(tile=0, precision="fp32"))(image)
 
     def batch_sizes(useful: float, fitting: float) -> list[int]:
         network._forward_pre_hooks.clear()
         monkeypatch.setattr(room, "FULL", int(useful * 26 * 32))
         monkeypatch.setattr(MemoryBudget, "share", lambda *_: 1 / fitting)
-        tiler = Tiler(network, tile=32, overlap=4, precision="fp32")
+        tiler = Tiler(network, TileOptions(tile=32, overlap=4, precision="fp32"))
         seen = sizes(tiler)
         torch.testing.assert_close(tiler(image), expected, rtol=0, atol=1e-6)
         assert {shape[2:] for shape in seen} == {(26, 32)}
@@ -92,12 +94,12 @@ def test_memory_is_not_measured_for_one_tile(
 ):
     together()
     monkeypatch.delattr(MemoryBudget, "share")
-    tiler = Tiler(nn.Conv2d(3, 3, 3, padding=1), precision="fp32")
+    tiler = Tiler(nn.Conv2d(3, 3, 3, padding=1), TileOptions(precision="fp32"))
     assert tiler(photograph[..., :128, :128]).shape == (1, 3, 128, 128)
 
 
 def test_tiles_of_another_size_go_by_themselves():
-    cut = spans(101, 40, 5, 8, 0)
+    cut = axis_tiles(101, 40, 5, 8, 0)
     assert [len(part) for part in batches(cut, 8)] == [3, 1] and [*chain(*batches(cut, 2))] == cut
     assert [len(part) for part in batches(cut, 2)] == [2, 1, 1]
 
@@ -115,9 +117,11 @@ class Foreign(nn.Conv2d):
     [Foreign(3, 3, 3, padding=1), nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), Dropout(0.5, at_inference=True))],
 )
 def test_others_layers_and_noise_go_one_by_one(network: nn.Module, photograph: Tensor, together: Callable[[], None]):
-    expected = Tiler(network, tile=64, overlap=8, precision="fp32")(photograph[..., :100, :150])
+    expected = Tiler(network, TileOptions(tile=64, overlap=8, precision="fp32"))(photograph[..., :100, :150])
     together()
-    assert torch.equal(Tiler(network, tile=64, overlap=8, precision="fp32")(photograph[..., :100, :150]), expected)
+    assert torch.equal(
+        Tiler(network, TileOptions(tile=64, overlap=8, precision="fp32"))(photograph[..., :100, :150]), expected
+    )
 
 
 def test_a_tile_of_a_batch_that_is_not_finite_is_computed_again(together: Callable[[], None]):
@@ -128,7 +132,7 @@ def test_a_tile_of_a_batch_that_is_not_finite_is_computed_again(together: Callab
     image = torch.full((1, 3, 40, 96), -1.0)
     image[..., 70:] = 0.75
     said: list[str] = []
-    tiler = Tiler(network, tile=32, overlap=0, precision="fp16", say=said.append)
+    tiler = Tiler(network, TileOptions(tile=32, overlap=0, precision="fp16"), say=said.append)
     seen = sizes(tiler)
     torch.testing.assert_close(tiler(image), image.relu(), rtol=1e-2, atol=1e-2)
     assert [shape[0] for shape in seen] == [3, 1, 3, 1]  # of each row the last again
@@ -143,16 +147,16 @@ def test_the_statistics_of_a_batch_that_are_not_finite_are_computed_again(togeth
     image[..., 40:] *= 5
     with torch.no_grad():
         expected = network(image)
-    alone = Tiler(network, tile=32, overlap=0, precision="fp16")(image)
+    alone = Tiler(network, TileOptions(tile=32, overlap=0, precision="fp16"))(image)
     together()
-    made = Tiler(network, tile=32, overlap=0, precision="fp16")(image)
+    made = Tiler(network, TileOptions(tile=32, overlap=0, precision="fp16"))(image)
     torch.testing.assert_close(made, expected, rtol=0, atol=5e-3)
     torch.testing.assert_close(made, alone, rtol=0, atol=1e-6)
 
 
 def test_half_precision_does_not_wait_for_each_tile(photograph: Tensor, together: Callable[[], None]):
     network = SMALL["resnet, instance"]().eval()
-    tiler = Tiler(network, tile=48, overlap=8, precision="bf16")
+    tiler = Tiler(network, TileOptions(tile=48, overlap=8, precision="bf16"))
     expected = tiler(photograph[..., :60, :90])  # what is measured once is
     with no_waiting(torch.device("cpu")):
         made = tiler(photograph[..., :60, :90])
@@ -177,7 +181,7 @@ def test_out_of_memory_parts_tiles_before_it_halves_them(
     network = Narrow(3, 3, 3, padding=1).eval()
     image = photograph[..., :90, :200]
     said: list[str] = []
-    tiler = Tiler(network, tile=48, overlap=4, precision="fp32", say=said.append)
+    tiler = Tiler(network, TileOptions(tile=48, overlap=4, precision="fp32"), say=said.append)
     seen = sizes(tiler)
     expected = nn.functional.conv2d(image, network.weight, network.bias, padding=1)
     torch.testing.assert_close(tiler(image), expected.detach(), rtol=0, atol=1e-5)

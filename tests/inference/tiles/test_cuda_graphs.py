@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from advloss.inference.tiles import cuda_graphs as repeating
 from advloss.inference.tiles.cuda_graphs import Recordings, is_plain, tuned
 from advloss.inference.tiles.memory_budget import MemoryBudget
+from advloss.inference.tiles.options import TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.layers.basic import Dropout
 from tests.inference.tiles.test_tiler import SMALL, photograph
@@ -157,17 +158,17 @@ def test_a_tiler_gives_the_same_with_recordings(
     network = SMALL[name]().eval()
     images = [photograph[..., y : y + 100, 40:200] for y in (0, 100, 200)]
     options = {"tile": 64, "overlap": 8, "precision": precision}
-    tiler = Tiler(network, **options)
+    tiler = Tiler(network, TileOptions(**options))
     made = [tiler(image) for image in images]
     assert bool(Played.made) == (name != "resnet, instance")  # held statistics are another image's each time
     monkeypatch.setattr(repeating, "DEVICES", ())
-    plain = Tiler(network, **options)
+    plain = Tiler(network, TileOptions(**options))
     for one, image in zip(made, images, strict=True):
         assert torch.equal(one, plain(image))
 
 
 def test_whole_pictures_of_one_size_are_recorded_with_norms_too(photograph: Tensor):
-    tiler = Tiler(SMALL["resnet, instance"]().eval(), precision="fp32")
+    tiler = Tiler(SMALL["resnet, instance"]().eval(), TileOptions(precision="fp32"))
     for y in range(5):
         tiler(photograph[..., y : y + 64, :64])
     assert [played.calls for played in Played.made] == [3]
@@ -183,7 +184,7 @@ class Own(nn.Conv2d):
 
 def test_noise_and_others_layers_are_not_recorded(photograph: Tensor):
     for layer in (Own(3, 3, 1), Dropout(0.5, at_inference=True)):
-        tiler = Tiler(nn.Sequential(nn.Conv2d(3, 3, 1), layer), tile=32, overlap=0, precision="fp32")
+        tiler = Tiler(nn.Sequential(nn.Conv2d(3, 3, 1), layer), TileOptions(tile=32, overlap=0, precision="fp32"))
         tiler(photograph[..., :100, :100])
     assert not Played.made
     assert is_plain(SMALL["unet"]()) and not is_plain(nn.Sequential(Own(3, 3, 1)))
@@ -201,7 +202,7 @@ def test_recordings_go_first_where_memory_runs_out(photograph: Tensor, monkeypat
 
     network = Narrow(3, 3, 3, padding=1).eval()
     said: list[str] = []
-    tiler = Tiler(network, tile=0, precision="fp32", say=said.append)
+    tiler = Tiler(network, TileOptions(tile=0, precision="fp32"), say=said.append)
     for _ in range(4):
         tiler(photograph[..., :32, :32])
     assert [played.calls for played in Played.made] == [2]
@@ -227,7 +228,7 @@ def test_cudnn_searches_only_where_many_passes_follow(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cudnn, "deterministic", False)
     network = nn.Conv2d(3, 3, 1)
     network.register_forward_pre_hook(lambda *_: seen.append(cudnn.benchmark))
-    tiler = Tiler(network, tile=16, overlap=0, precision="fp32")
+    tiler = Tiler(network, TileOptions(tile=16, overlap=0, precision="fp32"))
     assert tiler.reach == tiler.norm_calls == 0
     seen.clear()
     assert [cudnn.benchmark for _ in tiler.bands(torch.rand(1, 3, 64, 64))] == [False] * 4

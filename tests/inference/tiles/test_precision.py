@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.inference.tiles import precision
+from advloss.inference.tiles.options import TileOptions
 from advloss.inference.tiles.precision import accurate, half_type
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.generators.resnet import ResNetGenerator
@@ -33,8 +34,8 @@ def test_the_type_that_auto_takes(monkeypatch: pytest.MonkeyPatch):
 def test_bf16_stays_within_50_db_of_float32(name: str, golden: Path, photograph: Tensor):
     network = published(golden, name)
     image = photograph[..., :64, :64]
-    exact = Tiler(network, precision="fp32")(image)
-    made = Tiler(network, precision="bf16")(image)
+    exact = Tiler(network, TileOptions(precision="fp32"))(image)
+    made = Tiler(network, TileOptions(precision="bf16"))(image)
     assert made.dtype == torch.float32 and not torch.equal(made, exact)
     error = (made - exact).clamp(-2, 2).square().mean()
     assert 10 * torch.log10(4 / error) > 60
@@ -47,7 +48,9 @@ def test_an_enlarged_input_that_is_added_stays_float32(golden: Path, photograph:
         network.last_layer.zero_()
         network.last.bias.zero_()
     image = photograph[..., :32, :32]
-    assert torch.equal(Tiler(network, precision="bf16")(image), Tiler(network, precision="fp32")(image))
+    assert torch.equal(
+        Tiler(network, TileOptions(precision="bf16"))(image), Tiler(network, TileOptions(precision="fp32"))(image)
+    )
 
 
 def test_a_picture_of_16_bits_stays_float32(monkeypatch: pytest.MonkeyPatch):
@@ -74,7 +77,7 @@ def test_a_tile_that_is_not_finite_is_computed_again():
     image = torch.full((1, 3, 40, 90), -1.0)
     image[..., 60:] = 0.75
     said: list[str] = []
-    made = Tiler(Overflows(), tile=32, overlap=0, precision="fp16", say=said.append)(image)
+    made = Tiler(Overflows(), TileOptions(tile=32, overlap=0, precision="fp16"), say=said.append)(image)
     torch.testing.assert_close(made, image.relu())
     assert said == ["not finite in fp16: such tiles are computed again in float32"]
 
@@ -86,6 +89,6 @@ def test_statistics_that_are_not_finite_are_computed_again():
     image = torch.rand(1, 3, 40, 90)
     with torch.no_grad():
         expected = network(image)
-    made = Tiler(network, tile=32, overlap=0, precision="fp16")(image)
+    made = Tiler(network, TileOptions(tile=32, overlap=0, precision="fp16"))(image)
     assert made.isfinite().all()
     torch.testing.assert_close(made, expected, rtol=0, atol=5e-3)

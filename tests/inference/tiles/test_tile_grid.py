@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from advloss.inference.tiles.tile_grid import even_tile, least_tile, spans
+from advloss.inference.tiles.tile_grid import axis_tiles, even_tile, least_tile
 
 CPU = torch.device("cpu")
 CASES = [
@@ -17,7 +17,7 @@ CASES = [
 
 @pytest.mark.parametrize(("length", "tile", "overlap", "multiple"), CASES)
 def test_every_pixel_counts_once_and_tiles_have_one_shape(length: int, tile: int, overlap: int, multiple: int):
-    cut = spans(length, tile, overlap, multiple, overlap // 4)
+    cut = axis_tiles(length, tile, overlap, multiple, overlap // 4)
     assert {span.stop - span.start for span in cut} == {min(tile, length)}
     assert all(span.start % multiple == 0 and min(span.start, length - span.stop) >= 0 for span in cut)
     own = [pixel for span in cut for pixel in range(span.first, span.last)]
@@ -35,13 +35,13 @@ def test_every_pixel_counts_once_and_tiles_have_one_shape(length: int, tile: int
 @pytest.mark.parametrize(("length", "tile", "overlap", "multiple"), CASES)
 def test_even_tiles_are_no_more_and_no_larger(length: int, tile: int, overlap: int, multiple: int):
     even = even_tile(length, tile, overlap, multiple)
-    number = len(spans(length, tile, overlap, multiple, 0))
+    number = len(axis_tiles(length, tile, overlap, multiple, 0))
     assert even <= max(tile, length) and even % multiple == 0
-    assert len(spans(length, even, overlap, multiple, 0)) == number
+    assert len(axis_tiles(length, even, overlap, multiple, 0)) == number
 
 
 def test_the_last_tile_ends_with_an_axis_that_is_no_multiple():
-    cut = spans(101, 40, 5, 8, 0)
+    cut = axis_tiles(101, 40, 5, 8, 0)
     assert [(span.start, span.stop) for span in cut] == [(0, 40), (24, 64), (48, 88), (64, 101)]
     assert [(span.first, span.last) for span in cut] == [(0, 32), (32, 56), (56, 76), (76, 101)]
 
@@ -53,7 +53,7 @@ def test_even_tiles_by_hand():
 
 
 def test_the_fade_is_linear():
-    first, second = spans(40, 24, 4, 1, 2)
+    first, second = axis_tiles(40, 24, 4, 1, 2)
     assert (first.first, first.last, second.first, second.last) == (0, 20, 20, 40)
     assert first.weights(1, CPU).tolist() == [1.0] * 18 + [0.875, 0.625, 0.375, 0.125]
     assert second.weights(1, CPU).tolist() == [0.125, 0.375, 0.625, 0.875] + [1.0] * 18
@@ -61,11 +61,11 @@ def test_the_fade_is_linear():
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 35])
 def test_own_shares_sum_to_the_axis_at_every_resolution(length: int):
-    cut = spans(64, 35, 4, 1, 0)
+    cut = axis_tiles(64, 35, 4, 1, 0)
     covered = [span.own_share(length, CPU).sum().item() * 35 / length for span in cut]
     assert covered == pytest.approx([span.last - span.first for span in cut])
 
 
 def test_a_mirrored_span_has_mirrored_shares():
-    for span in spans(64, 35, 4, 1, 0):
+    for span in axis_tiles(64, 35, 4, 1, 0):
         assert span.mirrored().own_share(7, CPU).tolist() == pytest.approx(span.own_share(7, CPU).flip(0).tolist())

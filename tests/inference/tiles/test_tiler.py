@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.inference.tiles import memory_budget as room
 from advloss.inference.tiles import tiler as tiling
+from advloss.inference.tiles.options import TileOptions
 from advloss.inference.tiles.peak_memory import peak_bytes
 from advloss.inference.tiles.self_ensemble import SelfEnsemble
 from advloss.inference.tiles.tile_grid import least_tile
@@ -93,7 +94,7 @@ SMALL = {
 def test_exact_overlap_is_the_whole_image(name: str, size: tuple[int, int], photograph: Tensor):
     network = SMALL[name]().eval()
     image = photograph[..., : size[0], : size[1]]
-    made = Tiler(network, tile=wide(network, 8), overlap="exact", precision="fp32")(image)
+    made = Tiler(network, TileOptions(tile=wide(network, 8), overlap="exact", precision="fp32"))(image)
     torch.testing.assert_close(made, whole(network, image), rtol=0, atol=1e-5)
 
 
@@ -102,7 +103,7 @@ def test_exact_overlap_is_the_whole_image_with_the_references_weights(name: str,
     network = published(golden, name)
     image = photograph[..., :120, :203]
     said: list[str] = []
-    tiler = Tiler(network, tile=wide(network, 60), overlap="exact", precision="fp32", say=said.append)
+    tiler = Tiler(network, TileOptions(tile=wide(network, 60), overlap="exact", precision="fp32"), say=said.append)
     torch.testing.assert_close(tiler(image), whole(network, image), rtol=0, atol=1e-5)
     assert len(said) == (name == "cyclegan_resnet6") and all("17 passes" in words for words in said)
 
@@ -117,7 +118,7 @@ def test_exact_overlap_is_the_whole_image_for_the_deep_unet(golden: Path, photog
             module.at_inference = False
     image = F.interpolate(photograph, size=(300, 1531))
     assert Tiler(network).reach == 511
-    made = Tiler(network, tile=1280, overlap="exact", precision="fp32")(image)
+    made = Tiler(network, TileOptions(tile=1280, overlap="exact", precision="fp32"))(image)
     torch.testing.assert_close(made, whole(network, image), rtol=0, atol=1e-5)
 
 
@@ -128,7 +129,7 @@ def test_the_default_overlap_stays_within_half_a_grey_level(
 ):
     network = published(golden, name)
     image = photograph[..., 40 : 40 + size[0], 100 : 100 + size[1]]
-    made = Tiler(network, tile=200 if "cyclegan" in name else 96, precision="fp32")(image)
+    made = Tiler(network, TileOptions(tile=200 if "cyclegan" in name else 96, precision="fp32"))(image)
     assert (made - whole(network, image)).abs().max() < HALF_A_LEVEL
 
 
@@ -150,9 +151,9 @@ def test_tiles_fade_into_each_other(photograph: Tensor):
             return x * 0 + F.conv2d(x, torch.zeros(3, 3, 1, 65), padding=(0, 32)) + self.calls
 
     flat = torch.zeros(1, 3, 150, 150)
-    made = Tiler(Bordered(), tile=80, overlap=16, precision="fp32")(flat)
+    made = Tiler(Bordered(), TileOptions(tile=80, overlap=16, precision="fp32"))(flat)
     assert (made[..., 12:-12, 12:-12] == 0).all() and (made[..., :12, :] == -1).all()
-    shades = Tiler(Shades(), tile=64, overlap=16, precision="fp32")(torch.zeros(1, 3, 20, 96))[0, 0]
+    shades = Tiler(Shades(), TileOptions(tile=64, overlap=16, precision="fp32"))(torch.zeros(1, 3, 20, 96))[0, 0]
     steps = (shades[:, 1:] - shades[:, :-1])[0]
     assert steps.max() <= 0.126 and (shades == shades[:1]).all()
     torch.testing.assert_close(steps.sum(), torch.tensor(1.0))
@@ -164,14 +165,14 @@ def test_the_ensemble_in_tiles_is_the_ensemble_of_the_whole_image(photograph: Te
     for name in ("srresnet", "unet, batch statistics"):
         network = SMALL[name]().eval()
         nn.init.normal_(network.last_layer, std=0.1)
-        tiler = Tiler(network, tile=wide(network, 8), overlap="exact", precision="fp32", ensemble=True)
+        tiler = Tiler(network, TileOptions(tile=wide(network, 8), overlap="exact", precision="fp32", ensemble=True))
         torch.testing.assert_close(tiler(image), whole(SelfEnsemble(network), image), rtol=0, atol=1e-5)
 
 
 def test_the_ensemble_is_the_mean_of_the_eight_orientations():
     network = nn.Conv2d(3, 3, 3, padding=1).eval()
     image = torch.rand(1, 3, 5, 7)
-    made = Tiler(network, ensemble=True, precision="fp32")(image)
+    made = Tiler(network, TileOptions(ensemble=True, precision="fp32"))(image)
     kernel = network.weight
     turns = [torch.rot90(k, t, (-2, -1)) for k in (kernel, kernel.flip(-1)) for t in range(4)]
     expected = F.conv2d(image, torch.stack(turns).mean(0), network.bias, padding=1)
@@ -190,7 +191,7 @@ def test_bands_are_small_and_in_order(photograph: Tensor, monkeypatch: pytest.Mo
     monkeypatch.setattr("advloss.inference.tiles.tiled_image.BAND", 3 * 360 * 10)
     network = SMALL["srresnet"]().eval()
     image = photograph[..., :70, :90]
-    bands = list(Tiler(network, tile=48, overlap=8, precision="fp32").bands(image))
+    bands = list(Tiler(network, TileOptions(tile=48, overlap=8, precision="fp32")).bands(image))
     assert all(band.shape[2] <= 10 and band.shape[3] == 360 for band in bands)
     assert (torch.cat(bands, 2) - whole(network, image)).abs().max() < HALF_A_LEVEL
 
@@ -216,7 +217,7 @@ def test_out_of_memory_halves_the_tile(error: type[Exception], tile: int, photog
     network = Limited(60, error).eval()
     image = photograph[..., :150, :170]
     said: list[str] = []
-    made = Tiler(network, tile=tile, precision="fp32", say=said.append)(image)
+    made = Tiler(network, TileOptions(tile=tile, precision="fp32"), say=said.append)(image)
     expected = F.conv2d(image, network.conv.weight, network.conv.bias, padding=2)
     torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
     assert said[0].startswith("out of memory with tiles of ") and "going on with" in said[0]
@@ -225,7 +226,7 @@ def test_out_of_memory_halves_the_tile(error: type[Exception], tile: int, photog
 def test_out_of_memory_in_the_middle_keeps_what_is_finished(photograph: Tensor):
     network = Limited(1000).eval()
     image = photograph[..., :200, :100]
-    tiler = Tiler(network, tile=64, overlap=8, precision="fp32")
+    tiler = Tiler(network, TileOptions(tile=64, overlap=8, precision="fp32"))
     assert tiler.reach == 2
     bands = tiler.bands(image)
     parts = [next(bands)]
@@ -240,7 +241,7 @@ def test_out_of_memory_in_the_middle_keeps_what_is_finished(photograph: Tensor):
 
 def test_out_of_memory_for_good_is_an_error():
     with pytest.raises(InputError, match="out of memory with tiles of 16 pixels, and smaller ones can't be"):
-        Tiler(Limited(8), tile=0, precision="fp32")(torch.zeros(1, 3, 130, 130))
+        Tiler(Limited(8), TileOptions(tile=0, precision="fp32"))(torch.zeros(1, 3, 130, 130))
 
 
 def test_other_errors_are_not_taken_for_memory():
@@ -249,7 +250,7 @@ def test_other_errors_are_not_taken_for_memory():
             raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        Tiler(Broken(), tile=0, precision="fp32")(torch.zeros(1, 3, 30, 30))
+        Tiler(Broken(), TileOptions(tile=0, precision="fp32"))(torch.zeros(1, 3, 30, 30))
 
 
 class Attention(nn.Module):
@@ -266,13 +267,13 @@ class Attention(nn.Module):
 def test_attention_is_recognised_and_said(overlap: str | int | None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("advloss.inference.tiles.receptive_field.LAST", 512)
     said: list[str] = []
-    tiler = Tiler(Attention(), tile=160, overlap=overlap, precision="fp32", say=said.append)
+    tiler = Tiler(Attention(), TileOptions(tile=160, overlap=overlap, precision="fp32"), say=said.append)
     image = torch.rand(1, 3, 104, 200)
     for _ in range(2):
         tiler(image)
     assert tiler.reach is None and len(said) == 1 and "seams may show" in said[0] and "tile=0" in said[0]
     said.clear()
-    made = Tiler(Attention(), tile=0, say=said.append, precision="fp32")(image)
+    made = Tiler(Attention(), TileOptions(tile=0, precision="fp32"), say=said.append)(image)
     torch.testing.assert_close(made, Attention()(image))
     assert not said
 
@@ -281,14 +282,14 @@ def test_noise_is_the_same_every_time_and_said(photograph: Tensor):
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Dropout(0.5, at_inference=True), nn.Conv2d(8, 3, 1)).eval()
     image = photograph[..., :100, :100]
     said: list[str] = []
-    tiler = Tiler(network, tile=64, overlap=8, say=said.append)
+    tiler = Tiler(network, TileOptions(tile=64, overlap=8), say=said.append)
     state = torch.get_rng_state()
     first = tiler(image)
     assert torch.equal(torch.get_rng_state(), state)
     torch.rand(3)
     assert torch.equal(tiler(image), first)
-    assert not torch.equal(Tiler(network, tile=64, overlap=8, seed=1)(image), first)
-    assert said == ["this network's dropout stays on in use: the noise is each tile's own"]
+    assert not torch.equal(Tiler(network, TileOptions(tile=64, overlap=8), seed=1)(image), first)
+    assert said == ["this network's dropout stays on at inference: the noise is each tile's own"]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_noise_is_the_same_every_time_and_said(photograph: Tensor):
 )
 def test_wrong_arguments(options: dict, message: str):
     with pytest.raises(InputError, match=message):
-        Tiler(Limited(999), **options)(torch.zeros(1, 3, 100, 100))
+        Tiler(Limited(999), TileOptions(**options))(torch.zeros(1, 3, 100, 100))
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (1, 1, 8, 8), (2, 3, 8, 8), (1, 3, 0, 8)])
@@ -335,15 +336,16 @@ def test_an_image_with_norms_goes_at_once_where_it_fits(monkeypatch: pytest.Monk
 LARGE = f"""{MOST_RESIDENT}
 import numpy as np
 from advloss.images.reading import Picture
-from advloss.inference.files.pixels import upscaled
+from advloss.inference.files.pixels import Conversion, upscaled
+from advloss.inference.tiles.options import FLOAT32
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.generators.srresnet import SRResNet
 
 picture = Picture(np.zeros((900, 900, 3), np.uint8))
 tiles = []
-tiler = Tiler(SRResNet(blocks=1), precision="fp32", tick=lambda done, of: tiles.append(of))
+tiler = Tiler(SRResNet(blocks=1), FLOAT32, tick=lambda done, of: tiles.append(of))
 before = most_resident()
-large = upscaled(picture, tiler.bands, 4)
+large = upscaled(picture, Conversion(tiler.bands, scale=4))
 assert large.pixels.shape == (3600, 3600, 3) and large.pixels.dtype == np.uint8
 print(most_resident() - before, len(tiles))
 """
@@ -366,12 +368,12 @@ def test_ticks_are_counted(photograph: Tensor):
         ticks.append((done, of))
 
     network = SMALL["group"]().eval()
-    Tiler(network, tile=40, overlap=8, precision="fp32", tick=tick)(photograph[..., :60, :90])
+    Tiler(network, TileOptions(tile=40, overlap=8, precision="fp32"), tick=tick)(photograph[..., :60, :90])
     assert ticks == [(n + 1, 2 * 2 * 4) for n in range(16)]  # rows at 0 and 20; columns at 0, 24, 48, 50
     ticks.clear()
-    Tiler(network, tile=0, tick=tick)(photograph[..., :60, :90])
+    Tiler(network, TileOptions(tile=0), tick=tick)(photograph[..., :60, :90])
     assert not ticks
-    Tiler(Limited(40).eval(), tile=64, overlap=8, precision="fp32", tick=tick)(photograph[..., :90, :90])
+    Tiler(Limited(40).eval(), TileOptions(tile=64, overlap=8, precision="fp32"), tick=tick)(photograph[..., :90, :90])
     assert [done for done, _ in ticks] == list(range(1, ticks[-1][1] + 1))  # though smaller tiles came
 
 

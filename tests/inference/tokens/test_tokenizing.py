@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 import advloss
 from advloss.images.reading import read_picture, read_rgb8
-from advloss.inference.files.pixels import to_tensor
+from advloss.inference.formats import RGB8, to_tensor
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.fingerprint import fingerprint
 from advloss.recipe.model_file import save_model
@@ -119,7 +119,7 @@ def test_on_a_gpu_batches_are_of_one_size_and_always_full():
         return float(read_rgb8(path).mean() / 127.5 - 1)
 
     paths = sorted(path for path in Path("in").rglob("*") if path.is_file())
-    model = SimpleNamespace(device=torch.device("cuda"), encode=encode)
+    model = SimpleNamespace(device=torch.device("cuda"), encode=encode, tokenized=RGB8)
     bad: list[int] = []
     found = {one.number: one for one in encoded(model, paths, lambda number, _: bad.append(number), Reading(batch=2))}
     assert shapes == [(2, 3, 24, 24), (2, 3, 24, 24), (2, 3, 13, 30), (2, 3, 5, 1)]

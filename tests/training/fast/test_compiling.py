@@ -5,6 +5,7 @@ import torch
 
 from advloss.core.call_batching import compiled
 from advloss.core.errors import InputError
+from advloss.networks.layers.padding import apply_padded
 from advloss.training.fast import compiling
 from advloss.training.fast.iteration import FastStep
 from advloss.training.validation import at_inference
@@ -37,7 +38,7 @@ def test_a_compiled_method_is_validated_as_it_is_written(monkeypatch: pytest.Mon
     assert compiled(method)
     monkeypatch.setattr(torch._dynamo.convert_frame.ConvertFrame, "__call__", lambda *_, **__: pytest.fail("compiled"))
     with at_inference(method):
-        image = method.translate(torch.zeros(1, 3, 32, 40, dtype=torch.float64), "a2b")
+        image = apply_padded(method.generator, torch.zeros(1, 3, 32, 40, dtype=torch.float64))
     assert image.shape == (1, 3, 32, 40) and method.training
 
 

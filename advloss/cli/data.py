@@ -1,0 +1,40 @@
+"""Data sets: `advloss data list`, `advloss data check`."""
+
+from typing import Annotated
+
+import typer
+
+from advloss.cli.app import app, exit_codes, table
+
+data = typer.Typer(invoke_without_command=True, help="List the data sets known by name, or check one.")
+app.add_typer(data, name="data")
+
+
+@data.callback()
+def data_alone(context: typer.Context) -> None:
+    """List the data sets known by name (also without `list`), or check one."""
+    if context.invoked_subcommand is None:
+        data_list()
+
+
+@data.command("list")
+@exit_codes
+def data_list() -> None:
+    """List the data sets that can be asked for by name."""
+    from advloss.data import known
+
+    table(["name", "kind", "what it is"], [list(row) for row in known()])
+
+
+@data.command("check", epilog="Example: `advloss data check datasets/horse2zebra`")
+@exit_codes
+def data_check(
+    path: Annotated[str, typer.Argument(help="A folder, or a set's name.")],
+) -> None:
+    """Read every file of a data set: counts, sizes, modes, unreadable files, partners, duplicates, leaks."""
+    from advloss.data import open_any
+    from advloss.data.check import check
+
+    report = check(open_any(path), full=True)
+    table(report.columns, report.rows)
+    print(*report.words(), sep="\n")

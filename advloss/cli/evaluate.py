@@ -1,0 +1,82 @@
+"""Measuring: `advloss evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advloss.cli.app import app, exit_codes, say, table
+from advloss.cli.options import Device, Overlap, PrecisionName, SelfEnsemble, Tile, tile_options
+
+Truths = Annotated[Path, typer.Argument(help="A folder of pictures as they should be.")]
+Results = Annotated[Path | None, typer.Option(help="A folder of results, of the same names.")]
+Suffix = Annotated[
+    str, typer.Option(help="What results' names have beyond the truths': _out for a_out.png, the result of a.png.")
+]
+ModelFile = Annotated[
+    Path | None, typer.Option(help="A model that enlarges, as for `advloss upscale`, or a tokenizer.")
+]
+Bicubic = Annotated[int | None, typer.Option(min=1, help="Plain enlargement by this factor, the baseline.")]
+Inputs = Annotated[
+    Path | None, typer.Option(help="The small pictures; made from the truths by MATLAB's bicubic if not given.")
+]
+Border = Annotated[
+    int | None, typer.Option(min=0, help="Pixels cut off each side; the scale if not given, 0 for results.")
+]
+Precision = Annotated[PrecisionName | None, typer.Option(help="What the model computes in; fp32 if not given.")]
+Size = Annotated[
+    int | None,
+    typer.Option(min=1, help="For tokenizers: the truths' shorter side to so many pixels, then the middle square."),
+]
+Fid = Annotated[
+    bool | None,
+    typer.Option("--fid/--no-fid", help="FID; if neither is given, for tokenizers if Inception's weights are there."),
+]
+Out = Annotated[Path, typer.Option(help="Where the figures go, with all that they depend on.")]
+
+
+@app.command(
+    epilog="Examples: `advloss evaluate Set5/HR --model runs/NAME/model.safetensors` ·"
+    " `advloss evaluate Set5/HR --inputs Set5/LR_x4 --bicubic 4` ·"
+    " `advloss evaluate photos/ --results restored/ --border 4` ·"
+    " `advloss evaluate photos/ --model tokenizer.safetensors --size 256`"
+)
+@exit_codes
+def evaluate(
+    truths: Truths,
+    results: Results = None,
+    model: ModelFile = None,
+    bicubic: Bicubic = None,
+    inputs: Inputs = None,
+    border: Border = None,
+    suffix: Suffix = "",
+    tile: Tile = None,
+    overlap: Overlap = None,
+    precision: Precision = None,
+    self_ensemble: SelfEnsemble = False,
+    size: Size = None,
+    fid: Fid = None,
+    out: Out = Path("evaluation.json"),
+    device: Device = None,
+) -> None:
+    """Measure results against truths: PSNR and SSIM (of Y and of RGB), sharpness, LPIPS if its weights are there.
+
+    Of a tokenizer also: usage of the codes, perplexity, bits per pixel, rFID.
+    """
+    from advloss.core.devices import choose_device
+    from advloss.evaluation.evaluate import Measures, Subject
+    from advloss.evaluation.evaluate import evaluate as measured
+
+    asked = self_ensemble or any(option is not None for option in (tile, overlap, precision))
+    options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
+    subject = Subject(
+        results=results, suffix=suffix, model=model, bicubic=bicubic, inputs=inputs, options=options, size=size
+    )
+    measures = Measures(border=border, fid=fid)
+    report = measured(truths, subject, measures, device=choose_device(device), say=say, out=out)
+    table(*report.table())
+    if together := report.together():
+        table(["all pictures", ""], together)
+    report.write(out)
+    say(f"{out}: the figures, with all that they depend on")
+    report.check()

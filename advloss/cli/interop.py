@@ -1,0 +1,58 @@
+"""Other projects' weights: `advloss import`, `advloss export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advloss.cli.app import app, exit_codes, say
+
+
+@app.command(
+    "import",
+    epilog="Examples: `advloss import cyclegan horse2zebra.pth horse2zebra.safetensors` ·"
+    " `advloss import super_resolution RealESRGAN_x4plus.pth realesrgan.safetensors` ·"
+    " `advloss import tokenizer vq_ds16_c2i.pt llamagen.safetensors`",
+)
+@exit_codes
+def import_(
+    method: Annotated[str, typer.Argument(help="cyclegan, pix2pix, super_resolution or tokenizer.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Weights, such as latest_net_G.pth, RealESRGAN_x4plus.pth or last.ckpt; of diffusers also a folder."
+        ),
+    ],
+    model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
+) -> None:
+    """Turn another project's checkpoint into a model file.
+
+    Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers of taming-transformers,
+    latent-diffusion, LlamaGen and diffusers.
+    """
+    from advloss.interop.importing import import_model
+
+    for key, network in import_model(method, file, model).networks.items():
+        say(f"{key}: {', '.join(f'{name}={value}' for name, value in network.model_dump().items())}")
+    print(model)
+
+
+@app.command(epilog="Example: `advloss export runs/NAME/model.safetensors my-vqgan`")
+@exit_codes
+def export(
+    model: Annotated[Path, typer.Argument(readable=False, help="A tokenizer's model file (.safetensors).")],
+    folder: Annotated[Path, typer.Argument(readable=False, help="The new folder, for diffusers' `from_pretrained`.")],
+    scaling_factor: Annotated[
+        float | None, typer.Option(help="What a diffusion model multiplies latents by: 1 / their standard deviation.")
+    ] = None,
+) -> None:
+    """Write a tokenizer as diffusers reads it: config.json and diffusion_pytorch_model.safetensors in a folder."""
+    from advloss.inference.model import load
+    from advloss.interop.exporting import export_diffusers
+
+    loaded = load(model)
+    factor = scaling_factor or loaded.about.get("scaling_factor")  # an imported file's own
+    loaded.use("tokenize", "export", model)
+    name = export_diffusers(loaded.method, loaded.recipe, folder, factor, say)
+    say(f"diffusers.{name}.from_pretrained('{folder}') reads it")
+    print(folder)

@@ -1,0 +1,67 @@
+"""Training: `advloss train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from advloss.cli.app import app, exit_codes, say, table
+from advloss.cli.options import Device, Words
+from advloss.cli.wanted import asked_recipe
+from advloss.core.errors import InputError
+
+if TYPE_CHECKING:
+    from advloss.recipe.schema import Recipe
+
+RUNS = Path("runs")
+
+
+@app.command(
+    epilog="Examples: `advloss train recipe=cyclegan horse2zebra` ·"
+    " `advloss train recipe=pix2pix data.a=labels data.b=photos optimizer.lr=1e-4 losses.l1.weight=50` ·"
+    " `advloss train --run cyclegan-horse2zebra --resume` ·"
+    " `torchrun --nproc-per-node 2 -m advloss -- train recipe=cyclegan horse2zebra`"
+)
+@exit_codes
+def train(
+    words: Words = None,
+    run: Annotated[str | None, typer.Option(help="The run's name; RECIPE-DATA if not given.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Stop after this many iterations in all.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    device: Device = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, train nothing.")] = False,
+) -> None:
+    """Train a recipe on a data set; the run's files lie under runs/NAME/."""
+    from advloss.training.start import rehearse
+    from advloss.training.start import train as start
+
+    recipe, name = _wanted(words or [], run, iterations, resume)
+    if dry_run:
+        built, plan = rehearse(recipe, device, say)
+        table(["tensor", "shape"], [[tensor, str(list(shape))] for tensor, shape in sorted(built.shapes.items())])
+        table(["term", "loss", "between", "weight"], [_term_row(*item) for item in recipe.losses.items()])
+        print(*plan, sep="\n")
+        return
+    model = start(recipe, RUNS / (run or name), resume=resume, device=device, say=say)
+    if model:
+        print(model)
+
+
+def _wanted(words: list[str], run: str | None, iterations: int | None, resume: bool) -> "tuple[Recipe, str]":
+    """The recipe to train and its run's name; with --resume and --run alone, the recipe that the run had."""
+    if iterations:
+        words = [*words, f"train.iterations={iterations}"]
+    if resume and not any(word.startswith("recipe=") for word in words):
+        if run is None:
+            raise InputError("--resume: say which run, --run NAME, or the words that it was started with")
+        before = RUNS / run / "recipe.yaml"
+        if not before.is_file():
+            raise InputError(f"--resume: there is no run in {RUNS / run}")
+        words = [f"recipe={before}", *words]
+    recipe, _, name = asked_recipe(words)
+    return recipe, name
+
+
+def _term_row(name: str, term: Any) -> list[str]:
+    given = f" given {term.parameters['given']}" if term.parameters.get("given") else ""
+    return [name, term.loss, ", ".join(term.between) + given, f"{term.weight:g}"]

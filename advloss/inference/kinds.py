@@ -1,0 +1,132 @@
+"""Images as Python has them (a path, PIL's image, an array, a tensor) into a model, and results as the same kind."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from advloss.core.errors import InputError
+from advloss.data.formats import FieldFormat
+from advloss.images.reading import Picture, flattened, read_picture
+from advloss.inference.formats import channels_misfit, levels, misfit, result_type, to_pixels, to_tensor
+
+ImageLike = str | Path | Image.Image | np.ndarray | Tensor
+"""A file's path; PIL's image; uint8, uint16 or float [H, W] or [H, W, C]; float [C, H, W] or [B, C, H, W] in [-1, 1]"""
+UINT8 = np.dtype(np.uint8)
+MOST = 1.5
+"""Values beyond which a tensor is not in [-1, 1]; below they are what networks without a limit overshoot by."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An image for a model, and what kind its result is to be.
+
+    tensor: float32 [B, C, H, W] in [-1, 1]. kind: of the result. rank: of the tensor or the array that was given.
+    dtype: of the array, the file or PIL's image.
+    """
+
+    tensor: Tensor
+    kind: Literal["tensor", "array", "pil"]
+    rank: int
+    dtype: np.dtype = UINT8
+
+    def image(self, result: Tensor, gives: FieldFormat) -> Any:
+        """A result [B, C, H, W] in [-1, 1] as the kind that was given."""
+        if self.kind == "tensor":
+            return result if self.rank == 4 else result[0]
+        floats = np.issubdtype(self.dtype, np.floating)
+        pixels = to_pixels(result, np.dtype(np.float32) if floats else result_type(gives, self.dtype), gives)
+        pixels = pixels[..., 0] if pixels.shape[2] == 1 and (self.rank == 2 or self.kind == "pil") else pixels
+        return pixels if self.kind == "array" else _pil(pixels)
+
+    def codes(self, result: Tensor) -> Any:
+        """Codes [B, h, w] or [B, h, w, n]: a tensor for a tensor, else an array; of one image without batch axis."""
+        codes = result if self.kind == "tensor" and self.rank == 4 else result[0]
+        return codes if self.kind == "tensor" else codes.cpu().numpy()
+
+
+def given(asked: str, image: ImageLike, takes: FieldFormat) -> Given:
+    """An image of any kind for a model. asked: the name of the method that was called.
+
+    Of a file, and of PIL's image, alpha is laid over white unless it is one of the channels that the model takes.
+    Raises InputError for another kind, shape, type or range.
+    """
+    if isinstance(image, Tensor):
+        check_tensor(asked, image, takes.channels, ranks=(3, 4))
+        return Given(image.float() if image.ndim == 4 else image.float()[None], "tensor", image.ndim)
+    if isinstance(image, str | Path):
+        picture = read_picture(image)
+        pixels = with_channels(picture, takes.channels)
+        if why := misfit(pixels, takes):
+            raise InputError(f"{image}: {why}")
+        return Given(to_tensor(pixels, takes), "array", 3, pixels.dtype)
+    if isinstance(image, Image.Image):
+        pixels = with_channels(_picture(image), takes.channels)
+        if why := misfit(pixels, takes):
+            raise InputError(f"{asked}: the image {why}")
+        return Given(to_tensor(pixels, takes), "pil", 3, pixels.dtype)
+    if isinstance(image, np.ndarray):
+        return _array(asked, image, takes)
+    raise InputError(f"{asked}: takes a path, PIL's image, an array or a tensor, not {type(image).__name__}")
+
+
+def check_tensor(asked: str, image: Tensor, channels: int, ranks: tuple[int, ...] = (4,)) -> None:
+    """InputError for a tensor that is no float [B, channels, H, W], or [channels, H, W] if so, in [-1, 1]."""
+    shaped = image.ndim in ranks and image.shape[-3] == channels
+    if not shaped or not image.is_floating_point() or image.numel() == 0:
+        one = f" or [{channels}, H, W]" if 3 in ranks else ""
+        wanted = f"[B, {channels}, H, W]{one}"
+        raise InputError(f"{asked}: takes float images {wanted} in [-1, 1], not {image.dtype} {list(image.shape)}")
+    if not image.abs().max() <= MOST:  # or not a number
+        low, high = image.min().item(), image.max().item()
+        raise InputError(f"{asked}: takes images in [-1, 1], these reach from {low:.3g} to {high:.3g}")
+
+
+def with_channels(picture: Picture, channels: int) -> np.ndarray:
+    """A picture's pixels [H, W, C], alpha the last of them where the model takes one channel more, else over white."""
+    if picture.alpha is not None and picture.pixels.shape[2] + 1 == channels:
+        return np.concatenate([picture.pixels, picture.alpha[..., None]], axis=2)
+    return flattened(picture).pixels
+
+
+def _array(asked: str, image: np.ndarray, takes: FieldFormat) -> Given:
+    known = image.dtype in (np.uint8, np.uint16) or np.issubdtype(image.dtype, np.floating)
+    if image.ndim not in (2, 3) or not known or image.size == 0:
+        kinds = "uint8, uint16 or float arrays [H, W] or [H, W, C]"
+        raise InputError(f"{asked}: takes {kinds}, not {image.dtype} {list(image.shape)}")
+    pixels = image[..., None] if image.ndim == 2 else image
+    if why := channels_misfit(pixels.shape[2], takes):
+        raise InputError(f"{asked}: the array {why}")
+    tensor = to_tensor(pixels, takes)
+    if not tensor.abs().max() <= MOST:
+        low, high = levels(takes, pixels.dtype)
+        reach = f"these reach from {pixels.min():.3g} to {pixels.max():.3g}"
+        raise InputError(f"{asked}: takes floats from {low:g} to {high:g}, as it was trained on; {reach}")
+    return Given(tensor, "array", image.ndim, image.dtype)
+
+
+def _picture(image: Image.Image) -> Picture:
+    """PIL's image as a picture: palettes become RGB(A), all but grey, 16 bits, floats and alpha become RGB."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        pixels = np.asarray(image)
+        return Picture((pixels if image.mode == "F" else pixels.astype(np.uint16))[..., None])
+    transparent = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
+    grey = image.mode in ("1", "L", "LA")
+    mode = {(True, True): "LA", (True, False): "L", (False, True): "RGBA", (False, False): "RGB"}[grey, transparent]
+    array = np.asarray(image.convert(mode))
+    if transparent:
+        return Picture(array[..., :-1], array[..., -1])
+    return Picture(array[..., None] if grey else array)
+
+
+def _pil(pixels: np.ndarray) -> Image.Image:
+    """InputError for pixels that PIL has no image for: 16-bit and float colours."""
+    shape = pixels.shape[2:] or (1,)
+    if pixels.dtype != np.uint8 and shape != (1,):
+        raise InputError(f"PIL has no image of {shape[0]} channels of {pixels.dtype}; give an array or a tensor")
+    if shape[0] not in (1, 2, 3, 4):
+        raise InputError(f"PIL has no image of {shape[0]} channels; give an array or a tensor")
+    return Image.fromarray(pixels)

@@ -1,0 +1,100 @@
+"""A network that tiles go through: what is known of it, how many tiles it takes at once, and what it is recorded on."""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from advloss.inference.tiles.cuda_graphs import Recordings, is_plain
+from advloss.inference.tiles.memory_budget import MemoryBudget
+from advloss.inference.tiles.options import TileOptions
+from advloss.inference.tiles.precision import half_type
+from advloss.inference.tiles.receptive_field import device_of, norm_calls, sight
+from advloss.inference.tiles.self_ensemble import SelfEnsemble
+from advloss.networks.layers.basic import Dropout
+
+BATCHED = ("cuda",)
+"""Devices on which tiles go through the network together; on a CPU it is no faster."""
+
+
+def ignore(*_: object) -> None:
+    """Says nothing."""
+
+
+class Engine:
+    """A network, and what is measured of it once and kept. Arguments: those of `Tiler`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        options: TileOptions,
+        *,
+        channels: int,
+        say: Callable[[str], None],
+        tick: Callable[[int, int], None],
+        seed: int,
+    ) -> None:
+        self.network = network.eval()
+        self.runs = SelfEnsemble(network) if options.ensemble else network
+        self.scale = int(getattr(network, "scale", 1))
+        self.options = options
+        self.channels = channels
+        self.tick = tick
+        self.seed = seed
+        self._say = say
+        self._said: set[str] = set()
+        self.budget = MemoryBudget(self.runs, channels)
+        self.recordings = Recordings(self.budget)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return device_of(self.network)
+
+    @functools.cached_property
+    def _sight(self) -> tuple[int | None, int]:
+        return sight(self.network, self.noisy, self.channels)
+
+    @property
+    def reach(self) -> int | None:
+        """How far the network sees, in input pixels; None: the whole image. Norms' statistics don't count."""
+        return self._sight[0]
+
+    @property
+    def step(self) -> int:
+        """What starts and sides of tiles are multiples of, in input pixels: the grid that the network computes on."""
+        return self._sight[1]
+
+    @functools.cached_property
+    def norm_calls(self) -> int:
+        """How many norms take statistics of the image."""
+        return norm_calls(self.network, self.channels)
+
+    @functools.cached_property
+    def half(self) -> torch.dtype | None:
+        """The 16-bit type in which it runs pictures of 8 bits; None: float32."""
+        return half_type(self.options.precision, self.network, self.device, self.channels)
+
+    @functools.cached_property
+    def noisy(self) -> bool:
+        """Whether dropout stays on at inference."""
+        return any(
+            isinstance(layer, Dropout) and layer.at_inference and layer.p > 0 for layer in self.network.modules()
+        )
+
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether passes may be recorded, and tiles go through together: no noise, and layers that are known."""
+        return not self.noisy and is_plain(self.network)
+
+    def together(self, height: int, width: int, half: bool) -> int:
+        """How many tiles of this size, in input pixels, go through the network at once, at most."""
+        several = self.device.type in BATCHED and self.is_plain
+        return self.budget.together(height, width, half) if several else 1
+
+    def say_once(self, words: str) -> None:
+        """Tells the user, unless that was said."""
+        if words not in self._said:
+            self._said.add(words)
+            self._say(words)

@@ -1,0 +1,51 @@
+"""Tensors through a tokenizer: images to codes and back, on the CPU one by one."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from advloss.core.errors import InputError
+from advloss.methods.uses import Tokenizing
+
+
+@torch.no_grad()
+def encoded(tokenizer: Tokenizing, image: Tensor) -> Tensor:
+    """The indices of images [B, C, H, W], or the latents where there are no codes; InputError if not finite."""
+
+    def one(image: Tensor) -> Tensor:
+        made = tokenizer.encode(image)
+        if not made.latent.isfinite().all():
+            raise InputError("the encoder's output is not a number in places")
+        return made.latent if made.indices is None else made.indices
+
+    return _apart(one, image)
+
+
+@torch.no_grad()
+def decoded(tokenizer: Tokenizing, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The images [B, C, height, width] of what `encoded` gave; InputError for codes of another size."""
+    _check(codes, size, tokenizer.factor, tokenizer.codes is not None)
+    return _apart(lambda one: tokenizer.decode(one, size), codes if tokenizer.codes is not None else codes.float())
+
+
+def _apart(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """On the CPU, where nothing is gained by a batch, each of its items by itself.
+
+    Convolutions may add in another order in a batch, and a latent at the edge of two codes falls to the other.
+    """
+    if batch.device.type != "cpu" or len(batch) < 2:
+        return function(batch)
+    return torch.cat([function(one) for one in batch.split(1)])
+
+
+def _check(codes: Tensor, size: tuple[int, int], f: int, has_codes: bool) -> None:
+    """InputError for codes that are no [B, h, w], [B, h, w, n] or latents [B, D, h, w] of a picture of this size."""
+    grid = tuple(codes.shape[1:3] if has_codes else codes.shape[2:4])
+    right = tuple(-(-side // f) for side in size)
+    if min(size) < 1 or grid != right:
+        what = "indices [B, h, w]" if has_codes else "latents [B, D, h, w]"
+        raise InputError(
+            f"decode: {what} of shape {list(codes.shape)} are not of a picture of {size[0]} x {size[1]} pixels "
+            f"(height x width): at {f} pixels a token it has {right[0]} x {right[1]}"
+        )

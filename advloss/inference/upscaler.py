@@ -1,0 +1,58 @@
+"""A network that enlarges, of a model file of ours or of another project's file of weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from advloss.data.formats import RGB8, FieldFormat
+from advloss.inference.model import load
+from advloss.interop.upscalers import foreign_network
+from advloss.methods.uses import Upscale
+from advloss.recipe.model_file import KEY
+
+
+@dataclass(frozen=True)
+class Upscaler:
+    """network: in eval mode, with attributes `scale`, `multiple` and `smallest`, for pictures in [-1, 1].
+
+    takes, gives: what pictures it was trained on; of other projects' files, 8-bit RGB.
+    """
+
+    network: nn.Module
+    takes: FieldFormat = RGB8
+    gives: FieldFormat = RGB8
+
+    def to(self, device: torch.device) -> "Upscaler":
+        """Moves the weights."""
+        self.network.to(device)
+        return self
+
+
+def load_upscaler(path: str | Path) -> Upscaler:
+    """The enlarging network of a file, on the CPU.
+
+    Raises InputError for a file that can't be read, a model that does something else, and an unknown network.
+    """
+    path = Path(path)
+    if not _is_ours(path):
+        return Upscaler(foreign_network(path))
+    model = load(path)
+    way = cast(Upscale, model.use("upscale", file=path)).direction
+    return Upscaler(model.network(way), model.format(way.takes), model.format(way.gives))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file holds a recipe, or can't be looked into: then the model file's reader says what is wrong."""
+    if path.suffix != ".safetensors":
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except FileNotFoundError:
+        return False
+    except (SafetensorError, OSError):
+        return True
