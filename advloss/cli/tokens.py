@@ -84,7 +84,7 @@ def reconstruct(
     overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
-    """Show what a tokenizer keeps of pictures: encoded and decoded again, as 8-bit RGB (PNG in folders)."""
+    """Show what a tokenizer keeps of pictures: encoded and decoded again (PNG in folders)."""
     from advloss.core.devices import choose_device
     from advloss.inference.model import load
     from advloss.inference.tokens.encoding import Reading

@@ -43,8 +43,9 @@ class Model:
     array (uint8, uint16, or floats in the range that the model was trained on; [H, W] or [H, W, C]) or a tensor (float
     [C, H, W] or [B, C, H, W] in [-1, 1]), of any height and width, and give an image of the same kind: for a path an
     array [H, W, C], with as many bits as the model was trained on, and where that was 8 as the file has. Grey is
-    repeated for a model of three channels, colours become their luma for a model of one. Each raises InputError where
-    the method does not declare the use, and for an image that the model can't take.
+    repeated for a model of three channels, colours become their luma for a model of one; alpha is laid over white,
+    unless it is one of the channels that the model takes. Each raises InputError where the method does not declare the
+    use, and for an image that the model can't take.
     """
 
     def __init__(self, method: Method, recipe: Recipe, about: dict[str, Any]) -> None:

@@ -118,6 +118,16 @@ def test_a_direction_is_named() -> None:
     assert translations(CycleGAN.uses).keys() == {"a2b", "b2a"} and translations(own.OwnUpscaler.uses) == {}
 
 
+def test_no_module_but_the_table_of_components_knows_a_method() -> None:
+    """So none can ask whether a method is of a class: a use is asked for by its name."""
+    package = Path(components.__file__).parents[1]
+    ours = {cls.__module__ for cls in components.METHODS.values()}
+    for file in sorted(package.rglob("*.py")):
+        if file.parent.name != "methods" and file != Path(components.__file__):
+            text = file.read_text(encoding="utf-8")
+            assert not [name for name in ours if f"{name} " in text], file
+
+
 def test_uses_are_checked_where_a_method_is_declared() -> None:
     with pytest.raises(InputError, match=r"Wrong.uses: unknown use 'translat'; did you mean 'translate'\?"):
         type("Wrong", (own.Own,), {"uses": {"translat": Translate({})}})

@@ -57,21 +57,17 @@ def upscaled(picture: Picture, by: Conversion) -> Picture:
     kept = picture.pixels.shape[2] if by.takes.channels == by.gives.channels else by.gives.channels
     channels = min(kept, by.gives.channels)
     icc = picture.icc if channels == picture.pixels.shape[2] else None
-    image, kind, gives = (
-        to_tensor(picture.pixels, by.takes),
-        by.result_type(picture),
-        replace(by.gives, channels=channels),
-    )
+    kind, gives = by.result_type(picture), replace(by.gives, channels=channels)
     if picture.alpha is None:
-        return Picture(_through(by, image, gives, kind), None, icc)
+        return Picture(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), None, icc)
     if (picture.alpha == picture.alpha.flat[0]).all():
         height, width = (side * by.scale for side in picture.alpha.shape)
         alpha = np.full((height, width), _converted(picture.alpha[:1, :1], kind))
-        return Picture(_through(by, image, gives, kind), alpha, icc)
+        return Picture(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), alpha, icc)
     plane = picture.alpha[..., None]  # [H, W, 1]
     alpha = _through(by, to_tensor(plane, FieldFormat(by.takes.channels)), FieldFormat(1), kind)[..., 0]
     shares = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
-    covered = image.add_(1).mul_(shares).sub_(1)  # [1, C, H, W] in [-1, 1]
+    covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(shares).sub_(1)  # [1, C, H, W] in [-1, 1]
     return Picture(_through(by, covered, gives, kind, alpha), alpha, icc)
 
 
