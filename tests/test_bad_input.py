@@ -236,7 +236,7 @@ def sixty(folder: Path, batch: int, damaged_in: list[int]) -> list[Path]:
     for side in ("trainA", "trainB"):
         fill(folder / side, [f"{n:02d}.jpg" for n in range(60)])
     order = Sampler((60, 60), False, batch, 0)
-    bad = [folder / "trainA" / f"{order.items(number)[0].a:02d}.jpg" for number in damaged_in]
+    bad = [folder / "trainA" / f"{order.items(number)[0].indices[0]:02d}.jpg" for number in damaged_in]
     for path in bad:
         halved(path)
     return bad

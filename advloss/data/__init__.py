@@ -11,7 +11,7 @@ from advloss.data.fields import Fields, Image, Label, Vector, from_files, kind_o
 from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
 from advloss.data.sources.base import DataSet, Source, Split, declared_as
 from advloss.data.sources.folders import open_folder, with_validation
-from advloss.data.sources.paths import open_paths
+from advloss.data.sources.paths import check_given, open_paths
 from advloss.data.sources.shards import names_shards, open_shards, title
 from advloss.data.sources.tables import with_tables
 from advloss.data.synthetic.sets import SETS, SMALLEST
@@ -108,6 +108,7 @@ def _opened(
     if name is None and not paths:
         raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
     if paths:
+        check_given(paths, fields)
         if name is not None:
             keys = " and ".join(f"data.{key}" for key in paths)
             raise InputError(f"give either one data set ('{name}') or {keys}, not both")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
-from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, scale_of
+from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, made_field, made_from, scale_of
 from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import CropSide
 from advloss.methods.base import Method, NetworkFactory
@@ -38,10 +38,20 @@ def build_method(recipe: Recipe) -> Method:
 
 def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
     """What makes the small pictures, where the recipe says so."""
-    component = recipe.data.degradation
-    if component is None:
+    component, fields = recipe.data.degradation, declared_fields(recipe)
+    made = made_field(fields)
+    if component is None or made is None:
         return None
-    return components.DEGRADATIONS[component.name](scale=scale, **component.parameters)
+    degradation = components.DEGRADATIONS[component.name](scale=scale, **component.parameters)
+    of = made_from(fields[made]) or ""
+    form = formats_of(recipe.data, fields)[of]
+    if not degradation.any_form and (form.channels, form.depth) != (3, 8):
+        raise InputError(
+            f"data.degradation: '{component.name}' takes 8-bit RGB, and '{of}' has {form.channels} channels of depth "
+            f"{form.depth}; use bicubic, or data.channels=3 data.depth=8"
+        )
+    degradation.depth = form.depth
+    return degradation
 
 
 def crop_sides(method: Method, recipe: Recipe) -> CropSide:

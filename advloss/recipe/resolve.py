@@ -1,7 +1,7 @@
 """From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def resolve(source: Source) -> Recipe:
         _check_names(source.values, "metrics", "metric", "metric")
         return complete(Recipe.model_validate(source.values))
     except ValidationError as error:
-        lines = sentences(error, model=Recipe)
+        lines = sentences(error, model=Recipe) + _unknown_data(source.values)
     except InputError as error:
         lines = str(error).splitlines()
     raise InputError("\n".join(_located(line, source) for line in lines)) from None
@@ -144,7 +144,7 @@ def _check_paths(data: Data, fields: Fields) -> None:
     names = list(dict.fromkeys([*fields, *sources_of(fields)]))
     for key, value in (data.model_extra or {}).items():
         if key not in names:
-            raise InputError(f"data.{key}: {unknown('key', key, [*Data.model_fields, *names])}")
+            raise InputError(_unknown_key(key, names))
         if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):
             raise InputError(f"data.{key}: is a folder, a list of folders or a file (got {value!r})")
     for option in ("channels", "depth", "range", "classes", "sizes"):
@@ -152,6 +152,21 @@ def _check_paths(data: Data, fields: Fields) -> None:
         for name in said if isinstance(said, Mapping) else ():
             if name not in fields:
                 raise InputError(f"data.{option}.{name}: {unknown('field', name, fields)}")
+
+
+def _unknown_key(key: str, names: Iterable[str]) -> str:
+    return f"data.{key}: {unknown('key', key, [*Data.model_fields, *names])}"
+
+
+def _unknown_data(values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each unknown key of a data section that has other mistakes, too, where the method is known."""
+    data, method = values.get("data"), values.get("method")
+    name = method.get("name") if isinstance(method, dict) else method
+    if not isinstance(data, dict) or name not in components.METHODS:
+        return []
+    fields = components.METHODS[str(name)].declared_fields({})
+    known = [*fields, *sources_of(fields)]
+    return [_unknown_key(key, known) for key in data if key not in Data.model_fields and key not in known]
 
 
 def _several(value: Any) -> list[Any]:

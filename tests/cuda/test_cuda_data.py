@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from advloss.data.degradations.base import Degradation
-from advloss.data.loading.loader import Loader, to_images
+from advloss.data.loading.loader import Loader
+from advloss.data.loading.scaling import to_images
 from advloss.data.sources.base import Split
 from advloss.data.sources.paths import open_paths
 from advloss.recipe.build import Built

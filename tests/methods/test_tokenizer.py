@@ -76,7 +76,7 @@ def test_the_bottlenecks_losses_by_name_and_their_sum():
 @pytest.mark.parametrize("size", [(8, 6), (7, 5), (1, 1)])
 def test_any_size_goes_there_and_back(size: tuple[int, int]):
     method = tokenizer(lambda: VQ(channels=1, codes=4)).eval()
-    image = grid(*size)["b"]
+    image = grid(*size)["image"]
     bottled = method.encode(image)
     assert bottled.indices.shape == (2, -(-size[0] // 2), -(-size[1] // 2))
     reconstruction = method({"image": image}, {"reconstruction"})["reconstruction"]
@@ -97,7 +97,7 @@ def test_a_collapsing_codebook_is_called_out_in_words():
 
 def test_without_codes_there_is_nothing_to_watch():
     method = tokenizer(lambda: KL(channels=1))
-    assert method.watched() == {} and method.encode(grid()["b"]).indices is None
+    assert method.watched() == {} and method.encode(grid()["image"]).indices is None
 
 
 def test_halves_that_do_not_fit_are_refused():

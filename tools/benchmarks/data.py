@@ -16,7 +16,8 @@ from torchvision import transforms
 
 from advloss.data import open_data
 from advloss.data.fields import Image as ImageField
-from advloss.data.loading.loader import Loader, to_images
+from advloss.data.loading.loader import Loader
+from advloss.data.loading.scaling import to_images
 from tools.benchmarks.measuring import floors, measure
 
 RATIO = 10

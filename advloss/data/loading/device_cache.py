@@ -46,7 +46,7 @@ def stored(kept: Mapping[str, Cache], device: torch.device) -> tuple[dict[str, S
         pixels[name] = torch.empty(places[name].end, dtype=_gathered(cache.form.dtype), device=device)
         for index, place in enumerate(places[name].places):
             if index not in cache.bad:
-                flat = cache.pictures[index].reshape(-1)
+                flat = np.require(cache.pictures[index].reshape(-1), requirements="W")  # as torch wants it
                 picture = torch.from_numpy(flat.view(np.int16) if flat.dtype == np.uint16 else flat)
                 pixels[name][place.start : place.start + len(picture)] = picture
     if device.type == "cuda":

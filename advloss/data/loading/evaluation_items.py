@@ -53,7 +53,7 @@ def evaluation_items(
             say(f"skipped {error}")
             continue
         side = size or min((min(picture.shape[:2]) for picture in pictures.values()), default=0)
-        arrays = {name: np.ascontiguousarray(picture.transpose(2, 0, 1))[None] for name, picture in pictures.items()}
+        arrays = {name: np.require(p.transpose(2, 0, 1)[None], requirements=["C", "W"]) for name, p in pictures.items()}
         arrays |= batched([derived.sample([index] * len(split.sources), 0, index, side)])
         yield EvaluationItem({name: torch.from_numpy(array) for name, array in arrays.items()}, index)
 

@@ -18,10 +18,9 @@ Paths = Mapping[str, Sequence[Path]]
 def open_paths(paths: Paths, fields: Fields) -> DataSet:
     """The data set in these folders, a train split alone. Raises `InputError` with what to do.
 
-    A source's folder holds its pictures: with a label, one folder for each class; of several fields, a folder for each
-    or files of two side by side.
+    paths: of all fields that need one, see `check_given`. A source's folder holds its pictures: with a label, one
+    folder for each class; of several fields, a folder for each or files of two side by side.
     """
-    _check_given(paths, fields)
     _check_apart(paths, fields)
     images: dict[str, Values] = {}
     rows: dict[str, Rows] = {}
@@ -69,7 +68,7 @@ def _source(name: str, own: Fields, paths: Paths) -> tuple[dict[str, Values], di
     return {field: everything}, {}, ()
 
 
-def _check_given(paths: Paths, fields: Fields) -> None:
+def check_given(paths: Paths, fields: Fields) -> None:
     """InputError for the first field that has neither a path of its own nor its source's."""
     needed = from_files(fields)
     missing = [name for name in needed if name not in paths and fields[name].source not in paths]
