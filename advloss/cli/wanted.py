@@ -30,5 +30,5 @@ def asked_recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
     if sets:
         source.assign(("data", "name"), parse_value("data", sets[0]))
     recipe = resolve(source)
-    data_name = short_name(recipe.data.name or recipe.data.a or "data") or "data"
+    data_name = short_name(recipe.data.name or next(iter(recipe.data.paths.values()), ["data"])[0]) or "data"
     return recipe, source, f"{Path(names[0]).stem}-{data_name}"

@@ -1,45 +1,61 @@
 """Data sets by name or folder. Light to import: torch is needed for `advloss.data.loading.loader` only."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.published.sets import NAMES, PAIRED, UNPAIRED, open_published
-from advloss.data.sources.base import DataSet, Kind, Source, Split
+from advloss.data.fields import Fields, Image, Label, Vector, from_files, kind_of
+from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
+from advloss.data.sources.base import DataSet, Source, Split, declared_as
 from advloss.data.sources.folders import open_folder, with_validation
+from advloss.data.sources.paths import check_given, open_paths
 from advloss.data.sources.shards import names_shards, open_shards, title
+from advloss.data.sources.tables import with_tables
 from advloss.data.synthetic.sets import SETS, SMALLEST
 
-__all__ = ["DataSet", "Kind", "Source", "Split", "known", "open_any", "open_data", "short_name"]
+__all__ = ["DataSet", "Source", "Split", "known", "open_any", "open_data", "short_name"]
 
 
 def open_data(
     name: str | Path | None,
+    fields: Fields,
     *,
-    a: str | Path | None = None,
-    b: str | Path | None = None,
+    paths: Mapping[str, Sequence[Path]] | None = None,
     val: str | Path | None = None,
-    kind: Kind,
     size: int,
     seed: int,
     direction: Literal["a2b", "b2a"] = "a2b",
 ) -> DataSet:
-    """A data set: a folder (a path that exists wins), shards, a synthetic or published set, or the folders `a` and `b`.
+    """A data set: a folder (a path that exists wins), shards, a synthetic or published set, or a folder a field.
 
-    val: a folder (or shards) with the pictures to validate on, instead of the set's own. kind: what the method trains
-    on; a set of another kind serves where it can. size: in pixels, of synthetic pictures. direction: b2a exchanges the
-    sides. Raises `InputError`.
+    fields: what the method declares. paths: folders and files by field or source, in the place of a name; masks,
+    labels and vectors also beside one. val: a folder (or shards) with the pictures to validate on, instead of the
+    set's own. size: in pixels, of synthetic pictures. direction: b2a exchanges the two images. Raises `InputError`.
     """
     if direction not in ("a2b", "b2a"):
         raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
-    if direction == "b2a" and kind == "single":
+    if direction == "b2a" and kind_of(fields) == "single":
         raise InputError("data.direction=b2a exchanges two sides, and this method's pictures are all on one; use a2b")
-    opened = _opened(name, a, b, kind, size, seed)
+    paths = paths or {}
+    beside = {key: where for key, where in paths.items() if key in fields and not isinstance(fields[key], Image)}
+    own = {key: where for key, where in paths.items() if key not in beside}
+    opened = _opened(name, fields, own, frozenset(beside), size, seed)
     if val is not None:
-        opened = with_validation(opened, val, kind)
+        opened = with_validation(opened, val, fields)
+    opened = with_tables(opened, beside)
+    _check_complete(opened, fields)
     return opened.swapped() if direction == "b2a" else opened
+
+
+def _check_complete(opened: DataSet, fields: Fields) -> None:
+    """InputError for a label or a vector that the training pictures lack."""
+    for name, field in fields.items():
+        if isinstance(field, Label | Vector) and not field.optional and name not in opened.train.rows:
+            ways = "FILE.csv, or one folder for each class" if isinstance(field, Label) else "FILE.npy"
+            raise InputError(f"{opened.name} has no '{name}', which this method needs; say data.{name}={ways}")
 
 
 def open_any(name: str | Path) -> DataSet:
@@ -51,11 +67,10 @@ def open_any(name: str | Path) -> DataSet:
     size, seed = 256, 0
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
         return open_published(str(name), kind="unpaired" if str(name) in UNPAIRED else "pairs")
-    kinds: tuple[Kind, ...] = ("pairs", "unpaired")
-    for kind in kinds:
+    for fields in (PAIRS, TWO_DOMAINS):
         with suppress(InputError):
-            return open_data(name, kind=kind, size=size, seed=seed)
-    opened = open_data(name, kind="single", size=size, seed=seed)
+            return open_data(name, fields, size=size, seed=seed)
+    opened = open_data(name, {"b": Image("pictures")}, size=size, seed=seed)
     return replace(opened, notes=("no two sides were found: all pictures are taken as one, as for super-resolution",))
 
 
@@ -80,13 +95,30 @@ def known() -> list[tuple[str, str, str]]:
 
 
 def _opened(
-    name: str | Path | None, a: str | Path | None, b: str | Path | None, kind: Kind, size: int, seed: int
+    name: str | Path | None,
+    fields: Fields,
+    paths: Mapping[str, Sequence[Path]],
+    beside: frozenset[str],
+    size: int,
+    seed: int,
 ) -> DataSet:
-    if name is not None and a is None and b is None and names_shards(name):
-        return open_shards(name, kind)
-    if name is None or a is not None or b is not None or Path(name).expanduser().exists():
-        return open_folder(name, a, b, kind=kind)
-    text = str(name)
+    """The pictures. beside: the fields that are read from files of their own."""
+    if name is None and not paths and beside and not from_files(fields):
+        return DataSet("-".join(sorted(beside)), {"train": Split({}, False, fields)})
+    if name is None and not paths:
+        raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
+    if paths:
+        check_given(paths, fields)
+        if name is not None:
+            keys = " and ".join(f"data.{key}" for key in paths)
+            raise InputError(f"give either one data set ('{name}') or {keys}, not both")
+        return open_paths(dict(paths) | dict.fromkeys(beside, ()), fields)
+    assert name is not None
+    if names_shards(name):
+        return open_shards(name, fields)
+    if Path(name).expanduser().exists():
+        return open_folder(name, fields, beside)
+    text, kind = str(name), kind_of(fields)
     if text in SETS:
         if size < SMALLEST:
             raise InputError(
@@ -95,9 +127,9 @@ def _opened(
         opened = SETS[text](size, seed)
         if kind == "pairs" and not opened.train.paired:
             raise InputError(f"'{text}' has no pairs to train on, and this method needs them; use facades-like")
-        return opened.single() if kind == "single" else opened
+        return declared_as(opened, fields)
     if text in NAMES:
-        return open_published(text, kind=kind)
+        return declared_as(open_published(text, kind=kind), fields)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
         raise InputError(f"{text}: no such folder")
     raise InputError(f"{unknown('data set', text, [*SETS, *NAMES])}, or a folder; there is none of that name here")

@@ -6,13 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as filled
 from pathlib import Path
 
+from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import fit
-from advloss.data.sources.base import DataSet, Source
-from advloss.data.sources.shards import ShardSource, looked_at
-from advloss.images.reading import UnreadableImage, read_header
+from advloss.data.sources.base import DataSet, Split, Values
+from advloss.data.sources.pair_checks import scales
+from advloss.data.sources.shards import ShardValues, looked_at
+from advloss.images.reading import UnreadableImage
 
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
 SHOWN = 5
@@ -24,19 +27,19 @@ class Report:
     """The findings: a table, sentences, and the lists behind them."""
 
     name: str
-    columns: list[str] = field(default_factory=lambda: list(COLUMNS))
-    rows: list[list[str]] = field(default_factory=list)
-    """One a split and side, in the order of `columns`."""
-    notes: list[str] = field(default_factory=list)
+    columns: list[str] = filled(default_factory=lambda: list(COLUMNS))
+    rows: list[list[str]] = filled(default_factory=list)
+    """One a split and field, in the order of `columns`."""
+    notes: list[str] = filled(default_factory=list)
     """How the data set was read."""
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = filled(default_factory=list)
     """What should be looked at, one sentence each."""
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: list[str] = filled(default_factory=list)
     """One message a file, each file once."""
-    alone: list[Path] = field(default_factory=list)
-    duplicates: list[list[Path]] = field(default_factory=list)
-    """Groups of files with the same bytes within one side of one split."""
-    leaks: list[tuple[Path, Path]] = field(default_factory=list)
+    alone: list[Path] = filled(default_factory=list)
+    duplicates: list[list[Path]] = filled(default_factory=list)
+    """Groups of files with the same bytes within one field of one split."""
+    leaks: list[tuple[Path, Path]] = filled(default_factory=list)
     """A file of train, and one of val or test with the same bytes."""
 
     def words(self) -> list[str]:
@@ -58,31 +61,18 @@ class _Seen:
     error: str = ""
 
 
-def check(dataset: DataSet, full: bool = False, scale: int = 1) -> Report:
+def check(dataset: DataSet, full: bool = False) -> Report:
     """Looks at every file's header, or decodes all of them (`full`). Same files are told by their bytes.
 
     Of many pictures in shards a sample's headers are read, or all are decoded; they are compared with nothing.
-
-    scale: how many times as large b is meant to be as its partner.
     """
     report = Report(dataset.name, notes=list(dataset.notes))
     for name, split in dataset.splits.items():
-        for letter, side in split.sides.items():
-            called = dataset.sides["ab".index(letter)]
-            numbers = range(len(side)) if full else looked_at(side)
-            seen = _look(side, numbers, full)
-            if isinstance(side, ShardSource):
-                report.notes += side.notes
-                if len(numbers) < len(side):
-                    report.notes.append(f"{name}: of {len(side)} pictures in shards, {len(numbers)} were looked at")
-            unreadable = [file.error for file in seen if file.error]
-            report.unreadable += [error for error in unreadable if error not in report.unreadable]
-            alone = len(dataset.alone.get(name, ())) if letter == "a" else 0
-            label = letter if called == letter else f"{letter} ({called})"
-            sizes, modes = _sizes(seen, side), _modes(seen)
-            report.rows.append([name, label, str(len(side)), sizes, modes, str(len(unreadable)), str(alone or "")])
-        if split.paired and split.a is not None:
-            report.problems += _unequal(name, split.a, split.b, scale)
+        for position, (field, values) in enumerate(split.images.items()):
+            alone = len(dataset.alone.get(name, ())) if position == 0 else 0
+            _check_values(report, name, field, dataset.titles.get(field, field), values, alone, full)
+        if split.paired:
+            report.problems += _unequal(name, split)
         if alone_here := dataset.alone.get(name):
             report.alone += alone_here
             report.problems.append(
@@ -94,19 +84,34 @@ def check(dataset: DataSet, full: bool = False, scale: int = 1) -> Report:
     return report
 
 
-def _look(side: Source, numbers: Iterable[int], full: bool) -> list[_Seen]:
-    """These files of one side; nothing for pictures that are drawn."""
+def _check_values(report: Report, split: str, field: str, title: str, values: Values, alone: int, full: bool) -> None:
+    """The table's row of one field in one split, and what can't be read there."""
+    numbers = range(len(values)) if full else looked_at(values)
+    seen = _look(values, numbers, full)
+    if isinstance(values, ShardValues):
+        report.notes += values.notes
+        if len(numbers) < len(values):
+            report.notes.append(f"{split}: of {len(values)} pictures in shards, {len(numbers)} were looked at")
+    unreadable = [file.error for file in seen if file.error]
+    report.unreadable += [error for error in unreadable if error not in report.unreadable]
+    label = field if title == field else f"{field} ({title})"
+    sizes, modes = _sizes(seen, values), _modes(seen)
+    report.rows.append([split, label, str(len(values)), sizes, modes, str(len(unreadable)), str(alone or "")])
+
+
+def _look(values: Values, numbers: Iterable[int], full: bool) -> list[_Seen]:
+    """These files of one field; nothing for pictures that are drawn."""
 
     def look(index: int) -> _Seen | None:
-        path = side.path(index)
-        if path is None and not isinstance(side, ShardSource):
+        path = values.path(index)
+        if path is None and not isinstance(values, ShardValues):
             return None
-        seen = _Seen(path or Path(side.name(index)))
+        seen = _Seen(path or Path(values.name(index)))
         try:
-            header = side.header(index) if isinstance(side, ShardSource) else read_header(seen.path)
-            seen.mode, seen.size = header.mode, side.size(index)
+            header = values.header(index)
+            seen.mode, seen.size = header.mode, header.size
             if full:
-                side.read(index)
+                values.read(index, FieldFormat(header.channels, header.depth))
         except UnreadableImage as error:
             seen.error = str(error)
         return seen
@@ -119,9 +124,9 @@ def _threaded(work: Callable[[int], _Seen | None], numbers: Iterable[int]) -> li
         return list(pool.map(work, numbers))
 
 
-def _sizes(seen: list[_Seen], side: Source) -> str:
+def _sizes(seen: list[_Seen], values: Values) -> str:
     """ "321x321", or the range of both heights and widths."""
-    sizes = [file.size for file in seen if file.size] or ([] if seen or not len(side) else [side.size(0)])
+    sizes = [file.size for file in seen if file.size] or ([] if seen or not len(values) else [values.header(0).size])
     if not sizes:
         return "-"
     heights, widths = zip(*sizes, strict=True)
@@ -136,30 +141,34 @@ def _modes(seen: list[_Seen]) -> str:
     return counts[0][0] if len(counts) == 1 else ", ".join(f"{count} {mode}" for mode, count in counts)
 
 
-def _unequal(name: str, a: Source, b: Source, scale: int) -> list[str]:
-    """Pairs whose two pictures differ in size, but for the scale: a hint that they don't lie on each other."""
-    unequal = []
-    for index in range(len(a)):
-        path = a.path(index)
-        if path is None or path == b.path(index):
+def _unequal(name: str, split: Split) -> list[str]:
+    """Items whose pictures differ in size, but for the scale: a hint that they don't lie on each other."""
+    unequal, larger = [], scales(split)
+    first = min(split.images, key=lambda field: larger[field])
+    for index in range(len(split)):
+        paths = {values.path(index) for values in split.images.values()}
+        path = split.images[first].path(index)
+        if path is None or len(paths) == 1:
             continue
         with suppress(UnreadableImage):
-            if not fit(a.size(index), b.size(index), scale):
+            sizes = {field: values.header(index).size for field, values in split.images.items()}
+            if not all(fit(sizes[first], size, larger[field]) for field, size in sizes.items() if field != first):
                 unequal.append(path)
+    scale = max(larger.values())
     differ = "differ in size" if scale == 1 else f"are not of sizes 1 : {scale}"
     return [f"{name}: {len(unequal)} pairs {differ}: {_some(unequal)}"] if unequal else []
 
 
 def _compare(dataset: DataSet, report: Report) -> None:
-    """Duplicates within a side, and leaks between train and the other splits."""
+    """Duplicates within a field, and leaks between train and the other splits."""
     places: dict[Path, tuple[str, str]] = {}
     trained_and_held_out: dict[Path, None] = {}  # where data.val is a part of train
     for name, split in dataset.splits.items():
-        for letter, side in split.sides.items():
-            for path in (side.path(index) for index in range(len(side))):
+        for field, values in split.images.items():
+            for path in (values.path(index) for index in range(len(values))):
                 if path is None:
                     continue
-                first, _ = places.setdefault(path, (name, letter))
+                first, _ = places.setdefault(path, (name, field))
                 if first == "train" != name:
                     trained_and_held_out[path] = None
     report.leaks += [(path, path) for path in trained_and_held_out]

@@ -7,13 +7,23 @@
 Sampling, loading, validation, the model file and inference read this declaration and know no field by its name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
+
+Kind = Literal["pairs", "unpaired", "single"]
+"""What a folder of pictures must hold: images that belong together; several domains; or pictures of one domain.
+
+Of super-resolution one domain, the large pictures, is enough; the small ones are made where the data has none.
+"""
 
 
 @dataclass(frozen=True)
 class Field:
-    """source: what the field is drawn from; fields of one source are drawn together, from one item of it.
+    """One entry of a batch.
+
+    source: what the field is drawn from; fields of one source are drawn together, from one item of it.
 
     optional: whether a data set may lack it; the method is then given batches without it.
     """
@@ -54,3 +64,45 @@ class Noise(Field):
 
     source: str = ""
     size: int = field(default=128, kw_only=True)
+
+
+Fields = Mapping[str, Field]
+"""What a batch holds, by name, in the order in which a method declares it."""
+
+
+def images_of(fields: Fields) -> list[str]:
+    """The names of all image fields."""
+    return [name for name, field in fields.items() if isinstance(field, Image)]
+
+
+def from_files(fields: Fields) -> list[str]:
+    """The image fields that a data set must have: neither optional nor made from another one."""
+    return [name for name in images_of(fields) if not (fields[name].optional or made_from(fields[name]))]
+
+
+def made_from(field: Field) -> str | None:
+    """The field that an image is made from, where the data has none of its own."""
+    return field.made_from if isinstance(field, Image) else None
+
+
+def made_field(fields: Fields) -> str | None:
+    """The one field that is made from another by the data's degradation, if there is one."""
+    return next((name for name, field in fields.items() if made_from(field)), None)
+
+
+def scale_of(field: Field) -> Fraction:
+    """A field's side over that of the crop: a mask's is 1."""
+    return field.scale if isinstance(field, Image) else Fraction(1)
+
+
+def sources_of(fields: Fields) -> list[str]:
+    """The sources that fields are drawn from, in the order of the declaration; noise needs none."""
+    return list(dict.fromkeys(field.source for field in fields.values() if field.source))
+
+
+def kind_of(fields: Fields) -> Kind:
+    """Which layouts of folders serve these fields."""
+    images = from_files(fields)
+    if len(images) == 1:
+        return "single"
+    return "pairs" if len({fields[name].source for name in images}) == 1 else "unpaired"

@@ -12,13 +12,13 @@ import torch
 from advloss.core.errors import InputError
 from advloss.core.files import check_file
 from advloss.core.version import __version__
+from advloss.data.formats import FieldFormat
 from advloss.evaluation.comparison import Candidate, Comparison, compare
 from advloss.evaluation.inception import FID, missing
 from advloss.evaluation.report import Report
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
-from advloss.inference.formats import FieldFormat
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler

@@ -8,22 +8,23 @@ from torch import Tensor
 from advloss.methods.base import Method
 from advloss.recipe.build import BuiltMetric
 
-Images = Mapping[str, Tensor]
+Fields = Mapping[str, Tensor]
+"""A method's batch, by field."""
 
 
-def named_tensors(method: Method, item: Images, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
+def named_tensors(method: Method, item: Fields, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
     """The method's tensors for one item, with the true partners where the data knows them.
 
-    item: `a` and `b` [1, 3, H, W] in [-1, 1], `b` alone where pictures are single. Draws no random number from the
-    caller's generator.
+    item: a batch of one. Draws no random number from the caller's generator.
     """
     wanted = set(wanted)
-    devices = [item["b"].device] if item["b"].device.type == "cuda" else []
+    first = next(iter(item.values()))
+    devices = [first.device] if first.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)  # dropout that is on in use gives the same picture every time
         made = method(item, wanted)
     if paired:
-        made |= {"partner_a": item["a"], "partner_b": item["b"]}
+        made |= {f"partner_{name}": values for name, values in item.items()}
     return {name: tensor for name, tensor in made.items() if name in wanted}
 
 
@@ -36,7 +37,7 @@ def computable(metrics: Mapping[str, BuiltMetric], paired: bool) -> dict[str, Bu
     }
 
 
-def sums(method: Method, items: Iterable[Images], paired: bool, metrics: Mapping[str, BuiltMetric]) -> list[float]:
+def sums(method: Method, items: Iterable[Fields], paired: bool, metrics: Mapping[str, BuiltMetric]) -> list[float]:
     """Each metric summed over the items, then the number of items; for a mean over several processes."""
     wanted = {side for metric in metrics.values() for side in metric.between}
     totals, count = [0.0] * len(metrics), 0
@@ -46,5 +47,5 @@ def sums(method: Method, items: Iterable[Images], paired: bool, metrics: Mapping
             x, y = (made[side] for side in metric.between)
             with torch.no_grad():
                 totals[position] += float(metric.measure(x.float(), y.float()).sum())
-        count += item["b"].shape[0]
+        count += next(iter(item.values())).shape[0]
     return [*totals, float(count)]

@@ -12,7 +12,7 @@ from advloss.core.errors import InputError
 from advloss.core.files import closed_named
 from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
-from advloss.data.loading.loader import to_images
+from advloss.data.loading.scaling import to_images
 from advloss.data.sampling.crops import middle_crop, resized
 from advloss.evaluation.comparison import Candidate, Pair
 from advloss.evaluation.skipped import Skipped

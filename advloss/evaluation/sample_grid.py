@@ -16,7 +16,7 @@ HEADER = 18  # pixels for the names
 def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """A picture uint8 [3, height, width] of a row an item, a column a named tensor.
 
-    rows: named images, each [1, 3, H, W] in [-1, 1].
+    rows: named images, each [1, C, H, W] in [-1, 1]: of more than 3 channels the first three are shown, of 2 the first.
     """
     cells = [[to_bytes(image[0]) for image in row.values()] for row in rows]
     cells = [[enlarged(cell) for cell in line] for line in cells]
@@ -39,8 +39,9 @@ def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
 
 
 def to_bytes(image: Tensor) -> np.ndarray:
-    """[3, H, W] in [-1, 1] to uint8 [H, W, 3]."""
-    return to_8_bit(image.detach()).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    """[C, H, W] in [-1, 1] to uint8 [H, W, 3], whatever depth and range the files have."""
+    shown = image[:3] if image.shape[0] >= 3 else image[:1].expand(3, -1, -1)
+    return to_8_bit(shown.detach()).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def enlarged(image: np.ndarray, least: int = 96) -> np.ndarray:

@@ -1,0 +1,5 @@
+"""Image files: one registry of formats, reading, writing."""
+
+from advloss.images.formats import FORMATS, Format
+
+__all__ = ["FORMATS", "Format"]

@@ -7,12 +7,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from advloss.images.picture import Undecodable
+
 ORIENTATION, PHOTOMETRIC, EXTRA_SAMPLES = 0x0112, 262, 338
 """Tags of a TIFF's directory."""
-
-
-class Undecodable(Exception):
-    """A form of pixels that is not read; the message says why, and does not name the file."""
 
 
 def orientation(image: Image.Image) -> int:
@@ -36,6 +34,11 @@ def _tiles(image: Image.Image) -> str:
     return " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
 
 
+def has_alpha(image: Image.Image) -> bool:
+    """Whether a file that is not decoded yet has an alpha channel, or a colour that is transparent."""
+    return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
+
+
 def mode_words(image: Image.Image) -> str:
     """`8-bit RGB`, `16-bit grey with alpha`, `palette`, ... of a file that is not decoded yet."""
     depth = "16-bit" if is_deep(image) else "32-bit" if image.mode in ("I", "F") else "8-bit"
@@ -43,7 +46,7 @@ def mode_words(image: Image.Image) -> str:
         return "palette"
     if image.mode == "1":
         return "1-bit"
-    alpha = image.mode in ("LA", "La", "RGBA", "RGBa") or "transparency" in image.info
+    alpha = has_alpha(image)
     if is_grey(image):
         return f"{depth} grey" + (" with alpha" if alpha else "")
     return f"{depth} " + ("RGBA" if alpha else "RGB" if image.mode == "RGB" else image.mode)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from advloss.images.reading import Picture, blocks
+from advloss.images.picture import Picture, blocks
 
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 UP = 2
@@ -25,7 +25,7 @@ SHORT, LONG, UNDEFINED = 3, 4, 7
 
 
 def write_png(file: BinaryIO, picture: Picture) -> None:
-    """uint8 or uint16 [H, W, 1 or 3] with alpha or without, as a PNG with its colour profile."""
+    """uint8 or uint16, 1 to 4 channels with alpha among them, as a PNG with its colour profile."""
     height, width, channels = _shape(picture)
     size = picture.pixels.dtype.itemsize
     file.write(b"\x89PNG\r\n\x1a\n")

@@ -1,48 +1,14 @@
 """What pictures a model was trained on, and how their levels become numbers in [-1, 1] and back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.recipe.schema import Recipe
+from advloss.data.formats import RGB8, FieldFormat
 
-Depth = Literal[8, 16, "float"]
 LUMA = (0.299, 0.587, 0.114)
 """What red, green and blue count in the one channel that a model for grey takes of colours: ITU-R BT.601."""
-FULL: dict[Depth, tuple[float, float]] = {8: (0.0, 255.0), 16: (0.0, 65535.0)}
-"""All levels of whole numbers."""
-
-
-@dataclass(frozen=True)
-class FieldFormat:
-    """Pictures of one field. channels: how many; depth: bits a channel, or `float`; range: what becomes -1 and 1."""
-
-    channels: int = 3
-    depth: Depth = 8
-    range: tuple[float, float] = FULL[8]
-
-
-RGB8 = FieldFormat()
-"""8-bit colours: what models are trained on unless their recipe says otherwise."""
-
-
-def format_of(recipe: Recipe, field: str) -> FieldFormat:
-    """What a recipe says of a field's pictures (`data.channels`, `data.depth`, `data.range`): 3 channels of 8 bits
-    where it says nothing, as older model files do."""
-    depth: Depth = _said(recipe, "depth", field) or 8
-    low, high = _said(recipe, "range", field) or FULL.get(depth, (-1.0, 1.0))
-    return FieldFormat(_said(recipe, "channels", field) or 3, depth, (float(low), float(high)))
-
-
-def _said(recipe: Recipe, key: str, field: str) -> Any:
-    """One value for all fields, or a mapping by field."""
-    value = getattr(recipe.data, key, None)
-    return value.get(field) if isinstance(value, Mapping) else value
 
 
 def levels(form: FieldFormat, kind: np.dtype) -> tuple[float, float]:

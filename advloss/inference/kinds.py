@@ -9,8 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture, flattened, read_picture
-from advloss.inference.formats import FieldFormat, channels_misfit, levels, misfit, result_type, to_pixels, to_tensor
+from advloss.inference.formats import channels_misfit, levels, misfit, result_type, to_pixels, to_tensor
 
 ImageLike = str | Path | Image.Image | np.ndarray | Tensor
 """A file's path; PIL's image; uint8, uint16 or float [H, W] or [H, W, C]; float [C, H, W] or [B, C, H, W] in [-1, 1]"""

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Field
+from advloss.data.formats import FieldFormat
 from advloss.inference.abilities import unable
-from advloss.inference.formats import FieldFormat, format_of
 from advloss.inference.generating import sampled
 from advloss.inference.kinds import ImageLike, check_tensor, given
 from advloss.inference.tiles.options import Overlap, Precision, TileOptions
@@ -30,6 +29,7 @@ from advloss.methods.uses import (
     translations,
 )
 from advloss.networks.layers.padding import apply_padded
+from advloss.recipe.formats import formats_of
 from advloss.recipe.model_file import read_model
 from advloss.recipe.schema import Recipe
 
@@ -104,7 +104,8 @@ class Model:
 
     def format(self, field: str) -> FieldFormat:
         """What pictures of a field the model was trained on."""
-        return format_of(self.recipe, field)
+        fields = self.method.declared_fields(self.recipe.method.parameters)
+        return formats_of(self.recipe.data, fields)[field]
 
     def translate(self, image: ImageLike, direction: str | None = None) -> Any:
         """The translated image, of the same size and kind; a tensor on the model's device.
@@ -161,7 +162,7 @@ class Model:
         class, for a model that makes images of classes. Raises InputError for a label that is missing or too much.
         """
         use = cast(Generate, self.use("generate", "sample"))
-        fields: dict[str, Field] = self.method.declared_fields(self.recipe.method.parameters)
+        fields = self.method.declared_fields(self.recipe.method.parameters)
         with torch.no_grad(), self._seeded():
             network = self.network(use.direction)
             return sampled(network, use, fields, count, seed=seed, label=label, device=self.device)

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from advloss.inference.formats import RGB8, FieldFormat
+from advloss.data.formats import RGB8, FieldFormat
 from advloss.inference.model import load
 from advloss.interop.upscalers import foreign_network
 from advloss.methods.uses import Upscale

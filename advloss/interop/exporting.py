@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from advloss.core.errors import InputError
 from advloss.core.files import TEMPORARY, check_open
+from advloss.data.sampling.crops import CropSide
 from advloss.interop.diffusers import to_diffusers
 from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer
 from advloss.methods.base import Method
@@ -44,7 +45,7 @@ def export_diffusers(
         )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder}: {'is a file' if folder.is_file() else 'has files in it'}; name a new folder")
-    state, config = to_diffusers(made, recipe.data.crop, factor or 1.0)
+    state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], factor or 1.0)
     check_open(folder.parent)
     temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
     try:

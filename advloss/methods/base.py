@@ -2,16 +2,68 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
+from math import lcm
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from advloss.data.fields import Field
-from advloss.data.sources.base import Kind
+from advloss.core.errors import InputError, unknown
+from advloss.data.fields import Fields, Image, Label, Mask, images_of
+from advloss.data.formats import FieldFormat
 from advloss.methods.uses import Use, check_uses
 
-NetworkFactory = Callable[..., nn.Module]
-"""Makes a network as the recipe has it; keywords (`in_channels`, `out_channels`) wire it otherwise than to images."""
+
+class NetworkFactory:
+    """Makes networks as a recipe has them, wired to the fields that they take and give.
+
+        generator()                              # from the first image field to the last one
+        generator(takes="b", gives="a")          # the other way
+        generator(takes="noise", gives="image")  # from a vector
+        encoder(out_channels=4)                  # wired to another network
+
+    make: makes the network with the recipe's settings. Of what it is told it takes what is in the network's signature:
+    `in_channels`, `out_channels` (of an image or a mask its channels, of a vector or noise its size), `in_features`,
+    `classes` of the label, `size` of the crop in pixels, `scale`. crop: in pixels. scale: see `Method`.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., nn.Module],
+        fields: Fields,
+        formats: Mapping[str, FieldFormat],
+        *,
+        crop: int,
+        scale: int = 1,
+    ) -> None:
+        self.make, self.fields, self.formats = make, fields, formats
+        self.crop, self.scale = crop, scale
+
+    def __call__(self, takes: str | None = None, gives: str | None = None, **wired: Any) -> nn.Module:
+        """takes, gives: names of fields. wired: what the network is told in the place of what follows from them."""
+        images = images_of(self.fields)
+        takes, gives = takes or next(iter(images), None), gives or next(reversed(images), None)
+        follows = {
+            "in_channels": self._width(takes),
+            "in_features": self._width(takes),
+            "out_channels": self._width(gives),
+            "classes": self._classes(),
+            "size": self.crop,
+            "scale": self.scale,
+        }
+        return self.make(**{name: value for name, value in follows.items() if value is not None} | wired)
+
+    def _width(self, field: str | None) -> int | None:
+        """An image's channels, or the size of a vector."""
+        if field is None:
+            return None
+        if field not in self.fields:
+            raise InputError(f"networks: {unknown('field', field, self.fields)}")
+        form = self.formats[field]
+        return form.channels if isinstance(self.fields[field], Image | Mask) else form.size
+
+    def _classes(self) -> int | None:
+        known = [self.formats[name].classes for name, field in self.fields.items() if isinstance(field, Label)]
+        return len(known[0]) if known and known[0] else None
 
 
 class Method(nn.Module, ABC):
@@ -20,16 +72,14 @@ class Method(nn.Module, ABC):
     A subclass's constructor takes one `NetworkFactory` for each key that a recipe has under `networks`.
     """
 
-    data: ClassVar[Kind]
-    """what it learns from: `pairs` (b[i] of a batch is the partner of a[i]), `unpaired` sides, or `single` pictures"""
-    degrades: ClassVar[bool] = False
-    """whether side a of `single` pictures is made from side b, by the recipe's `data.degradation`"""
+    fields: ClassVar[Fields]
+    """what a batch holds, by name, and which of it is drawn together; see `advloss.data.fields`"""
+    follows: ClassVar[dict[str, str | tuple[str, ...]]] = {}
+    """the sources that each tensor is made from, such as {"fake_b": "a"}; of those not named it is unknown"""
     whole: ClassVar[bool] = False
     """whether it is validated on whole pictures, rather than on their middle as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
-    fields: ClassVar[dict[str, Field]] = {}
-    """what a batch holds, by name: see `advloss.data.fields`"""
     uses: ClassVar[dict[str, Use]] = {}
     """what a trained model can do, by name: see `advloss.methods.uses`"""
     channels_last_on_cpu: ClassVar[bool] = False
@@ -37,16 +87,21 @@ class Method(nn.Module, ABC):
     batches_calls: bool = False
     """whether calls that share weights are one on the joined batch; each output then depends on all inputs by name"""
     scale: int = 1
-    """how many pixels of side b, along each axis, one pixel of side a becomes"""
+    """how many pixels of its output, along each axis, one pixel of its input becomes"""
+
+    @classmethod
+    def declared_fields(cls, parameters: Mapping[str, Any]) -> Fields:
+        """What a batch holds, where that depends on the method's own parameters, such as `scale` or `latent`."""
+        return cls.fields
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of training crops are rounded down to, in pixels: all networks take multiples of it."""
+        return lcm(*(int(getattr(network, "multiple", 1)) for network in self.children()))
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         check_uses(cls.__name__, cls.uses)
-
-    @classmethod
-    def declared_fields(cls, parameters: Mapping[str, Any]) -> dict[str, Field]:
-        """The fields with these parameters of the method, of which some may depend on them."""
-        return cls.fields
 
     @property
     def last_layer(self) -> Tensor | None:
@@ -72,7 +127,4 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        """batch: `a` [B, 3, H, W] and `b` [B, 3, scale H, scale W] in [-1, 1], `b` alone where pictures are single.
-
-        Gives at least the tensors named in `wanted`.
-        """
+        """batch: the declared fields by name, images [B, C, H, W] in [-1, 1]. Gives at least what is `wanted`."""

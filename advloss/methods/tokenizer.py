@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.uses import Tokenize
 from advloss.networks.bottlenecks import Bottleneck, BottleneckOutput
@@ -31,14 +32,15 @@ class Tokenizer(Method):
     encoder, bottleneck, decoder: make the parts; encoder and decoder are wired to the bottleneck's channels.
     """
 
-    data = "single"
+    fields = {"image": Image("images")}
+    follows = {"image": "images", "reconstruction": "images"}
     tensors = {
-        "image": "images [B, 3, H, W]",
-        "reconstruction": "what the decoder makes of their codes [B, 3, H, W]",
+        "image": "images [B, C, H, W]",
+        "reconstruction": "what the decoder makes of their codes [B, C, H, W]",
         "bottleneck": "the sum of the bottleneck's losses, as its paper weights them []",
         **{name: f"the bottleneck's loss that {what}, if it has one []" for name, what in BOTTLENECK_LOSSES.items()},
     }
-    uses = {"tokenize": Tokenize("b")}
+    uses = {"tokenize": Tokenize("image")}
 
     def __init__(self, encoder: NetworkFactory, bottleneck: NetworkFactory, decoder: NetworkFactory) -> None:
         super().__init__()
@@ -78,12 +80,12 @@ class Tokenizer(Method):
         return [self.encoder, self.decoder]
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        image = batch["b"]  # [B, 3, H, W]
+        image = batch["image"]  # [B, C, H, W]
         made = {"image": image}
         if made.keys() >= {*wanted}:
             return made
-        bottled = self.encode(image)
-        losses = bottled.losses
+        coded = self.encode(image)
+        losses = coded.losses
         made |= losses
         made["bottleneck"] = torch.stack([*losses.values()]).sum() if losses else image.new_zeros(())
         missing = {*wanted} - made.keys() - {"reconstruction"}
@@ -93,7 +95,7 @@ class Tokenizer(Method):
             )
         if "reconstruction" in wanted:
             height, width = image.shape[-2:]
-            made["reconstruction"] = self.decoder(bottled.latent)[..., :height, :width]
+            made["reconstruction"] = self.decoder(coded.latent)[..., :height, :width]
         return made
 
     def watched(self) -> dict[str, Tensor]:
@@ -129,12 +131,12 @@ class Tokenizer(Method):
         return "a smaller optimizer.lr helps"
 
     def encode(self, image: Tensor) -> BottleneckOutput:
-        """[B, 3, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""
-        bottled: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
-        return bottled
+        """[B, C, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""
+        coded: BottleneckOutput = self.bottleneck(self.encoder(pad(self.encoder, image)))
+        return coded
 
     def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
-        """What `encode` gives, indices or without codes latents -> the images [B, 3, height, width], cut to `size`."""
+        """What `encode` gives, indices or without codes latents -> the images [B, C, height, width], cut to `size`."""
         latent = codes if self.codes is None else self.bottleneck.decode(codes)
         image: Tensor = self.decoder(latent)
         return image[..., : size[0], : size[1]]

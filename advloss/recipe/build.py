@@ -18,7 +18,7 @@ from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty
 from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.recipe import components
-from advloss.recipe.build_method import build_degradation, build_method, dry_run, shape_of
+from advloss.recipe.build_method import build_degradation, build_method, crop_sides, dry_run, shape_of
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import players_of
 from advloss.recipe.schema import Metric, Recipe, Sides
@@ -71,12 +71,17 @@ def build(recipe: Recipe) -> Built:
     """
     torch.manual_seed(recipe.seed)
     method = build_method(recipe)
-    made = dry_run(method, recipe)
+    smallest, largest = crop_sides(method, recipe).ends
+    made = dry_run(method, recipe, largest)
     terms = nn.ModuleDict(
         {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
     )
     for name, term in by_name(terms).items():
         _try_term(term, f"losses.{name}", made)
+    if smallest != largest:
+        at_first = dry_run(method, recipe, smallest)
+        for name, term in by_name(terms).items():
+            _try_term(term, f"losses.{name}", at_first)
     metrics = {name: _metric(line, f"metrics.{name}") for name, line in recipe.metrics.items() if line is not None}
     for name, metric in metrics.items():
         _try_metric(metric, f"metrics.{name}", made)

@@ -1,71 +1,126 @@
 """A recipe's method with its networks, and a trial of it on the meta device: shapes without arithmetic."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
+from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, made_field, made_from, scale_of
+from advloss.data.formats import FieldFormat
+from advloss.data.sampling.crops import CropSide
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
+from advloss.recipe.formats import formats_of
+from advloss.recipe.players import batches_per_iteration
 from advloss.recipe.schema import Component, Recipe
 from advloss.recipe.signatures import make
 
-CHANNELS = 3
+
+def declared_fields(recipe: Recipe) -> Fields:
+    """What a batch of the recipe's method holds."""
+    return components.METHODS[recipe.method.name].declared_fields(recipe.method.parameters)
 
 
 def build_method(recipe: Recipe) -> Method:
     """The recipe's method with its networks, weights drawn from the global generator."""
+    fields = declared_fields(recipe)
+    formats = formats_of(recipe.data, fields)
     scale = int(recipe.method.parameters.get("scale", 1))
+    crop = CropSide(recipe.data.crop).ends[1]
     factories = {
-        name: _factory(components.networks_of(name), component, scale) for name, component in recipe.networks.items()
+        name: NetworkFactory(_maker(name, component), fields, formats, crop=crop, scale=scale)
+        for name, component in recipe.networks.items()
     }
     return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
 
 
 def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
     """What makes the small pictures, where the recipe says so."""
-    component = recipe.data.degradation
-    if component is None:
+    component, fields = recipe.data.degradation, declared_fields(recipe)
+    made = made_field(fields)
+    if component is None or made is None:
         return None
-    degradation: Degradation = make(components.DEGRADATIONS[component.name], component.parameters, "", {"scale": scale})
+    cls = components.DEGRADATIONS[component.name]
+    degradation: Degradation = make(cls, component.parameters, "", {"scale": scale})
+    of = made_from(fields[made]) or ""
+    form = formats_of(recipe.data, fields)[of]
+    if not degradation.any_form and (form.channels, form.depth) != (3, 8):
+        raise InputError(
+            f"data.degradation: '{component.name}' takes 8-bit RGB, and '{of}' has {form.channels} channels of depth "
+            f"{form.depth}; use bicubic, or data.channels=3 data.depth=8"
+        )
+    degradation.depth = form.depth
     return degradation
 
 
-def _factory(table: Mapping[str, Callable[..., nn.Module]], component: Component, scale: int) -> NetworkFactory:
-    cls = table[component.name]
-    images = {"in_channels": CHANNELS, "out_channels": CHANNELS, "scale": scale}
+def crop_sides(method: Method, recipe: Recipe) -> CropSide:
+    """The side of the crop in each batch, rounded down to what the method's networks take."""
+    return CropSide(recipe.data.crop, batches_per_iteration(recipe.train), method.multiple)
 
-    def network(**wired: int) -> nn.Module:
-        made: nn.Module = make(cls, component.parameters, "", {**images, **wired}, components.PARTS)
+
+def _maker(name: str, component: Component) -> Callable[..., nn.Module]:
+    """Makes the network of a recipe's line, told what follows from its place."""
+    cls = components.networks_of(name)[component.name]
+
+    def network(**wired: Any) -> nn.Module:
+        made: nn.Module = make(cls, component.parameters, "", wired, components.PARTS)
         return made
 
     return network
 
 
-def dry_run(method: Method, recipe: Recipe) -> dict[str, Tensor]:
-    """Every tensor that a term or a metric names, on the meta device: shapes without arithmetic."""
+def dry_run(method: Method, recipe: Recipe, crop: int | None = None) -> dict[str, Tensor]:
+    """Every tensor that a term or a metric names, on the meta device: shapes without arithmetic.
+
+    crop: in pixels, the largest of the training where none is said.
+    """
     lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
     wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
     wanted |= {given for line in lines if (given := line.parameters.get("given"))}
     wanted |= {name.removeprefix("partner_") for name in recipe.samples}
-    if recipe.data.crop % method.scale:
-        raise InputError(f"data.crop: {recipe.data.crop} pixels are no multiple of the scale, {method.scale}")
-    sides = {"a": recipe.data.crop // method.scale, "b": recipe.data.crop}
-    batch = {name: torch.empty(recipe.data.batch, CHANNELS, side, side, device="meta") for name, side in sides.items()}
+    batch = _batch(recipe, crop_sides(method, recipe).ends[1] if crop is None else crop)
     trial = copy.deepcopy(method).to("meta")
     trial.batches_calls = False  # what depends on what is asked of these tensors
     try:
         made = trial(batch, wanted)
     except (InputError, RuntimeError, ValueError) as error:
-        raise InputError(f"networks: a batch of {shape_of(batch['a'])} (data.crop) does not pass: {error}") from None
+        shapes = ", ".join(f"{name} {shape_of(tensor)}" for name, tensor in batch.items())
+        raise InputError(f"networks: a batch of {shapes} (data.crop) does not pass: {error}") from None
     for name in recipe.samples:
         if made[name.removeprefix("partner_")].ndim != 4:
             raise InputError(f"samples: {name} is no picture: {shape_of(made[name])}")
     return made
 
 
+def _batch(recipe: Recipe, crop: int) -> dict[str, Tensor]:
+    """A training batch on the meta device, of the declared fields that the data has."""
+    fields = declared_fields(recipe)
+    formats = formats_of(recipe.data, fields)
+    given = {name for name, field in fields.items() if {name, field.source} & recipe.data.paths.keys()}
+    for field in fields.values():
+        side = crop * scale_of(field)
+        if crop < 1 or side.denominator != 1:
+            raise InputError(f"data.crop: {crop} pixels are no multiple of the scale, {scale_of(field).denominator}")
+    return {
+        name: _values(field, formats[name], recipe.data.batch, crop)
+        for name, field in fields.items()
+        if not field.optional or name in given
+    }
+
+
+def _values(field: Field, form: FieldFormat, batch: int, crop: int) -> Tensor:
+    if isinstance(field, Image | Mask):
+        side = int(crop * scale_of(field))
+        return torch.empty(batch, form.channels, side, side, device="meta")
+    if isinstance(field, Label):
+        return torch.empty(batch, dtype=torch.int64, device="meta")
+    return torch.empty(batch, field.size if isinstance(field, Noise) else form.size or 1, device="meta")
+
+
 def shape_of(tensor: Tensor) -> str:
+    """`[2, 3, 64, 64]`."""
     return "[" + ", ".join(str(side) for side in tensor.shape) + "]"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 
 from advloss.core.errors import InputError, unknown
+from advloss.recipe.schema import Train
 from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, Term
 
 
@@ -14,6 +15,11 @@ def default_steps(two_sided: bool, named: Iterable[str]) -> dict[str, int]:
     two_sided: whether a loss has a discriminator. named: the players that terms name.
     """
     return {GENERATOR: 1} | ({DISCRIMINATOR: 1} if two_sided or DISCRIMINATOR in named else {})
+
+
+def batches_per_iteration(train: Train) -> int:
+    """How many batches an iteration takes: players share the batch on which they meet."""
+    return train.accumulate * (1 + sum(steps - 1 for steps in (train.steps or {}).values()))
 
 
 def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, Term]) -> dict[str, list[nn.Parameter]]:

@@ -1,12 +1,14 @@
 """From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from advloss.core.errors import InputError, unknown
+from advloss.data.fields import Fields, images_of, made_field, sources_of
 from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.optimizers import value_at
@@ -25,12 +27,9 @@ from advloss.recipe.source import COMMAND_LINE, Source
 from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
 
 SCALE = frozenset({"scale"})
-"""Of a network or a degradation: it is the method's."""
-
-PARTNERS = {
-    "partner_a": "the true partner of b, where the data set knows it [B, 3, H, W]",
-    "partner_b": "the true partner of a, where the data set knows it [B, 3, H, W]",
-}
+"""Of a degradation: it is the method's."""
+FOLLOWS = SCALE | {"size"}
+"""Of a network: it follows from the fields."""
 
 
 def resolve(source: Source) -> Recipe:
@@ -43,7 +42,7 @@ def resolve(source: Source) -> Recipe:
         _check_names(source.values, "metrics", "metric", "metric")
         return complete_recipe(Recipe.model_validate(source.values))
     except ValidationError as error:
-        lines = sentences(error, model=Recipe)
+        lines = sentences(error, model=Recipe) + _unknown_data(source.values)
     except InputError as error:
         lines = str(error).splitlines()
     raise InputError("\n".join(_located(line, source) for line in lines)) from None
@@ -53,12 +52,13 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     """The recipe with each component checked against its signature and its parameters completed."""
     method = lookup("method", components.METHODS, recipe.method.name, "method")
     networks = network_names(method)
-    names = {**method.tensors, **(PARTNERS if {"a", "b"} <= method.tensors.keys() else {})}
+    own = complete("method", components.METHODS, recipe.method, "method", networks)
+    names = {**method.tensors, **_partners(method, own.parameters)}
     checked = recipe.model_copy(
         update={
-            "method": complete("method", components.METHODS, recipe.method, "method", networks),
+            "method": own,
             "networks": _networks(recipe, networks),
-            "data": _data(recipe, method),
+            "data": _data(recipe, method, own.parameters),
             "losses": {
                 name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
             },
@@ -74,6 +74,15 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     if not any(term and term.start == 0 and value_at(term.weight, 0) > 0 for term in checked.losses.values()):
         raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
+
+
+def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """`partner_b` and the like: what metrics and samples may use beside the method's tensors."""
+    names = [name for name in images_of(method.declared_fields(parameters)) if name in method.tensors]
+    if len(names) < 2:
+        return {}
+    what = "the true image of {} that belongs to the others', where the data set knows it [B, C, H, W]"
+    return {f"partner_{name}": what.format(name) for name in names}
 
 
 def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str) -> None:
@@ -102,22 +111,58 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
             example = next(iter(components.networks_of(name)))
             raise InputError(f"networks: {recipe.method.name} needs '{name}': networks.{name}={{name: {example}}}")
     return {
-        name: complete(name, components.networks_of(name), component, f"networks.{name}", SCALE, components.PARTS)
+        name: complete(name, components.networks_of(name), component, f"networks.{name}", FOLLOWS, components.PARTS)
         for name, component in recipe.networks.items()
     }
 
 
-def _data(recipe: Recipe, method: type[Method]) -> Data:
-    """The data section, with its degradation checked."""
+def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -> Data:
+    """The data section, with its fields' and sources' paths, and its degradation, checked."""
+    fields = method.declared_fields(parameters)
+    _check_paths(recipe.data, fields)
     degradation = recipe.data.degradation
     if degradation is None:
         return recipe.data
-    if not method.degrades:
+    if made_field(fields) is None:
         raise InputError(
             f"data.degradation: {recipe.method.name} learns from the pictures as they are; set data.degradation=null"
         )
     checked = complete("degradation", components.DEGRADATIONS, degradation, "data.degradation", SCALE)
     return recipe.data.model_copy(update={"degradation": checked})
+
+
+def _check_paths(data: Data, fields: Fields) -> None:
+    """InputError for a key of the data section that is no option, field or source, and for a value that is no path."""
+    names = list(dict.fromkeys([*fields, *sources_of(fields)]))
+    for key, value in (data.model_extra or {}).items():
+        if key not in names:
+            raise InputError(_unknown_key(key, names))
+        if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):
+            raise InputError(f"data.{key}: is a folder, a list of folders or a file (got {value!r})")
+    for option in ("channels", "depth", "range", "classes", "sizes"):
+        said = getattr(data, option)
+        for name in said if isinstance(said, Mapping) else ():
+            if name not in fields:
+                raise InputError(f"data.{option}.{name}: {unknown('field', name, fields)}")
+
+
+def _unknown_key(key: str, names: Iterable[str]) -> str:
+    return f"data.{key}: {unknown('key', key, [*Data.model_fields, *names])}"
+
+
+def _unknown_data(values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each unknown key of a data section that has other mistakes, too, where the method is known."""
+    data, method = values.get("data"), values.get("method")
+    name = method.get("name") if isinstance(method, dict) else method
+    if not isinstance(data, dict) or name not in components.METHODS:
+        return []
+    fields = components.METHODS[str(name)].declared_fields({})
+    known = [*fields, *sources_of(fields)]
+    return [_unknown_key(key, known) for key in data if key not in Data.model_fields and key not in known]
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _weighting(recipe: Recipe, method: type[Method]) -> Component:

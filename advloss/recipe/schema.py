@@ -1,12 +1,16 @@
 """What a recipe may say. Components (networks, losses, ...) are checked against their own signatures in `resolve`."""
 
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import core_schema
 
-from advloss.core.clock import Schedule, WithinLimits
+from advloss.core.clock import Schedule, WithinLimits, plain_number
 from advloss.core.limits import Limits, at_least
+from advloss.images.picture import MOST_CHANNELS, Depth
 from advloss.recipe.terms import GENERATOR
 
 Positive = Annotated[int, Field(gt=0)]
@@ -85,17 +89,78 @@ class Metric(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Data(Strict):
-    """Which images, and what is done to them before a network sees them."""
+class _CropSides:
+    """Marks a number of pixels, or a schedule of it."""
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        def read(value: Any, number: Any) -> Any:
+            if not isinstance(value, Schedule | Mapping):
+                return number(value)
+            schedule = Schedule.read(value)
+            if min(schedule.bounds) < 1:
+                raise ValueError(f"a crop of {min(schedule.bounds):g} pixels; it is at least 1")
+            return schedule
+
+        return core_schema.no_info_wrap_validator_function(
+            read,
+            core_schema.int_schema(gt=0),
+            serialization=core_schema.plain_serializer_function_ser_schema(plain_number),
+        )
+
+
+def _by_field(check: Callable[[Any], Any]) -> BeforeValidator:
+    """One value for all fields, or a mapping of values by field's name, each checked."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(name): check(each) for name, each in value.items()}
+        return None if value is None else check(value)
+
+    return BeforeValidator(read)
+
+
+def _channels(value: Any) -> int:
+    if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(value) <= MOST_CHANNELS:
+        raise ValueError(f"'{value}' is no number of channels; it is 1 to {MOST_CHANNELS}")
+    return int(value)
+
+
+def _depth(value: Any) -> Depth:
+    depths: dict[str, Depth] = {"8": 8, "16": 16, "float": "float"}
+    if str(value) not in depths:
+        raise ValueError(f"'{value}' is no depth; it is 8, 16 or float")
+    return depths[str(value)]
+
+
+def _range(value: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(each) for each in value)
+    except (TypeError, ValueError):
+        raise ValueError(f"'{value}' is no range; it is two numbers, such as [0, 1]") from None
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"[{low:g}, {high:g}] is no range; the first number is less than the second")
+    return low, high
+
+
+class Data(BaseModel):
+    """Which images, and what is done to them before a network sees them.
+
+    Beside these keys stand the names of the method's fields and sources, each with a folder, a list of folders or a
+    file: `resolve` checks them.
+    """
+
+    model_config = ConfigDict(extra="allow")
     name: str | None = None
-    a: Path | None = None
-    b: Path | None = None
     val: Path | None = None
     direction: Literal["a2b", "b2a"] = "a2b"
+    channels: Annotated[int | dict[str, int] | None, _by_field(_channels)] = None
+    depth: Annotated[Depth | dict[str, Depth] | None, _by_field(_depth)] = None
+    range: Annotated[tuple[float, float] | dict[str, tuple[float, float]] | None, _by_field(_range)] = None
+    classes: dict[str, list[str]] | None = None
+    sizes: dict[str, int] | None = None
     resize: Literal["stretch", "shorter", "none"] = "stretch"
     load: Positive = 286
-    crop: Positive = 256
+    crop: Annotated[int | Schedule, _CropSides()] = 256
     flip: bool = True
     rotate: bool = False
     degradation: Component | None = None
@@ -104,10 +169,17 @@ class Data(Strict):
     workers: NotNegative = 0
     memory: Literal["auto", "device", "on", "off"] = "auto"
 
+    @property
+    def paths(self) -> dict[str, list[Path]]:
+        """The folders and files by the name of a field or source."""
+        given = {name: value for name, value in (self.model_extra or {}).items() if value is not None}
+        return {name: [Path(one) for one in (v if isinstance(v, list) else [v])] for name, v in given.items()}
+
     @model_validator(mode="after")
     def _crop_fits(self) -> "Data":
-        if self.resize != "none" and self.crop > self.load:
-            raise ValueError(f"crop ({self.crop}) is larger than load ({self.load}), the size it is cut from")
+        crop = max(self.crop.bounds) if isinstance(self.crop, Schedule) else self.crop
+        if self.resize != "none" and crop > self.load:
+            raise ValueError(f"crop ({crop:g}) is larger than load ({self.load}), the size it is cut from")
         return self
 
 

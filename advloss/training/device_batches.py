@@ -1,4 +1,4 @@
-"""From a loader's bytes to a method's batch: on the device, in [-1, 1], with the small pictures that the data lacks."""
+"""From a loader's values to a method's batch: on the device, scaled, with the small pictures that the data lacks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,32 +6,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advloss.data.loading.loader import Loader, to_images
+from advloss.data.fields import made_field, made_from
+from advloss.data.loading.loader import Loader
+from advloss.data.loading.scaling import scaling
 from advloss.recipe.build import Built
+from advloss.recipe.build_method import declared_fields
+from advloss.recipe.formats import formats_of
 
 
 class DeviceBatches:
-    """Makes `a` from `b` by the recipe's degradation, where the data has no `a` of its own."""
+    """Makes by the recipe's degradation the field that a data set lacks."""
 
     def __init__(self, built: Built, device: torch.device) -> None:
+        fields = declared_fields(built.recipe)
         self.degradation = built.degradation
+        self.made = made_field(fields)
+        self.of = made_from(fields[self.made]) if self.made is not None else None
         self.device = device
+        self.scaled = scaling(fields, formats_of(built.recipe.data, fields))
         self.dtype = torch.float64 if built.recipe.train.precision == "fp64" else torch.float32
 
-    def __call__(self, sides: Mapping[str, Tensor], rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
-        """sides: uint8 [B, 3, H, W] each; rngs: for each image, what its degradation is drawn from."""
-        images = {side: to_images(each.to(self.device, non_blocking=True)) for side, each in sides.items()}
-        return self._completed(images, rngs)
+    def __call__(self, values: Mapping[str, Tensor], rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
+        """values: [B, ...] of each field, as a loader gives them; rngs: for each sample, what its degradation is drawn
+        from."""
+        batch = {name: self.scaled(name, each.to(self.device, non_blocking=True)) for name, each in values.items()}
+        return self._completed(batch, rngs)
 
     def batches(self, loader: Loader, start: int = 0) -> Iterator[dict[str, Tensor]]:
         """The batches that a method trains on, number `start` and all that follow, without end."""
-        for number, images in enumerate(loader.images(start), start):
-            yield self._completed(images, loader.rngs(number) if self._degrades(images) else ())
+        for number, batch in enumerate(loader.images(start), start):
+            yield self._completed(batch, loader.rngs(number) if self._degrades(batch) else ())
 
-    def _degrades(self, images: Mapping[str, Tensor]) -> bool:
-        return self.degradation is not None and "a" not in images
+    def _degrades(self, batch: Mapping[str, Tensor]) -> bool:
+        return self.degradation is not None and self.made is not None and self.made not in batch
 
-    def _completed(self, images: dict[str, Tensor], rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
-        if self.degradation is not None and self._degrades(images):
-            images["a"] = self.degradation(images["b"], rngs)
-        return {side: image.to(self.dtype) for side, image in images.items()}
+    def _completed(self, batch: dict[str, Tensor], rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
+        if self.degradation is not None and self._degrades(batch):
+            batch[self.made or ""] = self.degradation(batch[self.of or ""], rngs)
+        return {name: each.to(self.dtype) if each.is_floating_point() else each for name, each in batch.items()}

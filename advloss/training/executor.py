@@ -10,6 +10,7 @@ from torch import Tensor
 from advloss.core.clock import Clock, follow
 from advloss.core.errors import NotFinite, TrainingError
 from advloss.recipe.build import Built
+from advloss.recipe.players import batches_per_iteration
 from advloss.recipe.terms import GENERATOR, Term, by_name
 from advloss.training.average import Average
 from advloss.training.player import Player
@@ -35,7 +36,7 @@ class Executor(ABC):
 
     players: by name, in the order of their steps. average: the moving average of the method, or None. clock: what all
     parts of the recipe follow. rate_factor: of all learning rates in an iteration (from 0), the recipe's `schedule`.
-    gradient_shares: of the generator's gradient in the last iteration, each term's part, where it was asked for.
+    batches_per_iteration: how many batches an iteration takes. gradient_shares: of the generator's gradient in the last iteration, each term's part, where it was asked for.
 
     built: on `device`, in training mode. say: is told how iterations are played, where a user would not expect it.
     """
@@ -49,6 +50,7 @@ class Executor(ABC):
         self.compared_at = built.recipe.weighting.parameters.get("at")
         self.device = device
         self.accumulate = train.accumulate
+        self.batches_per_iteration = batches_per_iteration(train)
         self.shares_every = train.gradient_shares_every
         self.precision = Precision(train.precision, device)
         self.clock = Clock()
@@ -73,11 +75,6 @@ class Executor(ABC):
     def words(self) -> str:
         """What it computes in, and how: `bf16, compiled, as CUDA graphs`."""
         return self.precision.name
-
-    @property
-    def batches_per_iteration(self) -> int:
-        """How many batches an iteration takes."""
-        return self.accumulate * (1 + sum(player.steps - 1 for player in self.players.values()))
 
     @property
     def factors(self) -> Mapping[str, Tensor | float]:

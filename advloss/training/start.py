@@ -14,7 +14,7 @@ from advloss.recipe.terms import GENERATOR, by_name
 from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
-from advloss.training.training_data import checked_data
+from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
 
@@ -28,11 +28,12 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
     Raises InputError before the first iteration, TrainingError and Interrupted during training.
     """
     folder = RunFolder(path)
-    folder.check(recipe, resume)
+    recipe = folder.check(recipe, resume)
     processes = Processes(device)
     try:
         say = say if processes.first else lambda sentence: None
         data = checked_data(recipe, processes, say)
+        recipe = recipe_with_formats(recipe, data)
         built = build(recipe)
         if not (resume and folder.checkpoint.exists()):
             load_initial(built.method, recipe)
@@ -59,7 +60,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     processes = Processes(device)
     try:
         data = checked_data(recipe, processes, say)
-        built = build(recipe)
+        built = build(recipe_with_formats(recipe, data))
         load_initial(built.method, recipe)
         trainer = Trainer(built, data, RunFolder(Path()), processes, say)
         trainer.prepare()

@@ -1,19 +1,23 @@
 """The data of a training: opened, looked through, made into batches as the recipe says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from advloss.core.errors import InputError
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
+from advloss.data.fields import Fields, from_files, made_field, scale_of
+from advloss.data.found_formats import found_formats
 from advloss.data.loading.loader import Loader
-from advloss.data.sampling.crops import check_crop_fits
+from advloss.data.sampling.crops import CropSide, check_crop_fits
 from advloss.data.sources.base import Split
-from advloss.data.sources.pair_checks import check_pairs
+from advloss.data.sources.pair_checks import called, check_pairs
 from advloss.data.sources.shards import looked_at
 from advloss.images.reading import UnreadableImage
 from advloss.recipe import components
 from advloss.recipe.build import Built
+from advloss.recipe.build_method import crop_sides, declared_fields
+from advloss.recipe.formats import formats_of, said, with_formats
 from advloss.recipe.schema import Recipe
 from advloss.training.processes import Processes
 
@@ -22,19 +26,16 @@ Say = Callable[[str], None]
 
 def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
     """The recipe's data set, fetched by the first process and looked through; InputError if it can't be trained on."""
-    options = recipe.data
-    if options.name is None and (options.a is None or options.b is None):
-        raise InputError("no data: name a set (`advloss data list`) or a folder, or give data.a=FOLDER data.b=FOLDER")
-    method = components.METHODS[recipe.method.name]
-    scale = int(recipe.method.parameters.get("scale", 1))
+    options, fields = recipe.data, declared_fields(recipe)
+    if options.name is None and not options.paths and from_files(fields):
+        raise InputError(f"no data: name a set (`advloss data list`) or a folder, or give {_example(fields)}")
 
     def opened() -> DataSet:
         return open_data(
             options.name,
-            a=options.a,
-            b=options.b,
+            fields,
+            paths=options.paths,
             val=options.val,
-            kind=method.data,
             size=options.load,
             seed=recipe.seed,
             direction=options.direction,
@@ -47,50 +48,68 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
         processes.wait()
         data = opened()
     if processes.first:
-        for sentence in check(data, full=False, scale=scale).words():
+        for sentence in check(data, full=False).words():
             say(sentence)
-    if method.degrades and options.degradation is None and any(split.a is None for split in data.splits.values()):
-        raise InputError(
-            f"data.degradation: {recipe.method.name} needs small pictures, and {data.name} has none: say how they are "
-            "made, data.degradation=bicubic, or where they are, data.a=SMALL data.b=LARGE"
-        )
-    if options.degradation is not None and data.train.a is not None:
-        say("the small pictures come from data.a: data.degradation makes none for training")
-    check_pairs(data.train, options.resize, options.load, scale)
+    _check_made(recipe, data, fields, say)
+    check_pairs(data.train, options.resize, options.load)
     if options.resize == "none":
-        splits = [data.train] if method.whole else data.splits.values()
+        splits = [data.train] if components.METHODS[recipe.method.name].whole else data.splits.values()
         for split in splits:
-            _check_crops(split, {"a": options.crop // scale, "b": options.crop})
+            _check_crops(split, CropSide(options.crop).ends[1])
     return data
 
 
-def _check_crops(split: Split, crops: Mapping[str, int]) -> None:
+def recipe_with_formats(recipe: Recipe, data: DataSet) -> Recipe:
+    """The recipe with the formats of the training images written into it, where it does not say them itself."""
+    formats = found_formats(data.train, lambda option, name: said(getattr(recipe.data, option), name))
+    return with_formats(recipe, declared_fields(recipe), formats)
+
+
+def _example(fields: Fields) -> str:
+    return " ".join(f"data.{name}=FOLDER" for name in from_files(fields))
+
+
+def _check_made(recipe: Recipe, data: DataSet, fields: Fields, say: Say) -> None:
+    """InputError where a field can be neither read nor made; a sentence where the degradation has nothing to do."""
+    made = made_field(fields)
+    if made is None:
+        return
+    options = recipe.data
+    if options.degradation is None and any(made not in split.images for split in data.splits.values()):
+        (of,) = from_files(fields)
+        raise InputError(
+            f"data.degradation: {recipe.method.name} needs small pictures, and {data.name} has none: say how they are "
+            f"made, data.degradation=bicubic, or where they are, data.{made}=SMALL data.{of}=LARGE"
+        )
+    if options.degradation is not None and made in data.train.images:
+        say(f"the small pictures come from data.{made}: data.degradation makes none for training")
+
+
+def _check_crops(split: Split, crop: int) -> None:
     """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
-    for letter, side in split.sides.items():
-        for index in looked_at(side):
+    for name, values in split.images.items():
+        for index in looked_at(values):
             with suppress(UnreadableImage):  # is skipped when its turn comes
-                check_crop_fits(str(side.path(index) or side.name(index)), side.size(index), crops[letter])
+                size = values.header(index).size
+                check_crop_fits(called(values, index), size, int(crop * scale_of(split.declared[name])))
 
 
 def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> Loader:
     """The loader of the training images, as the recipe's `data` says."""
-    options = built.recipe.data
+    recipe = built.recipe
+    options, crop = recipe.data, crop_sides(built.method, recipe)
+    alike = options.model_dump(include={"load", "resize", "flip", "rotate", "augment", "batch", "workers", "memory"})
     return Loader(
         data.train,
-        load=options.load,
+        **alike,
         crop=options.crop,
-        resize=options.resize,
-        flip=options.flip,
-        rotate=options.rotate,
-        scale=built.method.scale,
+        per_iteration=crop.per_iteration,
+        multiple=crop.multiple,
+        formats=formats_of(options, data.train.declared),
         degradation=built.degradation,
-        augment=options.augment,
-        batch=options.batch,
-        seed=built.recipe.seed,
+        seed=recipe.seed,
         rank=processes.rank,
         world=processes.world,
-        workers=options.workers,
-        memory=options.memory,
         say=say,
         device=processes.device,
     )

@@ -19,6 +19,8 @@ from advloss.evaluation.recipe_metrics import computable, named_tensors, sums
 from advloss.evaluation.sample_grid import sample_grid
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
+from advloss.recipe.build_method import crop_sides
+from advloss.recipe.formats import formats_of
 from advloss.training.device_batches import DeviceBatches
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
@@ -34,9 +36,8 @@ class Validation:
     def __init__(self, built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> None:
         self.recipe = built.recipe
         self.processes = processes
-        self.feed = DeviceBatches(built, processes.device)
-        self.size = None if built.method.whole else built.recipe.data.crop
-        self.scale = built.method.scale
+        self.batches = DeviceBatches(built, processes.device)
+        self.size = None if built.method.whole else crop_sides(built.method, built.recipe).ends[1]
         self.say = say
         self.held_out = data.validation
         self.test = data.splits.get("test")
@@ -87,10 +88,10 @@ class Validation:
         run_log.picture("samples", grid, iteration)
 
     def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
-        resize, seed = self.recipe.data.resize, self.recipe.seed
-        for item in evaluation_items(split, self.size, resize=resize, say=self.say, scale=self.scale):
-            sides = {"b": item.b} if item.a is None else {"a": item.a, "b": item.b}
-            yield self.feed(sides, [random(DEGRADE_EVALUATION, seed, 0, item.index)])
+        data, seed = self.recipe.data, self.recipe.seed
+        formats = formats_of(data, split.declared)
+        for item in evaluation_items(split, self.size, resize=data.resize, say=self.say, formats=formats, seed=seed):
+            yield self.batches(item.fields, [random(DEGRADE_EVALUATION, seed, 0, item.index)])
 
 
 def middle(image: Tensor, most: int = LARGEST) -> Tensor:

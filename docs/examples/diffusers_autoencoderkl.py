@@ -18,7 +18,7 @@ from advloss.networks.discriminators.patchgan import PatchGAN
 
 def pictures(count: int = 64) -> Tensor:
     """Drawn striped animals in [-1, 1]: [N, 3, 32, 32]."""
-    source = open_stripes(size=32, seed=0).splits["train"].b
+    source = open_stripes(size=32, seed=0).train.images["b"]
     return torch.stack([torch.from_numpy(source.read(n)) for n in range(count)]).permute(0, 3, 1, 2) / 127.5 - 1
 
 

@@ -107,7 +107,8 @@ def batches() -> Callable[..., list[Batch]]:
 
     def make(count: int, device: torch.device, recipe: str = "cyclegan") -> list[Batch]:
         random = torch.Generator().manual_seed(1)
-        sides = {"a": SIZE // SCALES.get(recipe, 1), "b": SIZE}
+        last = "image" if recipe.startswith("vqgan") else "b"
+        sides = {"a": SIZE // SCALES.get(recipe, 1), last: SIZE}
         return [
             {
                 name: (torch.rand((1, 3, side, side), generator=random) * 2 - 1).to(device)

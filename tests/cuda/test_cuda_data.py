@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from advloss.data.degradations.base import Degradation
-from advloss.data.loading.loader import Loader, to_images
+from advloss.data.loading.loader import Loader
+from advloss.data.loading.scaling import to_images
 from advloss.data.sources.base import Split
-from advloss.data.sources.folders import open_folder
+from advloss.data.sources.paths import open_paths
 from advloss.recipe.build import Built
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
 from advloss.training.fast.step import FastStep
 from tests.cuda.waiting import no_waiting
-from tests.data.pictures import fill
+from tests.data.pictures import FIELDS, fill, one, scaled
 
 CPU = torch.device("cpu")
 
@@ -27,19 +28,19 @@ def unpaired(tmp_path: Path) -> Split:
     fill(tmp_path / "a", 7, height=44, width=52)
     fill(tmp_path / "a", ["wide.png"], 30, 44, 90)
     fill(tmp_path / "b", 5, 10, 40, 40)
-    return open_folder(None, tmp_path / "a", tmp_path / "b", kind="unpaired").train
+    return open_paths({"a": [tmp_path / "a"], "b": [tmp_path / "b"]}, FIELDS["unpaired"]).train
 
 
 @pytest.fixture
 def small_and_large(tmp_path: Path) -> Split:
     fill(tmp_path / "small", 5, 0, 20, 22)
     fill(tmp_path / "large", 5, 10, 41, 45)
-    return open_folder(None, tmp_path / "small", tmp_path / "large", kind="single").train
+    return open_paths({"a": [tmp_path / "small"], "b": [tmp_path / "large"]}, FIELDS["single"]).train
 
 
 def loader(split: Split, device: torch.device, memory: str, **changed: Any) -> Loader:
     options = {"load": 36, "crop": 32, "batch": 3, "seed": 3, "say": lambda said: None, "rotate": True} | changed
-    return Loader(split, device=device, memory=memory, **options)  # type: ignore[arg-type]
+    return Loader(scaled(split, options.pop("scale", 1)), device=device, memory=memory, **options)  # type: ignore[arg-type]
 
 
 def first(batches: Iterator[Any], count: int) -> list[Any]:
@@ -100,7 +101,7 @@ class Nearest(Degradation):
 def test_a_degradation_works_on_what_is_there(unpaired: Split, device: torch.device, make_built: Any) -> None:
     built: Built = make_built("srgan-small", device)
     built.degradation = Nearest(4)
-    single = Split(None, unpaired.b, paired=False)
+    single = one(unpaired.images["b"])
     batches = DeviceBatches(built, device).batches(loader(single, device, "device", scale=4))
     taken = [next(batches)]
     with no_waiting(device):

@@ -55,7 +55,6 @@ class Painter(Negative):
 class Own(Method):
     """All that a method must have."""
 
-    data = "single"
     tensors = {"b": "images [B, 3, H, W]"}
     fields: dict[str, Field] = {"b": Image("images"), "noise": Noise(size=6)}
     network: type[nn.Module] = Negative

@@ -9,18 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.data.formats import FULL, RGB8, FieldFormat
 from advloss.images.reading import Picture, read_picture
 from advloss.images.writing import write_picture
 from advloss.inference.files.convert import Writing, translate_files
 from advloss.inference.files.pixels import Conversion, translated, upscaled
-from advloss.inference.formats import FULL, RGB8, FieldFormat, format_of, misfit, result_type, to_pixels, to_tensor
+from advloss.inference.formats import misfit, result_type, to_pixels, to_tensor
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.tokens.encoding import Reading
 from advloss.inference.tokens.reconstructing import reconstruct_files
+from advloss.recipe import components
+from advloss.recipe.model_file import save_model
 from tests.data.pictures import picture
 from tests.inference import own
+from tests.training.started import done
 
 RNG = np.random.default_rng(0)
 UINT8, UINT16, FLOAT = (np.dtype(kind) for kind in (np.uint8, np.uint16, np.float32))
@@ -105,10 +109,10 @@ def test_channels_that_can_be_made_fit() -> None:
 
 
 def test_what_a_recipe_says() -> None:
-    assert format_of(own.recipe_of("own"), "b") == RGB8
-    said = own.recipe_of("own", channels={"b": 4}, depth={"b": "float"}, range={"b": (0, 2)})
-    assert format_of(said, "b") == form(4, "float", (0.0, 2.0)) and format_of(said, "a") == RGB8
-    assert format_of(own.recipe_of("own", channels=1, depth=16), "b") == GREY16
+    assert model().format("b") == RGB8
+    said = model(channels={"b": 4}, depth={"b": "float"}, range={"b": (0, 2)})
+    assert said.format("b") == form(4, "float", (0.0, 2.0))
+    assert model(channels=1, depth=16).format("b") == GREY16
 
 
 def test_alpha_is_a_channel_where_the_model_takes_one_more() -> None:
@@ -174,7 +178,7 @@ def test_sixteen_bits_are_written_as_the_model_was_trained_on_them() -> None:
     np.testing.assert_array_equal(read_picture("out/a.tif").pixels, 65535 - levels)
     (failed,) = summary.failed
     assert (
-        failed == "out/b.jpg: JPEG files hold 8 bits a channel, and this model makes 16; use PNG or TIFF (--format png)"
+        failed == "out/b.jpg: JPEG files hold 8 bits a channel, and this model makes 16; use PNG or TIFF: --format png"
     )
     translate_files(deep, Path("in"), Path("png"), writing=Writing("png"), say=said.append)
     made = read_picture("png/b.png").pixels
@@ -199,3 +203,39 @@ def test_a_tokenizer_reconstructs_what_it_was_trained_on() -> None:
     assert made.dtype == np.uint16 and made.shape == (6, 7, 1)
     luma = colours.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(made[..., 0] / 257, luma, atol=0.51)  # a token for each of 256 levels
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.tif", {"channels": 1, "depth": 16}),
+        ("a.tif", {"channels": 3, "depth": 16}),
+        ("a.tif", {"channels": 5, "depth": 16}),
+        ("a.tif", {"channels": 2, "depth": "float", "range": (0.0, 4.0)}),
+        ("a.npy", {"channels": 1, "depth": "float", "range": (0.0, 4.0)}),
+        ("a.npy", {"channels": 7, "depth": 8}),
+        ("a.png", {"channels": 4, "depth": 8}),
+        ("a.png", {"channels": 1, "depth": 8}),
+    ],
+)
+def test_a_file_of_the_trainings_format_is_read_and_written(
+    name: str, data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a model file of one's own method, whose network is the negative."""
+    monkeypatch.setitem(components.METHODS, "own", own.OwnTranslator)
+    save_model(Path("m.safetensors"), own.recipe_of("own", **data), own.OwnTranslator().state_dict(), {})
+    depth = data["depth"]
+    shape = (6, 5, data["channels"])
+    top = data["range"][1] if depth == "float" else 2**depth - 1
+    if depth == "float":
+        pixels = RNG.random(shape, np.float32) * 4
+    else:
+        pixels = RNG.integers(0, top, shape, np.uint8 if depth == 8 else np.uint16, endpoint=True)
+    picture = Picture(pixels) if name != "a.png" or shape[2] != 4 else Picture(pixels[..., :3], pixels[..., 3])
+    write_picture(Path("in", name), picture)
+    done("translate", "m.safetensors", f"in/{name}", name, "--precision", "fp32")
+    made = read_picture(name)
+    result = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
+    assert result.dtype == pixels.dtype
+    np.testing.assert_allclose(result, top - pixels, atol=1e-6 if depth == "float" else 0)

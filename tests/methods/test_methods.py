@@ -29,7 +29,7 @@ def batch(count_a: int = 2, count_b: int = 2) -> dict[str, Tensor]:
 
 def plus_one_and_two() -> CycleGAN:
     numbers = iter([1.0, 2.0])
-    return CycleGAN(lambda: Plus(next(numbers)))
+    return CycleGAN(lambda **fields: Plus(next(numbers)))
 
 
 def test_what_the_names_of_cyclegan_mean():
@@ -59,7 +59,7 @@ def test_each_tensor_can_be_had_alone(name: str):
 
 def test_the_joined_call_changes_nothing():
     torch.manual_seed(0)
-    method = CycleGAN(lambda: ResNetGenerator(width=2, blocks=1)).double()
+    method = CycleGAN(lambda **fields: ResNetGenerator(width=2, blocks=1)).double()
     images = {side: torch.rand(1, 3, 16, 16, dtype=torch.float64) * 2 - 1 for side in "ab"}
     assert method.batches_calls
     joined = method(images, set(CycleGAN.tensors))
@@ -69,7 +69,7 @@ def test_the_joined_call_changes_nothing():
 
 
 def test_batch_norm_is_not_joined():
-    assert not CycleGAN(lambda: ResNetGenerator(width=2, blocks=1, norm="batch")).batches_calls
+    assert not CycleGAN(lambda **fields: ResNetGenerator(width=2, blocks=1, norm="batch")).batches_calls
 
 
 def test_pix2pix():

@@ -43,7 +43,7 @@ def tokenizer(bottleneck: Callable[[], Bottleneck]) -> Tokenizer:
 
 
 def grid(height: int = 8, width: int = 6) -> dict[str, Tensor]:
-    return {"b": torch.linspace(-0.9, 0.9, height * width).view(1, 1, height, width).repeat(2, 3, 1, 1)}
+    return {"image": torch.linspace(-0.9, 0.9, height * width).view(1, 1, height, width).repeat(2, 3, 1, 1)}
 
 
 def test_the_parts_are_wired_to_the_bottleneck():
@@ -56,7 +56,7 @@ def test_values_by_hand():
     """FSQ with one channel of three levels: -1, 0 and 1, of means of 2 x 2 pixels."""
     method = tokenizer(lambda: FSQ(levels=[3])).eval()
     image = torch.tensor([[-0.95, -0.95, 0.0, 0.1], [-0.95, -0.95, 0.0, -0.1]]).repeat(1, 3, 1, 1)
-    made = method({"b": image}, {"reconstruction", "bottleneck"})
+    made = method({"image": image}, {"reconstruction", "bottleneck"})
     latent = method.encode(image).latent
     assert torch.equal(latent.flatten(), torch.tensor([-1.0, 0.0]))
     assert torch.equal(made["reconstruction"][0, 0], torch.tensor([[-1.0, -1, 0, 0], [-1, -1, 0, 0]]))
@@ -76,10 +76,10 @@ def test_the_bottlenecks_losses_by_name_and_their_sum():
 @pytest.mark.parametrize("size", [(8, 6), (7, 5), (1, 1)])
 def test_any_size_goes_there_and_back(size: tuple[int, int]):
     method = tokenizer(lambda: VQ(channels=1, codes=4)).eval()
-    image = grid(*size)["b"]
+    image = grid(*size)["image"]
     bottled = method.encode(image)
     assert bottled.indices.shape == (2, -(-size[0] // 2), -(-size[1] // 2))
-    reconstruction = method({"b": image}, {"reconstruction"})["reconstruction"]
+    reconstruction = method({"image": image}, {"reconstruction"})["reconstruction"]
     assert reconstruction.shape == image.shape
     assert torch.equal(method.decode(bottled.indices, size), reconstruction)
 
@@ -97,7 +97,7 @@ def test_a_collapsing_codebook_is_called_out_in_words():
 
 def test_without_codes_there_is_nothing_to_watch():
     method = tokenizer(lambda: KL(channels=1))
-    assert method.watched() == {} and method.encode(grid()["b"]).indices is None
+    assert method.watched() == {} and method.encode(grid()["image"]).indices is None
 
 
 def test_halves_that_do_not_fit_are_refused():

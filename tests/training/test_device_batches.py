@@ -14,9 +14,10 @@ from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.loading.loader import Loader
 from advloss.data.random_streams import DEGRADE, random
 from advloss.data.sources.folders import open_folder
+from advloss.data.sources.paths import open_paths
 from advloss.recipe.build import Built
 from advloss.training.device_batches import DeviceBatches
-from tests.data.pictures import fill
+from tests.data.pictures import FIELDS, fill, scaled
 from tests.training.fast.helpers import made
 from tests.training.started import TINY, done, log, two_sides
 
@@ -43,9 +44,11 @@ def built(precision: str) -> Built:
 def loader(folder: Path, memory: str, single: bool = True) -> Loader:
     b = fill(folder / "b", 5, height=40, width=44)
     a = fill(folder / "a", 5, 9, height=10, width=11)
-    split = open_folder(b, kind="single").train if single else open_folder(None, a, b, kind="single").train
-    options = {"load": 32, "crop": 32, "batch": 2, "seed": 3, "resize": "none", "scale": 4, "memory": memory}
-    return Loader(split, say=lambda said: None, **options)  # type: ignore[arg-type]
+    split = (
+        open_folder(b, FIELDS["single"]).train if single else open_paths({"a": [a], "b": [b]}, FIELDS["single"]).train
+    )
+    options = {"load": 32, "crop": 32, "batch": 2, "seed": 3, "resize": "none", "memory": memory}
+    return Loader(scaled(split, 4), say=lambda said: None, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp64"])

@@ -15,7 +15,9 @@ from torch import Tensor
 from torchvision import transforms
 
 from advloss.data import open_data
-from advloss.data.loading.loader import Loader, to_images
+from advloss.data.fields import Image as ImageField
+from advloss.data.loading.loader import Loader
+from advloss.data.loading.scaling import to_images
 from tools.benchmarks.measuring import floors, measure
 
 RATIO = 10
@@ -86,7 +88,7 @@ def make_files(folder: Path, count: int, size: int) -> None:
 
 def kept(arguments: argparse.Namespace, folder: Path) -> Iterator[Tensor]:
     """The training loader's batches, one side after the other: [B, 3, crop, crop] in [-1, 1]."""
-    opened = open_data(folder, kind="unpaired", size=arguments.load, seed=0)
+    opened = open_data(folder, {"a": ImageField("a"), "b": ImageField("b")}, size=arguments.load, seed=0)
     loader = Loader(
         opened.train,
         load=arguments.load,

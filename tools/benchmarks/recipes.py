@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from advloss.core.clock import timed
+from advloss.data.fields import images_of, scale_of
 from advloss.losses.checks import InputCheck
 from advloss.recipe.build import Built, build
+from advloss.recipe.build_method import declared_fields
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import read
@@ -62,10 +64,11 @@ def ready(recipe: Recipe, device: torch.device) -> Built:
     return built
 
 
-def random_batches(recipe: Recipe, scale: int, device: torch.device) -> list[dict[str, Tensor]]:
-    """The batches of one round, in [-1, 1]: `b` [B, 3, crop, crop], `a` smaller by the method's scale."""
+def random_batches(recipe: Recipe, device: torch.device) -> list[dict[str, Tensor]]:
+    """The batches of one iteration, in [-1, 1]: [B, 3, h, w] of each image field, as large as its scale says."""
     generator = torch.Generator().manual_seed(1)
-    sides = {"a": recipe.data.crop // scale, "b": recipe.data.crop}
+    fields = declared_fields(recipe)
+    sides = {name: int(recipe.data.crop * scale_of(fields[name])) for name in images_of(fields)}
 
     def drawn(side: int) -> Tensor:
         return (torch.rand(recipe.data.batch, 3, side, side, generator=generator) * 2 - 1).to(device)

@@ -65,7 +65,7 @@ def beside(
     """Seconds of our rounds, and what is to be said of the peer, after its losses were found to be ours."""
     built = recipes.ready(recipe, peer.device)
     peer.load_into(built)  # before its first iteration, where it begins in its own process too
-    batches = recipes.random_batches(recipe, built.method.scale, peer.device)
+    batches = recipes.random_batches(recipe, peer.device)
     same = pairs.same_losses(peer, exact, batches[0], peer.device)
     round = FastStep(built, peer.device)
     times, theirs = pairs.timed(peer, ours(round), batches, count)
@@ -78,7 +78,7 @@ def looked_into(
     """A round's work, the bytes it must move, and where its time goes; recipe: without compilation and graphs."""
     built = recipes.ready(recipe, device)
     round = FastStep(built, device)
-    batches = recipes.random_batches(recipe, built.method.scale, device)
+    batches = recipes.random_batches(recipe, device)
     play_ours = ours(round)
 
     def play() -> None:
@@ -95,7 +95,7 @@ def alone(arguments: argparse.Namespace, recipe: Recipe, device: torch.device) -
     """Seconds of the rounds, and what else is measured without a peer."""
     built = recipes.ready(recipe, device)
     round = FastStep(built, device)
-    batches = recipes.random_batches(recipe, built.method.scale, device)
+    batches = recipes.random_batches(recipe, device)
 
     play_ours = recipes.as_played(round)
 

@@ -53,7 +53,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     measure.reset_peak(device)
     try:
         round = FastStep(recipes.ready(recipe, device), device)
-        batches = recipes.random_batches(recipe, round.method.scale, device)
+        batches = recipes.random_batches(recipe, device)
         play = recipes.as_played(round)
         first = min(measure.seconds(lambda: play(batches), device, LEAST_ROUNDS))
         count = max(LEAST_ROUNDS, int(arguments.seconds / first))

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if "tokenize" not in method.uses:
         raise InputError(f"--recipe {arguments.recipe}: is no tokenizer; vqgan-f16 and llamagen-vq16 are")
     model = Model(method, recipe, {})
-    image = recipes.random_batches(recipe, 1, device)[0]["b"]
+    image = recipes.random_batches(recipe, device)[0]["image"]
     size = (arguments.size, arguments.size)
     peaks = floors.peaks(device, precision.name)
     with precision.settings(), precision.autocast(), torch.inference_mode():

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.images.picture import Depth
 
 Scale = Annotated[int, Field(ge=1)]
 
@@ -18,6 +19,7 @@ class Degradation(ABC):
 
     scale: pixels of the large picture for each of the small one, along an axis.
     in_workers: whether it works on the host's arrays, in the processes that decode, instead of on the device.
+    any_form: whether it takes images of any channels and depth; the others take 8-bit RGB. depth: that of the files.
 
         class Nearest(Degradation):
             def __call__(self, large, rngs):
@@ -26,6 +28,8 @@ class Degradation(ABC):
     """
 
     in_workers: ClassVar[bool] = False
+    any_form: ClassVar[bool] = False
+    depth: Depth = 8
 
     def __init__(self, scale: Scale) -> None:
         if scale < 1:
@@ -34,14 +38,14 @@ class Degradation(ABC):
 
     @abstractmethod
     def __call__(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
-        """float [B, 3, H, W] in [-1, 1], sides multiples of `scale` -> [B, 3, H / scale, W / scale] in [-1, 1],
-        rounded to 8-bit levels. rngs: one generator for each image; what it looks like depends on its own alone.
-        Must not wait for the device. Raises `InputError`."""
+        """float [B, C, H, W] in [-1, 1], sides multiples of `scale` -> [B, C, H / scale, W / scale] in [-1, 1],
+        rounded to the levels of the files. rngs: one generator for each image; what it looks like depends on its own
+        alone. Must not wait for the device. Raises `InputError`."""
 
     def check(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         """Raises `InputError` unless these are images that can be made smaller by `scale`, with a generator each."""
         name = type(self).__name__
-        if large.ndim != 4 or large.shape[1] != 3 or not large.is_floating_point():
+        if large.ndim != 4 or (large.shape[1] != 3 and not self.any_form) or not large.is_floating_point():
             raise InputError(f"{name} takes float images [B, 3, H, W], not {large.dtype} {tuple(large.shape)}")
         if len(rngs) != large.shape[0]:
             raise InputError(f"{name} needs a generator for each of {large.shape[0]} images; there are {len(rngs)}")

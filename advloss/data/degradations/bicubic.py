@@ -8,13 +8,21 @@ import torch
 from torch import Tensor
 
 from advloss.data.degradations.base import Degradation
-from advloss.data.degradations.resize import imresize_uint8
+from advloss.data.degradations.resize import imresize, imresize_levels
 
 
 class Bicubic(Degradation):
-    """MATLAB's imresize of an 8-bit picture, antialiased: how the sets of the literature were made. Draws nothing."""
+    """MATLAB's imresize of a picture of whole levels, antialiased: how the sets of the literature were made.
+
+    Draws nothing. Takes any number of channels; what files hold as floating point is not rounded.
+    """
+
+    any_form = True
 
     @torch.no_grad()
     def __call__(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         self.check(large, rngs)
-        return imresize_uint8(large, scale=Fraction(1, self.scale))
+        scale = Fraction(1, self.scale)
+        if self.depth == "float":
+            return imresize(large, scale=scale).clamp(-1, 1)
+        return imresize_levels(large, scale=scale, most=2**self.depth - 1)

@@ -27,22 +27,24 @@ def imresize(images: Tensor, size: tuple[int, int] | None = None, *, scale: floa
     return _resized(_resized(images, 2, rows, by_row), 3, columns, by_column)
 
 
-def imresize_uint8(
-    images: Tensor, size: tuple[int, int] | None = None, *, scale: float | Fraction | None = None
+def imresize_levels(
+    images: Tensor, size: tuple[int, int] | None = None, *, scale: float | Fraction | None = None, most: int = 255
 ) -> Tensor:
-    """What `imresize` of a picture of 8-bit levels is in MATLAB, on [-1, 1]: [B, C, H, W] -> levels of [-1, 1].
+    """What `imresize` of a picture of whole levels is in MATLAB, on [-1, 1]: [B, C, H, W] -> levels of [-1, 1].
 
-    There the picture is 8-bit again after the rows, and not only at the end: at a sharp edge the overshoot is cut off
-    before the columns are made, up to 12 levels away from what rounding at the end alone gives.
+    There the picture has levels again after the rows, and not only at the end: at a sharp edge the overshoot is cut
+    off before the columns are made, up to 12 of 255 levels away from what rounding at the end alone gives.
+    most: the largest level, which is 1.
     """
     images = _checked(images)
     (rows, by_row), (columns, by_column) = _sizes(images, size, scale)
-    return to_levels(_resized(to_levels(_resized(images, 2, rows, by_row)), 3, columns, by_column))
+    return to_levels(_resized(to_levels(_resized(images, 2, rows, by_row), most), 3, columns, by_column), most)
 
 
-def to_levels(images: Tensor) -> Tensor:
-    """Cut to [-1, 1] and rounded to what an 8-bit file can hold, halves up as in MATLAB."""
-    return (images.clamp(-1, 1) * 127.5 + 128).floor() / 127.5 - 1
+def to_levels(images: Tensor, most: int = 255) -> Tensor:
+    """Cut to [-1, 1] and rounded to what a file of levels up to `most` can hold, halves up as in MATLAB."""
+    half = most / 2
+    return (images.clamp(-1, 1) * half + (half + 0.5)).floor() / half - 1
 
 
 def _checked(images: Tensor) -> Tensor:

@@ -9,36 +9,36 @@ from typing import Any
 import numpy as np
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.random_streams import AUGMENT_A, AUGMENT_B, random
+from advloss.data.random_streams import augment_stream, random
 
 
 class Augmenter:
     """Transforms such as `[{name: ColorJitter, brightness: 0.2, p: 0.5}]`, in this order, on uint8 [H, W, 3].
 
-    Both pictures of a pair get the same; those of unpaired sides each their own. The random numbers come from
-    (seed, epoch, position): albumentations' own state repeats over workers and epochs.
+    What is drawn together gets the same. The random numbers come from (seed, epoch, position): albumentations' own
+    state repeats over workers and epochs.
+
+    pictures: how many are drawn together at most. masks: whether masks are among what is drawn together.
     """
 
-    def __init__(self, transforms: Sequence[Mapping[str, Any]], seed: int) -> None:
+    def __init__(self, transforms: Sequence[Mapping[str, Any]], seed: int, pictures: int = 2, masks: int = 0) -> None:
         self.seed = seed
-        self.compose = composed(transforms, "data.augment", additional_targets={"partner": "image"})
+        self.partners = [f"partner{number or ''}" for number in range(max(1, pictures - 1))]
+        self.masks = [f"hole{number}" for number in range(masks)]
+        targets = dict.fromkeys(self.partners, "image") | dict.fromkeys(self.masks, "mask")
+        self.compose = composed(transforms, "data.augment", additional_targets=targets)
 
-    def pair(self, a: np.ndarray, b: np.ndarray, epoch: int, position: int) -> tuple[np.ndarray, np.ndarray]:
-        """The same transform for both."""
-        self._seed(AUGMENT_A, epoch, position)
-        done = self.compose(image=a, partner=b)
-        return done["image"], done["partner"]
-
-    def apart(self, a: np.ndarray, b: np.ndarray, epoch: int, position: int) -> tuple[np.ndarray, np.ndarray]:
-        """A transform of its own for each."""
-        done = []
-        for stream, picture in ((AUGMENT_A, a), (AUGMENT_B, b)):
-            self._seed(stream, epoch, position)
-            done.append(self.compose(image=picture)["image"])
-        return done[0], done[1]
-
-    def _seed(self, stream: int, epoch: int, position: int) -> None:
+    def __call__(
+        self, images: dict[str, np.ndarray], masks: dict[str, np.ndarray], source: int, epoch: int, position: int
+    ) -> dict[str, np.ndarray]:
+        """The same transform for pictures [H, W, 3] and masks [H, W] of one sample, drawn for source number `source`."""
+        stream = augment_stream(source)
         self.compose.set_random_seed(int(random(stream, self.seed, epoch, position).integers(2**31)))
+        names = dict(zip(["image", *self.partners], images, strict=False))
+        names |= dict(zip(self.masks, masks, strict=False))
+        given = {target: (images | masks)[name] for target, name in names.items()}
+        done = self.compose(**given)
+        return {name: done[target] for target, name in names.items()}
 
 
 def composed(transforms: Sequence[Mapping[str, Any]], place: str, **options: Any) -> Any:
@@ -71,8 +71,13 @@ def _try_out(transform: Any, place: str) -> None:
 
 def _albumentations() -> Any:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network for its version
-    import albumentations
-
+    try:
+        import albumentations
+    except ImportError:
+        raise InputError(
+            "data.augment and data.degradation=albumentations need the albumentations library: "
+            "pip install 'advloss[augment]'"
+        ) from None
     return albumentations
 
 

@@ -1,4 +1,4 @@
-"""One side's pictures, resized: decoded each time, or decoded once and kept in memory."""
+"""One field's pictures, resized: decoded each time, or decoded once and kept in memory."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 from tqdm import tqdm
 
+from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import View, resized, resized_size
-from advloss.data.sources.base import Source
+from advloss.data.sources.base import Values
 from advloss.data.sources.shards import looked_at
 from advloss.images.reading import UnreadableImage
 
@@ -22,44 +23,42 @@ class Shaped(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(3, H, W)."""
+        """(C, H, W)."""
 
 
 Picture = TypeVar("Picture", bound=Shaped, covariant=True)
 
 
 class Pictures(Protocol[Picture]):
-    """One side's pictures, resized."""
+    """One field's pictures, resized."""
 
-    source: Source
+    values: Values
 
     def get(self, index: int) -> Picture:
-        """uint8 [3, H, W], to be left as it is. Raises `UnreadableImage`."""
+        """[C, H, W] of the field's type, to be left as it is. Raises `UnreadableImage`."""
 
 
 class Decoded:
-    """Read and resized each time."""
+    """Read and resized each time. hard: see `resized`."""
 
-    def __init__(self, source: Source, view: View) -> None:
-        self.source, self.view = source, view
+    def __init__(self, values: Values, view: View, form: FieldFormat, hard: bool = False) -> None:
+        self.values, self.view, self.form, self.hard = values, view, form, hard
 
     def get(self, index: int) -> np.ndarray:
-        picture = resized(self.source.read(index), self.view.resize, self.view.load)  # [H, W, 3]
-        return picture.transpose(2, 0, 1)
+        whole = self.values.read(index, self.form)  # [H, W, C]
+        return resized(whole, self.view.resize, self.view.load, self.hard).transpose(2, 0, 1)
 
 
 class Cache:
-    """Read and resized once, kept as uint8: one array where all sizes agree, else a list."""
+    """Read and resized once, kept in the files' own type: one array where all sizes agree, else a list."""
 
-    def __init__(
-        self, source: Source, view: View, sizes: "Sizes", found: Callable[[int, UnreadableImage], None]
-    ) -> None:
-        self.source, one = source, sizes.only
+    def __init__(self, decoded: Decoded, sizes: "Sizes", found: Callable[[int, UnreadableImage], None]) -> None:
+        self.values, self.form, one = decoded.values, decoded.form, sizes.only
         self.bad: dict[int, UnreadableImage] = {}
+        count, dtype = len(self.values), self.form.dtype
         self.pictures = (
-            list(np.empty((len(source), 3, *one), np.uint8)) if one else [np.empty(0, np.uint8)] * len(source)
+            list(np.empty((count, self.form.channels, *one), dtype)) if one else [np.empty(0, dtype)] * count
         )
-        decoded = Decoded(source, view)
 
         def keep(index: int) -> tuple[int, UnreadableImage | None]:
             try:
@@ -72,9 +71,7 @@ class Cache:
                 self.pictures[index] = np.ascontiguousarray(picture)
             return index, None
 
-        for index, error in tqdm(
-            _threaded(keep, len(source)), "decoding", len(source), unit="img", delay=2, leave=False
-        ):
+        for index, error in tqdm(_threaded(keep, count), "decoding", count, unit="img", delay=2, leave=False):
             if error is not None:
                 self.bad[index] = error
                 found(index, error)
@@ -87,7 +84,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a side's pictures will take once they are resized."""
+    """What a field's pictures will take once they are resized."""
 
     count: int
     bytes: int
@@ -95,26 +92,26 @@ class Sizes:
     """(height, width) if all agree."""
 
     @classmethod
-    def of(cls, source: Source, view: View) -> "Sizes":
+    def of(cls, values: Values, view: View, form: FieldFormat) -> "Sizes":
         """From the headers alone, or from nothing where the resize settles it. What can't be read counts nothing.
 
         Of pictures in shards a sample's headers are read, and the rest taken to be like it.
         """
         if view.resize == "stretch":
-            return cls(len(source), len(source) * 3 * view.load**2, (view.load, view.load))
+            return cls(len(values), len(values) * form.pixel_bytes * view.load**2, (view.load, view.load))
 
-        numbers = looked_at(source)
+        numbers = looked_at(values)
 
         def size(place: int) -> tuple[int, int] | None:
             try:
-                return resized_size(source.size(numbers[place]), view.resize, view.load)
+                return resized_size(values.header(numbers[place]).size, view.resize, view.load)
             except UnreadableImage:
                 return None
 
         sizes = [found for found in _threaded(size, len(numbers)) if found is not None]
-        only = sizes[0] if len(set(sizes)) == 1 and len(numbers) == len(source) else None
-        total = sum(3 * height * width for height, width in sizes)
-        return cls(len(source), total * len(source) // max(1, len(numbers)), only)
+        only = sizes[0] if len(set(sizes)) == 1 and len(numbers) == len(values) else None
+        total = sum(form.pixel_bytes * height * width for height, width in sizes)
+        return cls(len(values), total * len(values) // max(1, len(numbers)), only)
 
 
 def _threaded(work: Callable[[int], T], count: int) -> Iterator[T]:

@@ -8,25 +8,26 @@ import torch
 from torch import Tensor
 
 from advloss.data.loading.cache import Cache
+from advloss.data.loading.derived import Derived, batched
 from advloss.data.sampling.samples import SamplePictures, Skip
 
 
 class Stored(NamedTuple):
-    """Where a picture lies among the others: its first byte, and its shape (3, H, W)."""
+    """Where a picture lies among its field's others: its first value, and its shape (C, H, W)."""
 
     start: int
     shape: tuple[int, int, int]
 
 
-class StoredSide:
-    """One side's pictures, which lie elsewhere: `get` says where."""
+class StoredField:
+    """One field's pictures, which lie elsewhere: `get` says where. end: behind the last one's values."""
 
-    def __init__(self, kept: Cache, start: int) -> None:
-        self.source, self.bad = kept.source, kept.bad
+    def __init__(self, kept: Cache) -> None:
+        self.values, self.bad = kept.values, kept.bad
         self.places: list[Stored] = []
-        self.end = start
+        self.end = 0
         for index, picture in enumerate(kept.pictures):
-            channels, height, width = picture.shape if index not in kept.bad else (3, 0, 0)
+            channels, height, width = picture.shape if index not in kept.bad else (kept.form.channels, 0, 0)
             self.places.append(Stored(self.end, (channels, height, width)))
             self.end += channels * height * width
 
@@ -37,59 +38,76 @@ class StoredSide:
         return self.places[index]
 
 
-def stored(sides: Mapping[str, Cache], device: torch.device) -> tuple[dict[str, StoredSide], Tensor]:
-    """The pictures sent to the device, one after the other whatever their sizes: where each lies, and uint8 [N]."""
-    places: dict[str, StoredSide] = {}
-    end = 0
-    for letter, kept in sides.items():
-        places[letter] = StoredSide(kept, end)
-        end = places[letter].end
-    pixels = torch.empty(end, dtype=torch.uint8, device=device)
-    for letter, kept in sides.items():
-        for index, place in enumerate(places[letter].places):
-            if index not in kept.bad:
-                picture = torch.from_numpy(kept.pictures[index].reshape(-1))
-                pixels[place.start : place.start + len(picture)] = picture
+def stored(kept: Mapping[str, Cache], device: torch.device) -> tuple[dict[str, StoredField], dict[str, Tensor]]:
+    """The pictures sent to the device: where each lies, and the values [N] of each field, in its own type."""
+    places = {name: StoredField(cache) for name, cache in kept.items()}
+    pixels = {}
+    for name, cache in kept.items():
+        pixels[name] = torch.empty(places[name].end, dtype=_gathered(cache.form.dtype), device=device)
+        for index, place in enumerate(places[name].places):
+            if index not in cache.bad:
+                flat = np.require(cache.pictures[index].reshape(-1), requirements="W")  # as torch wants it
+                picture = torch.from_numpy(flat.view(np.int16) if flat.dtype == np.uint16 else flat)
+                pixels[name][place.start : place.start + len(picture)] = picture
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # once: batches are made on other streams
     return places, pixels
 
 
-class DeviceCache:
-    """Batch after batch, cut, mirrored and turned on the device: the bytes that `Samples` makes on the host.
+def _gathered(dtype: np.dtype) -> torch.dtype:
+    """uint16 is kept as int16: torch gathers the bits of both, and has no gather for the former."""
+    return {np.dtype(np.uint8): torch.uint8, np.dtype(np.uint16): torch.int16}.get(dtype, torch.float32)
 
-    Pixel (c, y, x) of a sample is the picture's byte at first + plane * c + down * y + across * x, whatever way it is
+
+class DeviceCache:
+    """Batch after batch, cut, mirrored and turned on the device: the values that `HostBatches` makes on the host.
+
+    Pixel (c, y, x) of a sample is the picture's value at first + plane * c + down * y + across * x, whatever way it is
     turned, so four numbers a sample are all that the host sends, and it does not wait for the device.
 
-    choices: of pictures that lie in `pixels`, uint8 [N] on the device.
+    choices: of pictures that lie in `pixels`, [N] of each field on the device.
     """
 
-    def __init__(self, choices: SamplePictures[Stored], pixels: Tensor) -> None:
-        self.choices = choices
-        self.pixels = pixels
-        self.steps = {size: torch.arange(size, device=pixels.device) for size in {3, *choices.sizes.values()}}
+    def __init__(
+        self, choices: SamplePictures[Stored], derived: Derived, pixels: dict[str, Tensor], channels: dict[str, int]
+    ) -> None:
+        self.choices, self.derived = choices, derived
+        self.pixels, self.channels = pixels, channels
+        self.device = next(iter(pixels.values())).device
+        self.steps: dict[int, Tensor] = {}
 
     def batch(self, number: int) -> tuple[dict[str, Tensor], list[Skip]]:
-        """uint8 [B, 3, crop, crop], of a small a [B, 3, crop / scale, crop / scale]; what was found unreadable."""
-        sizes = self.choices.sizes
-        before = len(self.choices.bad)
-        numbers: dict[str, list[tuple[int, ...]]] = {letter: [] for letter in sizes}
-        for item in self.choices.order.items(number):
-            for letter, (crop, picture) in self.choices.of(item).items():
+        """[B, C, h, w] of each field of pictures, in its own type, and the other fields; what was found unreadable."""
+        choices = self.choices
+        before = len(choices.bad)
+        numbers: dict[str, list[tuple[int, ...]]] = {name: [] for name in self.pixels}
+        rest = []
+        for item in choices.sampler.items(number):
+            sample = choices.of(item, number)
+            for name, (crop, picture) in sample.cuts.items():
                 _, height, width = picture.shape
                 first, down, across = crop.steps(width)
-                numbers[letter].append((picture.start + first, height * width, down, across))
-        sent = self._sent(np.array([*numbers.values()], np.int64))  # [sides, B, 4]
-        made = {letter: self._cut(sent[side], size) for side, (letter, size) in enumerate(sizes.items())}
-        return made, list(self.choices.bad.values())[before:]
+                numbers[name].append((picture.start + first, height * width, down, across))
+            rest.append(self.derived.sample(sample.indices, item.epoch, item.position, choices.crop.at(number)))
+        sent = self._sent(np.array([*numbers.values()], np.int64))  # [fields, B, 4]
+        made = {name: self._cut(name, sent[row], choices.side(name, number)) for row, name in enumerate(numbers)}
+        others = {name: self._sent(values) for name, values in batched(rest).items()}
+        return made | others, list(choices.bad.values())[before:]
 
     def _sent(self, numbers: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(numbers)
-        return tensor.pin_memory().to(self.pixels.device, non_blocking=True) if self.pixels.is_cuda else tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
-    def _cut(self, numbers: Tensor, size: int) -> Tensor:
-        """int64 [B, 4] -> uint8 [B, 3, size, size]."""
+    def _cut(self, name: str, numbers: Tensor, size: int) -> Tensor:
+        """int64 [B, 4] -> [B, C, size, size]."""
+        along = self._steps(size)
         first, plane, down, across = numbers[:, :, None, None, None].unbind(1)  # [B, 1, 1, 1] each
-        places = torch.addcmul(first, plane, self.steps[3][:, None, None])  # [B, 3, 1, 1]
-        places = torch.addcmul(places, down, self.steps[size][:, None])  # [B, 3, size, 1]
-        return self.pixels.take(torch.addcmul(places, across, self.steps[size]))  # [B, 3, size, size]
+        places = torch.addcmul(first, plane, self._steps(self.channels[name])[:, None, None])  # [B, C, 1, 1]
+        places = torch.addcmul(places, down, along[:, None])  # [B, C, size, 1]
+        values = self.pixels[name].take(torch.addcmul(places, across, along))  # [B, C, size, size]
+        return values.view(torch.uint16) if values.dtype == torch.int16 else values
+
+    def _steps(self, count: int) -> Tensor:
+        if count not in self.steps:
+            self.steps[count] = torch.arange(count, device=self.device)
+        return self.steps[count]

@@ -1,72 +1,108 @@
-"""A split's pictures one by one, the same every time: to look at or to score."""
+"""A split's items one by one, the same every time: to look at or to score."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from advloss.data.loading.host_batches import Sides
+from advloss.data.fields import Mask, made_field, made_from, scale_of
+from advloss.data.formats import MASK, RGB8, FieldFormat
+from advloss.data.loading.derived import Derived, batched
 from advloss.data.sampling.crops import Resize, check_crop_fits, middle_crop, resized
 from advloss.data.sources.base import Split
-from advloss.data.sources.pair_checks import called, check_fit, check_scale
+from advloss.data.sources.pair_checks import called, check_fit, check_scale, scales
 from advloss.images.reading import UnreadableImage
 
 
 @dataclass(frozen=True)
 class EvaluationItem:
-    """Pictures to look at or to score: uint8 [1, 3, H, W] each; partners if the split is paired.
+    """One item to look at or to score. fields: [1, C, H, W] of each picture, in the files' type, and the other fields.
 
-    index: their number in the split.
+    index: its number in the split.
     """
 
-    a: torch.Tensor | None
-    b: torch.Tensor
+    fields: dict[str, torch.Tensor]
     index: int
 
 
 def evaluation_items(
-    split: Split, size: int | None, *, resize: Resize, say: Callable[[str], None], scale: int = 1
+    split: Split,
+    size: int | None,
+    *,
+    resize: Resize,
+    say: Callable[[str], None],
+    formats: Mapping[str, FieldFormat] | None = None,
+    seed: int = 0,
 ) -> Iterator[EvaluationItem]:
-    """All pictures in order, up to the end of the shorter side; the same every time.
+    """All items in order, up to the end of the shortest source; the same every time.
 
-    size: in pixels; each is resized to it as for training and its middle cut out (of a, where b is `scale` times as
-    large, size / scale pixels). None leaves pictures whole: b is cut at the right and at the bottom to `scale` times
-    its partner, or to multiples of `scale` where it has none. What can't be read is named through `say` and left out.
+    size: in pixels; each picture is resized to it as for training and its middle cut out (of a field with a scale, so
+    many pixels times its scale). None leaves pictures whole: a larger one is cut at the right and at the bottom to a
+    multiple of its smaller partner's size, or to multiples of the scale of what is made from it. seed: of noise and of
+    masks that are drawn. What can't be read is named through `say` and left out.
     """
+    formats = formats or {}
     if split.paired:
-        check_scale(resize if size is not None else "none", scale)
-    for index in range(min(len(side) for side in split.sides.values())):
+        check_scale(resize if size is not None else "none", max(scales(split).values()))
+    derived = Derived(split, seed, evaluation=True)
+    for index in range(len(split)):
         try:
-            pictures = _evaluated(split, index, size, resize, scale)
+            pictures = _pictures(split, index, size, resize, formats)
         except UnreadableImage as error:
             say(f"skipped {error}")
             continue
-        images = {
-            letter: torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-            for letter, picture in pictures.items()
-        }
-        yield EvaluationItem(images.get("a"), images["b"], index)
+        side = size or min((min(picture.shape[:2]) for picture in pictures.values()), default=0)
+        arrays = {name: np.require(p.transpose(2, 0, 1)[None], requirements=["C", "W"]) for name, p in pictures.items()}
+        arrays |= batched([derived.sample([index] * len(split.sources), 0, index, side)])
+        yield EvaluationItem({name: torch.from_numpy(array) for name, array in arrays.items()}, index)
 
 
-def _evaluated(split: Split, index: int, size: int | None, resize: Resize, scale: int) -> Sides:
-    """[H, W, 3] each."""
-    pictures = {letter: source.read(index) for letter, source in split.sides.items()}
-    if size is not None:
-        pictures = {letter: resized(picture, resize, size) for letter, picture in pictures.items()}
-    height, width = pictures["b"].shape[:2]
-    if split.a is None:
-        height, width = height // scale * scale, width // scale * scale
-        if size is None and not (height and width):
-            raise UnreadableImage(called(split.b, index), f"too small to be made {scale} times smaller")
-    elif split.paired and (scale > 1 or size is None):
-        small = pictures["a"].shape[:2]
-        check_fit(split.a, split.b, index, small, (height, width), scale)
-        height, width = scale * small[0], scale * small[1]
+def _pictures(
+    split: Split, index: int, size: int | None, resize: Resize, formats: Mapping[str, FieldFormat]
+) -> dict[str, np.ndarray]:
+    """[H, W, C] of each field."""
+    declared = split.declared
+    pictures = {}
+    for name, values in split.images.items():
+        hard = isinstance(declared[name], Mask)
+        whole = values.read(index, formats.get(name, MASK if hard else RGB8))
+        pictures[name] = whole if size is None else resized(whole, resize, size, hard)
+    larger = scales(split)
+    cut = pictures
+    if split.paired and (size is None or max(larger.values()) > 1):
+        cut = _on_the_smallest(split, index, pictures, larger)
+    elif (of := _small_ones_large(split)) is not None:
+        made = made_field(declared)
+        larger[of] = int(scale_of(declared[of]) / scale_of(declared[made or of]))
+        cut = pictures | {of: _in_multiples(split, index, pictures[of], larger[of], size is None)}
     if size is None:
-        return pictures | {"b": pictures["b"][:height, :width]}
-    sides = {"a": size // scale, "b": size}
-    for letter, source in split.sides.items():
-        check_crop_fits(called(source, index), pictures[letter].shape[:2], sides[letter])
-    cut = {letter: middle_crop(picture, sides[letter]) for letter, picture in pictures.items()}
-    return cut if scale == 1 else cut | {"b": middle_crop(pictures["b"][:height, :width], size, scale)}
+        return cut
+    sides = {name: int(size * scale_of(declared[name])) for name in pictures}
+    for name, values in split.images.items():
+        check_crop_fits(called(values, index), pictures[name].shape[:2], sides[name])
+    return {name: middle_crop(picture, sides[name], larger[name]) for name, picture in cut.items()}
+
+
+def _small_ones_large(split: Split) -> str | None:
+    """The field from which another one is made that the data lacks."""
+    made = made_field(split.declared)
+    return None if made is None or made in split.images else made_from(split.declared[made])
+
+
+def _on_the_smallest(
+    split: Split, index: int, pictures: dict[str, np.ndarray], larger: dict[str, int]
+) -> dict[str, np.ndarray]:
+    """Pictures that lie on each other, each cut to so many times the size of the smallest."""
+    sizes = {name: (picture.shape[0], picture.shape[1]) for name, picture in pictures.items()}
+    check_fit(split.images, index, sizes, larger)
+    height, width = sizes[min(sizes, key=lambda name: larger[name])]
+    return {name: picture[: larger[name] * height, : larger[name] * width] for name, picture in pictures.items()}
+
+
+def _in_multiples(split: Split, index: int, picture: np.ndarray, scale: int, whole: bool) -> np.ndarray:
+    height, width = (length // scale * scale for length in picture.shape[:2])
+    if whole and not (height and width):
+        values = next(iter(split.images.values()))
+        raise UnreadableImage(called(values, index), f"too small to be made {scale} times smaller")
+    return picture[:height, :width]

@@ -2,65 +2,88 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from advloss.data.fields import Mask
 from advloss.data.loading.augment import Augmenter
+from advloss.data.loading.derived import Derived, batched
 from advloss.data.random_streams import DEGRADE, random
 from advloss.data.sampling.crops import copy_crop
 from advloss.data.sampling.sampler import Item
 from advloss.data.sampling.samples import SamplePictures, Skip
 
-Sides = dict[str, np.ndarray]
-"""Pictures by the letter of their side."""
-Small = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""Makes the small picture from the large one: uint8 [H, W, 3] -> [H / scale, W / scale, 3]."""
+Arrays = dict[str, np.ndarray]
+"""Values by field."""
+
+
+class Small(NamedTuple):
+    """Makes field `field` from `of`. make: [H, W, C] of the field's type -> [H / scale, W / scale, C]."""
+
+    field: str
+    of: str
+    scale: int
+    make: Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass
-class Samples:
+class HostBatches:
     """Batch after batch as arrays. Goes to worker processes as it is, so it holds nothing that says or counts.
 
-    small: makes `a`, where the pictures have none.
+    types: the channels and the type of each field of pictures. small: makes the field that the data lacks.
     """
 
     choices: SamplePictures[np.ndarray]
+    derived: Derived
+    types: dict[str, tuple[int, np.dtype]]
     augment: Augmenter | None = None
     small: Small | None = None
 
-    def batch(self, number: int) -> tuple[Sides, list[Skip]]:
-        """uint8 [B, 3, crop, crop], of a small a [B, 3, crop / scale, crop / scale]; what was found unreadable."""
+    def batch(self, number: int) -> tuple[Arrays, list[Skip]]:
+        """[B, C, h, w] of each field of pictures, in its own type, and the other fields; what was found unreadable."""
         choices = self.choices
-        sizes = choices.sizes
+        items = choices.sampler.items(number)
+        made = {name: self._empty(len(items), name, choices.side(name, number)) for name in choices.pictures}
         if self.small is not None:
-            sizes["a"] = choices.view.crop // choices.scale
-        items = choices.order.items(number)
-        made = {letter: np.empty((len(items), 3, size, size), np.uint8) for letter, size in sizes.items()}
-        before = len(choices.bad)
+            channels, dtype = self.types[self.small.of]
+            side = choices.side(self.small.of, number) // self.small.scale
+            made[self.small.field] = np.empty((len(items), channels, side, side), dtype)
+        before, crop = len(choices.bad), choices.crop.at(number)
+        rest = []
         for place, item in enumerate(items):
-            self._fill(item, {letter: images[place] for letter, images in made.items()})
-        return made, list(choices.bad.values())[before:]
+            indices = self._fill(item, number, {name: images[place] for name, images in made.items()})
+            rest.append(self.derived.sample(indices, item.epoch, item.position, crop))
+        return made | batched(rest), list(choices.bad.values())[before:]
 
-    def _fill(self, item: Item, out: Sides) -> None:
-        """One sample, written into `out` [3, side, side]."""
-        for letter, (crop, picture) in self.choices.of(item).items():
-            copy_crop(crop, picture, out[letter])
+    def _empty(self, count: int, name: str, side: int) -> np.ndarray:
+        channels, dtype = self.types[name]
+        return np.empty((count, channels, side, side), dtype)
+
+    def _fill(self, item: Item, number: int, out: Arrays) -> list[int]:
+        """One sample, written into `out` [C, side, side] of each field; the numbers of its items."""
+        sample = self.choices.of(item, number)
+        for name, (crop, picture) in sample.cuts.items():
+            copy_crop(crop, picture, out[name])
         if self.augment is not None:
-            self._augmented(self.augment, item, out)
+            for group in self.choices.groups:
+                self._augmented(self.augment, group.fields, group.number, item, out)
         if self.small is not None:
-            rng = random(DEGRADE, self.choices.order.seed, item.epoch, item.position)
-            out["a"][:] = self.small(_whole(out["b"]), rng).transpose(2, 0, 1)
+            rng = random(DEGRADE, self.choices.sampler.seed, item.epoch, item.position)
+            out[self.small.field][:] = self.small.make(_whole(out[self.small.of]), rng).transpose(2, 0, 1)
+        return sample.indices
 
-    def _augmented(self, augment: Augmenter, item: Item, out: Sides) -> None:
-        both = "a" in self.choices.pictures
-        b = _whole(out["b"])
-        a = _whole(out["a"]) if both else b
-        done_a, done_b = (augment.pair if self.choices.paired else augment.apart)(a, b, item.epoch, item.position)
-        out["b"][:] = done_b.transpose(2, 0, 1)
-        if both:
-            out["a"][:] = done_a.transpose(2, 0, 1)
+    def _augmented(self, augment: Augmenter, fields: tuple[str, ...], stream: int, item: Item, out: Arrays) -> None:
+        """The same transform for all pictures and masks that are drawn together."""
+        declared = self.choices.split.declared
+        masks = {name: out[name][0] for name in fields if isinstance(declared[name], Mask)}
+        images = {name: _whole(out[name]) for name in fields if name not in masks}
+        if images:
+            done = augment(images, masks, stream, item.epoch, item.position)
+            for name, image in done.items():
+                out[name][:] = image.transpose(2, 0, 1) if image.ndim == 3 else image[None]
 
 
 def _whole(picture: np.ndarray) -> np.ndarray:
-    """[3, H, W] as [H, W, 3] in one piece."""
+    """[C, H, W] as [H, W, C] in one piece."""
     return np.ascontiguousarray(picture.transpose(1, 2, 0))

@@ -9,11 +9,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from advloss.core.errors import InputError
-from advloss.data.loading.host_batches import Samples, Sides
+from advloss.data.loading.host_batches import Arrays, HostBatches
 from advloss.data.sampling.samples import Skip
 
 
-def from_workers(samples: Samples, start: int, workers: int) -> Iterator[tuple[Sides, list[Skip]]]:
+def from_workers(samples: HostBatches, start: int, workers: int) -> Iterator[tuple[Arrays, list[Skip]]]:
     """Batch number `start` and all that follow, from processes that live as long as this iterator."""
     loader: DataLoader[Any] = DataLoader(
         _Numbered(samples),
@@ -33,10 +33,10 @@ def from_workers(samples: Samples, start: int, workers: int) -> Iterator[tuple[S
 class _Numbered(Dataset[Any]):
     """What a worker process does. An `InputError` travels as a value: raised there, it would arrive as a traceback."""
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: HostBatches) -> None:
         self.samples = samples
 
-    def __getitem__(self, number: int) -> tuple[Sides, list[Skip]] | InputError:
+    def __getitem__(self, number: int) -> tuple[Arrays, list[Skip]] | InputError:
         try:
             return self.samples.batch(number)
         except InputError as error:

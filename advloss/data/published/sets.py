@@ -6,9 +6,10 @@ from pathlib import Path
 
 from advloss.core.errors import InputError
 from advloss.data.download import cache_folder, fetch, locked, record
+from advloss.data.fields import Fields, Image, Kind
 from advloss.data.published import cityscapes
 from advloss.data.published.unpack import unpack
-from advloss.data.sources.base import DataSet, Kind
+from advloss.data.sources.base import DataSet
 from advloss.data.sources.folders import SPLITS, halves, open_folder
 from advloss.images.reading import list_images
 
@@ -43,10 +44,17 @@ PAIRED = {
 NAMES = sorted({*UNPAIRED, *PAIRED})
 
 
+TWO_DOMAINS: Fields = {"a": Image("a"), "b": Image("b")}
+PAIRS: Fields = {"a": Image("pairs"), "b": Image("pairs")}
+
+
 def open_published(name: str, *, kind: Kind) -> DataSet:
-    """The published set `name` in the form that the method needs; a set of pairs serves unpaired methods, too."""
+    """The published set `name` in the form that the method needs; a set of pairs serves unpaired methods, too.
+
+    Where pictures of one domain are wanted, it is unpaired if it can be.
+    """
     if kind == "single":
-        return open_published(name, kind="unpaired" if name in UNPAIRED else "pairs").single()
+        return open_published(name, kind="unpaired" if name in UNPAIRED else "pairs")
     paired = kind == "pairs"
     if paired and name not in PAIRED:
         raise InputError(
@@ -57,8 +65,8 @@ def open_published(name: str, *, kind: Kind) -> DataSet:
         return _cityscapes(kind)
     if paired or name not in UNPAIRED:
         return _paired(name, paired)
-    opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), kind="unpaired")
-    return DataSet(name, opened.splits, UNPAIRED[name])
+    opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), TWO_DOMAINS)
+    return DataSet(name, opened.splits, dict(zip("ab", UNPAIRED[name], strict=True)))
 
 
 def _paired(name: str, paired: bool) -> DataSet:
@@ -67,13 +75,18 @@ def _paired(name: str, paired: bool) -> DataSet:
     found = {split: list_images(folder / split) for split in SPLITS if (folder / split).is_dir()}
     if not found.get("train"):
         raise InputError(f"{folder} holds no pictures in train/; remove the folder, and it will be made again")
-    splits = {split: halves(paths, paired or split != "train") for split, paths in found.items() if paths}
-    return DataSet(name, splits, PAIRED[name])
+    splits = {
+        split: halves(paths, PAIRS if paired else TWO_DOMAINS, paired or split != "train")
+        for split, paths in found.items()
+        if paths
+    }
+    return DataSet(name, splits, dict(zip("ab", PAIRED[name], strict=True)))
 
 
 def _cityscapes(kind: Kind) -> DataSet:
     folder = _made("prepared/cityscapes", lambda folder: cityscapes.prepare(cache_folder(), folder))
-    return DataSet("cityscapes", open_folder(folder, kind=kind).splits, PAIRED["cityscapes"])
+    opened = open_folder(folder, PAIRS if kind == "pairs" else TWO_DOMAINS)
+    return DataSet("cityscapes", opened.splits, dict(zip("ab", PAIRED["cityscapes"], strict=True)))
 
 
 def _folder(name: str, kind: str, address: str) -> Path:

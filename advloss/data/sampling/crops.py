@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from advloss.core.clock import Schedule
 from advloss.core.errors import InputError
 
 Resize = Literal["stretch", "shorter", "none"]
@@ -36,6 +37,34 @@ class View:
             raise InputError(f"data.resize is '{self.resize}'; use stretch, shorter or none")
         if self.resize != "none" and self.load < self.crop:
             raise InputError(f"data.load is {self.load}, smaller than data.crop, {self.crop}; a crop comes out of it")
+
+
+@dataclass(frozen=True)
+class CropSide:
+    """The crop's side in each batch, in pixels: a number, or a schedule by the iteration.
+
+    per_iteration: batches that an iteration takes. multiple: what a side of the schedule is rounded down to.
+    """
+
+    side: int | Schedule
+    per_iteration: int = 1
+    multiple: int = 1
+
+    def at(self, number: int) -> int:
+        """In batch `number`, a function of it alone."""
+        if not isinstance(self.side, Schedule):
+            return self.side
+        return self._rounded(self.side.at(number // self.per_iteration))
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The smallest and the largest."""
+        if not isinstance(self.side, Schedule):
+            return self.side, self.side
+        return self._rounded(min(self.side.bounds)), self._rounded(max(self.side.bounds))
+
+    def _rounded(self, side: float) -> int:
+        return int(side) // self.multiple * self.multiple
 
 
 @dataclass(frozen=True)
@@ -73,27 +102,41 @@ def resized_size(size: tuple[int, int], resize: Resize, load: int) -> tuple[int,
     return max(load, round(height * load / shorter)), max(load, round(width * load / shorter))
 
 
-def resized(picture: np.ndarray, resize: Resize, load: int) -> np.ndarray:
-    """uint8 [H, W, 3], bicubic with antialias (Pillow's; OpenCV's has none and differs by up to 22 levels)."""
+def resized(picture: np.ndarray, resize: Resize, load: int, hard: bool = False) -> np.ndarray:
+    """[H, W, C] of uint8, uint16 or float32, bicubic with antialias (OpenCV has none and differs by up to 22 levels).
+
+    hard: the nearest pixel instead, as for masks. Whole numbers are rounded, and stay within their range.
+    """
     height, width = resized_size((picture.shape[0], picture.shape[1]), resize, load)
     if (height, width) == picture.shape[:2]:
         return picture
-    image = Image.fromarray(np.ascontiguousarray(picture))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    method = Image.Resampling.NEAREST if hard else Image.Resampling.BICUBIC
+    if picture.dtype == np.uint8 and picture.shape[2] == 3:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), method))
+    return np.stack([_resized_channel(picture[..., c], width, height, method) for c in range(picture.shape[2])], 2)
 
 
-def drawn_crop(drawn: Sequence[float], size: tuple[int, int], view: View) -> Crop:
-    """A crop inside (height, width), each place and each of the view's symmetries equally likely.
+def _resized_channel(channel: np.ndarray, width: int, height: int, method: Image.Resampling) -> np.ndarray:
+    """[H, W] to [height, width], the type kept."""
+    wide = channel if channel.dtype == np.uint8 else channel.astype(np.float32)
+    made = np.asarray(Image.fromarray(np.ascontiguousarray(wide)).resize((width, height), method))
+    if channel.dtype != np.uint16:
+        return made
+    return np.clip(made.round(), 0, 65535).astype(np.uint16)
+
+
+def drawn_crop(drawn: Sequence[float], size: tuple[int, int], view: View, side: int) -> Crop:
+    """A crop of `side` pixels inside (height, width), each place and each of the view's symmetries equally likely.
 
     drawn: see `draws`.
     """
     down, across, mirror, turn = drawn
-    top, left = int(down * (size[0] - view.crop + 1)), int(across * (size[1] - view.crop + 1))
-    return Crop(top, left, view.crop, view.flip and mirror < 0.5, int(4 * turn) if view.rotate else 0)
+    top, left = int(down * (size[0] - side + 1)), int(across * (size[1] - side + 1))
+    return Crop(top, left, side, view.flip and mirror < 0.5, int(4 * turn) if view.rotate else 0)
 
 
 def copy_crop(crop: Crop, picture: np.ndarray, out: np.ndarray) -> None:
-    """The crop of `picture` [C, H, W] into `out` [C, side, side], both uint8.
+    """The crop of `picture` [C, H, W] into `out` [C, side, side], both of one type.
 
     OpenCV mirrors and transposes in place, six times as fast as numpy's negative and exchanged steps.
     """

@@ -1,37 +1,36 @@
-"""Which pictures make which batch: a function of (seed, batch number, process) alone."""
+"""Which items make which batch: a function of (seed, batch number, process) alone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from advloss.data.random_streams import ORDER, PARTNERS, random
+from advloss.data.random_streams import ORDER, PARTNERS, nth, random
 from advloss.data.sources.pieces import Pieces
 
 
 @dataclass(frozen=True)
 class Item:
-    """One sample: picture `a` and picture `b` at `position` of `epoch`."""
+    """One sample at `position` of `epoch`. indices: the number of the item in each source."""
 
     epoch: int
     position: int
-    a: int
-    b: int
+    indices: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A new permutation every epoch. Unpaired, b is drawn at random (as in CycleGAN), and the shorter side wraps round.
+    """A new permutation of the first source every epoch; of the others, items are drawn at random (as in CycleGAN).
 
-    Process r of w takes items r * batch to (r + 1) * batch of every global batch of w * batch items: together they
+    Process r of w takes samples r * batch to (r + 1) * batch of every global batch of w * batch samples: together they
     see what one process with batch w * batch sees.
 
-    pieces: what the pictures of pairs, or pictures alone, lie in; None where any is as near as any other.
+    counts: items of each source; the shorter ones wrap round. together: whether all sources give the same item.
+    pieces: what the pictures of one source lie in; None where any is as near as any other.
     """
 
-    count_a: int
-    count_b: int
-    paired: bool
+    counts: tuple[int, ...]
+    together: bool
     batch: int
     seed: int
     rank: int = 0
@@ -41,19 +40,21 @@ class Sampler:
     @property
     def per_epoch(self) -> int:
         """Batches an epoch, for each process; the last ones that don't fill a global batch are left out."""
-        return max(1, max(self.count_a, self.count_b) // (self.batch * self.world))
+        return max(1, max(self.counts) // (self.batch * self.world))
 
     def items(self, number: int) -> list[Item]:
-        """The items of this process's batch `number`, counted from the first epoch's first."""
+        """The samples of this process's batch `number`, counted from the first epoch's first."""
         epoch, within = divmod(number, self.per_epoch)
-        count = max(self.count_a, self.count_b)
-        firsts = _permutation(self.seed, epoch, count, self.pieces)
-        partners = firsts if self.paired else _partners(self.seed, epoch, count, self.count_b)
+        longest = max(self.counts)
+        drawn = [_permutation(self.seed, epoch, longest, self.pieces)]
+        for source, count in list(enumerate(self.counts))[1:]:
+            drawn.append(drawn[0] if self.together else _others(self.seed, epoch, longest, count, source))
         start = (within * self.world + self.rank) * self.batch
         items = []
         for position in range(start, start + self.batch):
-            place = position % count
-            items.append(Item(epoch, position, int(firsts[place]) % self.count_a, int(partners[place])))
+            place = position % longest
+            indices = tuple(int(numbers[place]) % count for numbers, count in zip(drawn, self.counts, strict=True))
+            items.append(Item(epoch, position, indices))
         return items
 
 
@@ -63,7 +64,7 @@ def _permutation(seed: int, epoch: int, count: int, pieces: Pieces | None) -> np
     return rng.permutation(count) if pieces is None else pieces.permutation(rng)
 
 
-@lru_cache(maxsize=2)
-def _partners(seed: int, epoch: int, count: int, count_b: int) -> np.ndarray:
-    """A random b for each place."""
-    return random(PARTNERS, seed, epoch).integers(count_b, size=count)
+@lru_cache(maxsize=16)
+def _others(seed: int, epoch: int, places: int, count: int, source: int) -> np.ndarray:
+    """A random item of source number `source`, from 1, for each place."""
+    return random(nth(PARTNERS, source - 1), seed, epoch).integers(count, size=places)

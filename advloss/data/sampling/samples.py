@@ -1,14 +1,18 @@
 """Which pictures make a sample, where they are cut, and what replaces a file that can't be read."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic
 
 from advloss.core.errors import InputError
+from advloss.data.fields import scale_of
 from advloss.data.loading.cache import Picture, Pictures, Shaped
-from advloss.data.random_streams import VIEW_A, VIEW_B, draws
-from advloss.data.sampling.crops import Crop, View, check_crop_fits, drawn_crop
+from advloss.data.random_streams import draws, view_stream
+from advloss.data.sampling.crops import Crop, CropSide, View, check_crop_fits, drawn_crop
 from advloss.data.sampling.sampler import Item, Sampler
-from advloss.data.sources.pair_checks import called, check_fit
+from advloss.data.sources.base import Split, Values
+from advloss.data.sources.pair_checks import called, check_fit, scales
 from advloss.images.reading import UnreadableImage
 
 
@@ -16,83 +20,118 @@ from advloss.images.reading import UnreadableImage
 class Skip:
     """A picture that can't be read, and why."""
 
-    side: str
+    field: str
     index: int
     why: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is drawn together: fields of pictures, from the sources of these numbers. number: of its random streams."""
+
+    fields: tuple[str, ...]
+    sources: tuple[int, ...]
+    number: int
+
+
+def groups_of(split: Split) -> list[Group]:
+    """What is drawn together: every source by itself, or all of them.
+
+    Pictures of one field alone are drawn as the second source's are: the numbers of runs so far are theirs.
+    """
+    if split.together:
+        fields = tuple(split.images)
+        return [Group(fields, tuple(range(len(split.sources))), 1 if len(fields) == 1 else 0)]
+    return [
+        Group(tuple(name for name in split.images if name in source.fields), (number,), number)
+        for number, source in enumerate(split.sources.values())
+    ]
+
+
+@dataclass
+class Sample(Generic[Picture]):
+    """One sample. indices: of its item in each source. cuts: by field, a picture and what is cut out of it."""
+
+    indices: list[int]
+    cuts: dict[str, tuple[Crop, Picture]]
 
 
 @dataclass
 class SamplePictures(Generic[Picture]):
     """What each sample is made of, the same wherever the pictures lie and whatever cuts them.
 
-    pictures: by the letter of the side, both or b alone. scale: how many times as large b is as its partner. bad: what
-    was found unreadable so far.
+    pictures: by field. crop: the side of the crop in each batch. bad: what was found unreadable so far.
     """
 
-    pictures: dict[str, Pictures[Picture]]
-    paired: bool
-    order: Sampler
+    split: Split
+    pictures: Mapping[str, Pictures[Picture]]
+    sampler: Sampler
     view: View
-    scale: int = 1
+    crop: CropSide
     bad: dict[tuple[str, int], Skip] = field(default_factory=dict)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The side of a sample, in pixels, by letter."""
-        sizes = dict.fromkeys(self.pictures, self.view.crop)
-        return sizes | {"a": self.view.crop // self.scale} if self.paired else sizes
+    @cached_property
+    def groups(self) -> list[Group]:
+        return groups_of(self.split)
 
-    def of(self, item: Item) -> dict[str, tuple[Crop, Picture]]:
-        """By letter, the sample's picture, or the next that can be read, and what is cut out of it."""
-        return self._pair(item) if self.paired else self._apart(item)
+    @cached_property
+    def larger(self) -> dict[str, int]:
+        return scales(self.split)
 
-    def _pair(self, item: Item) -> dict[str, tuple[Crop, Picture]]:
-        """The pair, or the next one of which both can be read, and one crop for both."""
-        index, (a, b) = self._readable("ab", item.a)
-        size_a, size_b = _size(a), _size(b)
-        check_fit(self.pictures["a"].source, self.pictures["b"].source, index, size_a, size_b, self.scale)
-        crop = self._crop(VIEW_A, item, "a" if self.scale == 1 else "b", index, size_a, self.scale)
-        return {"a": (crop, a), "b": (crop.scaled(self.scale), b)}
+    def side(self, name: str, number: int) -> int:
+        """Of a field's images in batch `number`, in pixels."""
+        return int(self.crop.at(number) * scale_of(self.split.declared[name]))
 
-    def _apart(self, item: Item) -> dict[str, tuple[Crop, Picture]]:
-        """Each side's own picture, or the next of that side that can be read, and its own crop."""
-        found = {}
-        for letter in self.pictures:
-            stream, start = (VIEW_A, item.a) if letter == "a" else (VIEW_B, item.b)
-            index, (picture,) = self._readable(letter, start)
-            found[letter] = self._crop(stream, item, letter, index, _size(picture)), picture
-        return found
+    def of(self, item: Item, number: int) -> Sample[Picture]:
+        """The sample's pictures in batch `number`, or the next ones that can be read, and what is cut out of each."""
+        sample = Sample[Picture](list(item.indices), {})
+        for group in self.groups:
+            if group.fields:
+                self._add(sample, group, item, number)
+        return sample
 
-    def _crop(self, stream: int, item: Item, letter: str, index: int, size: tuple[int, int], scale: int = 1) -> Crop:
-        """A crop of view.crop / scale pixels; a picture too small for it is named by its file on side `letter`."""
-        if min(size) * scale < self.view.crop:
-            whole = (size[0] * scale, size[1] * scale)
-            check_crop_fits(called(self.pictures[letter].source, index), whole, self.view.crop)
-        view = self.view if scale == 1 else replace(self.view, crop=self.view.crop // scale)
-        return drawn_crop(draws(stream, self.order.seed, item.epoch, item.position), size, view)
+    def _add(self, sample: Sample[Picture], group: Group, item: Item, number: int) -> None:
+        """The pictures of one group, and one crop for all of them."""
+        index, pictures = self._readable(group.fields, item.indices[group.sources[0]])
+        for source in group.sources:
+            sample.indices[source] = index
+        sizes = {name: _size(picture) for name, picture in pictures.items()}
+        values: dict[str, Values] = {name: self.pictures[name].values for name in group.fields}
+        check_fit(values, index, sizes, self.larger)
+        small = min(group.fields, key=lambda name: self.larger[name])
+        large = max(group.fields, key=lambda name: self.larger[name])
+        side = self.side(small, number)
+        if min(sizes[small]) < side:
+            scale = self.larger[large] // self.larger[small]
+            whole = (sizes[small][0] * scale, sizes[small][1] * scale)
+            check_crop_fits(called(values[large], index), whole, self.side(large, number))
+        drawn = draws(view_stream(group.number), self.sampler.seed, item.epoch, item.position)
+        crop = drawn_crop(drawn, sizes[small], self.view, side)
+        for name, picture in pictures.items():
+            sample.cuts[name] = crop.scaled(self.larger[name] // self.larger[small]), picture
 
-    def _readable(self, letters: str, start: int) -> tuple[int, list[Picture]]:
-        """The pictures number `start` of these sides, or the next ones that can all be read; and their number."""
-        count = len(self.pictures[letters[0]].source)
+    def _readable(self, fields: tuple[str, ...], start: int) -> tuple[int, dict[str, Picture]]:
+        """The pictures number `start` of these fields, or the next ones that can all be read; and their number."""
+        count = min(len(self.pictures[name].values) for name in fields)
         for step in range(count):
             index = (start + step) % count
-            read = [self._get(letter, index) for letter in letters]
-            found = [picture for picture in read if picture is not None]
-            if len(found) == len(letters):
+            read = {name: self._get(name, index) for name in fields}
+            found = {name: picture for name, picture in read.items() if picture is not None}
+            if len(found) == len(fields):
                 return index, found
-        what = "pairs" if len(letters) > 1 else f"pictures of side {letters}"
+        what = "pairs" if len(fields) > 1 else f"pictures of {fields[0]}"
         raise InputError(f"not one of the {count} {what} can be read")
 
-    def _get(self, letter: str, index: int) -> Picture | None:
-        if (letter, index) in self.bad:
+    def _get(self, name: str, index: int) -> Picture | None:
+        if (name, index) in self.bad:
             return None
         try:
-            return self.pictures[letter].get(index)
+            return self.pictures[name].get(index)
         except UnreadableImage as error:
-            self.bad[letter, index] = Skip(letter, index, str(error))
+            self.bad[name, index] = Skip(name, index, str(error))
             return None
 
 
 def _size(picture: Shaped) -> tuple[int, int]:
-    """(height, width) of [3, H, W]."""
+    """(height, width) of [C, H, W]."""
     return picture.shape[1], picture.shape[2]

@@ -1,26 +1,24 @@
-"""Where the pictures of a data set come from: files, halves of files, or a drawing; its splits, and which is which."""
+"""Where the values of a data set come from: files, halves of files, or a drawing; its sources and its splits."""
 
 import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
 from advloss.core.errors import InputError
-from advloss.images.reading import UnreadableImage, read_header, read_rgb8
-
-Kind = Literal["pairs", "unpaired", "single"]
-"""What a method trains on: pairs; two sides without partners; or pictures alone, on side b.
-
-Of super-resolution, b is the large picture and a the small one, which a single data set lacks.
-"""
+from advloss.data.fields import Fields, from_files
+from advloss.data.formats import RGB8, FieldFormat
+from advloss.data.sources.rows import Rows
+from advloss.images.reading import Header, UnreadableImage, read_header, read_pixels
 
 
-class Source(Protocol):
-    """A numbered list of pictures: one side of one split."""
+class Values(Protocol):
+    """The pictures of one field in one split, numbered."""
 
     def __len__(self) -> int: ...
 
@@ -30,14 +28,14 @@ class Source(Protocol):
     def path(self, index: int) -> Path | None:
         """The file that it is, None if it is drawn or lies in a shard."""
 
-    def size(self, index: int) -> tuple[int, int]:
-        """(height, width) in pixels, cheap: from the file's header. Raises `UnreadableImage`."""
+    def header(self, index: int) -> Header:
+        """Its size and form, cheap: from the file's header. Raises `UnreadableImage`."""
 
-    def read(self, index: int) -> np.ndarray:
-        """uint8 [H, W, 3]. Raises `UnreadableImage`."""
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
+        """[H, W, form.channels] of the form's type. Raises `UnreadableImage`."""
 
 
-class FileSource:
+class FileValues:
     """One picture a file."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -52,26 +50,26 @@ class FileSource:
     def path(self, index: int) -> Path | None:
         return self.paths[index]
 
-    def size(self, index: int) -> tuple[int, int]:
-        return read_header(self.paths[index]).size
+    def header(self, index: int) -> Header:
+        return read_header(self.paths[index])
 
-    def read(self, index: int) -> np.ndarray:
-        return read_rgb8(self.paths[index])
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
+        return read_pixels(self.paths[index], form.channels, form.depth)
 
 
-class HalfSource(FileSource):
+class HalfValues(FileValues):
     """The left or the right half of every file: pairs that lie side by side."""
 
     def __init__(self, paths: Sequence[Path], side: Literal["left", "right"]) -> None:
         super().__init__(paths)
         self.side = side
 
-    def size(self, index: int) -> tuple[int, int]:
-        height, width = super().size(index)
-        return height, self._half(index, width)
+    def header(self, index: int) -> Header:
+        both = super().header(index)
+        return replace(both, size=(both.size[0], self._half(index, both.size[1])))
 
-    def read(self, index: int) -> np.ndarray:
-        both = super().read(index)  # [H, 2 W, 3]
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
+        both = super().read(index, form)  # [H, 2 W, C]
         half = self._half(index, both.shape[1])
         return both[:, :half] if self.side == "left" else both[:, half:]
 
@@ -81,55 +79,119 @@ class HalfSource(FileSource):
         return width // 2
 
 
-class JoinedSource:
-    """The pictures of several sources, one source after the other."""
+class JoinedValues:
+    """The pictures of several lists, one after the other."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self.sources = list(sources)
-        self.ends = list(itertools.accumulate(len(source) for source in sources))
+    def __init__(self, lists: Sequence[Values]) -> None:
+        self.lists = list(lists)
+        self.ends = list(itertools.accumulate(len(each) for each in lists))
 
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0
 
     def name(self, index: int) -> str:
-        source, place = self._at(index)
-        return source.name(place)
+        values, place = self._at(index)
+        return values.name(place)
 
     def path(self, index: int) -> Path | None:
-        source, place = self._at(index)
-        return source.path(place)
+        values, place = self._at(index)
+        return values.path(place)
 
-    def size(self, index: int) -> tuple[int, int]:
-        source, place = self._at(index)
-        return source.size(place)
+    def header(self, index: int) -> Header:
+        values, place = self._at(index)
+        return values.header(place)
 
-    def read(self, index: int) -> np.ndarray:
-        source, place = self._at(index)
-        return source.read(place)
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
+        values, place = self._at(index)
+        return values.read(place, form)
 
-    def _at(self, index: int) -> tuple[Source, int]:
+    def _at(self, index: int) -> tuple[Values, int]:
         which = bisect.bisect_right(self.ends, index)
-        return self.sources[which], index - (self.ends[which - 1] if which else 0)
+        return self.lists[which], index - (self.ends[which - 1] if which else 0)
+
+
+class PickedValues:
+    """Some pictures of a list, by their numbers there."""
+
+    def __init__(self, values: Values, numbers: Sequence[int]) -> None:
+        self.values, self.numbers = values, list(numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def name(self, index: int) -> str:
+        return self.values.name(self.numbers[index])
+
+    def path(self, index: int) -> Path | None:
+        return self.values.path(self.numbers[index])
+
+    def header(self, index: int) -> Header:
+        return self.values.header(self.numbers[index])
+
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
+        return self.values.read(self.numbers[index], form)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Fields that are drawn together: item i of a source is value i of each. fields: pictures. rows: all others."""
+
+    fields: dict[str, Values] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        lengths = [len(values) for values in self.fields.values()] + [len(rows) for rows in self.rows.values()]
+        return min(lengths, default=0)
 
 
 @dataclass(frozen=True)
 class Split:
-    """The sides of train, val or test: both, or b alone."""
+    """The sources of train, val or test.
 
-    a: Source | None
-    b: Source
-    paired: bool
-    """b[i] is the true partner of a[i]."""
+    aligned: whether item i of all sources belong together, such as one scene in two domains; they are then drawn
+    together, too. declared: all fields of a batch, those among them that are derived or made from others.
+    """
+
+    sources: dict[str, Source]
+    aligned: bool
+    declared: Fields
+
+    @cached_property
+    def images(self) -> dict[str, Values]:
+        """The pictures by field, in the order of the declaration."""
+        found = {name: values for source in self.sources.values() for name, values in source.fields.items()}
+        return {name: found[name] for name in self.declared if name in found}
+
+    @cached_property
+    def rows(self) -> dict[str, Rows]:
+        """Labels and vectors by field."""
+        return {name: rows for source in self.sources.values() for name, rows in source.rows.items()}
 
     @property
-    def sides(self) -> dict[str, Source]:
-        """The sides that there are, by letter; a first."""
-        return {"b": self.b} if self.a is None else {"a": self.a, "b": self.b}
+    def paired(self) -> bool:
+        """Whether an item has several pictures that belong together."""
+        return len(self.images) > 1 and (self.aligned or len(self.sources) == 1)
+
+    @property
+    def together(self) -> bool:
+        """Whether one number draws an item of every source."""
+        return self.aligned or len(self.sources) == 1
+
+    def __len__(self) -> int:
+        """Items up to the end of the shortest source."""
+        return min(len(source) for source in self.sources.values())
 
     def swapped(self) -> "Split":
-        if self.a is None:
-            raise InputError("pictures on one side alone can't be exchanged with the other's")
-        return Split(self.b, self.a, self.paired)
+        """The first two pictures exchanged."""
+        if len(self.images) != 2 or len({len(source.fields) for source in self.sources.values()}) != 1:
+            raise InputError("data.direction=b2a exchanges two images, and this data set has not two; use a2b")
+        (first, one), (second, other) = self.images.items()
+        changed = {first: other, second: one}
+        sources = {
+            name: replace(source, fields={field: changed[field] for field in source.fields})
+            for name, source in self.sources.items()
+        }
+        return replace(self, sources=sources)
 
 
 @dataclass(frozen=True)
@@ -138,8 +200,8 @@ class DataSet:
 
     name: str
     splits: dict[str, Split]
-    sides: tuple[str, str] = ("a", "b")
-    """What the two sides are called where they come from: ("edges", "photo")."""
+    titles: dict[str, str] = field(default_factory=dict)
+    """What the pictures of a field are called where they come from: {"a": "edges", "b": "photo"}."""
     notes: tuple[str, ...] = ()
     """What the user should know of how it was read, in sentences."""
     alone: dict[str, tuple[Path, ...]] = field(default_factory=dict)
@@ -154,14 +216,48 @@ class DataSet:
         return self.splits.get("val") or self.splits.get("test")
 
     def swapped(self) -> "DataSet":
-        """The same with a and b exchanged: for training b2a."""
+        """The same with the two images exchanged: for training b2a."""
         splits = {name: split.swapped() for name, split in self.splits.items()}
-        return replace(self, splits=splits, sides=self.sides[::-1])
+        titles = dict(zip(self.titles, reversed(self.titles.values()), strict=True))
+        return replace(self, splits=splits, titles=titles)
 
-    def single(self) -> "DataSet":
-        """All pictures on side b: those of side b if train has pairs, else those of both sides."""
-        if self.train.paired:
-            return replace(self, splits={name: Split(None, split.b, False) for name, split in self.splits.items()})
-        joined = {name: JoinedSource(list(split.sides.values())) for name, split in self.splits.items()}
-        splits = {name: Split(None, source, False) for name, source in joined.items()}
-        return replace(self, splits=splits, sides=("a", f"{self.sides[0]} and {self.sides[1]}"))
+
+def split_of(fields: Fields, images: dict[str, Values], aligned: bool, rows: dict[str, Rows] | None = None) -> Split:
+    """A split of these pictures and rows, each in the source that its field is declared to be drawn from."""
+    rows = rows or {}
+    sources: dict[str, Source] = {}
+    for name, declared in fields.items():
+        if name in images:
+            sources.setdefault(declared.source, Source()).fields[name] = images[name]
+        elif name in rows:
+            sources.setdefault(declared.source, Source()).rows[name] = rows[name]
+    return Split(sources, aligned, fields)
+
+
+def declared_as(opened: DataSet, fields: Fields) -> DataSet:
+    """A data set of two domains with its pictures as these fields, in their order.
+
+    Where one field is wanted: the second domain's pictures if train has pairs, else those of both.
+    """
+    wanted, have = from_files(fields), list(opened.train.images)
+    if len(wanted) == 1:
+        return _as_one(opened, wanted[0], fields)
+    if len(wanted) != len(have):
+        raise InputError(f"'{opened.name}' has {len(have)} domains, and this method needs {len(wanted)}")
+    splits = {
+        name: split_of(fields, dict(zip(wanted, split.images.values(), strict=True)), split.aligned)
+        for name, split in opened.splits.items()
+    }
+    return replace(opened, splits=splits, titles=dict(zip(wanted, opened.titles.values(), strict=True)))
+
+
+def _as_one(opened: DataSet, field: str, fields: Fields) -> DataSet:
+    titles = list(opened.titles.values())
+    paired = opened.train.paired
+
+    def joined(split: Split) -> Split:
+        values = list(split.images.values())
+        return split_of(fields, {field: values[-1] if paired else JoinedValues(values)}, False)
+
+    splits = {name: joined(split) for name, split in opened.splits.items()}
+    return replace(opened, splits=splits, titles={field: titles[-1] if paired else " and ".join(titles)})

@@ -1,77 +1,61 @@
-"""Folders of pictures as a data set: which layouts are understood, and how the two sides find each other."""
+"""Folders of pictures as a data set: which layouts are understood."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from advloss.core.errors import InputError
-from advloss.data.sources.base import DataSet, FileSource, HalfSource, Kind, Split
+from advloss.data.fields import Fields, Image, Kind, Label, from_files, kind_of, made_field
+from advloss.data.sources.base import DataSet, FileValues, HalfValues, Split, Values, split_of
+from advloss.data.sources.class_folders import class_folders
+from advloss.data.sources.matching import LAYOUTS, Folders, enough, listed, matched
 from advloss.data.sources.shards import names_shards, shard_split, with_shards_to_validate
-from advloss.images.names import by_name
-from advloss.images.reading import EXTENSIONS, is_image, list_images
+from advloss.images.reading import is_image, list_images
 
 SPLITS = ("train", "val", "test")
-LAYOUTS = """understood are:
-  trainA/ and trainB/ (also valA/, valB/, testA/, testB/)
-  two folders of pictures in one, such as photo/ and edges/ (alone, or in each of train/, val/, test/)
-  data.a=FOLDER data.b=FOLDER
-  for paired methods also files of two pictures side by side (alone, or in each of train/, val/, test/)
-  for super-resolution a folder of large pictures, also in folders below it (alone, or in each of train/, val/, test/),
-    or data.a=SMALL data.b=LARGE; a folder of shards (.tar, as webdataset writes them) serves as one of pictures"""
+LETTERS = "ABCDEFGHIJKLMNOP"
 
 
-@dataclass(frozen=True)
-class Sides:
-    """The two folders of a split, or the one folder that holds pairs side by side (then a is b)."""
+def open_folder(path: str | Path, fields: Fields, given: frozenset[str] = frozenset()) -> DataSet:
+    """The data set in a folder. Raises `InputError` with what to do.
 
-    a: Path
-    b: Path
-
-
-def open_folder(
-    path: str | Path | None, a: str | Path | None = None, b: str | Path | None = None, *, kind: Kind
-) -> DataSet:
-    """The data set in a folder (`path`), or in the two folders `a` and `b`. Raises `InputError` with what to do.
-
-    kind: what the method trains on; "single" with two folders are pairs of a small and a large picture.
+    fields: what the method declares. given: labels, masks and vectors that come from elsewhere.
     """
-    if (a is None) != (b is None):
-        missing = "data.b" if b is None else "data.a"
-        raise InputError(f"{missing} is missing: give both folders, data.a=FOLDER data.b=FOLDER")
-    if a is not None and b is not None:
-        if path is not None:
-            raise InputError(f"give either one data set ('{path}') or data.a and data.b, not both")
-        sides = Sides(_folder(a), _folder(b))
-        if sides.a.resolve() == sides.b.resolve():
-            raise InputError(f"data.a and data.b are the same folder, {sides.a}")
-        return replace(_data_set(f"{sides.a.name}-{sides.b.name}", {"train": sides}, kind), notes=())
-    if path is None:
-        raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
-    root = _folder(path)
+    root = folder(path)
     name = root.resolve().name
-    return _single(name, root) if kind == "single" else _data_set(name, _with_train(root, _split_folders(root)), kind)
+    labels = [label for label, field in fields.items() if isinstance(field, Label) and label not in given]
+    if kind_of(fields) == "single":
+        return _single(name, root, fields, labels[0] if labels and not fields[labels[0]].optional else None)
+    if labels:
+        raise InputError(
+            f"{root}: where the labels are is not clear; say data.{labels[0]}=FILE.csv, or one folder for each source, "
+            "with a folder for each class in it"
+        )
+    return data_set(name, _with_train(root, _split_folders(root, len(from_files(fields)))), fields)
 
 
-def with_validation(opened: DataSet, folder: str | Path, kind: Kind) -> DataSet:
-    """`opened` with the pictures in `folder` as its val split: two sides as its own, or large pictures if "single".
+def with_validation(opened: DataSet, path: str | Path, fields: Fields) -> DataSet:
+    """`opened` with the pictures in a folder as its val split: all domains, or large pictures for super-resolution.
 
-    folder: or shards, if "single".
+    path: or shards, where pictures of one domain are wanted.
     """
+    single = kind_of(fields) == "single"
     try:
-        if kind == "single" and names_shards(folder):
-            return with_shards_to_validate(opened, folder)
-        root = _folder(folder)
-        if kind == "single":
-            return replace(opened, splits=opened.splits | {"val": _alone([root], 1)})
-        sides = _two_sides(root)
-        if sides is None:
+        if single and names_shards(path):
+            return with_shards_to_validate(opened, path, fields)
+        root = folder(path)
+        if single:
+            return replace(opened, splits=opened.splits | {"val": _validated(root, opened, fields)})
+        folders = sides(root, len(from_files(fields)))
+        if folders is None:
             raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
-        names, notes = _side_names("val", sides), opened.notes
-        if names == opened.sides[::-1]:
-            sides = Sides(sides.b, sides.a)
-        elif names != opened.sides:
-            notes += (f"of data.val the sides are {names[0]} (a) and {names[1]} (b)",)
-        split, skipped = _split(sides, kind, 1)
+        names, notes, titles = side_names("val", folders), opened.notes, tuple(opened.titles.values())
+        if names == titles[::-1]:
+            folders = folders[::-1]
+        elif names != titles:
+            called = " and ".join(f"{name} ({field})" for name, field in zip(names, opened.titles, strict=True))
+            notes += (f"of data.val the sides are {called}",)
+        split, skipped = split_folders(folders, fields, 1)
     except InputError as error:
         raise InputError(f"data.val: {error}") from error
     alone = {name: paths for name, paths in opened.alone.items() if name != "val"}
@@ -79,18 +63,20 @@ def with_validation(opened: DataSet, folder: str | Path, kind: Kind) -> DataSet:
     return replace(opened, splits=opened.splits | {"val": split}, notes=notes, alone=alone)
 
 
-def halves(paths: list[Path], true_partners: bool) -> Split:
-    """Pairs side by side: left = a, right = b."""
-    return Split(HalfSource(paths, "left"), HalfSource(paths, "right"), true_partners)
+def halves(paths: list[Path], fields: Fields, true_partners: bool) -> Split:
+    """Pairs side by side: left is the first field, right the second."""
+    both: tuple[Values, Values] = (HalfValues(paths, "left"), HalfValues(paths, "right"))
+    return split_of(fields, dict(zip(from_files(fields), both, strict=True)), true_partners)
 
 
-def _folder(path: str | Path) -> Path:
-    folder = Path(path).expanduser()
-    if not folder.exists():
-        raise InputError(f"{folder}: no such folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; give the folder it lies in")
-    return folder
+def folder(path: str | Path) -> Path:
+    """The folder of that path. Raises `InputError` if there is none."""
+    found = Path(path).expanduser()
+    if not found.exists():
+        raise InputError(f"{found}: no such folder")
+    if not found.is_dir():
+        raise InputError(f"{found} is a file; give the folder it lies in")
+    return found
 
 
 T = TypeVar("T")
@@ -105,135 +91,139 @@ def _with_train(root: Path, found: dict[str, T]) -> dict[str, T]:
     raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
 
 
-def _single(name: str, root: Path) -> DataSet:
-    """Every picture below `root`, or below each of its splits' folders."""
-    lettered = {split: [sides.a, sides.b] for split, sides in _lettered(root).items()}
+def _single(name: str, root: Path, fields: Fields, label: str | None) -> DataSet:
+    """Every picture below `root`, or below each of its splits' folders. label: the field of the classes' folders."""
+    (field,) = from_files(fields)
+    lettered = {} if label else {split: list(folders) for split, folders in _lettered(root, 2).items()}
     named = {split: [root / split] for split in SPLITS if (root / split).is_dir()}
     found = _with_train(root, lettered or named or {"train": [root]})
-    splits = {split: _alone(folders, 2 if split == "train" else 1) for split, folders in found.items()}
-    return DataSet(name, splits, ("a", "pictures"))
+    splits: dict[str, Split] = {}
+    for split, folders in found.items():
+        least = 2 if split == "train" else 1
+        classes = splits["train"].rows[label].classes if label and splits else None
+        splits[split] = class_folders(folders, fields, label, classes) if label else alone(folders, fields, least)
+    return DataSet(name, splits, {field: "pictures"})
 
 
-def _alone(folders: list[Path], least: int) -> Split:
-    """All pictures in and below some folders, as one side; those in shards, where there are no others."""
-    paths = [path for folder in folders for path in list_images(folder)]
-    shards = [] if paths else sorted(path for folder in folders for path in folder.glob("*.tar"))
+def _validated(root: Path, opened: DataSet, fields: Fields) -> Split:
+    labels = {name: rows for name, rows in opened.train.rows.items() if rows.classes is not None}
+    for label, rows in labels.items():
+        return class_folders([root], fields, label, rows.classes)
+    return alone([root], fields, 1)
+
+
+def alone(folders: list[Path], fields: Fields, least: int) -> Split:
+    """All pictures in and below some folders, as the one field; those in shards, where there are no others."""
+    paths = [path for each in folders for path in list_images(each)]
+    shards = [] if paths else sorted(path for each in folders for path in each.glob("*.tar"))
     if shards:
-        return shard_split(shards, least)
-    _enough(folders[0], len(paths), least)
-    return Split(None, FileSource(paths), False)
+        return shard_split(shards, fields, least)
+    enough(folders[0], len(paths), least)
+    return split_of(fields, {from_files(fields)[0]: FileValues(paths)}, False)
 
 
-def _lettered(root: Path) -> dict[str, Sides]:
-    """trainA/ and trainB/, valA/ and valB/, testA/ and testB/, those that are there."""
-    lettered = {name: Sides(root / f"{name}A", root / f"{name}B") for name in SPLITS}
-    found = {name: sides for name, sides in lettered.items() if sides.a.is_dir() or sides.b.is_dir()}
-    for sides in found.values():
-        for side, other in ((sides.a, sides.b), (sides.b, sides.a)):
-            if not side.is_dir():
-                raise InputError(f"{root} holds {other.name}/ but not {side.name}/")
+def _lettered(root: Path, count: int) -> dict[str, Folders]:
+    """trainA/ and trainB/, valA/ and valB/, testA/ and testB/, those that are there; further letters likewise."""
+    lettered = {name: tuple(root / f"{name}{letter}" for letter in LETTERS[:count]) for name in SPLITS}
+    found = {name: folders for name, folders in lettered.items() if any(each.is_dir() for each in folders)}
+    for folders in found.values():
+        there = next(each for each in folders if each.is_dir())
+        for each in folders:
+            if not each.is_dir():
+                raise InputError(f"{root} holds {there.name}/ but not {each.name}/")
     return found
 
 
-def _split_folders(root: Path) -> dict[str, Sides]:
+def _split_folders(root: Path, count: int) -> dict[str, Folders]:
     """Which layout `root` has, as the folders of each split."""
-    if found := _lettered(root):
+    if found := _lettered(root, count):
         return found
     named = {name: root / name for name in SPLITS if (root / name).is_dir()}
     if named:
-        opened = {name: _two_sides(folder) for name, folder in named.items()}
-        return {name: sides for name, sides in opened.items() if sides is not None}
-    lone = _two_sides(root)
+        opened = {name: sides(each, count) for name, each in named.items()}
+        return {name: folders for name, folders in opened.items() if folders is not None}
+    lone = sides(root, count)
     return {} if lone is None else {"train": lone}
 
 
-def _two_sides(folder: Path) -> Sides | None:
-    """Two sub-folders with pictures (a first, else by alphabet), or the folder itself if pictures lie in it."""
-    if any(is_image(path) and path.is_file() for path in folder.iterdir()):
-        return Sides(folder, folder)
-    below = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+def sides(root: Path, count: int) -> Folders | None:
+    """As many sub-folders with pictures, by alphabet; or the folder itself for both if pictures lie in it."""
+    if any(is_image(path) and path.is_file() for path in root.iterdir()):
+        return (root, root)
+    below = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     below = sorted((path for path in below if list_images(path)), key=lambda path: (path.name.lower(), path.name))
     if not below:
         return None
-    if len(below) != 2:
+    if len(below) != count:
         names = ", ".join(path.name + "/" for path in below)
-        raise InputError(f"{folder} holds pictures in {names}; two such folders, the sides, are needed; {LAYOUTS}")
-    return Sides(*below)
+        number = {2: "two", 3: "three"}.get(count, str(count))
+        raise InputError(f"{root} holds pictures in {names}; {number} such folders, the sides, are needed; {LAYOUTS}")
+    return tuple(below)
 
 
-def _data_set(name: str, found: dict[str, Sides], kind: Kind) -> DataSet:
+def data_set(name: str, found: dict[str, Folders], fields: Fields) -> DataSet:
+    """The data set of the folders of each split, one for each image field."""
     splits: dict[str, Split] = {}
-    alone: dict[str, tuple[Path, ...]] = {}
-    names = {split: _side_names(split, sides) for split, sides in found.items()}
-    for split, sides in found.items():
+    left_out: dict[str, tuple[Path, ...]] = {}
+    names = {split: side_names(split, folders) for split, folders in found.items()}
+    for split, folders in found.items():
         if names[split] != names["train"]:
             raise InputError(f"the sides are {names['train']} in train and {names[split]} in {split}; name them alike")
-        splits[split], skipped = _split(sides, kind, 2 if split == "train" else 1)
+        splits[split], skipped = split_folders(folders, fields, 2 if split == "train" else 1)
         if skipped:
-            alone[split] = skipped
-    return DataSet(name, splits, names["train"], _notes(found["train"], names["train"]), alone)
+            left_out[split] = skipped
+    titles = dict(zip(splits["train"].images, names["train"], strict=True))
+    return DataSet(name, splits, titles, _notes(found["train"], names["train"]), left_out)
 
 
-def _side_names(split: str, sides: Sides) -> tuple[str, str]:
-    """What the sides are called: the folders' names without the split's."""
-    if sides.a == sides.b:
+def side_names(split: str, folders: Folders) -> tuple[str, ...]:
+    """What the domains are called: the folders' names without the split's."""
+    if side_by_side(folders):
         return "left", "right"
-    first, second = (side.name.removeprefix(split) or side.name for side in (sides.a, sides.b))
-    return first, second
+    return tuple(each.name.removeprefix(split) or each.name for each in folders)
 
 
-def _notes(sides: Sides, names: tuple[str, str]) -> tuple[str, ...]:
-    if sides.a == sides.b:
+def side_by_side(folders: Folders) -> bool:
+    """Whether the pictures of one folder hold two domains each."""
+    return len(folders) == 2 and folders[0] == folders[1]
+
+
+def _notes(folders: Folders, names: tuple[str, ...]) -> tuple[str, ...]:
+    if side_by_side(folders):
         return ("each file holds two pictures side by side; data.direction=b2a exchanges left and right",)
-    if names == ("A", "B"):
+    if names == tuple(LETTERS[: len(names)]):
         return ()
-    return ("the sides are taken in the order of their folders' names; data.direction=b2a exchanges them",)
+    exchange = "; data.direction=b2a exchanges them" if len(names) == 2 else ""
+    return (f"the sides are taken in the order of their folders' names{exchange}",)
 
 
-def _split(sides: Sides, kind: Kind, least: int) -> tuple[Split, tuple[Path, ...]]:
-    """The split, and the files that have no partner. least: how many pictures each side needs."""
-    by_name = kind != "unpaired" and sides.a != sides.b
-    split, skipped = _matched(sides, kind) if by_name else (_unmatched(sides, kind), ())
-    for source, folder in zip(split.sides.values(), (sides.a, sides.b), strict=True):
-        _enough(folder, len(source), least)
+def split_folders(folders: Folders, fields: Fields, least: int) -> tuple[Split, tuple[Path, ...]]:
+    """The split, and the files that have no partner. least: how many pictures each domain needs."""
+    kind = kind_of(fields)
+    if kind != "unpaired" and not side_by_side(folders):
+        names = from_files(fields) if len(folders) == len(from_files(fields)) else _with_made(fields)
+        found, skipped = matched(dict(zip(names, ([each] for each in folders), strict=True)), fields)
+        split = split_of(fields, found, True)
+    else:
+        split, skipped = _unmatched(folders, fields, kind), ()
+    for values, each in zip(split.images.values(), folders, strict=True):
+        enough(each, len(values), least)
     return split, skipped
 
 
-def _unmatched(sides: Sides, kind: Kind) -> Split:
-    if sides.a == sides.b:
+def _with_made(fields: Fields) -> list[str]:
+    """The field that is made from another, where the data has both, and that other one."""
+    made = made_field(fields)
+    return [name for name, field in fields.items() if isinstance(field, Image) and (name == made or not field.optional)]
+
+
+def _unmatched(folders: Folders, fields: Fields, kind: Kind) -> Split:
+    if side_by_side(folders):
         if kind == "unpaired":
             raise InputError(
-                f"{sides.a} is one folder of pictures, and an unpaired method needs two; "
+                f"{folders[0]} is one folder of pictures, and an unpaired method needs two; "
                 "say data.a=FOLDER data.b=FOLDER (pairs side by side are for paired methods, such as pix2pix)"
             )
-        return halves(list_images(sides.a), True)
-    return Split(FileSource(list_images(sides.a)), FileSource(list_images(sides.b)), False)
-
-
-def _matched(sides: Sides, kind: Kind) -> tuple[Split, tuple[Path, ...]]:
-    """Pairs by name, and the files that have no partner."""
-    a, b = list_images(sides.a), list_images(sides.b)
-    for folder, paths in ((sides.a, a), (sides.b, b)):
-        _enough(folder, len(paths), 1)
-    keyed_b = by_name(sides.b, b)
-    keyed_a = by_name(sides.a, a, keyed_b if kind == "single" else None)
-    both = [key for key in keyed_a if key in keyed_b]
-    if not both:
-        needs = (
-            "a small picture is called as its large one, or as in 0001x4.png and 0001.png"
-            if kind == "single"
-            else "a paired method needs partners of the same name, an unpaired one (cyclegan) does not"
-        )
-        raise InputError(
-            f"no two pictures in {sides.a} and {sides.b} share a name ('{a[0].name}', '{b[0].name}', ...); {needs}"
-        )
-    skipped = [path for key, path in (keyed_a | keyed_b).items() if (key in keyed_a) != (key in keyed_b)]
-    split = Split(FileSource([keyed_a[key] for key in both]), FileSource([keyed_b[key] for key in both]), True)
-    return split, tuple(skipped)
-
-
-def _enough(folder: Path, count: int, least: int) -> None:
-    if count == 0:
-        raise InputError(f"{folder} holds no pictures ({', '.join(EXTENSIONS)}); {LAYOUTS}")
-    if count < least:
-        raise InputError(f"{folder} holds {count} image; at least {least} are needed")
+        return halves(list_images(folders[0]), fields, True)
+    found = {name: FileValues(listed([each])) for name, each in zip(from_files(fields), folders, strict=True)}
+    return split_of(fields, dict(found), False)

@@ -1,28 +1,41 @@
-"""Whether the pictures of a pair lie on each other, and what is said where they don't."""
+"""Whether the pictures of an item lie on each other, and what is said where they don't."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from fractions import Fraction
 
 from advloss.core.errors import InputError
+from advloss.data.fields import scale_of
 from advloss.data.sampling.crops import Resize, fit, resized_size
-from advloss.data.sources.base import Source, Split
+from advloss.data.sources.base import Split, Values
 from advloss.images.reading import UnreadableImage
 
 
-def check_pairs(split: Split, resize: Resize, load: int, scale: int = 1) -> None:
+def scales(split: Split) -> dict[str, int]:
+    """How many times as large a picture of each field is as the smallest one of its item."""
+    own = {name: scale_of(split.declared[name]) for name in split.images}
+    least = min(own.values(), default=Fraction(1))
+    return {name: int(scale / least) for name, scale in own.items()}
+
+
+def check_pairs(split: Split, resize: Resize, load: int) -> None:
     """Raises for the first pair of two sizes after the resize, by the headers; a file that can't be read is no matter.
 
-    load: in pixels; see `View` for it and `resize`. scale: how many times as large b is; what b has at the right and
-    at the bottom beyond `scale` times a, less than `scale` pixels, is no matter.
+    load: in pixels; see `View` for it and `resize`. What a larger picture has at the right and at the bottom beyond a
+    multiple of the smaller one's size, less than that multiple, is no matter.
     """
-    if not split.paired or split.a is None:
+    if not split.paired:
         return
-    check_scale(resize, scale)
+    larger = scales(split)
+    check_scale(resize, max(larger.values()))
     if resize == "stretch":
         return
-    for index in range(len(split.a)):
+    for index in range(len(split)):
         with suppress(UnreadableImage):  # is skipped when its turn comes
-            size_a, size_b = (resized_size(side.size(index), resize, load) for side in (split.a, split.b))
-            check_fit(split.a, split.b, index, size_a, size_b, scale)
+            sizes = {
+                name: resized_size(values.header(index).size, resize, load) for name, values in split.images.items()
+            }
+            check_fit(split.images, index, sizes, larger)
 
 
 def check_scale(resize: Resize, scale: int, augmented: bool = False) -> None:
@@ -39,16 +52,22 @@ def check_scale(resize: Resize, scale: int, augmented: bool = False) -> None:
         )
 
 
-def check_fit(a: Source, b: Source, index: int, size_a: tuple[int, int], size_b: tuple[int, int], scale: int) -> None:
-    """Raises unless the pictures of a pair, of these (height, width), lie on each other."""
-    if fit(size_a, size_b, scale):
-        return
-    shapes = " and ".join(f"{width}x{height}" for height, width in (size_a, size_b))
-    pair = f"{called(a, index)} and {called(b, index)} are a pair, but {shapes} pixels"
-    if scale > 1:
-        raise InputError(f"{pair}; for this method the second must be {scale} times as large as the first")
-    raise InputError(f"{pair} after the resize; data.resize=stretch makes them alike")
+def check_fit(
+    images: Mapping[str, Values], index: int, sizes: Mapping[str, tuple[int, int]], larger: Mapping[str, int]
+) -> None:
+    """Raises unless the pictures of an item, of these (height, width), lie on the smallest. larger: see `scales`."""
+    first = min(sizes, key=lambda name: larger[name])
+    for name, size in sizes.items():
+        if name != first and not fit(sizes[first], size, larger[name]):
+            shapes = " and ".join(f"{width}x{height}" for height, width in (sizes[first], size))
+            pair = f"{called(images[first], index)} and {called(images[name], index)} are a pair, but {shapes} pixels"
+            if larger[name] > 1:
+                raise InputError(
+                    f"{pair}; for this method the second must be {larger[name]} times as large as the first"
+                )
+            raise InputError(f"{pair} after the resize; data.resize=stretch makes them alike")
 
 
-def called(source: Source, index: int) -> str:
-    return str(source.path(index) or source.name(index))
+def called(values: Values, index: int) -> str:
+    """The picture's file, or its name where it has none."""
+    return str(values.path(index) or values.name(index))

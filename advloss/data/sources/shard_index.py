@@ -17,11 +17,11 @@ from tqdm import tqdm
 from advloss.core.errors import InputError
 from advloss.core.files import replacing
 from advloss.data.download import cache_folder
-from advloss.images.reading import EXTENSIONS
+from advloss.images.formats import FORMATS
 
 BLOCK = 512
 """A tar file consists of blocks of so many bytes; one of zeros marks its end."""
-KEPT_AS = 1
+KEPT_AS = 2
 """Part of a kept index's name; to be raised when what it holds changes."""
 
 
@@ -76,7 +76,7 @@ def webdataset(module: str) -> Any:
 def _kept(paths: Sequence[Path]) -> Path:
     """The file for the index of these shards as they are now."""
     states = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    key = hashlib.sha256(json.dumps([KEPT_AS, states]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([KEPT_AS, *FORMATS, states]).encode()).hexdigest()
     return cache_folder() / "shards" / f"{key[:32]}.npz"
 
 
@@ -101,11 +101,11 @@ class _Found:
             if key is None or not member.isreg() or member.issparse():
                 continue
             name = member.name.encode(errors="surrogateescape")
-            if f".{extension.lower()}" in EXTENSIONS:
+            if f".{extension.lower()}" in FORMATS:
                 self.shards.append(number)
                 self.places.append((member.offset_data, member.size))
                 self.names.append(name)
-            elif Path(member.name).suffix.lower() in EXTENSIONS:
+            elif Path(member.name).suffix.lower() in FORMATS:
                 self.skipped.append(name)
 
     def index(self) -> Index:

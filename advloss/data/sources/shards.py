@@ -1,4 +1,4 @@
-"""Pictures in shards, tar files as webdataset writes them: a source like any other, read in place.
+"""Pictures in shards, tar files as webdataset writes them: values like any other, read in place.
 
 An index of where each picture lies (shard_index.py) lets a process read any of them at once, so that which picture
 makes which sample is what it is for files: a function of (seed, epoch, position), whatever the number of workers and
@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from advloss.core.errors import InputError
-from advloss.data.sources.base import DataSet, Kind, Source, Split
+from advloss.data.fields import Fields, from_files, kind_of
+from advloss.data.formats import RGB8, FieldFormat
+from advloss.data.sources.base import DataSet, Split, Values, split_of
 from advloss.data.sources.pieces import Pieces
 from advloss.data.sources.shard_index import Index, read_index, webdataset
-from advloss.images.reading import EXTENSIONS, Header, UnreadableImage, read_header, read_rgb8
+from advloss.images.reading import Header, UnreadableImage, extensions, read_header, read_pixels
 
 PIECE = 256
 """Pictures of one shard that are read at about the same time: some 30 MB of ImageNet."""
@@ -32,7 +34,7 @@ SHARD = re.compile(r"\.(tar|tgz)\b")
 REMOTE = re.compile(r"(pipe:|[a-z][a-z0-9+]+:/)", re.IGNORECASE)
 
 
-class ShardSource:
+class ShardValues:
     """The pictures in some shards, shard after shard. Each is opened for one picture and closed again."""
 
     def __init__(self, shards: Sequence[Path], index: Index) -> None:
@@ -48,14 +50,11 @@ class ShardSource:
     def path(self, index: int) -> Path | None:
         return None
 
-    def size(self, index: int) -> tuple[int, int]:
-        return self.header(index).size
-
     def header(self, index: int) -> Header:
         return read_header(self.name(index), self._content(index))
 
-    def read(self, index: int) -> np.ndarray:
-        return read_rgb8(self.name(index), self._content(index))
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
+        return read_pixels(self.name(index), form.channels, form.depth, self._content(index))
 
     @property
     def pieces(self) -> Pieces:
@@ -93,17 +92,18 @@ class ShardSource:
         return content
 
 
-def looked_at(source: Source) -> Sequence[int]:
+def looked_at(values: Values) -> Sequence[int]:
     """The numbers of the pictures whose headers are read before the training: all, or of shards an even sample."""
-    count = len(source)
-    if not isinstance(source, ShardSource) or count <= LOOKED_AT:
+    count = len(values)
+    if not isinstance(values, ShardValues) or count <= LOOKED_AT:
         return range(count)
     return [count * place // LOOKED_AT for place in range(LOOKED_AT)]
 
 
 def pieces_of(split: Split) -> Pieces | None:
     """What the pictures of a split lie in, if that is shards."""
-    return split.b.pieces if split.a is None and isinstance(split.b, ShardSource) else None
+    values = list(split.images.values())
+    return values[0].pieces if len(values) == 1 and isinstance(values[0], ShardValues) else None
 
 
 def names_shards(name: str | Path) -> bool:
@@ -117,30 +117,30 @@ def title(name: str | Path) -> str:
     return beginning or Path(name).parent.name or "shards"
 
 
-def open_shards(name: str | Path, kind: Kind) -> DataSet:
-    """The shards of that name as training pictures on side b. Raises `InputError`."""
-    if kind != "single":
+def open_shards(name: str | Path, fields: Fields) -> DataSet:
+    """The shards of that name as training pictures of the one field. Raises `InputError`."""
+    if kind_of(fields) != "single":
         raise InputError(
             f"{name}: pictures in shards are all on one side, and this method needs two; give it folders (tokenizers "
             "and super-resolution train on shards)"
         )
     paths = shard_paths(str(name))
-    return DataSet(title(name), {"train": shard_split(paths, 2)}, ("a", "pictures"))
+    return DataSet(title(name), {"train": shard_split(paths, fields, 2)}, {from_files(fields)[0]: "pictures"})
 
 
-def with_shards_to_validate(opened: DataSet, name: str | Path) -> DataSet:
+def with_shards_to_validate(opened: DataSet, name: str | Path, fields: Fields) -> DataSet:
     """`opened` with the pictures in the shards of that name as its val split."""
-    return replace(opened, splits=opened.splits | {"val": shard_split(shard_paths(str(name)), 1)})
+    return replace(opened, splits=opened.splits | {"val": shard_split(shard_paths(str(name)), fields, 1)})
 
 
-def shard_split(paths: Sequence[Path], least: int) -> Split:
+def shard_split(paths: Sequence[Path], fields: Fields, least: int) -> Split:
     """The pictures in these shards; at least so many are needed."""
-    source = ShardSource(paths, read_index(paths))
-    if len(source) < least:
+    values = ShardValues(paths, read_index(paths))
+    if len(values) < least:
         what = f"{paths[0]} and {len(paths) - 1} more shards hold" if len(paths) > 1 else f"{paths[0]} holds"
-        why = f"no pictures ({', '.join(EXTENSIONS)})" if not len(source) else f"{len(source)} picture"
-        raise InputError("; ".join([f"{what} {why}, and at least {least} are needed", *source.notes]))
-    return Split(None, source, False)
+        why = f"no pictures ({extensions()})" if not len(values) else f"{len(values)} picture"
+        raise InputError("; ".join([f"{what} {why}, and at least {least} are needed", *values.notes]))
+    return split_of(fields, {from_files(fields)[0]: values}, False)
 
 
 def shard_paths(name: str) -> list[Path]:

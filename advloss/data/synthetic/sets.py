@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from advloss.data.sources.base import DataSet, Split
+from advloss.data.fields import Fields, Image
+from advloss.data.formats import RGB8, FieldFormat
+from advloss.data.sources.base import DataSet, split_of
 from advloss.data.synthetic import facades, stripes
+from advloss.images.picture import Header, Picture, converted
 
 COUNTS = {"train": 1000, "val": 32, "test": 64}
 """Pictures a side."""
@@ -15,12 +18,14 @@ SPLIT_NUMBERS = {"train": 1, "val": 2, "test": 3}
 SMALLEST = 16
 """In pixels; below it nothing can be recognised."""
 
+TWO: Fields = {"a": Image("a"), "b": Image("b")}
+"""What each of the sets has; a method's own fields take their places in this order."""
 Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
 
 
 @dataclass(frozen=True)
-class SyntheticSource:
-    """One side of one split. Scene number `first + step * index` is drawn in one of its two forms."""
+class SyntheticValues:
+    """One domain of one split. Scene number `first + step * index` is drawn in one of its two forms."""
 
     draw: Draw
     form: bool
@@ -40,34 +45,37 @@ class SyntheticSource:
     def path(self, index: int) -> Path | None:
         return None
 
-    def size(self, index: int) -> tuple[int, int]:
-        return self.size_px, self.size_px
+    def header(self, index: int) -> Header:
+        return Header((self.size_px, self.size_px), "drawn")
 
-    def read(self, index: int) -> np.ndarray:
+    def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
         scene = self.first + self.step * index
         rng = np.random.default_rng([SPLIT_NUMBERS[self.split], self.seed, scene])
-        return self.draw(rng, self.size_px, self.form)
+        return converted(Picture(self.draw(rng, self.size_px, self.form)), form.channels, form.depth)
 
 
 def open_stripes(size: int, seed: int) -> DataSet:
     """Plain (a) and striped (b) animals. Train: no scene in both. Val and test: b[i] is a[i] in the other coat."""
 
-    def side(split: str, striped: bool) -> SyntheticSource:
-        source = SyntheticSource(stripes.draw, striped, size, seed, split, COUNTS[split])
+    def side(split: str, striped: bool) -> SyntheticValues:
+        source = SyntheticValues(stripes.draw, striped, size, seed, split, COUNTS[split])
         return replace(source, first=int(striped), step=2) if split == "train" else source
 
-    splits = {split: Split(side(split, False), side(split, True), paired=split != "train") for split in COUNTS}
-    return DataSet("stripes", splits, ("plain", "striped"))
+    splits = {
+        split: split_of(TWO, {"a": side(split, False), "b": side(split, True)}, aligned=split != "train")
+        for split in COUNTS
+    }
+    return DataSet("stripes", splits, {"a": "plain", "b": "striped"})
 
 
 def open_facades_like(size: int, seed: int) -> DataSet:
     """Label maps (a) and pictures of the same houses (b), in every split."""
 
-    def side(split: str, labels: bool) -> SyntheticSource:
-        return SyntheticSource(facades.draw, labels, size, seed, split, COUNTS[split])
+    def side(split: str, labels: bool) -> SyntheticValues:
+        return SyntheticValues(facades.draw, labels, size, seed, split, COUNTS[split])
 
-    splits = {split: Split(side(split, True), side(split, False), paired=True) for split in COUNTS}
-    return DataSet("facades-like", splits, ("labels", "pictures"))
+    splits = {split: split_of(TWO, {"a": side(split, True), "b": side(split, False)}, aligned=True) for split in COUNTS}
+    return DataSet("facades-like", splits, {"a": "labels", "b": "pictures"})
 
 
 SETS: dict[str, Callable[[int, int], DataSet]] = {"stripes": open_stripes, "facades-like": open_facades_like}

@@ -9,13 +9,13 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
+from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture, read_picture
-from advloss.images.writing import DEEP, FORMATS, check_size, reduction
+from advloss.images.writing import check_size, format_of, reduction
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
 from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, once, reporter
-from advloss.inference.formats import FieldFormat
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
@@ -176,10 +176,10 @@ def _converted(
 
 def check_depth(result: Path, gives: FieldFormat) -> None:
     """InputError for a file that can't hold the levels that a model makes, where it was trained on more than 8 bits."""
-    form = FORMATS.get(result.suffix.lower())
-    if gives.depth == 16 and form not in DEEP:
+    form = format_of(result)
+    if gives.depth == 16 and 16 not in form.depths:
         raise InputError(
-            f"{result}: {form} files hold 8 bits a channel, and this model makes 16; use PNG or TIFF (--format png)"
+            f"{result}: {form.name} files hold 8 bits a channel, and this model makes 16; use PNG or TIFF: --format png"
         )
-    if gives.depth == "float" and result.suffix.lower() != ".npy":
-        raise InputError(f"{result}: {form} files hold no floats, and this model makes them; use .npy")
+    if gives.depth == "float" and "float" not in form.depths:
+        raise InputError(f"{result}: {form.name} files hold no floats, and this model makes them; use TIFF or .npy")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.images.formats import FORMATS
 from advloss.images.reading import UnreadableImage, is_image, list_images
-from advloss.images.writing import FORMATS
 
 
 @dataclass(frozen=True)

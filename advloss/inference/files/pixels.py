@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.data.formats import RGB8, FieldFormat
 from advloss.images.reading import Picture
-from advloss.inference.formats import RGB8, FieldFormat, misfit, result_type, to_pixels, to_tensor
+from advloss.inference.formats import misfit, result_type, to_pixels, to_tensor
 from advloss.inference.kinds import with_channels
 
 Bands = Callable[[Tensor, int], Iterator[Tensor]]

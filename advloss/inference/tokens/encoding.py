@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.data.formats import RGB8, FieldFormat
 from advloss.data.sampling.crops import resized
 from advloss.images.reading import read_picture, read_rgb8
-from advloss.inference.formats import RGB8, FieldFormat, misfit, to_tensor
+from advloss.inference.formats import misfit, to_tensor
 from advloss.inference.kinds import with_channels
 from advloss.inference.model import Model
 from advloss.inference.tiles.peak_memory import out_of_memory

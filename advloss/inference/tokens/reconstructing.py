@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
+from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture
 from advloss.images.writing import check_size
 from advloss.inference.files.background import BackgroundWriter
 from advloss.inference.files.convert import Writing, check_depth, open_jobs
 from advloss.inference.files.jobs import Job, apart
 from advloss.inference.files.summary import Say, Summary, failures_named, reporter
-from advloss.inference.formats import FieldFormat, result_type, to_pixels
+from advloss.inference.formats import result_type, to_pixels
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import token_files

@@ -6,6 +6,8 @@ import yaml
 
 from advloss.core.errors import InputError
 from advloss.core.files import replacing, sweep
+from advloss.recipe.build_method import declared_fields
+from advloss.recipe.formats import formats_of, same_formats, with_formats
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.source import read
@@ -41,16 +43,21 @@ class RunFolder:
         self.samples = path / "samples"
         self.events = path / "tensorboard"
 
-    def check(self, recipe: Recipe, resume: bool) -> None:
-        """Raises InputError if a new run would overwrite this one, if there is no run to resume, or if the run to
-        resume has another recipe."""
+    def check(self, recipe: Recipe, resume: bool) -> Recipe:
+        """The recipe to train: of a run that is resumed, with the formats in which it read its files.
+
+        Raises InputError if a new run would overwrite this one, if there is no run to resume, or if the run to resume
+        has another recipe.
+        """
         if not resume and self.path.exists() and any(self.path.iterdir()):
             raise InputError(f"{self.path} exists: go on with it by --resume, or name another with --run NAME")
         if not resume:
-            return
+            return recipe
         if not self.recipe.is_file():
             raise InputError(f"--resume: there is no run in {self.path}")
         before = resolve(read(str(self.recipe)))
+        before = with_formats(before, declared_fields(before), formats_of(before.data, declared_fields(before)))
+        recipe = same_formats(recipe, before)
         different = changes(before, recipe)
         if different:
             raise InputError(
@@ -58,6 +65,7 @@ class RunFolder:
                 + "\n  ".join(different)
                 + "\nresume with the recipe it had (--run alone is enough), or start anew with --run OTHER"
             )
+        return recipe
 
     def create(self, recipe: Recipe) -> None:
         """Makes the folder, with the resolved recipe in it, and removes what a killed process left half-written."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Bicubic
-from advloss.data.degradations.resize import imresize, imresize_uint8, to_levels
+from advloss.data.degradations.resize import imresize, imresize_levels, to_levels
 
 from ...conftest import shared
 
@@ -75,9 +75,9 @@ def test_8_bit_between_the_axes() -> None:
     image = -torch.ones(1, 1, 16, 16)
     image[:, :, 8:, 8:] = 1
     rows = to_levels(imresize(image, (4, 16)))
-    torch.testing.assert_close(imresize_uint8(image, (4, 4)), to_levels(imresize(rows, (4, 4))))
-    assert not torch.equal(imresize_uint8(image, (4, 4)), to_levels(imresize(image, (4, 4))))
-    levels = (imresize_uint8(image, (4, 4)) + 1) * 127.5
+    torch.testing.assert_close(imresize_levels(image, (4, 4)), to_levels(imresize(rows, (4, 4))))
+    assert not torch.equal(imresize_levels(image, (4, 4)), to_levels(imresize(image, (4, 4))))
+    levels = (imresize_levels(image, (4, 4)) + 1) * 127.5
     torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)
 
 

@@ -13,7 +13,8 @@ from advloss.data.loading.device_cache import DeviceCache
 from advloss.data.loading.loader import Batch, Loader
 from advloss.data.sources.base import Split
 from advloss.data.sources.folders import open_folder
-from tests.data.pictures import fill
+from advloss.data.sources.paths import open_paths
+from tests.data.pictures import FIELDS, fill, scaled
 from tests.data.sources.test_small_and_large import Corner
 from tests.data.sources.test_small_and_large import pairs as small_and_large
 
@@ -23,24 +24,24 @@ def unpaired(folder: Path) -> Split:
     for side, count in (("a", 7), ("b", 5)):
         for number in range(count):
             fill(folder / side, [f"{number:03d}.png"], 10 * number, 24 + number, 30 - number % 3)
-    return open_folder(None, folder / "a", folder / "b", kind="unpaired").train
+    return open_paths({"a": [folder / "a"], "b": [folder / "b"]}, FIELDS["unpaired"]).train
 
 
 def paired(folder: Path) -> Split:
     for first, side in ((0, "a"), (20, "b")):
         for number in range(6):
             fill(folder / side, [f"{number:03d}.png"], first + number, 24 + number, 30 - number % 3)
-    return open_folder(None, folder / "a", folder / "b", kind="pairs").train
+    return open_paths({"a": [folder / "a"], "b": [folder / "b"]}, FIELDS["pairs"]).train
 
 
 def single(folder: Path) -> Split:
     unpaired(folder)
-    return open_folder(folder / "b", kind="single").train
+    return open_folder(folder / "b", FIELDS["single"]).train
 
 
 def take(split: Split, count: int, start: int = 0, **changed: Any) -> tuple[list[Batch], Loader]:
     options: dict[str, Any] = {"load": 22, "crop": 16, "batch": 3, "seed": 3, "say": lambda said: None} | changed
-    loader = Loader(split, **options)
+    loader = Loader(scaled(split, options.pop("scale", 1)), **options)
     return list(itertools.islice(loader.batches(start), count)), loader
 
 
@@ -86,11 +87,11 @@ def test_an_unreadable_picture_is_replaced_by_the_next(tmp_path: Path) -> None:
     data = (tmp_path / "b" / "031.png").read_bytes()
     for kind, bad in (("unpaired", "031.png"), ("pairs", "017.png")):
         (tmp_path / "b" / "031.png").write_bytes(data[: len(data) // 2] if kind == "unpaired" else data)
-        split = open_folder(None, tmp_path / "a", tmp_path / "b", kind=kind).train  # type: ignore[arg-type]
+        split = open_paths({"a": [tmp_path / "a"], "b": [tmp_path / "b"]}, FIELDS[kind]).train  # type: ignore[arg-type]
         for resize in ("stretch", "none"):
             said: list[str] = []
             loader = check_equal(split, 70, resize=resize, say=said.append)
-            assert {(skip.side, skip.index) for skip in loader.skipped} >= {("a", 17)}
+            assert {(skip.field, skip.index) for skip in loader.skipped} >= {("a", 17)}
             assert any(bad in sentence for sentence in said)
 
 

@@ -14,27 +14,28 @@ from PIL import Image
 from advloss.core.errors import InputError
 from advloss.data.loading.cache import Cache, Decoded
 from advloss.data.loading.evaluation_items import evaluation_items
-from advloss.data.loading.loader import Batch, Loader, to_images
+from advloss.data.loading.loader import Batch, Loader
+from advloss.data.loading.scaling import to_images
 from advloss.data.random_streams import random
 from advloss.data.sampling.crops import resized
 from advloss.data.sampling.sampler import Sampler
-from advloss.data.sources.base import FileSource, Split
-from advloss.data.sources.folders import open_folder
+from advloss.data.sources.base import FileValues, Split
 from advloss.data.sources.pair_checks import check_pairs
+from advloss.data.sources.paths import open_paths
 from advloss.data.synthetic.sets import SETS
 from advloss.images.reading import Picture, UnreadableImage
 from advloss.images.writing import write_picture
-from tests.data.pictures import fill, picture
+from tests.data.pictures import FIELDS, fill, picture, two
 
 AUGMENT = [{"name": "ColorJitter", "brightness": 0.3, "p": 0.8}, {"name": "Rotate", "limit": [-10, 10]}]
 
 
 def unpaired(folder: Path, a: int = 7, b: int = 5) -> Split:
-    return open_folder(None, fill(folder / "a", a), fill(folder / "b", b, 100), kind="unpaired").train
+    return open_paths({"a": [fill(folder / "a", a)], "b": [fill(folder / "b", b, 100)]}, FIELDS["unpaired"]).train
 
 
 def paired(folder: Path, count: int = 7) -> Split:
-    return open_folder(None, fill(folder / "a", count), fill(folder / "b", count), kind="pairs").train
+    return open_paths({"a": [fill(folder / "a", count)], "b": [fill(folder / "b", count)]}, FIELDS["pairs"]).train
 
 
 def loader(split: Split, **changed: Any) -> Loader:
@@ -86,17 +87,24 @@ def test_two_processes_see_what_one_with_the_doubled_batch_sees(tmp_path: Path, 
 
 
 def test_an_epoch_shows_each_picture_once() -> None:
-    order = Sampler(6, 4, False, 2, seed=0)
+    order = Sampler((6, 4), False, 2, seed=0)
     epochs = [
         [item for number in range(3 * epoch, 3 * epoch + 3) for item in order.items(number)] for epoch in range(3)
     ]
-    assert [sorted(item.a for item in epoch) for epoch in epochs] == [list(range(6))] * 3
-    assert len({tuple(item.a for item in epoch) for epoch in epochs}) == 3  # shuffled anew
-    assert {item.b for epoch in epochs for item in epoch} == set(range(4))
-    longer_b = Sampler(2, 5, False, 1, seed=0)
+    assert [sorted(item.indices[0] for item in epoch) for epoch in epochs] == [list(range(6))] * 3
+    assert len({tuple(item.indices[0] for item in epoch) for epoch in epochs}) == 3  # shuffled anew
+    assert {item.indices[1] for epoch in epochs for item in epoch} == set(range(4))
+    longer_b = Sampler((2, 5), False, 1, seed=0)
     assert longer_b.per_epoch == 5
-    assert sorted(longer_b.items(number)[0].a for number in range(5)) in ([0, 0, 0, 1, 1], [0, 0, 0, 1, 1][::-1])
-    assert all(item.a == item.b for number in range(9) for item in Sampler(5, 5, True, 2, seed=0).items(number))
+    assert sorted(longer_b.items(number)[0].indices[0] for number in range(5)) in (
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 1, 1][::-1],
+    )
+    assert all(
+        item.indices[0] == item.indices[1]
+        for number in range(9)
+        for item in Sampler((5, 5), True, 2, seed=0).items(number)
+    )
 
 
 def test_a_batch_larger_than_the_set_wraps_round(tmp_path: Path) -> None:
@@ -111,7 +119,7 @@ def test_both_of_a_pair_are_cut_alike_and_unpaired_sides_apart(tmp_path: Path) -
     batches = take(loader(pairs, augment=AUGMENT), 20)
     assert all(torch.equal(batch["a"], batch["b"]) for batch in batches)
     for augment in (None, AUGMENT):
-        apart = take(loader(Split(pairs.a, pairs.a, paired=False), augment=augment), 20)
+        apart = take(loader(two(pairs.images["a"], pairs.images["a"], False), augment=augment), 20)
         assert not any(torch.equal(batch["a"], batch["b"]) for batch in apart)
 
 
@@ -119,8 +127,8 @@ def test_crops_and_flips_come_from_the_resized_picture(tmp_path: Path) -> None:
     split = unpaired(tmp_path)
     seen = set()
     for number, batch in enumerate(take(loader(split, batch=1), 60)):
-        item = Sampler(7, 5, False, 1, 3).items(number)[0]
-        whole = resized(picture(item.a), "stretch", 20)
+        item = Sampler((7, 5), False, 1, 3).items(number)[0]
+        whole = resized(picture(item.indices[0]), "stretch", 20)
         places = [
             (top, left, mirrored)
             for top in range(5)
@@ -151,7 +159,7 @@ def test_pictures_of_several_sizes(tmp_path: Path, resize: str) -> None:
     fill(tmp_path / "a", ["1.png", "2.png"], 0, 20, 40)
     fill(tmp_path / "a", ["3.png"], 5, 36, 18)
     fill(tmp_path / "b", 3)
-    split = open_folder(None, tmp_path / "a", tmp_path / "b", kind="unpaired").train
+    split = open_paths({"a": [tmp_path / "a"], "b": [tmp_path / "b"]}, FIELDS["unpaired"]).train
     assert equal(
         take(loader(split, resize=resize, memory="on"), 6),
         take(loader(split, resize=resize, memory="off", workers=1), 6),
@@ -174,7 +182,7 @@ def test_too_small_for_the_crop(tmp_path: Path) -> None:
 def test_pairs_of_unequal_size(tmp_path: Path) -> None:
     fill(tmp_path / "a", 2)
     fill(tmp_path / "b", 2, height=30)
-    split = open_folder(None, tmp_path / "a", tmp_path / "b", kind="pairs").train
+    split = open_paths({"a": [tmp_path / "a"], "b": [tmp_path / "b"]}, FIELDS["pairs"]).train
     with pytest.raises(InputError, match=r"000\.png|001\.png.*are a pair, but .* data\.resize=stretch"):
         take(loader(split, resize="none"), 1)
     assert take(loader(split), 1)
@@ -185,13 +193,13 @@ def test_pairs_are_compared_by_their_headers(tmp_path: Path) -> None:
     (a / "000.png").write_bytes(b"")  # no size: skipped
     fill(b, ["001.png"], height=48, width=48)  # of one size after the resize alone
     fill(b, ["002.png"], height=30)
-    split = open_folder(None, a, b, kind="pairs").train
+    split = open_paths({"a": [a], "b": [b]}, FIELDS["pairs"]).train
     with pytest.raises(InputError, match=r"a/002\.png and .*b/002\.png are a pair, but 20x20 and 20x25 pixels"):
         check_pairs(split, "shorter", 20)
     with pytest.raises(InputError, match=r"001\.png are a pair, but 24x24 and 48x48 pixels.*data\.resize=stretch"):
         check_pairs(split, "none", 20)
     check_pairs(split, "stretch", 20)
-    check_pairs(open_folder(None, a, b, kind="unpaired").train, "none", 20)
+    check_pairs(open_paths({"a": [a], "b": [b]}, FIELDS["unpaired"]).train, "none", 20)
 
 
 def _spoilt(folder: Path, count: int, bad: list[int]) -> Path:
@@ -210,10 +218,10 @@ def _spoilt(folder: Path, count: int, bad: list[int]) -> Path:
 def test_a_corrupt_file_in_the_middle_of_an_epoch(tmp_path: Path, how: dict[str, Any]) -> None:
     a, b = _spoilt(tmp_path / "a", 150, [17, 18]), fill(tmp_path / "b", 150)
     said: list[str] = []
-    made = loader(open_folder(None, a, b, kind="unpaired").train, batch=10, say=said.append, **how)
+    made = loader(open_paths({"a": [a], "b": [b]}, FIELDS["unpaired"]).train, batch=10, say=said.append, **how)
     batches = take(made, 2 * made.per_epoch)
     assert len(batches) == 30
-    assert sorted((skip.side, skip.index) for skip in made.skipped) == [("a", 17), ("a", 18)]
+    assert sorted((skip.field, skip.index) for skip in made.skipped) == [("a", 17), ("a", 18)]
     skipped = [sentence for sentence in said if "skipped" in sentence]
     assert len(skipped) == 2  # once for each file, not for each epoch
     assert all("001" in sentence and "truncated" in sentence for sentence in skipped)
@@ -226,12 +234,12 @@ def test_more_than_one_percent_corrupt_stops(tmp_path: Path, how: dict[str, Any]
     with pytest.raises(
         InputError, match=r"(?s)[23] of 120 pictures can't be read, more than 1%.*data check.*000[345]\.jpg"
     ):
-        take(loader(open_folder(None, a, b, kind="unpaired").train, **how), 60)
+        take(loader(open_paths({"a": [a], "b": [b]}, FIELDS["unpaired"]).train, **how), 60)
 
 
 def test_a_pair_with_a_corrupt_half_is_replaced_whole(tmp_path: Path) -> None:
     a, b = fill(tmp_path / "a", [f"{i:04d}.png" for i in range(100)]), _spoilt(tmp_path / "b", 100, [50])
-    made = loader(open_folder(None, a, b, kind="pairs").train, batch=1, flip=False, load=16)
+    made = loader(open_paths({"a": [a], "b": [b]}, FIELDS["pairs"]).train, batch=1, flip=False, load=16)
     shown = [batch["a"][0].numpy().transpose(1, 2, 0) for batch in take(made, 100)]
     names = sorted(
         next(i for i in range(100) if (resized(picture(i), "stretch", 16) == image).all()) for image in shown
@@ -250,10 +258,12 @@ def test_modes_mixed_in_one_folder(tmp_path: Path) -> None:
     write_picture(a / "grey.png", Picture(colour[..., :1]))
     write_picture(a / "rgba.png", Picture(colour, np.full((24, 24), 255, np.uint8)))
     Image.fromarray(colour).quantize(64).save(a / "palette.png")
-    split = Split(FileSource(sorted(a.iterdir())), FileSource(sorted(a.iterdir())), paired=True)
+    split = two(FileValues(sorted(a.iterdir())), FileValues(sorted(a.iterdir())), True)
     batch = take(loader(split, batch=6, load=24, crop=24, resize="none", flip=False, memory="on"), 1)[0]["a"]
-    order = [item.a for item in Sampler(6, 6, True, 6, 3).items(0)]
-    by_name = {split.a.name(index): batch[place].numpy().transpose(1, 2, 0) for place, index in enumerate(order)}
+    order = [item.indices[0] for item in Sampler((6, 6), True, 6, 3).items(0)]
+    by_name = {
+        split.images["a"].name(index): batch[place].numpy().transpose(1, 2, 0) for place, index in enumerate(order)
+    }
     for name in ("16.png", "8.png", "rgba.png"):
         np.testing.assert_array_equal(by_name[name], colour)
     for name in ("16grey.png", "grey.png"):
@@ -304,16 +314,20 @@ def test_evaluation_items_are_in_order_and_the_same_every_time(tmp_path: Path) -
     items = list(evaluation_items(split, 16, resize="stretch", say=_quiet))
     assert len(items) == 5  # to the end of the shorter side
     for number, item in enumerate(items):
-        assert item.a.shape == (1, 3, 16, 16)
-        np.testing.assert_array_equal(item.a[0].numpy().transpose(1, 2, 0), resized(picture(number), "stretch", 16))
+        assert item.fields["a"].shape == (1, 3, 16, 16)
+        np.testing.assert_array_equal(
+            item.fields["a"][0].numpy().transpose(1, 2, 0), resized(picture(number), "stretch", 16)
+        )
     again = list(evaluation_items(split, 16, resize="stretch", say=_quiet))
-    assert torch.equal(items[1].b, again[1].b)
+    assert torch.equal(items[1].fields["b"], again[1].fields["b"])
     middle = next(evaluation_items(split, 16, resize="none", say=_quiet))
-    np.testing.assert_array_equal(middle.a[0].numpy().transpose(1, 2, 0), picture(0)[4:20, 4:20])
+    np.testing.assert_array_equal(middle.fields["a"][0].numpy().transpose(1, 2, 0), picture(0)[4:20, 4:20])
     (tmp_path / "a" / "001.png").write_bytes(b"")
     said: list[str] = []
     left = list(evaluation_items(split, 16, resize="stretch", say=said.append))
-    assert all(torch.equal(one.a, other.a) for one, other in zip(left, [items[0], *items[2:]], strict=True))
+    assert all(
+        torch.equal(one.fields["a"], other.fields["a"]) for one, other in zip(left, [items[0], *items[2:]], strict=True)
+    )
     assert "001.png: the file is empty" in said[0]
 
 

@@ -119,8 +119,8 @@ def test_a_loader_gives_the_same_batches(tmp_path: Path, make: Any, how: dict[st
 @pytest.mark.parametrize("how", [{"memory": "off"}, {"memory": "off", "workers": 1}])
 def test_what_is_skipped_is_said_when_its_batch_is_taken(tmp_path: Path, how: dict[str, Any]) -> None:
     split = paired(tmp_path, 120)
-    order = Loader(split, load=20, crop=16, batch=1, seed=3).order
-    bad = [order.items(number)[0].a for number in (2, 6)]
+    order = Loader(split, load=20, crop=16, batch=1, seed=3).sampler
+    bad = [order.items(number)[0].indices[0] for number in (2, 6)]
     for index in bad:
         (tmp_path / "a" / f"{index:03d}.png").write_bytes(b"")
     said: list[str] = []

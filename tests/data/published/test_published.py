@@ -23,7 +23,7 @@ from advloss.data.download import fetch, record
 from advloss.data.published import cityscapes
 from advloss.data.published.sets import NAMES, open_published
 from advloss.data.published.unpack import unpack
-from tests.data.pictures import picture
+from tests.data.pictures import FIELDS, picture
 
 
 class Server(ThreadingHTTPServer):
@@ -134,7 +134,7 @@ def test_another_checksum_than_at_first_use(server: Server, tmp_path: Path) -> N
 def test_no_network(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADVLOSS_DATA_URL", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(InputError) as raised:
-        open_data("horse2zebra", kind="unpaired", size=256, seed=0)
+        open_data("horse2zebra", FIELDS["unpaired"], size=256, seed=0)
     assert "http://127.0.0.1:9/cyclegan/datasets/horse2zebra.zip" in str(raised.value)
     assert f"put it at {tmp_path / 'cache' / 'horse2zebra.zip'}" in str(raised.value)
     assert raised.value.exit_code == 2
@@ -185,13 +185,17 @@ def _pairs(name: str) -> bytes:
 
 def test_an_unpaired_set_by_name(server: Server, tmp_path: Path) -> None:
     server.files["/cyclegan/datasets/horse2zebra.zip"] = _unpaired("horse2zebra")
-    data = open_data("horse2zebra", kind="unpaired", size=256, seed=0)
-    assert (data.name, data.sides, list(data.splits)) == ("horse2zebra", ("horses", "zebras"), ["train", "test"])
-    np.testing.assert_array_equal(data.train.b.read(2), picture(5, 8, 8))
-    open_data("horse2zebra", kind="unpaired", size=256, seed=0)
+    data = open_data("horse2zebra", FIELDS["unpaired"], size=256, seed=0)
+    assert (data.name, tuple(data.titles.values()), list(data.splits)) == (
+        "horse2zebra",
+        ("horses", "zebras"),
+        ["train", "test"],
+    )
+    np.testing.assert_array_equal(data.train.images["b"].read(2), picture(5, 8, 8))
+    open_data("horse2zebra", FIELDS["unpaired"], size=256, seed=0)
     assert len(server.asked) == 1
     with pytest.raises(InputError, match=r"'horse2zebra' has no pairs.*facades"):
-        open_data("horse2zebra", kind="pairs", size=256, seed=0)
+        open_data("horse2zebra", FIELDS["pairs"], size=256, seed=0)
 
 
 def test_a_first_download_that_is_no_archive_locks_nothing(server: Server, tmp_path: Path) -> None:
@@ -201,7 +205,7 @@ def test_a_first_download_that_is_no_archive_locks_nothing(server: Server, tmp_p
         open_published("horse2zebra", kind="unpaired")
     (cache / "horse2zebra.zip").unlink()
     server.files[address] = _unpaired("horse2zebra")
-    assert len(open_published("horse2zebra", kind="unpaired").train.a) == 3
+    assert len(open_published("horse2zebra", kind="unpaired").train.images["a"]) == 3
     (cache / "horse2zebra.zip").unlink()
     shutil.rmtree(cache / "unpaired" / "horse2zebra")
     server.files[address] = _unpaired("another")
@@ -267,15 +271,19 @@ def test_the_need_of_the_method_picks_the_form(server: Server) -> None:
     assert not open_published("maps", kind="unpaired").train.paired
     pairs = open_published("maps", kind="pairs")
     assert pairs.train.paired
-    np.testing.assert_array_equal(pairs.train.a.read(1), picture(1, 8, 16)[:, :8])
+    np.testing.assert_array_equal(pairs.train.images["a"].read(1), picture(1, 8, 16)[:, :8])
     shoes = open_published("edges2shoes", kind="unpaired")
-    assert (shoes.train.paired, shoes.splits["val"].paired, shoes.sides) == (False, True, ("edges", "shoes"))
+    assert (shoes.train.paired, shoes.splits["val"].paired, tuple(shoes.titles.values())) == (
+        False,
+        True,
+        ("edges", "shoes"),
+    )
 
 
 def test_an_archive_put_there_by_hand(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "apple2orange.zip").write_bytes(_unpaired("apple2orange"))
-    assert len(open_published("apple2orange", kind="unpaired").train.a) == 3
+    assert len(open_published("apple2orange", kind="unpaired").train.images["a"]) == 3
     assert server.asked == []
 
 
@@ -358,12 +366,12 @@ def test_cityscapes_from_its_archives(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache" / "prepared" / ".cityscapes.unpacking" / "trainA").mkdir(parents=True)  # by a killed process
     for kind, paired in (("pairs", True), ("unpaired", False)):
         data = open_published("cityscapes", kind=kind)
-        assert [(name, len(split.a), split.paired) for name, split in data.splits.items()] == [
+        assert [(name, len(split.images["a"]), split.paired) for name, split in data.splits.items()] == [
             ("train", 3, paired),
             ("test", 2, paired),
         ]
-        assert data.train.a.size(0) == (256, 256)
-    label = data.train.b.read(1)
+        assert data.train.images["a"].header(0).size == (256, 256)
+    label = data.train.images["b"].read(1)
     assert {tuple(pixel) for pixel in label.reshape(-1, 3)} <= {tuple(p) for p in picture(11, 8, 16).reshape(-1, 3)}
 
 

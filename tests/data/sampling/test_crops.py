@@ -11,8 +11,10 @@ from tests.data.pictures import picture
 
 def test_streams_keep_their_numbers() -> None:
     """They are part of what every run has seen."""
-    names = ("ORDER", "PARTNERS", "VIEW_A", "VIEW_B", "AUGMENT_A", "AUGMENT_B", "DEGRADE", "DEGRADE_EVALUATION")
-    assert [getattr(random_streams, name) for name in names] == list(range(1, 9))
+    names = "ORDER PARTNERS VIEW_FIRST VIEW_SECOND AUGMENT_FIRST AUGMENT_SECOND DEGRADE DEGRADE_EVALUATION"
+    assert [getattr(random_streams, name) for name in names.split()] == list(range(1, 9))
+    assert [random_streams.view_stream(source) for source in range(4)] == [3, 4, 131, 195]
+    assert [random_streams.augment_stream(source) for source in range(4)] == [5, 6, 133, 197]
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -43,7 +45,7 @@ def test_the_steps_of_a_crop_lead_to_its_pixels(mirrored: bool, quarters: int) -
 @pytest.mark.parametrize(("flip", "rotate", "symmetries"), [(True, True, 8), (False, True, 4), (True, False, 2)])
 def test_all_symmetries_are_drawn_about_as_often(flip: bool, rotate: bool, symmetries: int) -> None:
     view = View("none", 0, 5, flip, rotate)
-    crops = [drawn_crop(draws(3, 0, 0, position), (9, 9), view) for position in range(800)]
+    crops = [drawn_crop(draws(3, 0, 0, position), (9, 9), view, 5) for position in range(800)]
     square, seen = np.arange(25, dtype=np.uint8).reshape(1, 5, 5), []
     for crop in crops:
         out = np.empty_like(square)
@@ -57,13 +59,13 @@ def test_all_symmetries_are_drawn_about_as_often(flip: bool, rotate: bool, symme
 def test_turning_changes_no_other_draw() -> None:
     plain, turned = View("none", 0, 5, True), View("none", 0, 5, True, rotate=True)
     for position in range(50):
-        one, other = (drawn_crop(draws(3, 0, 0, position), (9, 14), view) for view in (plain, turned))
+        one, other = (drawn_crop(draws(3, 0, 0, position), (9, 14), view, 5) for view in (plain, turned))
         assert (one.top, one.left, one.mirrored, one.quarters) == (other.top, other.left, other.mirrored, 0)
 
 
 def test_what_is_drawn_stays() -> None:
     view = View("none", 0, 20, flip=True, rotate=True)
-    crops = [drawn_crop(draws(3, 7, 1, position), (100, 200), view) for position in (0, 1, 2, 64, 129)]
+    crops = [drawn_crop(draws(3, 7, 1, position), (100, 200), view, 20) for position in (0, 1, 2, 64, 129)]
     assert [(crop.top, crop.left, crop.mirrored, crop.quarters) for crop in crops] == [
         (25, 23, True, 1),
         (55, 155, True, 0),

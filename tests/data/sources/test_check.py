@@ -11,7 +11,7 @@ from advloss.data.sources.folders import open_folder
 from advloss.data.synthetic.sets import SETS
 from advloss.images.reading import Picture
 from advloss.images.writing import write_picture
-from tests.data.pictures import fill
+from tests.data.pictures import FIELDS, fill
 
 
 def test_everything_at_once(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
     write_picture(a / "005.png", Picture(np.zeros((50, 40, 3), np.uint16)))
     (b / "003.png").write_bytes((b / "003.png").read_bytes()[:600])  # its header is whole
     (b / "004.png").write_bytes(b"")
-    data = open_folder(tmp_path, kind="unpaired")
+    data = open_folder(tmp_path, FIELDS["unpaired"])
 
     quick = check(data)
     assert quick.rows[0] == [
@@ -55,7 +55,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
 def test_pairs(tmp_path: Path) -> None:
     fill(tmp_path / "a", ["1.png", "2.png", "3.png"])
     fill(tmp_path / "b", ["2.png", "3.png", "4.png"], 10, height=20)
-    report = check(open_folder(tmp_path, kind="pairs"))
+    report = check(open_folder(tmp_path, FIELDS["pairs"]))
     assert [path.name for path in report.alone] == ["1.png", "4.png"]
     assert report.rows[0][-1] == "2"
     assert any("2 files without a partner are left out" in line for line in report.problems)
@@ -63,7 +63,7 @@ def test_pairs(tmp_path: Path) -> None:
 
 
 def test_side_by_side_files_are_no_duplicates_of_themselves(tmp_path: Path) -> None:
-    report = check(open_folder(fill(tmp_path / "x", 3), kind="pairs"))
+    report = check(open_folder(fill(tmp_path / "x", 3), FIELDS["pairs"]))
     assert report.problems == []
     assert report.words()[-1] == "no problems found"
     assert report.rows[0][3] == "24x12"

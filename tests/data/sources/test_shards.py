@@ -14,6 +14,7 @@ from PIL import Image
 from advloss.core.errors import InputError
 from advloss.data import DataSet, open_any, open_data, short_name
 from advloss.data.check import check
+from advloss.data.formats import RGB8
 from advloss.data.loading.cache import Sizes
 from advloss.data.loading.loader import Loader
 from advloss.data.sampling.crops import View
@@ -21,9 +22,9 @@ from advloss.data.sampling.sampler import Sampler
 from advloss.data.sources import shard_index as shard_index_module
 from advloss.data.sources import shards
 from advloss.data.sources.pieces import Pieces
-from advloss.data.sources.shards import ShardSource, looked_at
+from advloss.data.sources.shards import ShardValues, looked_at
 from advloss.images.reading import UnreadableImage
-from tests.data.pictures import fill, picture
+from tests.data.pictures import PAIRS, SINGLE, UNPAIRED, fill, picture
 
 webdataset = pytest.importorskip("webdataset")
 
@@ -65,12 +66,13 @@ def packed(path: Path, members: dict[str, bytes], form: int = tarfile.USTAR_FORM
 
 
 def opened(name: Path | str, **options: object) -> DataSet:
-    return open_data(name, **({"kind": "single", "size": 32, "seed": 0} | options))  # type: ignore[arg-type]
+    options = {"fields": SINGLE, "size": 32, "seed": 0} | options
+    return open_data(name, **options)  # type: ignore[arg-type]
 
 
-def source_of(name: Path | str) -> ShardSource:
-    source = opened(name).train.b
-    assert isinstance(source, ShardSource)
+def source_of(name: Path | str) -> ShardValues:
+    source = opened(name).train.images["b"]
+    assert isinstance(source, ShardValues)
     return source
 
 
@@ -87,7 +89,7 @@ def test_the_pictures_are_those_that_webdataset_reads(tmp_path: Path, name: str,
         assert source.name(number).endswith(f"set-00{number // 10}.tar/{key}.png")
         assert encoded(source.read(number)) == content
         np.testing.assert_array_equal(source.read(number), picture(number))
-    assert (source.size(29), source.path(29), source.header(3).mode) == ((24, 24), None, "8-bit RGB")
+    assert (source.header(29).size, source.path(29), source.header(3).mode) == ((24, 24), None, "8-bit RGB")
 
 
 def test_paths_below_home_and_one_shard_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -124,14 +126,14 @@ def test_splits_and_validation(tmp_path: Path):
     written(tmp_path / "set" / "train")
     fill(tmp_path / "set" / "val", 2, 100)
     data = opened(tmp_path / "set")
-    assert {name: len(split.b) for name, split in data.splits.items()} == {"train": 30, "val": 2}
+    assert {name: len(split.images["b"]) for name, split in data.splits.items()} == {"train": 30, "val": 2}
     written(tmp_path / "more", 1, 5)
     for val in (tmp_path / "more", tmp_path / "more" / "set-{000..000}.tar"):
         data = opened(tmp_path / "set" / "train" / "set-{000..001}.tar", val=val)
-        assert {name: len(split.b) for name, split in data.splits.items()} == {"train": 20, "val": 5}
+        assert {name: len(split.images["b"]) for name, split in data.splits.items()} == {"train": 20, "val": 5}
         assert data.name == "set"
     fill(tmp_path / "set" / "train", 3)  # an archive beside its pictures is no second set of them
-    assert len(opened(tmp_path / "set").train.b) == 3
+    assert len(opened(tmp_path / "set").train.images["b"]) == 3
 
 
 def test_what_shards_are_called():
@@ -171,10 +173,14 @@ def test_batches_are_the_same_however_they_are_made(tmp_path: Path):
 def test_an_epoch_shows_each_picture_once_from_a_few_pieces_at_a_time():
     ends = np.array([256, 300, 556, 812, 1000, *range(1256, 20000, 256)])
     pieces = Pieces(ends, 2048)
-    order = Sampler(int(ends[-1]), int(ends[-1]), True, 32, 5, pieces=pieces)
+    order = Sampler((int(ends[-1]),), True, 32, 5, pieces=pieces)
     epochs = [
         np.array(
-            [item.b for number in range(order.per_epoch) for item in order.items(number + epoch * order.per_epoch)]
+            [
+                item.indices[0]
+                for batch in range(order.per_epoch)
+                for item in order.items(batch + epoch * order.per_epoch)
+            ]
         )
         for epoch in range(2)
     ]
@@ -232,7 +238,7 @@ def test_a_damaged_picture_is_skipped_and_counted(tmp_path: Path):
     said: list[str] = []
     loader = Loader(opened(tmp_path).train, load=24, crop=16, batch=10, seed=3, memory="off", say=said.append)
     assert len(list(itertools.islice(loader.batches(), 10))) == 10
-    assert [(skip.side, skip.index) for skip in loader.skipped] == [("b", 7)]
+    assert [(skip.field, skip.index) for skip in loader.skipped] == [("b", 7)]
     assert said[0].startswith(f"skipped {tmp_path}/x.tar/007.png: truncated: ")
     packed(tmp_path / "x.tar", good | {"007.png": b"", "008.png": b"no picture"})
     loader = Loader(opened(tmp_path).train, load=24, crop=16, batch=10, seed=3, memory="off", say=said.append)
@@ -248,7 +254,7 @@ def test_a_shard_that_goes_or_shrinks_while_it_is_read(tmp_path: Path):
         source.read(29)
     path.unlink()
     with pytest.raises(UnreadableImage, match=r"000029\.png: the shard is gone"):
-        source.size(29)
+        source.header(29)
     np.testing.assert_array_equal(source.read(19), picture(19))
 
 
@@ -256,13 +262,13 @@ def test_headers_of_a_sample_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
     folder = written(tmp_path, 3, 20)
     monkeypatch.setattr(shards, "LOOKED_AT", 6)
     data = opened(folder)
-    source = data.train.b
+    source = data.train.images["b"]
     assert looked_at(source) == [0, 10, 20, 30, 40, 50]
     asked: list[int] = []
-    header = ShardSource.header
-    monkeypatch.setattr(ShardSource, "header", lambda self, index: (asked.append(index), header(self, index))[1])
+    header = ShardValues.header
+    monkeypatch.setattr(ShardValues, "header", lambda self, index: (asked.append(index), header(self, index))[1])
     for resize, load, each in (("none", 16, 24 * 24), ("shorter", 12, 12 * 12), ("stretch", 9, 81)):
-        sizes = Sizes.of(source, View(resize, load, 8, False))  # type: ignore[arg-type]
+        sizes = Sizes.of(source, View(resize, load, 8, False), RGB8)  # type: ignore[arg-type]
         assert (sizes.count, sizes.bytes) == (60, 60 * 3 * each)
     report = check(data)
     assert set(asked) == {0, 10, 20, 30, 40, 50}
@@ -330,9 +336,9 @@ def test_what_is_wrong(
 
 def test_a_method_of_two_sides_takes_none(tmp_path: Path):
     with pytest.raises(InputError, match="all on one side, and this method needs two"):
-        opened(written(tmp_path) / "set-{000..002}.tar", kind="unpaired")
+        opened(written(tmp_path) / "set-{000..002}.tar", fields=UNPAIRED)
     with pytest.raises(InputError, match="holds no pictures that can be used"):
-        opened(tmp_path, kind="pairs")
+        opened(tmp_path, fields=PAIRS)
 
 
 def test_the_library_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

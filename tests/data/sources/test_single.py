@@ -12,21 +12,22 @@ import torch
 from advloss.core.errors import InputError
 from advloss.data import DataSet, open_any, open_data
 from advloss.data.check import check
+from advloss.data.fields import Kind
 from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.loading.loader import Loader
-from advloss.data.sources.base import JoinedSource, Kind
+from advloss.data.sources.base import JoinedValues
 from advloss.data.sources.folders import open_folder
 from advloss.data.synthetic.sets import COUNTS, SETS
-from tests.data.pictures import fill, picture
+from tests.data.pictures import FIELDS, fill, picture
 
 
 def opened(name: Path | str, kind: Kind = "single", **options: object) -> DataSet:
-    return open_data(name, kind=kind, size=32, seed=0, **options)  # type: ignore[arg-type]
+    return open_data(name, FIELDS[kind], size=32, seed=0, **options)  # type: ignore[arg-type]
 
 
 def counts(data: DataSet) -> dict[str, int]:
-    assert all(split.a is None and not split.paired and list(split.sides) == ["b"] for split in data.splits.values())
-    return {name: len(split.b) for name, split in data.splits.items()}
+    assert all(not split.paired and list(split.images) == ["b"] for split in data.splits.values())
+    return {name: len(split.images["b"]) for name, split in data.splits.items()}
 
 
 def test_a_folder_and_all_below_it(tmp_path: Path) -> None:
@@ -36,8 +37,8 @@ def test_a_folder_and_all_below_it(tmp_path: Path) -> None:
     fill(tmp_path / ".hidden", 4)
     data = opened(tmp_path)
     assert counts(data) == {"train": 7}
-    assert data.sides == ("a", "pictures")
-    np.testing.assert_array_equal(data.train.b.read(2), picture(10))
+    assert tuple(data.titles.values()) == ("pictures",)
+    np.testing.assert_array_equal(data.train.images["b"].read(2), picture(10))
     assert data.validation is None
 
 
@@ -49,7 +50,7 @@ def test_splits_with_a_tree_each(tmp_path: Path) -> None:
     fill(tmp_path / "other", 5, 40)
     data = opened(tmp_path)
     assert counts(data) == {"train": 5, "val": 1, "test": 2}
-    np.testing.assert_array_equal(data.splits["test"].b.read(1), picture(31))
+    np.testing.assert_array_equal(data.splits["test"].images["b"].read(1), picture(31))
 
 
 def test_folders_of_two_sides_are_one(tmp_path: Path) -> None:
@@ -63,18 +64,27 @@ def test_sets_by_name() -> None:
     assert counts(stripes) == {name: 2 * count for name, count in COUNTS.items()}
     assert counts(houses) == COUNTS
     two = SETS["stripes"](32, 0)
-    for index, source, place in ((999, two.train.a, 999), (1000, two.train.b, 0), (1999, two.train.b, 999)):
-        np.testing.assert_array_equal(stripes.train.b.read(index), source.read(place))
-        assert stripes.train.b.name(index) == source.name(place)
-    assert (stripes.train.b.size(1500), stripes.train.b.path(1500)) == ((32, 32), None)
-    np.testing.assert_array_equal(houses.train.b.read(3), SETS["facades-like"](32, 0).train.b.read(3))
-    assert (stripes.sides, houses.sides) == (("a", "plain and striped"), ("labels", "pictures"))
+    for index, source, place in (
+        (999, two.train.images["a"], 999),
+        (1000, two.train.images["b"], 0),
+        (1999, two.train.images["b"], 999),
+    ):
+        np.testing.assert_array_equal(stripes.train.images["b"].read(index), source.read(place))
+        assert stripes.train.images["b"].name(index) == source.name(place)
+    assert (stripes.train.images["b"].header(1500).size, stripes.train.images["b"].path(1500)) == ((32, 32), None)
+    np.testing.assert_array_equal(
+        houses.train.images["b"].read(3), SETS["facades-like"](32, 0).train.images["b"].read(3)
+    )
+    assert (tuple(stripes.titles.values()), tuple(houses.titles.values())) == (
+        ("plain and striped",),
+        ("pictures",),
+    )
 
 
 def test_joined_sources_pass_over_an_empty_one(tmp_path: Path) -> None:
-    one, two = opened(fill(tmp_path / "1", 2)).train.b, opened(fill(tmp_path / "2", 3, 5)).train.b
-    empty = JoinedSource([])
-    joined = JoinedSource([empty, one, empty, two])
+    one, two = opened(fill(tmp_path / "1", 2)).train.images["b"], opened(fill(tmp_path / "2", 3, 5)).train.images["b"]
+    empty = JoinedValues([])
+    joined = JoinedValues([empty, one, empty, two])
     assert len(joined) == 5
     for index, number in enumerate((0, 1, 5, 6, 7)):
         np.testing.assert_array_equal(joined.read(index), picture(number))
@@ -108,7 +118,7 @@ def test_a_look_at_a_folder_finds_pairs_then_sides_then_pictures(tmp_path: Path)
     for number in (1, 2):
         (tmp_path / "y" / f"{number}.png").rename(tmp_path / "y" / f"{number}0.png")
     split = open_any(tmp_path).train
-    assert (split.a is None, split.paired) == (False, False)
+    assert (len(split.images), split.paired) == (2, False)
     fill(tmp_path / "z", 2, 10)
     data = open_any(tmp_path)
     assert counts(data) == {"train": 8}
@@ -125,14 +135,14 @@ def test_val_from_its_own_folder(tmp_path: Path) -> None:
     data = opened(tmp_path / "set", val=val)
     assert counts(data) == {"train": 3, "val": 1}
     assert data.validation is data.splits["val"]
-    np.testing.assert_array_equal(data.splits["val"].b.read(0), picture(20))
+    np.testing.assert_array_equal(data.splits["val"].images["b"].read(0), picture(20))
     assert counts(opened("stripes", val=val)) == {**counts(opened("stripes")), "val": 1}
 
 
 def test_val_of_small_and_large_pictures_is_of_large_ones(tmp_path: Path) -> None:
     small, large, val = (fill(tmp_path / name, 2) for name in ("small", "large", "val"))
-    data = open_data(None, a=small, b=large, val=val, kind="single", size=32, seed=0)
-    assert (data.train.paired, data.splits["val"].sides.keys()) == (True, {"b"})
+    data = open_data(None, FIELDS["single"], paths={"a": [small], "b": [large]}, val=val, size=32, seed=0)
+    assert (data.train.paired, data.splits["val"].images.keys()) == (True, {"b"})
 
 
 @pytest.mark.parametrize("kind", ["pairs", "unpaired"])
@@ -141,23 +151,27 @@ def test_val_with_two_sides(tmp_path: Path, kind: Kind) -> None:
     fill(tmp_path / "val" / "photo", ["1.png", "2.png", "3.png"], 20)
     fill(tmp_path / "val" / "edges", ["1.png", "2.png"], 30)
     val = tmp_path / "val"
-    data = open_data(None, a=photo, b=edges, val=val, kind=kind, size=32, seed=0)
+    data = open_data(None, FIELDS[kind], paths={"a": [photo], "b": [edges]}, val=val, size=32, seed=0)
     split = data.splits["val"]
-    assert (len(split.a or ()), len(split.b), split.paired) == ((2, 2, True) if kind == "pairs" else (3, 2, False))
-    np.testing.assert_array_equal(split.sides["a"].read(0), picture(20))  # by the folders' names, not the alphabet
+    assert (len(split.images["a"]), len(split.images["b"]), split.paired) == (
+        (2, 2, True) if kind == "pairs" else (3, 2, False)
+    )
+    np.testing.assert_array_equal(split.images["a"].read(0), picture(20))  # by the folders' names, not the alphabet
     assert [path.name for path in data.alone.get("val", ())] == (["3.png"] if kind == "pairs" else [])
     assert data.notes == ()
-    swapped = open_data(None, a=photo, b=edges, val=val, kind=kind, size=32, seed=0, direction="b2a").splits["val"]
-    np.testing.assert_array_equal(swapped.b.read(0), picture(20))
-    other = open_data("facades-like", val=val, kind=kind, size=32, seed=0)
-    np.testing.assert_array_equal(other.splits["val"].sides["a"].read(0), picture(30))
+    swapped = open_data(
+        None, FIELDS[kind], paths={"a": [photo], "b": [edges]}, val=val, size=32, seed=0, direction="b2a"
+    ).splits["val"]
+    np.testing.assert_array_equal(swapped.images["b"].read(0), picture(20))
+    other = open_data("facades-like", FIELDS[kind], val=val, size=32, seed=0)
+    np.testing.assert_array_equal(other.splits["val"].images["a"].read(0), picture(30))
     assert other.notes == ("of data.val the sides are edges (a) and photo (b)",)
 
 
 def test_val_side_by_side(tmp_path: Path) -> None:
     data = opened("facades-like", "pairs", val=fill(tmp_path, 1, width=20))
     assert data.splits["val"].paired
-    np.testing.assert_array_equal(data.splits["val"].b.read(0), picture(0, width=20)[:, 10:])
+    np.testing.assert_array_equal(data.splits["val"].images["b"].read(0), picture(0, width=20)[:, 10:])
 
 
 def test_what_is_wrong_with_val_names_it(tmp_path: Path) -> None:
@@ -233,7 +247,7 @@ def test_unreadable_pictures_of_one_side(tmp_path: Path, memory: str) -> None:
     options = {"load": 16, "crop": 16, "batch": 10, "seed": 3, "memory": memory, "say": said.append}
     loader = Loader(opened(tmp_path).train, **options)  # type: ignore[arg-type]
     assert len(list(itertools.islice(loader.batches(), 10))) == 10
-    assert [(skip.side, skip.index) for skip in loader.skipped] == [("b", 7)]
+    assert [(skip.field, skip.index) for skip in loader.skipped] == [("b", 7)]
     (tmp_path / names[8]).write_bytes(b"")
     with pytest.raises(InputError, match=r"2 of 100 pictures can't be read, more than 1%"):
         list(itertools.islice(Loader(opened(tmp_path).train, **options).batches(), 10))  # type: ignore[arg-type]
@@ -254,5 +268,5 @@ def test_published_sets_open_as_one_side(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert counts(opened("horse2zebra")) == counts(opened("maps")) == {"train": 5}
     shoes = opened("edges2shoes")
     assert counts(shoes) == {"train": 4}
-    np.testing.assert_array_equal(shoes.train.b.read(0), picture(0, width=20)[:, 10:])
-    assert open_folder(tmp_path / "paired", kind="single").train.b.size(0) == (24, 20)
+    np.testing.assert_array_equal(shoes.train.images["b"].read(0), picture(0, width=20)[:, 10:])
+    assert open_folder(tmp_path / "paired", FIELDS["single"]).train.images["b"].header(0).size == (24, 20)

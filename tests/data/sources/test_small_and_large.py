@@ -17,11 +17,12 @@ from advloss.data.degradations.base import Degradation
 from advloss.data.loading.evaluation_items import EvaluationItem, evaluation_items
 from advloss.data.loading.loader import Batch, Loader
 from advloss.data.random_streams import DEGRADE, random
-from advloss.data.sources.base import DataSet, FileSource, Split
+from advloss.data.sources.base import DataSet, FileValues, Split
 from advloss.data.sources.folders import open_folder
 from advloss.data.sources.pair_checks import check_pairs
+from advloss.data.sources.paths import open_paths
 from advloss.data.synthetic.sets import SETS
-from tests.data.pictures import fill, picture
+from tests.data.pictures import FIELDS, fill, picture, scaled, two
 
 
 class Corner(Degradation):
@@ -52,12 +53,13 @@ def pairs(folder: Path, scale: int, count: int = 6, beyond: tuple[int, int] = (0
         Image.fromarray(large).save(folder / "large" / f"{number:04d}.png")
         small = large[: scale * height : scale, : scale * width : scale]
         Image.fromarray(small).save(folder / "small" / f"{number:04d}x{scale}.png")
-    return open_folder(None, folder / "small", folder / "large", kind="single").train
+    return open_paths({"a": [folder / "small"], "b": [folder / "large"]}, FIELDS["single"]).train
 
 
 def take(split: Split, count: int, start: int = 0, **changed: Any) -> list[Batch]:
     options: dict[str, Any] = {"load": 48, "crop": 48, "batch": 2, "seed": 3, "memory": "off", "resize": "none"}
-    loader = Loader(split, **(options | {"say": lambda sentence: None} | changed))
+    options |= {"say": lambda sentence: None} | changed
+    loader = Loader(scaled(split, options.pop("scale", 1)), **options)
     batches = loader.batches(start)
     taken = list(itertools.islice(batches, count))
     batches.close()  # type: ignore[attr-defined]
@@ -74,18 +76,23 @@ def equal(one: list[Batch], other: list[Batch]) -> bool:
 def test_partners_have_one_name_or_the_scale_in_it(tmp_path: Path) -> None:
     fill(tmp_path / "a" / "deep", ["1.png", "2x4.png", "3x8.png", "x5.png", "7.png"])
     fill(tmp_path / "b" / "deep", ["1.jpg", "2.png", "3x8.png", "3.png", "x5.png", "8.png"])
-    data = open_folder(None, tmp_path / "a", tmp_path / "b", kind="single")
-    assert data.train.a is not None
+    data = open_paths({"a": [tmp_path / "a"], "b": [tmp_path / "b"]}, FIELDS["single"])
+    assert data.train.images["a"] is not None
     assert data.train.paired
-    named = [(data.train.a.name(i), data.train.b.name(i)) for i in range(len(data.train.a))]
+    named = [
+        (data.train.images["a"].name(i), data.train.images["b"].name(i)) for i in range(len(data.train.images["a"]))
+    ]
     assert named == [("1.png", "1.jpg"), ("2x4.png", "2.png"), ("3x8.png", "3x8.png"), ("x5.png", "x5.png")]
     assert sorted(path.name for path in data.alone["train"]) == ["3.png", "7.png", "8.png"]
     with pytest.raises(InputError, match=r"share a name .*0001x4\.png and 0001\.png"):
-        open_folder(None, fill(tmp_path / "c", ["q.png"]), tmp_path / "b", kind="single")
+        open_paths({"a": [fill(tmp_path / "c", ["q.png"])], "b": [tmp_path / "b"]}, FIELDS["single"])
     with pytest.raises(InputError, match="have one name"):
-        open_folder(None, fill(tmp_path / "d", ["1x2.png", "1x4.png"]), fill(tmp_path / "e", ["1.png"]), kind="single")
+        open_paths(
+            {"a": [fill(tmp_path / "d", ["1x2.png", "1x4.png"])], "b": [fill(tmp_path / "e", ["1.png"])]},
+            FIELDS["single"],
+        )
     with pytest.raises(InputError, match="share a name"):  # other methods go by the whole name
-        open_folder(None, tmp_path / "d", tmp_path / "e", kind="pairs")
+        open_paths({"a": [tmp_path / "d"], "b": [tmp_path / "e"]}, FIELDS["pairs"])
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -113,9 +120,9 @@ def test_crops_of_pairs_lie_on_each_other_to_the_pixel(tmp_path: Path, scale: in
 
 
 def test_crops_reach_every_border_of_the_small_picture(tmp_path: Path) -> None:
-    sources = pairs(tmp_path, 2, count=2, beyond=(1, 0)).sides.values()
-    split = Split(*(FileSource([tmp_path / str(source.path(0))]) for source in sources), paired=True)
-    small = split.sides["a"].read(0)  # 20 x 24
+    sources = pairs(tmp_path, 2, count=2, beyond=(1, 0)).images.values()
+    split = two(*(FileValues([tmp_path / str(source.path(0))]) for source in sources), True)
+    small = split.images["a"].read(0)  # 20 x 24
     places = set()
     for batch in take(split, 150, scale=2, crop=32, load=32, flip=False, batch=1):
         a = batch["a"][0].numpy().transpose(1, 2, 0)
@@ -130,25 +137,25 @@ def test_crops_reach_every_border_of_the_small_picture(tmp_path: Path) -> None:
 
 def test_sizes_that_are_not_of_the_scale(tmp_path: Path) -> None:
     split = pairs(tmp_path, 4, beyond=(3, 2))
-    check_pairs(split, "none", 48, 4)
-    assert not any("1 : 4" in line for line in check(_set(split), scale=4).problems)
+    check_pairs(scaled(split, 4), "none", 48)
+    assert not any("1 : 4" in line for line in check(_set(scaled(split, 4))).problems)
     with pytest.raises(InputError, match=r"data\.resize is 'stretch'.*4 times.*data\.resize=none"):
-        check_pairs(split, "stretch", 48, 4)
+        check_pairs(scaled(split, 4), "stretch", 48)
     with pytest.raises(InputError, match=r"data\.resize is 'shorter'"):
         take(split, 1, scale=4, resize="shorter")
-    assert split.a is not None
+    assert split.images["a"] is not None
     for height, width in ((84, 95), (79, 96), (96, 80)):
         Image.fromarray(picture(0, height, width)).save(tmp_path / "large" / "0000.png")  # small: 20 x 24
         says = rf"0000x4\.png and .*0000\.png are a pair, but 24x20 and {width}x{height} pixels; .* 4 times"
         with pytest.raises(InputError, match=says):
-            check_pairs(split, "none", 48, 4)
+            check_pairs(scaled(split, 4), "none", 48)
         with pytest.raises(InputError, match=says):
             take(split, 3, scale=4)
         with pytest.raises(InputError, match=says):
-            list(evaluation_items(split, None, resize="none", say=print, scale=4))
-        assert "train: 1 pairs are not of sizes 1 : 4: " in "\n".join(check(_set(split), scale=4).problems)
+            list(evaluation_items(scaled(split, 4), None, resize="none", say=print))
+        assert "train: 1 pairs are not of sizes 1 : 4: " in "\n".join(check(_set(scaled(split, 4))).problems)
     (tmp_path / "large" / "0000.png").write_bytes(b"")
-    check_pairs(split, "none", 48, 4)
+    check_pairs(scaled(split, 4), "none", 48)
 
 
 def _set(split: Split) -> DataSet:
@@ -167,7 +174,7 @@ def test_crops_that_do_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("augment", [None, [{"name": "ColorJitter", "brightness": 0.3, "p": 1.0}]])
 def test_small_pictures_are_made_in_the_workers(tmp_path: Path, augment: Any) -> None:
-    split = open_folder(fill(tmp_path, 6, height=50, width=60), kind="single").train
+    split = open_folder(fill(tmp_path, 6, height=50, width=60), FIELDS["single"]).train
     options = {"scale": 4, "degradation": Corner(4), "rotate": True, "augment": augment}
     batches = take(split, 7, **options)
     loader = Loader(split, load=48, crop=48, batch=2, seed=3, resize="none")
@@ -186,17 +193,17 @@ def test_small_pictures_are_made_in_the_workers(tmp_path: Path, augment: Any) ->
 
 
 def test_what_works_on_the_device_is_left_to_it(tmp_path: Path) -> None:
-    split = open_folder(fill(tmp_path, 6, height=50, width=60), kind="single").train
+    split = open_folder(fill(tmp_path, 6, height=50, width=60), FIELDS["single"]).train
     assert list(take(split, 1, scale=4, degradation=OnTheDevice(4))[0]) == ["b"]
     with_small = pairs(tmp_path / "pairs", 4)
     assert equal(take(with_small, 3, scale=4), take(with_small, 3, scale=4, degradation=Corner(4)))  # these are used
-    loader = Loader(split, load=48, crop=48, batch=2, seed=3, scale=4, degradation=Corner(4), say=lambda said: None)
+    loader = Loader(scaled(split, 4), load=48, crop=48, batch=2, seed=3, degradation=Corner(4), say=lambda said: None)
     there = pickle.loads(pickle.dumps(loader._prepared()))
     np.testing.assert_array_equal(there.batch(3)[0]["a"], loader._prepared().batch(3)[0]["a"])
 
 
 def test_each_sample_has_its_generator(tmp_path: Path) -> None:
-    split = open_folder(fill(tmp_path, 6), kind="single").train
+    split = open_folder(fill(tmp_path, 6), FIELDS["single"]).train
     loaders = [
         Loader(split, load=16, crop=16, batch=batch, seed=3, rank=rank, world=world)
         for batch, rank, world in ((2, 0, 1), (1, 0, 2), (1, 1, 2))
@@ -208,33 +215,38 @@ def test_each_sample_has_its_generator(tmp_path: Path) -> None:
 
 
 def items(split: Split, size: int | None, **options: Any) -> list[EvaluationItem]:
-    return list(evaluation_items(split, size, **({"resize": "none", "say": lambda said: None} | options)))
+    options = {"resize": "none", "say": lambda said: None} | options
+    return list(evaluation_items(scaled(split, options.pop("scale", 1)), size, **options))
 
 
 def test_whole_pictures_to_evaluate(tmp_path: Path) -> None:
     folder = fill(tmp_path / "large", ["1.png"], 1, 30, 41)
     fill(folder, ["2.png"], 2, 3, 50)
     fill(folder, ["3.png"], 3, 32, 44)
-    split = open_folder(folder, kind="single").train
+    split = open_folder(folder, FIELDS["single"]).train
     said: list[str] = []
     found = items(split, None, resize="stretch", scale=4, say=said.append)
-    assert [(item.index, item.a, tuple(item.b.shape)) for item in found] == [
+    assert [(item.index, item.fields.get("a"), tuple(item.fields["b"].shape)) for item in found] == [
         (0, None, (1, 3, 28, 40)),
         (2, None, (1, 3, 32, 44)),
     ]
-    np.testing.assert_array_equal(found[0].b[0].numpy().transpose(1, 2, 0), picture(1, 30, 41)[:28, :40])
+    np.testing.assert_array_equal(found[0].fields["b"][0].numpy().transpose(1, 2, 0), picture(1, 30, 41)[:28, :40])
     assert len(said) == 1
     assert "2.png: too small to be made 4 times smaller" in said[0]
-    assert [tuple(item.b.shape) for item in items(split, None)] == [(1, 3, 30, 41), (1, 3, 3, 50), (1, 3, 32, 44)]
-    two = Split(split.b, split.b, paired=False)
-    assert all(torch.equal(item.a, item.b) for item in items(two, None) if item.a is not None)
+    assert [tuple(item.fields["b"].shape) for item in items(split, None)] == [
+        (1, 3, 30, 41),
+        (1, 3, 3, 50),
+        (1, 3, 32, 44),
+    ]
+    both = two(split.images["b"], split.images["b"], False)
+    assert all(torch.equal(item.fields["a"], item.fields["b"]) for item in items(both, None))
 
 
 def test_parts_of_single_pictures_to_evaluate(tmp_path: Path) -> None:
-    split = open_folder(fill(tmp_path, 2), kind="single").train
+    split = open_folder(fill(tmp_path, 2), FIELDS["single"]).train
     (first, second) = items(split, 16)
-    assert (first.a, second.index) == (None, 1)
-    np.testing.assert_array_equal(second.b[0].numpy().transpose(1, 2, 0), picture(1)[4:20, 4:20])
+    assert ("a" in first.fields, second.index) == (False, 1)
+    np.testing.assert_array_equal(second.fields["b"][0].numpy().transpose(1, 2, 0), picture(1)[4:20, 4:20])
     with pytest.raises(InputError, match="smaller than the crop of 32x32"):
         items(split, 32)
 
@@ -246,18 +258,18 @@ def test_pairs_to_evaluate_lie_on_each_other(tmp_path: Path, scale: int, size: i
     found = items(split, size, scale=scale)
     assert [item.index for item in found] == list(range(6))
     for item in found:
-        assert item.a is not None
-        assert torch.equal(item.a, item.b[:, :, ::scale, ::scale])
+        assert item.fields["a"] is not None
+        assert torch.equal(item.fields["a"], item.fields["b"][:, :, ::scale, ::scale])
         height, width = 20 + item.index % 3, 24 - item.index % 2
         wanted = (height, width) if size is None else (size // scale, size // scale)
-        assert item.a.shape[2:] == wanted
-        assert item.b.shape[2:] == tuple(scale * side for side in wanted)
+        assert item.fields["a"].shape[2:] == wanted
+        assert item.fields["b"].shape[2:] == tuple(scale * side for side in wanted)
 
 
 def test_whole_pairs_without_a_scale_are_of_one_size(tmp_path: Path) -> None:
     split = SETS["facades-like"](24, 0).splits["val"]
     assert len(items(split, None)) == 32
-    bad = Split(FileSource(sorted(fill(tmp_path / "a", 1).iterdir())), split.b, paired=True)
+    bad = two(FileValues(sorted(fill(tmp_path / "a", 1).iterdir())), split.images["b"], True)
     (tmp_path / "a" / "000.png").unlink()
     fill(tmp_path / "a", 1, height=25)
     with pytest.raises(InputError, match="are a pair, but 24x25 and 24x24 pixels"):

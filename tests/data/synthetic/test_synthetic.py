@@ -15,31 +15,35 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.mark.parametrize("size", [16, 64, 100])
 def test_a_picture_depends_on_seed_split_and_index_alone(name: str, size: int) -> None:
     one, other = SETS[name](size, 3), SETS[name](size, 4)
-    first = one.train.a.read(5)
+    first = one.train.images["a"].read(5)
     assert (first.shape, first.dtype) == ((size, size, 3), np.uint8)
-    one.train.a.read(6)
-    np.testing.assert_array_equal(SETS[name](size, 3).train.a.read(5), first)
-    for different in (other.train.a.read(5), one.train.a.read(6), one.splits["test"].a.read(5)):
+    one.train.images["a"].read(6)
+    np.testing.assert_array_equal(SETS[name](size, 3).train.images["a"].read(5), first)
+    for different in (
+        other.train.images["a"].read(5),
+        one.train.images["a"].read(6),
+        one.splits["test"].images["a"].read(5),
+    ):
         assert (different != first).any()
-    assert {split: len(sides.a) for split, sides in one.splits.items()} == COUNTS
+    assert {name: len(split) for name, split in one.splits.items()} == COUNTS
 
 
 def test_stripes_partners() -> None:
     data = SETS["stripes"](64, 0)
     assert (data.train.paired, data.splits["val"].paired, data.splits["test"].paired) == (False, True, True)
-    pairs = [(data.splits["test"].a.read(i), data.splits["test"].b.read(i)) for i in range(32)]
+    pairs = [(data.splits["test"].images["a"].read(i), data.splits["test"].images["b"].read(i)) for i in range(32)]
     untouched = [psnr(a, b) for a, b in pairs]
     assert 12 < np.mean(untouched) < 15
     covered = [(a != b).any(-1).mean() for a, b in pairs]
     assert 0.28 < min(covered) < max(covered) < 0.5  # the animal; the ground is the same
-    a, b = (side.name(0) for side in (data.train.a, data.train.b))
+    a, b = (side.name(0) for side in (data.train.images["a"], data.train.images["b"]))
     assert a != b  # no scene is in both sides of train
 
 
 def test_the_coat_is_a_function_of_what_can_be_seen() -> None:
     """Of the plain coat's colour the stripes follow: a table from one to the other, made on some, serves the others."""
     test = SETS["stripes"](64, 0).splits["test"]
-    pairs = [(test.a.read(i), test.b.read(i)) for i in range(40)]
+    pairs = [(test.images["a"].read(i), test.images["b"].read(i)) for i in range(40)]
     sums, counts = np.zeros((64**3, 3)), np.zeros(64**3)
 
     def key(a: np.ndarray) -> np.ndarray:
@@ -61,7 +65,7 @@ def test_the_coat_is_a_function_of_what_can_be_seen() -> None:
 def test_facades_like_labels_are_flat_and_lie_on_the_picture() -> None:
     train = SETS["facades-like"](128, 0).train
     assert train.paired
-    labels, house = train.a.read(0), train.b.read(0)
+    labels, house = train.images["a"].read(0), train.images["b"].read(0)
     assert {tuple(colour) for colour in labels.reshape(-1, 3)} <= {tuple(colour) for colour in LABELS.values()}
     means = {name: house[(labels == colour).all(-1)].mean(0) for name, colour in LABELS.items() if name != "balcony"}
     assert means["sky"][2] > means["sky"][0]  # blue

@@ -69,7 +69,7 @@ def batches(name: str, dtype: torch.dtype = torch.float64) -> Callable[[int], di
 
     def batch(number: int) -> dict[str, Tensor]:
         draw = torch.Generator().manual_seed(number)
-        sides = {"a": small, "b": SIZE}
+        sides = {"a": small, "image" if name == "vqgan" else "b": SIZE}
         return {s: torch.rand(2, 3, side, side, generator=draw, dtype=dtype) * 2 - 1 for s, side in sides.items()}
 
     return batch

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from advloss.data import open_data
 from advloss.recipe.build import Built
-from advloss.recipe.components import METHODS
+from advloss.recipe.build_method import declared_fields
 from advloss.training.device_batches import DeviceBatches
 from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
@@ -38,6 +38,5 @@ def waiting(name: str, built: Built, round: FastStep, play: measure.Action, pair
 def fed(name: str, built: Built, device: str) -> Iterator[dict[str, Tensor]]:
     """The batches of a training run on that data set, without end."""
     recipe, processes = built.recipe, Processes(device)
-    kind = METHODS[recipe.method.name].data
-    data = open_data(name, kind=kind, size=recipe.data.load, seed=recipe.seed)
+    data = open_data(name, declared_fields(recipe), size=recipe.data.load, seed=recipe.seed)
     return DeviceBatches(built, processes.device).batches(make_loader(built, data, processes, lambda sentence: None))

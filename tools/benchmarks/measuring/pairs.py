@@ -72,7 +72,7 @@ def iteration(device: torch.device, kind: type[Peer], path: Path, recipe: Recipe
     peer = kind(path, recipe, device)
     built = recipes.ready(recipe, device)
     peer.load_into(built)
-    batch = peer.converted(recipes.random_batches(recipe, built.method.scale, device)[0])
+    batch = peer.converted(recipes.random_batches(recipe, device)[0])
     return lambda: peer.play(batch)
 
 

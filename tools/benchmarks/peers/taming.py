@@ -64,7 +64,7 @@ class Taming(Peer):
         self.model.loss.perceptual_loss.load_state_dict({name: ours.get(name, x) for name, x in known.items()})
 
     def converted(self, batch: Batch) -> dict[str, Tensor]:
-        return {"image": batch["b"].permute(0, 2, 3, 1).contiguous()}  # its data sets give [H, W, 3]
+        return {"image": batch["image"].permute(0, 2, 3, 1).contiguous()}  # its data sets give [H, W, 3]
 
     def play(self, batch: Any) -> None:
         for number, optimizer in enumerate(self.optimizers):

@@ -1,0 +1,133 @@
+"""What the files of a training split are: channels, depth and range, from their headers."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from advloss.core.errors import InputError
+from advloss.data.fields import Image, Mask, Noise, made_from
+from advloss.data.formats import FULL, MASK, RGB8, FieldFormat
+from advloss.data.sources.base import Split, Values
+from advloss.data.sources.pair_checks import called
+from advloss.data.sources.shards import looked_at
+from advloss.images.picture import Depth
+from advloss.images.reading import Header, UnreadableImage
+
+Said = Callable[[str, str], object]
+"""(`channels`, `depth` or `range`; a field's name) to what the recipe says of it, or None."""
+
+
+def found_formats(split: Split, said: Said) -> dict[str, FieldFormat]:
+    """The format of each declared field, from the files unless the recipe says otherwise.
+
+    Grey and colour mixed become 3 channels, 8 and 16 bits 16. The range of floating point is that of the values, for
+    which the files are read. Raises InputError for files that have no format in common, or not what is said.
+    """
+    formats: dict[str, FieldFormat] = {}
+    for name, field in split.declared.items():
+        if name in split.images and isinstance(field, Image):
+            formats[name] = _of_files(name, split.images[name], said)
+        elif name in split.rows:
+            rows = split.rows[name]
+            formats[name] = FieldFormat(classes=rows.classes, size=None if rows.classes else rows.values.shape[1])
+        elif isinstance(field, Mask):
+            formats[name] = MASK
+        elif isinstance(field, Noise):
+            formats[name] = FieldFormat(size=field.size)
+    for name, field in split.declared.items():
+        if name not in formats:
+            formats[name] = formats.get(made_from(field) or "", RGB8)
+    return formats
+
+
+def _of_files(name: str, values: Values, said: Said) -> FieldFormat:
+    headers = _headers(values)
+    if not headers:
+        return RGB8  # the loader says that nothing can be read
+    channels = _channels(name, values, headers, said("channels", name))
+    depth = _depth(name, values, headers, said("depth", name))
+    form = FieldFormat(channels, depth)
+    low, high = _range(name, values, form, headers, said("range", name))
+    return replace(form, range=(float(low), float(high)))
+
+
+def _range(
+    name: str, values: Values, form: FieldFormat, headers: Mapping[int, Header], said: Any
+) -> tuple[float, float]:
+    if said is not None:
+        return said[0], said[1]
+    found = {header.depth for header in headers.values()}
+    if "float" in found:
+        return _values_range(name, values, form, list(headers))
+    return FULL.get(form.depth, FULL[16 if 16 in found else 8])
+
+
+def _headers(values: Values) -> dict[int, Header]:
+    """Of the pictures that are looked at and can be read; drawn pictures are all alike."""
+    numbers = looked_at(values)
+    if len(numbers) and values.header(numbers[0]).mode == "drawn":
+        return {numbers[0]: values.header(numbers[0])}
+    headers = {}
+    for index in numbers:
+        try:
+            headers[index] = values.header(index)
+        except UnreadableImage:
+            continue  # is skipped when its turn comes
+    return headers
+
+
+def _channels(name: str, values: Values, headers: Mapping[int, Header], said: Any) -> int:
+    counts = Counter(header.channels for header in headers.values())
+    wanted = int(said) if said is not None else 3 if counts.keys() == {1, 3} else next(iter(counts))
+    for index, header in headers.items():
+        if not _can_become(header, wanted):
+            file = called(values, index)
+            if said is not None:
+                raise InputError(
+                    f"data.channels: {file} has {header.channels} channels, which can't become {wanted}; leave it out "
+                    f"for '{name}', or say {header.channels}"
+                )
+            raise InputError(
+                f"{file} has {header.channels} channels and others of '{name}' have {wanted}; keep files with the same "
+                "channels alone"
+            )
+    return wanted
+
+
+def _can_become(header: Header, channels: int) -> bool:
+    """Whether `converted` makes these channels of such a file."""
+    if header.channels == channels:
+        return True
+    return header.channels in (1, 3) and channels in ((1, 3) if header.depth == "float" else (1, 2, 3, 4))
+
+
+def _depth(name: str, values: Values, headers: Mapping[int, Header], said: Any) -> Depth:
+    first: dict[Depth, int] = {}
+    for index, header in headers.items():
+        first.setdefault(header.depth, index)
+    if "float" in first and said not in (None, "float"):
+        file = called(values, first["float"])
+        raise InputError(f"data.depth: {file} holds floating point, which can't be {said} bits; say float for '{name}'")
+    if "float" in first and len(first) > 1:
+        float_file, other = called(values, first.pop("float")), called(values, next(iter(first.values())))
+        raise InputError(
+            f"{float_file} holds floating point and {other} whole numbers; keep files of one depth alone as '{name}'"
+        )
+    if said is not None:
+        return said
+    return "float" if "float" in first else 16 if 16 in first else 8
+
+
+def _values_range(name: str, values: Values, form: FieldFormat, numbers: list[int]) -> tuple[float, float]:
+    """The smallest and the largest value of all files."""
+    low, high = float("inf"), float("-inf")
+    for index in numbers:
+        try:
+            pixels = values.read(index, form)
+        except UnreadableImage:
+            continue
+        low, high = min(low, float(pixels.min())), max(high, float(pixels.max()))
+    if not low < high:
+        raise InputError(f"data.range: all values of '{name}' are {low:g}; say which range they lie in, such as [0, 1]")
+    return low, high

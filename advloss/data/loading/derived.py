@@ -1,0 +1,44 @@
+"""The fields of a batch that are no pictures of files: labels, vectors, noise, and masks that are drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from advloss.data.fields import Mask, Noise
+from advloss.data.loading.drawn_masks import drawn_mask
+from advloss.data.random_streams import MASK, MASK_EVALUATION, NOISE, NOISE_EVALUATION, nth, random
+from advloss.data.sources.base import Split
+
+
+class Derived:
+    """Rows of a split by the items' numbers, and what is drawn from (seed, epoch, position) alone.
+
+    evaluation: in streams of their own, so that no item to look at has a training sample's noise.
+    """
+
+    def __init__(self, split: Split, seed: int, evaluation: bool = False) -> None:
+        self.seed = seed
+        self.noise, self.mask = (NOISE_EVALUATION, MASK_EVALUATION) if evaluation else (NOISE, MASK)
+        places = {name: place for place, source in enumerate(split.sources.values()) for name in source.rows}
+        self.rows = {name: (places[name], rows) for name, rows in split.rows.items()}
+        self.drawn = {
+            name: (number, field)
+            for number, (name, field) in enumerate(split.declared.items())
+            if isinstance(field, Noise) or (isinstance(field, Mask) and not field.optional and name not in split.images)
+        }
+
+    def sample(self, indices: Sequence[int], epoch: int, position: int, side: int) -> dict[str, np.ndarray]:
+        """Of one sample. indices: of its item in each source. side: of the crop, in pixels."""
+        made = {name: rows.values[indices[place]] for name, (place, rows) in self.rows.items()}
+        for name, (number, field) in self.drawn.items():
+            if isinstance(field, Noise):
+                rng = random(nth(self.noise, number), self.seed, epoch, position)
+                made[name] = rng.standard_normal(field.size, np.float32)
+            else:
+                made[name] = drawn_mask(random(nth(self.mask, number), self.seed, epoch, position), side)
+        return made
+
+
+def batched(samples: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """[B, ...] of each field."""
+    return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]} if samples else {}

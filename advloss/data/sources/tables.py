@@ -1,0 +1,126 @@
+"""Masks, labels and vectors that stand beside the pictures: a folder, a CSV, a .npy."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from advloss.core.errors import InputError, unknown
+from advloss.data.fields import Label, Mask
+from advloss.data.sources.base import DataSet, FileValues, PickedValues, Source, Split, Values
+from advloss.data.sources.rows import Rows
+from advloss.images.names import by_name
+from advloss.images.reading import list_images
+
+
+def with_tables(opened: DataSet, paths: Mapping[str, Sequence[Path]]) -> DataSet:
+    """`opened` with the masks, labels and vectors in these files, each with the picture that it belongs to.
+
+    A split whose pictures none of the files knows is left out, train excepted.
+    """
+    for name, where in paths.items():
+        splits: dict[str, Split] = {}
+        notes = opened.notes
+        for split, before in opened.splits.items():
+            classes = splits["train"].rows[name].classes if splits and name in splits["train"].rows else None
+            try:
+                splits[split] = _with(before, name, where, classes)
+            except InputError as error:
+                if split == "train":
+                    raise InputError(f"data.{name}: {error}") from None
+                notes += (f"{split} is left out: {error}",)
+        opened = replace(opened, splits=splits, notes=notes)
+    return opened
+
+
+def _with(split: Split, name: str, where: Sequence[Path], classes: tuple[str, ...] | None) -> Split:
+    declared = split.declared[name]
+    source = split.sources.get(declared.source, Source())
+    if isinstance(declared, Mask):
+        changed = _with_masks(source, name, where)
+    else:
+        images = next(iter(source.fields.values()), None)
+        rows = _rows(where[0], isinstance(declared, Label), images, classes)
+        if len(source.fields | source.rows) and len(rows) != len(source):
+            raise InputError(f"{where[0]} holds {len(rows)} rows, and there are {len(source)} items in their order")
+        changed = replace(source, rows=source.rows | {name: rows})
+    return replace(split, sources=split.sources | {declared.source: changed})
+
+
+def _with_masks(source: Source, name: str, where: Sequence[Path]) -> Source:
+    """The items that have a mask, with it."""
+    images = next(iter(source.fields.values()))
+    keyed = {key: path for folder in where for key, path in by_name(folder, list_images(folder)).items()}
+    keys = [_key(images, index, keyed) for index in range(len(images))]
+    numbers = [index for index, key in enumerate(keys) if key is not None]
+    if not numbers:
+        raise InputError(f"no picture in {where[0]} has the name of one that it is the mask of")
+    fields: dict[str, Values] = {field: PickedValues(values, numbers) for field, values in source.fields.items()}
+    fields[name] = FileValues([keyed[key] for key in keys if key is not None])
+    return Source(fields, {field: rows.taken(numbers) for field, rows in source.rows.items()})
+
+
+def _key(images: Values, index: int, known: Mapping[str, object]) -> str | None:
+    """The name under which a picture is known: the end of its path, without extension, the longest that is."""
+    path = Path(images.path(index) or images.name(index))
+    for whole in (path.with_suffix(""), path):
+        for start in range(len(whole.parts)):
+            key = "/".join(whole.parts[start:])
+            if key in known:
+                return key
+    return None
+
+
+def _rows(path: Path, label: bool, images: Values | None, classes: tuple[str, ...] | None) -> Rows:
+    if path.suffix.lower() == ".csv" and label:
+        return _from_csv(path, images, classes)
+    if path.suffix.lower() == ".npy":
+        return _from_npy(path, label)
+    raise InputError(f"{path}: is no {'.csv or .npy' if label else '.npy'} file")
+
+
+def _from_npy(path: Path, label: bool) -> Rows:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: can't be read ({error})") from None
+    if label:
+        if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
+            raise InputError(f"{path}: {array.dtype} {list(array.shape)}; labels are whole numbers [N] from 0 on")
+        return Rows(array.astype(np.int64), tuple(str(number) for number in range(int(array.max(initial=0)) + 1)))
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise InputError(f"{path}: {array.dtype} {list(array.shape)}; vectors are finite numbers [N, F]")
+    return Rows(array.astype(np.float32))
+
+
+def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None) -> Rows:
+    """A line a picture: its file's name, and its label. A first line whose name is no picture's is a heading."""
+    if images is None:
+        raise InputError(f"{path}: a .csv names pictures, and these items have none; use a .npy [N]")
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: can't be read ({error})") from None
+    short = next((line for line in lines if len(line) < 2), None)
+    if short is not None:
+        raise InputError(f"{path}: the line '{short[0]}' has one column; it needs a file's name and a label")
+    known = {name: label for line in lines for name, label in (_entry(line[0], line[1]),)}
+    keys = [_key(images, index, known) for index in range(len(images))]
+    missing = [index for index, key in enumerate(keys) if key is None]
+    if missing:
+        first = images.path(missing[0]) or images.name(missing[0])
+        raise InputError(f"{path}: has no line for {len(missing)} of {len(images)} pictures, such as {first}")
+    labels = [known[key] for key in keys if key is not None]
+    classes = classes or tuple(sorted(set(labels)))
+    numbers = {label: number for number, label in enumerate(classes)}
+    for label in labels:
+        if label not in numbers:
+            raise InputError(f"{path}: {unknown('class', label, classes)}; the classes are those of train")
+    return Rows(np.array([numbers[label] for label in labels], np.int64), classes)
+
+
+def _entry(name: str, label: str) -> tuple[str, str]:
+    return Path(name.strip()).as_posix(), label.strip()

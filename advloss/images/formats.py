@@ -1,0 +1,111 @@
+"""The formats of image files: for each extension who reads it, and who writes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from advloss.images import array_files, pillow_files
+from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, check_shape, picture_of
+from advloss.images.pillow_files import check_pixels, naming
+from advloss.images.streamed_writers import write_png, write_tiff
+
+ANY_CHANNELS = frozenset(range(1, MOST_CHANNELS + 1))
+
+
+@dataclass(frozen=True)
+class Format:
+    """How files of an extension are read and written.
+
+    A format of your own that is read only is one entry, before the command line is called:
+
+        def decode(content):
+            return numpy.frombuffer(content, "uint16").reshape(64, 64)
+
+        advloss.images.FORMATS[".raw"] = Format("RAW", decode)
+
+    decode: a file's bytes to an array [H, W] or [H, W, C] of uint8, uint16 or floating point, 1 to 16 channels; an
+    error that it raises says why the file can't be read.
+    read, read_header: where a format needs more than its bytes decoded, in the place of `decode`.
+    write: None if the format is only read. channels: how many it can hold, alpha among them. depths: those it holds.
+    alpha: whether it holds one. longest: pixels a side that can be written.
+    """
+
+    name: str
+    decode: Callable[[bytes], np.ndarray] | None = None
+    read: Callable[[Path, bytes | None], Picture] | None = None
+    read_header: Callable[[Path, bytes | None], Header] | None = None
+    write: Callable[[BinaryIO, Picture], None] | None = None
+    channels: frozenset[int] = ANY_CHANNELS
+    depths: tuple[Depth, ...] = (8, 16, "float")
+    alpha: bool = True
+    longest: int | None = None
+
+    def picture(self, path: Path, content: bytes | None) -> Picture:
+        """The whole picture. Raises `UnreadableImage`."""
+        if self.read is not None:
+            return self.read(path, content)
+        assert self.decode is not None
+        with naming(path):
+            array = np.asarray(self.decode(path.read_bytes() if content is None else content))
+            check_shape(array.shape)
+            check_pixels(path, *array.shape[:2])
+            return picture_of(array)
+
+    def header(self, path: Path, content: bytes | None) -> Header:
+        """Size and form; where the format can't say them without decoding, the file is decoded."""
+        if self.read_header is not None:
+            return self.read_header(path, content)
+        pixels = self.picture(path, content).pixels
+        return array_files.header(pixels.shape, pixels.dtype)
+
+
+def _write_tiff(file: BinaryIO, picture: Picture) -> None:
+    """Grey and colour with their alpha and profile as other programs read them; all else as channels."""
+    if picture.pixels.shape[2] not in (1, 3) or picture.pixels.dtype == np.float32:
+        array_files.tiff_write(file, picture)
+    elif picture.pixels.dtype == np.uint16:
+        write_tiff(file, picture)
+    else:
+        pillow_files.write(file, picture, "TIFF")
+
+
+def _of_8_bits(name: str, **options: Any) -> Format:
+    """A format that Pillow reads and writes."""
+    return Format(
+        name,
+        read=pillow_files.read,
+        read_header=pillow_files.header,
+        write=lambda file, picture: pillow_files.write(file, picture, name),
+        depths=(8,),
+        **options,
+    )
+
+
+PNG = Format(
+    "PNG",
+    read=pillow_files.read,
+    read_header=pillow_files.header,
+    write=write_png,
+    channels=frozenset({1, 2, 3, 4}),
+    depths=(8, 16),
+)
+JPEG = _of_8_bits("JPEG", channels=frozenset({1, 3}), alpha=False, longest=65500)
+WEBP = _of_8_bits("WEBP", channels=frozenset({1, 2, 3, 4}), longest=16383)
+TIFF = Format("TIFF", read=array_files.tiff_read, read_header=array_files.tiff_header, write=_write_tiff)
+BMP = _of_8_bits("BMP", channels=frozenset({1, 3}), alpha=False)
+NPY = Format("NPY", read=array_files.npy_read, read_header=array_files.npy_header, write=array_files.npy_write)
+
+FORMATS: dict[str, Format] = {
+    ".png": PNG,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".webp": WEBP,
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".bmp": BMP,
+    ".npy": NPY,
+}
+"""By extension, in lower case. A file of another extension is no picture."""

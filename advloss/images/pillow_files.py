@@ -1,0 +1,158 @@
+"""Files that Pillow decodes: PNG, JPEG, WebP, BMP and TIFF of 8 or 16 bits.
+
+Colour with 16 bits a channel, which Pillow cuts to 8 without a word, goes through OpenCV.
+"""
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from advloss.core.errors import InputError
+from advloss.images import decoding
+from advloss.images.picture import MAX_PIXELS, Header, Picture, Undecodable, UnreadableImage
+
+PAGED = ("TIFF", "PNG", "WEBP")
+"""Formats whose files may hold several pictures, of which the first is read."""
+
+_PILLOW_LIMIT = threading.Lock()
+
+
+def header(path: Path, content: bytes | None) -> Header:
+    """Size and form without decoding. content: as for `read_picture`."""
+    with _opened(path, content) as image:
+        width, height = image.size
+        # Pillow has turned a TIFF's size already, and no other format's.
+        if image.format != "TIFF" and decoding.orientation(image) >= 5:
+            width, height = height, width
+        grey = decoding.is_grey(image)
+        deep = decoding.is_deep(image) or image.mode == "I"
+        words, alpha = decoding.mode_words(image), decoding.has_alpha(image)
+        return Header((height, width), words, 1 if grey else 3, 16 if deep else 8, alpha)
+
+
+def page_count(path: Path) -> int:
+    """How many pictures a TIFF, or an animated PNG or WebP, holds; 1 for other files, and where it can't be known.
+
+    A phone's JPEG may hold previews beside its picture, which are none.
+    """
+    try:
+        with _opened(path, None) as image:
+            return int(getattr(image, "n_frames", 1)) if image.format in PAGED else 1
+    except UnreadableImage:
+        return 1
+
+
+def read(path: Path, content: bytes | None) -> Picture:
+    """The whole picture, as `read_picture` says."""
+    with _opened(path, content) as image:
+        orientation, deep, grey = decoding.orientation(image), decoding.is_deep(image), decoding.is_grey(image)
+        inverted, covered = decoding.inverted_grey(image), decoding.is_covered(image)
+        _load(image)
+        # Pillow resets a TIFF's; a PNG's may stand at the end
+        orientation = max(orientation, decoding.orientation(image))
+        icc = decoding.profile(image, grey)
+        if deep and image.mode[0] in "RL":  # Pillow has decoded the file, so it is whole
+            encoded = np.fromfile(path, np.uint8) if content is None else np.frombuffer(content, np.uint8)
+            pixels, alpha = decoding.deep_colour(encoded, grey, covered)
+            alpha = None if alpha is None else decoding.turned(alpha, orientation)
+            return Picture(decoding.turned(pixels, orientation), alpha, icc)
+        if image.mode.startswith("I"):
+            pixels, alpha = decoding.integers(ImageOps.exif_transpose(image))
+            return Picture(65535 - pixels if inverted else pixels, alpha, icc)
+        array = np.asarray(ImageOps.exif_transpose(decoding.simplified(image)))
+    if array.ndim == 2:
+        return Picture(array[..., None], None, icc)
+    if array.shape[2] in (2, 4):
+        return Picture(array[..., :-1], array[..., -1], icc)
+    return Picture(array, None, icc)
+
+
+def write(file: BinaryIO, picture: Picture, form: str) -> None:
+    """uint8 in Pillow's format of that name: what Pillow holds is the one copy of the picture made here."""
+    pixels, alpha = picture.pixels, picture.alpha
+    if pixels.shape[2] in (2, 4):
+        pixels, alpha = pixels[..., :-1], pixels[..., -1]
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+    if form == "WEBP":
+        image = image.convert("RGB")  # it has no grey
+    if alpha is not None:
+        image.putalpha(Image.fromarray(np.ascontiguousarray(alpha)))
+    options: dict[str, object] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
+    if form == "JPEG":
+        options["subsampling"] = "4:4:4"  # sharp edges of colours are what is looked at
+    grey_in_rgb = form == "WEBP" and pixels.shape[2] == 1  # whose profile does not describe the three channels
+    if picture.icc and form != "BMP" and not grey_in_rgb:
+        options["icc_profile"] = picture.icc
+    image.save(file, form, **options)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside becomes an `UnreadableImage` that names the file and says why."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Undecodable as error:
+        raise UnreadableImage(path, str(error)) from None
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(path, "not a picture in a format that can be read, whatever its name says") from error
+    except FileNotFoundError as error:
+        raise UnreadableImage(path, "no such file") from error
+    except PermissionError as error:
+        raise UnreadableImage(path, f"can't be read ({error.strerror})") from error
+    except MemoryError as error:
+        raise UnreadableImage(path, "there is not enough memory to decode it") from error
+    except Exception as error:  # decoders raise a dozen kinds
+        why = str(error) or type(error).__name__
+        raise UnreadableImage(path, f"truncated: {why}" if "truncated" in why else f"damaged: {why}") from error
+
+
+def check_not_empty(path: Path, content: bytes | None) -> None:
+    """Raises `UnreadableImage` for a file without a byte."""
+    if not (path.stat().st_size if content is None else content):
+        raise UnreadableImage(path, "the file is empty (0 bytes)")
+
+
+def check_pixels(path: Path, height: int, width: int) -> None:
+    """Raises `UnreadableImage` for a picture of more than `MAX_PIXELS` pixels."""
+    if width * height > MAX_PIXELS:
+        why = f"{width}x{height} pixels, more than the limit of {MAX_PIXELS:,}"
+        raise UnreadableImage(path, f"{why}; not decoded")
+
+
+@contextmanager
+def _opened(path: Path, content: bytes | None) -> Iterator[Image.Image]:
+    """The file's header, checked."""
+    with naming(path):
+        check_not_empty(path, content)
+        with _without_pillows_limit():
+            image = Image.open(path if content is None else io.BytesIO(content))
+        with image:
+            check_pixels(path, image.height, image.width)
+            yield image
+
+
+@contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Pillow's limit warns or raises below ours and is the whole process's: lifted just while it is looked at."""
+    with _PILLOW_LIMIT:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _load(image: Image.Image) -> None:
+    if image.format == "TIFF" and image.width * image.height > 2**26:  # asks for the limit again
+        with _without_pillows_limit():
+            image.load()
+    else:
+        image.load()

@@ -1,0 +1,25 @@
+"""Which tensors of a method belong together: those that are made from the same source."""
+
+from advloss.methods.base import Method
+
+
+def drawn_together(method: type[Method], x: str, y: str) -> bool | None:
+    """Whether item i of two tensors comes from one item of a source; None where the method doesn't say it."""
+    sources = [method.follows.get(name) for name in (x, y)]
+    if None in sources:
+        return None
+    first, second = ({each} if isinstance(each, str) else {*(each or ())} for each in sources)
+    return not first.isdisjoint(second)
+
+
+def why_no_partners(method: type[Method], x: str, y: str) -> str | None:
+    """A sentence where comparing two tensors image by image is wrong, since they are no partners; else None."""
+    if drawn_together(method, x, y) is not False:
+        return None
+    first, second = (method.follows[name] for name in (x, y))
+    others = [name for name in method.follows if name not in (x, y) and drawn_together(method, x, name)]
+    instead = f"; compare {x} with one of {', '.join(others)}" if others else ""
+    return (
+        f"{x} follows from '{first}' and {y} from '{second}', which are drawn apart: image i of one is no partner of "
+        f"image i of the other, so a loss that compares them means nothing{instead}"
+    )
