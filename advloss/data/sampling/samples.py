@@ -11,8 +11,9 @@ from advloss.data.loading.cache import Picture, Pictures, Shaped
 from advloss.data.random_streams import draws, view_stream
 from advloss.data.sampling.crops import Crop, CropSide, View, check_crop_fits, drawn_crop
 from advloss.data.sampling.sampler import Item, Sampler
-from advloss.data.sources.base import Split, Values
+from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called, check_fit, scales
+from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 

@@ -19,9 +19,10 @@ from advloss.data.loading.scaling import to_images
 from advloss.data.random_streams import random
 from advloss.data.sampling.crops import resized
 from advloss.data.sampling.sampler import Sampler
-from advloss.data.sources.base import FileValues, Split
+from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import check_pairs
 from advloss.data.sources.paths import open_paths
+from advloss.data.sources.values import FileValues
 from advloss.data.synthetic.sets import SETS
 from advloss.images.reading import Picture, UnreadableImage
 from advloss.images.writing import write_picture

@@ -19,8 +19,9 @@ from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.loading.loader import Batch, Loader
 from advloss.data.loading.scaling import scaled, to_images
 from advloss.data.sampling.sampler import Sampler
-from advloss.data.sources.base import FileValues, Split, split_of
+from advloss.data.sources.base import Split, split_of
 from advloss.data.sources.rows import Rows
+from advloss.data.sources.values import FileValues
 from advloss.images.picture import DTYPES, Depth, Picture
 from advloss.images.writing import write_picture
 from tests.data.pictures import fill
