@@ -12,9 +12,10 @@ from pathlib import Path
 
 from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import fit
-from advloss.data.sources.base import DataSet, Split, Values
+from advloss.data.sources.base import DataSet, Split
 from advloss.data.sources.pair_checks import scales
 from advloss.data.sources.shards import ShardValues, looked_at
+from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]

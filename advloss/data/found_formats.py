@@ -8,9 +8,10 @@ from typing import Any
 from advloss.core.errors import InputError
 from advloss.data.fields import Image, Mask, Noise, made_from
 from advloss.data.formats import FULL, MASK, RGB8, FieldFormat
-from advloss.data.sources.base import Split, Values
+from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called
 from advloss.data.sources.shards import looked_at
+from advloss.data.sources.values import Values
 from advloss.images.picture import Depth
 from advloss.images.reading import Header, UnreadableImage
 

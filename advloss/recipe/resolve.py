@@ -32,6 +32,10 @@ FOLLOWS = SCALE | {"size"}
 """Of a network: it follows from the fields."""
 
 
+BEFORE_FIELDS = ("a", "b")
+"""Keys that stood in every resolved recipe, also as null, before methods declared their fields."""
+
+
 def resolve(source: Source) -> Recipe:
     """Checks a recipe and completes it: the result holds every value, also those that were left to a default.
 
@@ -135,6 +139,8 @@ def _check_paths(data: Data, fields: Fields) -> None:
     """InputError for a key of the data section that is no option, field or source, and for a value that is no path."""
     names = list(dict.fromkeys([*fields, *sources_of(fields)]))
     for key, value in (data.model_extra or {}).items():
+        if value is None and key in BEFORE_FIELDS:
+            continue
         if key not in names:
             raise InputError(_unknown_key(key, names))
         if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from advloss.data.fields import Fields, Image
-from advloss.data.sources.base import Split, Values, split_of
+from advloss.data.sources.base import Split, split_of
+from advloss.data.sources.values import Values
 
 
 def picture(number: int, height: int = 24, width: int = 24) -> np.ndarray:

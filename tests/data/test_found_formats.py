@@ -10,8 +10,9 @@ from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Image, Label, Noise, Vector
 from advloss.data.formats import FieldFormat
 from advloss.data.found_formats import found_formats
-from advloss.data.sources.base import FileValues, split_of
+from advloss.data.sources.base import split_of
 from advloss.data.sources.rows import Rows
+from advloss.data.sources.values import FileValues
 from advloss.data.synthetic.sets import SETS
 from advloss.images.picture import Picture
 from advloss.images.writing import write_picture

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.training.started import ENVIRONMENT
@@ -19,13 +20,19 @@ def blocks(section: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("script", "commands"), [("loss", "loss"), ("discriminator", "discriminator"), ("method", "recipe")]
+    ("script", "commands"),
+    [("loss", "loss"), ("discriminator", "discriminator"), ("method", "recipe"), ("format", "format")],
 )
 def test_the_examples_run(tmp_path: Path, script: str, commands: str):
     (tmp_path / "mine.py").write_text(blocks(script, "python")[0])
     for recipe in blocks(commands, "yaml"):
         (tmp_path / "recipes").mkdir()
         (tmp_path / "recipes/denoise.yaml").write_text(recipe)
+    if script == "format":
+        (tmp_path / "microscope").mkdir()
+        for number in range(4):
+            content = np.random.default_rng(number).integers(0, 65536, 64 * 80).astype("<u2").tobytes()
+            (tmp_path / "microscope" / f"{number}.raw").write_bytes(content)
     lines = [line for block in blocks(commands, "bash") for line in block.splitlines()]
     assert lines
     for line in lines:

@@ -17,7 +17,8 @@ from tests.training.started import TINY, done, log, refused
 
 SMALL = ["networks.generator.width=2", "networks.generator.levels=3", "losses.adversarial.discriminator.width=4",
          "losses.adversarial.discriminator.layers=1", "losses.adversarial.discriminator.norm=instance", "data.load=32",
-         "data.crop=32", "train.log_every=1", "metrics.psnr=null", "metrics.ssim=null", "data.resize=shorter"]  # fmt: skip
+         "data.crop=32", "train.log_every=1", "metrics.psnr=null", "metrics.ssim=null",
+         "data.resize=shorter"]  # fmt: skip
 PIX2PIX = ["train", "recipe=pix2pix-small", *SMALL, "--device", "cpu", "--iterations", "2", "--run", "run"]
 
 
@@ -109,7 +110,8 @@ def test_a_crop_that_grows_is_resumed_exactly() -> None:
     fill(Path("a"), 4, height=40, width=44)
     fill(Path("b"), 4, 4, 40, 44)
     words = ["train", "recipe=cyclegan-small", "data.a=a", "data.b=b", *TINY, "--device", "cpu",
-             "data.crop={0: 16, 3: 24, 5: 32}", "train.checkpoint_every=1", "losses.adversarial_a.pool=0", "losses.adversarial_b.pool=0"]  # fmt: skip
+             "data.crop={0: 16, 3: 24, 5: 32}", "train.checkpoint_every=1",
+             *(f"losses.adversarial_{side}.pool=0" for side in "ab")]  # fmt: skip
     done(*words, "--iterations", "7", "--run", "whole")
     done(*words, "--iterations", "4", "--run", "cut")
     done("train", "--run", "cut", "--resume", "--iterations", "7")

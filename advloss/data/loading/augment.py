@@ -31,7 +31,7 @@ class Augmenter:
     def __call__(
         self, images: dict[str, np.ndarray], masks: dict[str, np.ndarray], source: int, epoch: int, position: int
     ) -> dict[str, np.ndarray]:
-        """The same transform for pictures [H, W, 3] and masks [H, W] of one sample, drawn for source number `source`."""
+        """The same transform for pictures [H, W, 3] and masks [H, W] of one sample; source: its number."""
         stream = augment_stream(source)
         self.compose.set_random_seed(int(random(stream, self.seed, epoch, position).integers(2**31)))
         names = dict(zip(["image", *self.partners], images, strict=False))

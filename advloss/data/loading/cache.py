@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import View, resized, resized_size
-from advloss.data.sources.base import Values
 from advloss.data.sources.shards import looked_at
+from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 T = TypeVar("T")

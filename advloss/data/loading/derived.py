@@ -27,15 +27,15 @@ class Derived:
             if isinstance(field, Noise) or (isinstance(field, Mask) and not field.optional and name not in split.images)
         }
 
-    def sample(self, indices: Sequence[int], epoch: int, position: int, side: int) -> dict[str, np.ndarray]:
-        """Of one sample. indices: of its item in each source. side: of the crop, in pixels."""
+    def sample(self, indices: Sequence[int], epoch: int, position: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
+        """Of one sample. indices: of its item in each source. size: (height, width) of a mask, in pixels."""
         made = {name: rows.values[indices[place]] for name, (place, rows) in self.rows.items()}
         for name, (number, field) in self.drawn.items():
             if isinstance(field, Noise):
                 rng = random(nth(self.noise, number), self.seed, epoch, position)
                 made[name] = rng.standard_normal(field.size, np.float32)
             else:
-                made[name] = drawn_mask(random(nth(self.mask, number), self.seed, epoch, position), side)
+                made[name] = drawn_mask(random(nth(self.mask, number), self.seed, epoch, position), size)
         return made
 
 

@@ -65,34 +65,35 @@ class DeviceCache:
     Pixel (c, y, x) of a sample is the picture's value at first + plane * c + down * y + across * x, whatever way it is
     turned, so four numbers a sample are all that the host sends, and it does not wait for the device.
 
-    choices: of pictures that lie in `pixels`, [N] of each field on the device.
+    samples: of pictures that lie in `pixels`, [N] of each field on the device.
     """
 
     def __init__(
-        self, choices: SamplePictures[Stored], derived: Derived, pixels: dict[str, Tensor], channels: dict[str, int]
+        self, samples: SamplePictures[Stored], derived: Derived, pixels: dict[str, Tensor], channels: dict[str, int]
     ) -> None:
-        self.choices, self.derived = choices, derived
+        self.samples, self.derived = samples, derived
         self.pixels, self.channels = pixels, channels
         self.device = next(iter(pixels.values())).device
         self.steps: dict[int, Tensor] = {}
 
     def batch(self, number: int) -> tuple[dict[str, Tensor], list[Skip]]:
         """[B, C, h, w] of each field of pictures, in its own type, and the other fields; what was found unreadable."""
-        choices = self.choices
-        before = len(choices.bad)
+        samples = self.samples
+        before, side = len(samples.bad), samples.crop.at(number)
+        sides = samples.sides(number)
         numbers: dict[str, list[tuple[int, ...]]] = {name: [] for name in self.pixels}
         rest = []
-        for item in choices.sampler.items(number):
-            sample = choices.of(item, number)
+        for item in samples.sampler.items(number):
+            sample = samples.of(item, sides)
             for name, (crop, picture) in sample.cuts.items():
                 _, height, width = picture.shape
                 first, down, across = crop.steps(width)
                 numbers[name].append((picture.start + first, height * width, down, across))
-            rest.append(self.derived.sample(sample.indices, item.epoch, item.position, choices.crop.at(number)))
+            rest.append(self.derived.sample(sample.indices, item.epoch, item.position, (side, side)))
         sent = self._sent(np.array([*numbers.values()], np.int64))  # [fields, B, 4]
-        made = {name: self._cut(name, sent[row], choices.side(name, number)) for row, name in enumerate(numbers)}
+        made = {name: self._cut(name, sent[row], sides[name]) for row, name in enumerate(numbers)}
         others = {name: self._sent(values) for name, values in batched(rest).items()}
-        return made | others, list(choices.bad.values())[before:]
+        return made | others, list(samples.bad.values())[before:]
 
     def _sent(self, numbers: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(numbers)

@@ -52,9 +52,10 @@ def evaluation_items(
         except UnreadableImage as error:
             say(f"skipped {error}")
             continue
-        side = size or min((min(picture.shape[:2]) for picture in pictures.values()), default=0)
+        height, width = max((picture.shape[:2] for picture in pictures.values()), default=(1, 1))
+        mask = (size, size) if size else (height, width)
         arrays = {name: np.require(p.transpose(2, 0, 1)[None], requirements=["C", "W"]) for name, p in pictures.items()}
-        arrays |= batched([derived.sample([index] * len(split.sources), 0, index, side)])
+        arrays |= batched([derived.sample([index] * len(split.sources), 0, index, mask)])
         yield EvaluationItem({name: torch.from_numpy(array) for name, array in arrays.items()}, index)
 
 

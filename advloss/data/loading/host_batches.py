@@ -34,7 +34,7 @@ class HostBatches:
     types: the channels and the type of each field of pictures. small: makes the field that the data lacks.
     """
 
-    choices: SamplePictures[np.ndarray]
+    samples: SamplePictures[np.ndarray]
     derived: Derived
     types: dict[str, tuple[int, np.dtype]]
     augment: Augmenter | None = None
@@ -42,40 +42,41 @@ class HostBatches:
 
     def batch(self, number: int) -> tuple[Arrays, list[Skip]]:
         """[B, C, h, w] of each field of pictures, in its own type, and the other fields; what was found unreadable."""
-        choices = self.choices
-        items = choices.sampler.items(number)
-        made = {name: self._empty(len(items), name, choices.side(name, number)) for name in choices.pictures}
+        samples = self.samples
+        items = samples.sampler.items(number)
+        sides = samples.sides(number)
+        made = {name: self._empty(len(items), name, side) for name, side in sides.items()}
         if self.small is not None:
             channels, dtype = self.types[self.small.of]
-            side = choices.side(self.small.of, number) // self.small.scale
+            side = sides[self.small.of] // self.small.scale
             made[self.small.field] = np.empty((len(items), channels, side, side), dtype)
-        before, crop = len(choices.bad), choices.crop.at(number)
+        before, crop = len(samples.bad), samples.crop.at(number)
         rest = []
         for place, item in enumerate(items):
-            indices = self._fill(item, number, {name: images[place] for name, images in made.items()})
-            rest.append(self.derived.sample(indices, item.epoch, item.position, crop))
-        return made | batched(rest), list(choices.bad.values())[before:]
+            indices = self._fill(item, sides, {name: images[place] for name, images in made.items()})
+            rest.append(self.derived.sample(indices, item.epoch, item.position, (crop, crop)))
+        return made | batched(rest), list(samples.bad.values())[before:]
 
     def _empty(self, count: int, name: str, side: int) -> np.ndarray:
         channels, dtype = self.types[name]
         return np.empty((count, channels, side, side), dtype)
 
-    def _fill(self, item: Item, number: int, out: Arrays) -> list[int]:
+    def _fill(self, item: Item, sides: dict[str, int], out: Arrays) -> list[int]:
         """One sample, written into `out` [C, side, side] of each field; the numbers of its items."""
-        sample = self.choices.of(item, number)
+        sample = self.samples.of(item, sides)
         for name, (crop, picture) in sample.cuts.items():
             copy_crop(crop, picture, out[name])
         if self.augment is not None:
-            for group in self.choices.groups:
+            for group in self.samples.groups:
                 self._augmented(self.augment, group.fields, group.number, item, out)
         if self.small is not None:
-            rng = random(DEGRADE, self.choices.sampler.seed, item.epoch, item.position)
+            rng = random(DEGRADE, self.samples.sampler.seed, item.epoch, item.position)
             out[self.small.field][:] = self.small.make(_whole(out[self.small.of]), rng).transpose(2, 0, 1)
         return sample.indices
 
     def _augmented(self, augment: Augmenter, fields: tuple[str, ...], stream: int, item: Item, out: Arrays) -> None:
         """The same transform for all pictures and masks that are drawn together."""
-        declared = self.choices.split.declared
+        declared = self.samples.split.declared
         masks = {name: out[name][0] for name in fields if isinstance(declared[name], Mask)}
         images = {name: _whole(out[name]) for name in fields if name not in masks}
         if images:

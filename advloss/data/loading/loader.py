@@ -21,7 +21,7 @@ from advloss.data.loading.cache_place import Memory, Place, faster, in_mb, place
 from advloss.data.loading.derived import Derived
 from advloss.data.loading.device_cache import DeviceCache, stored
 from advloss.data.loading.host_batches import Arrays, HostBatches, Small
-from advloss.data.loading.prefetch import ahead
+from advloss.data.loading.prefetch import prefetched
 from advloss.data.loading.scaling import Convert, scaling
 from advloss.data.loading.workers import from_workers
 from advloss.data.random_streams import DEGRADE, random
@@ -99,7 +99,7 @@ class Loader:
         self.derived = Derived(split, seed)
         self.augment = self._augmenter(augment, seed) if augment else None
         self.small = self._small(degradation)
-        self.ahead = device.type == "cuda"
+        self.prefetches = device.type == "cuda"
         self.skipped: list[Skip] = []
         self.place: Place = "off"
         self._maker: HostBatches | DeviceCache | None = None
@@ -147,7 +147,7 @@ class Loader:
 
     def _taken(self, start: int, convert: Convert) -> Iterator[Batch]:
         made = self._made(start, convert)
-        with closing(ahead(made, self.device) if self.ahead else made) as ready:
+        with closing(prefetched(made, self.device) if self.prefetches else made) as ready:
             for batch, skips in ready:
                 for skip in skips:
                     self._skip(skip)

@@ -9,15 +9,15 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-AHEAD = 2
+PREFETCHED = 2
 """Batches that are made or being made beside the one in use."""
 
 Rest = TypeVar("Rest")
 Made = tuple[dict[str, Tensor], Rest]
 
 
-def ahead(made: Generator[Made[Rest], None, None], device: torch.device) -> Generator[Made[Rest], None, None]:
-    """What `made` gives, in its order, up to `AHEAD` before it is asked for. Ends `made` when it is closed.
+def prefetched(made: Generator[Made[Rest], None, None], device: torch.device) -> Generator[Made[Rest], None, None]:
+    """What `made` gives, in its order, up to `PREFETCHED` before it is asked for. Ends `made` when it is closed.
 
     The device's work for it runs beside that of the stream which is current where a batch is taken, and is done before
     what that stream is given afterwards. An error comes where the batch would have come.
@@ -32,7 +32,7 @@ def ahead(made: Generator[Made[Rest], None, None], device: torch.device) -> Gene
     first = make()  # not in the thread: processes that decode are started while no other thread is at work
     pool = ThreadPoolExecutor(1, "data")  # waits for nobody, so it lives no longer than what it is doing
     try:
-        waiting = deque(pool.submit(make) for _ in range(AHEAD))
+        waiting = deque(pool.submit(make) for _ in range(PREFETCHED))
         yield _taken(*first, device)
         while True:
             waiting.append(pool.submit(make))

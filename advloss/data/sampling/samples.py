@@ -11,8 +11,9 @@ from advloss.data.loading.cache import Picture, Pictures, Shaped
 from advloss.data.random_streams import draws, view_stream
 from advloss.data.sampling.crops import Crop, CropSide, View, check_crop_fits, drawn_crop
 from advloss.data.sampling.sampler import Item, Sampler
-from advloss.data.sources.base import Split, Values
+from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called, check_fit, scales
+from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 
@@ -27,11 +28,25 @@ class Skip:
 
 @dataclass(frozen=True)
 class Group:
-    """What is drawn together: fields of pictures, from the sources of these numbers. number: of its random streams."""
+    """What is drawn together: fields of pictures, from the sources of these numbers. number: of its random streams.
+
+    larger: by field, how many times as large its pictures are as the group's smallest ones.
+    """
 
     fields: tuple[str, ...]
     sources: tuple[int, ...]
     number: int
+    larger: Mapping[str, int]
+
+    @cached_property
+    def small(self) -> str:
+        """The field of the smallest pictures."""
+        return min(self.fields, key=lambda name: self.larger[name])
+
+    @cached_property
+    def large(self) -> str:
+        """The field of the largest pictures."""
+        return max(self.fields, key=lambda name: self.larger[name])
 
 
 def groups_of(split: Split) -> list[Group]:
@@ -39,13 +54,16 @@ def groups_of(split: Split) -> list[Group]:
 
     Pictures of one field alone are drawn as the second source's are: the numbers of runs so far are theirs.
     """
+    larger = scales(split)
     if split.together:
         fields = tuple(split.images)
-        return [Group(fields, tuple(range(len(split.sources))), 1 if len(fields) == 1 else 0)]
-    return [
-        Group(tuple(name for name in split.images if name in source.fields), (number,), number)
-        for number, source in enumerate(split.sources.values())
-    ]
+        return [Group(fields, tuple(range(len(split.sources))), 1 if len(fields) == 1 else 0, larger)]
+    groups = []
+    for number, source in enumerate(split.sources.values()):
+        fields = tuple(name for name in split.images if name in source.fields)
+        least = min((larger[name] for name in fields), default=1)
+        groups.append(Group(fields, (number,), number, {name: larger[name] // least for name in fields}))
+    return groups
 
 
 @dataclass
@@ -74,41 +92,37 @@ class SamplePictures(Generic[Picture]):
     def groups(self) -> list[Group]:
         return groups_of(self.split)
 
-    @cached_property
-    def larger(self) -> dict[str, int]:
-        return scales(self.split)
+    def sides(self, number: int) -> dict[str, int]:
+        """The side of each field's images in batch `number`, in pixels."""
+        crop = self.crop.at(number)
+        return {name: int(crop * scale_of(self.split.declared[name])) for name in self.pictures}
 
-    def side(self, name: str, number: int) -> int:
-        """Of a field's images in batch `number`, in pixels."""
-        return int(self.crop.at(number) * scale_of(self.split.declared[name]))
-
-    def of(self, item: Item, number: int) -> Sample[Picture]:
-        """The sample's pictures in batch `number`, or the next ones that can be read, and what is cut out of each."""
+    def of(self, item: Item, sides: Mapping[str, int]) -> Sample[Picture]:
+        """The sample's pictures, or the next ones that can be read, and what is cut out of each. sides: see above."""
         sample = Sample[Picture](list(item.indices), {})
         for group in self.groups:
             if group.fields:
-                self._add(sample, group, item, number)
+                self._add(sample, group, item, sides)
         return sample
 
-    def _add(self, sample: Sample[Picture], group: Group, item: Item, number: int) -> None:
+    def _add(self, sample: Sample[Picture], group: Group, item: Item, sides: Mapping[str, int]) -> None:
         """The pictures of one group, and one crop for all of them."""
         index, pictures = self._readable(group.fields, item.indices[group.sources[0]])
         for source in group.sources:
             sample.indices[source] = index
-        sizes = {name: _size(picture) for name, picture in pictures.items()}
-        values: dict[str, Values] = {name: self.pictures[name].values for name in group.fields}
-        check_fit(values, index, sizes, self.larger)
-        small = min(group.fields, key=lambda name: self.larger[name])
-        large = max(group.fields, key=lambda name: self.larger[name])
-        side = self.side(small, number)
-        if min(sizes[small]) < side:
-            scale = self.larger[large] // self.larger[small]
-            whole = (sizes[small][0] * scale, sizes[small][1] * scale)
-            check_crop_fits(called(values[large], index), whole, self.side(large, number))
+        size, side = _size(pictures[group.small]), sides[group.small]
+        if len(pictures) > 1:
+            values: dict[str, Values] = {name: self.pictures[name].values for name in group.fields}
+            check_fit(values, index, {name: _size(picture) for name, picture in pictures.items()}, group.larger)
+        if min(size) < side:
+            scale = group.larger[group.large]
+            whole = (size[0] * scale, size[1] * scale)
+            check_crop_fits(called(self.pictures[group.large].values, index), whole, sides[group.large])
         drawn = draws(view_stream(group.number), self.sampler.seed, item.epoch, item.position)
-        crop = drawn_crop(drawn, sizes[small], self.view, side)
+        crop = drawn_crop(drawn, size, self.view, side)
         for name, picture in pictures.items():
-            sample.cuts[name] = crop.scaled(self.larger[name] // self.larger[small]), picture
+            scale = group.larger[name]
+            sample.cuts[name] = crop if scale == 1 else crop.scaled(scale), picture
 
     def _readable(self, fields: tuple[str, ...], start: int) -> tuple[int, dict[str, Picture]]:
         """The pictures number `start` of these fields, or the next ones that can all be read; and their number."""

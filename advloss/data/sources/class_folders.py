@@ -7,8 +7,9 @@ import numpy as np
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.fields import Fields, from_files
-from advloss.data.sources.base import FileValues, Split, split_of
+from advloss.data.sources.base import Split, split_of
 from advloss.data.sources.rows import Rows
+from advloss.data.sources.values import FileValues
 from advloss.images.reading import list_images
 
 

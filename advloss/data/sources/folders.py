@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Image, Kind, Label, from_files, kind_of, made_field
-from advloss.data.sources.base import DataSet, FileValues, HalfValues, Split, Values, split_of
+from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.class_folders import class_folders
 from advloss.data.sources.matching import LAYOUTS, Folders, enough, listed, matched
 from advloss.data.sources.shards import names_shards, shard_split, with_shards_to_validate
+from advloss.data.sources.values import FileValues, HalfValues, Values
 from advloss.images.reading import is_image, list_images
 
 SPLITS = ("train", "val", "test")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, made_from
-from advloss.data.sources.base import FileValues, Values
+from advloss.data.sources.values import FileValues, Values
 from advloss.images.names import by_name
 from advloss.images.reading import extensions, list_images
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 from advloss.core.errors import InputError
 from advloss.data.fields import scale_of
 from advloss.data.sampling.crops import Resize, fit, resized_size
-from advloss.data.sources.base import Split, Values
+from advloss.data.sources.base import Split
+from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Image, Label, from_files, images_of, kind_of, sources_of
-from advloss.data.sources.base import DataSet, FileValues, Values, split_of
+from advloss.data.sources.base import DataSet, split_of
 from advloss.data.sources.class_folders import labelled
 from advloss.data.sources.folders import folder, sides, split_folders
 from advloss.data.sources.matching import LAYOUTS, enough, listed, matched
 from advloss.data.sources.rows import Rows
+from advloss.data.sources.values import FileValues, Values
 
 Paths = Mapping[str, Sequence[Path]]
 """Folders or files, by the name of a field or of a source."""

@@ -18,9 +18,10 @@ import numpy as np
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, from_files, kind_of
 from advloss.data.formats import RGB8, FieldFormat
-from advloss.data.sources.base import DataSet, Split, Values, split_of
+from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.pieces import Pieces
 from advloss.data.sources.shard_index import Index, read_index, webdataset
+from advloss.data.sources.values import Values
 from advloss.images.reading import Header, UnreadableImage, extensions, read_header, read_pixels
 
 PIECE = 256

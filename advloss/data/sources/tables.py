@@ -9,8 +9,9 @@ import numpy as np
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.fields import Label, Mask
-from advloss.data.sources.base import DataSet, FileValues, PickedValues, Source, Split, Values
+from advloss.data.sources.base import DataSet, Source, Split
 from advloss.data.sources.rows import Rows
+from advloss.data.sources.values import FileValues, PickedValues, Values
 from advloss.images.names import by_name
 from advloss.images.reading import list_images
 

@@ -19,9 +19,10 @@ from advloss.data.loading.scaling import to_images
 from advloss.data.random_streams import random
 from advloss.data.sampling.crops import resized
 from advloss.data.sampling.sampler import Sampler
-from advloss.data.sources.base import FileValues, Split
+from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import check_pairs
 from advloss.data.sources.paths import open_paths
+from advloss.data.sources.values import FileValues
 from advloss.data.synthetic.sets import SETS
 from advloss.images.reading import Picture, UnreadableImage
 from advloss.images.writing import write_picture
@@ -275,12 +276,12 @@ def test_kept_in_memory_when_it_fits_and_says_so(tmp_path: Path, monkeypatch: py
     made = loader(unpaired(tmp_path), memory="auto", say=said.append)
     take(made, 1)
     assert said == ["kept 12 images in memory (0 MB)"]
-    assert made.place == "on" and isinstance(made._prepared().choices.pictures["a"], Cache)
+    assert made.place == "on" and isinstance(made._prepared().samples.pictures["a"], Cache)
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 2 * 12 * 3 * 20 * 20 - 1})())
     tight = loader(made.split, memory="auto", say=said.append)
     take(tight, 1)
     assert said[1:] == ["12 images are decoded each time: to keep them takes 0 MB of memory"]
-    assert tight.place == "off" and isinstance(tight._prepared().choices.pictures["a"], Decoded)
+    assert tight.place == "off" and isinstance(tight._prepared().samples.pictures["a"], Decoded)
 
 
 def test_range_of_images() -> None:

@@ -19,8 +19,9 @@ from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.loading.loader import Batch, Loader
 from advloss.data.loading.scaling import scaled, to_images
 from advloss.data.sampling.sampler import Sampler
-from advloss.data.sources.base import FileValues, Split, split_of
+from advloss.data.sources.base import Split, split_of
 from advloss.data.sources.rows import Rows
+from advloss.data.sources.values import FileValues
 from advloss.images.picture import DTYPES, Depth, Picture
 from advloss.images.writing import write_picture
 from tests.data.pictures import fill
@@ -156,10 +157,18 @@ def test_a_label_is_that_of_the_picture_that_is_shown(tmp_path: Path) -> None:
 
 
 def test_masks_that_are_drawn_have_holes_and_rest(tmp_path: Path) -> None:
-    masks = [Derived(everything(tmp_path), 1).sample([0, 0], 0, n, 32)["mask"] for n in range(200)]
+    masks = [Derived(everything(tmp_path), 1).sample([0, 0], 0, n, (32, 32))["mask"] for n in range(200)]
     assert {mask.shape for mask in masks} == {(1, 32, 32)} and set(np.unique(np.stack(masks))) == {0, 255}
     parts = np.array([(mask > 0).mean() for mask in masks])
     assert 0.2 < parts.mean() < 0.7 and (parts < 1).all() and (parts > 0).all() and parts.std() > 0.1
+
+
+def test_a_mask_is_as_large_as_a_whole_picture(tmp_path: Path) -> None:
+    fields: Fields = {"image": Image("x"), "mask": Mask("x")}
+    split = split_of(fields, {"image": FileValues([*fill(tmp_path, 2, height=20, width=33).iterdir()])}, False)
+    for item in evaluation_items(split, None, resize="none", say=print):
+        assert item.fields["mask"].shape == (1, 1, 20, 33)
+        assert set(item.fields["mask"].unique().tolist()) == {0, 255}
 
 
 def test_what_is_looked_at_keeps_its_noise(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.data.loading.loader import Batch, Loader
-from advloss.data.loading.prefetch import AHEAD, ahead
+from advloss.data.loading.prefetch import PREFETCHED, prefetched
 from advloss.data.sources.base import Split
 from tests.data.loading.test_loader import AUGMENT, paired, unpaired
 
@@ -43,23 +43,23 @@ class Source:
 
 def test_in_order_and_so_many_ahead() -> None:
     source = Source()
-    made = ahead(source.batches(), CPU)
+    made = prefetched(source.batches(), CPU)
     for number in range(5):
         batch, rest = next(made)
         assert (int(batch["b"]), rest) == (number, number)
-    for _ in range(5 + AHEAD):
+    for _ in range(5 + PREFETCHED):
         assert source.idle.acquire(timeout=60)
     assert not source.idle.acquire(timeout=0.1)  # and none beyond these
-    assert source.made == list(range(5 + AHEAD))
+    assert source.made == list(range(5 + PREFETCHED))
     made.close()
 
 
 def test_the_first_is_made_by_who_asks_and_the_rest_by_one_thread() -> None:
     source = Source()
-    made = ahead(source.batches(), CPU)
+    made = prefetched(source.batches(), CPU)
     assert source.made == []
     next(made)
-    for _ in range(1 + AHEAD):
+    for _ in range(1 + PREFETCHED):
         assert source.idle.acquire(timeout=60)
     assert len(source.threads) == 2 and threading.get_ident() in source.threads
     made.close()
@@ -68,7 +68,7 @@ def test_the_first_is_made_by_who_asks_and_the_rest_by_one_thread() -> None:
 @pytest.mark.parametrize("wrong", [0, 1, 2, 5])
 def test_an_error_comes_where_its_batch_would_have_come(wrong: int) -> None:
     source = Source(wrong)
-    made = ahead(source.batches(), CPU)
+    made = prefetched(source.batches(), CPU)
     assert [rest for _, rest in itertools.islice(made, wrong)] == list(range(wrong))
     with pytest.raises(InputError, match=f"^batch {wrong} can't be made$"):
         next(made)
@@ -80,18 +80,18 @@ def test_nothing_is_left_when_it_is_closed(taken: int) -> None:
     before = threading.active_count()
     source = Source()
     batches = source.batches()  # kept, so that it does not end because nobody has it
-    made = ahead(batches, CPU)
+    made = prefetched(batches, CPU)
     list(itertools.islice(made, taken))
     assert threading.active_count() == before + 1
     made.close()
     assert threading.active_count() == before
-    assert source.ended and len(source.made) <= taken + AHEAD
+    assert source.ended and len(source.made) <= taken + PREFETCHED
 
 
 def take(split: Split, count: int, start: int, in_thread: bool, **changed: Any) -> list[Batch]:
     options: dict[str, Any] = {"load": 20, "crop": 16, "batch": 2, "seed": 3, "say": lambda said: None} | changed
     loader = Loader(split, **options)
-    loader.ahead = in_thread
+    loader.prefetches = in_thread
     return list(itertools.islice(loader.batches(start), count))
 
 
@@ -125,7 +125,7 @@ def test_what_is_skipped_is_said_when_its_batch_is_taken(tmp_path: Path, how: di
         (tmp_path / "a" / f"{index:03d}.png").write_bytes(b"")
     said: list[str] = []
     loader = Loader(split, load=20, crop=16, batch=1, seed=3, say=said.append, **how)
-    loader.ahead = True
+    loader.prefetches = True
     batches = loader.batches()
     counts = []
     for _ in range(6):

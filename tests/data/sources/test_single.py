@@ -15,8 +15,8 @@ from advloss.data.check import check
 from advloss.data.fields import Kind
 from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.loading.loader import Loader
-from advloss.data.sources.base import JoinedValues
 from advloss.data.sources.folders import open_folder
+from advloss.data.sources.values import JoinedValues
 from advloss.data.synthetic.sets import COUNTS, SETS
 from tests.data.pictures import FIELDS, fill, picture
 

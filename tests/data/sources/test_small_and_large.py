@@ -17,10 +17,11 @@ from advloss.data.degradations.base import Degradation
 from advloss.data.loading.evaluation_items import EvaluationItem, evaluation_items
 from advloss.data.loading.loader import Batch, Loader
 from advloss.data.random_streams import DEGRADE, random
-from advloss.data.sources.base import DataSet, FileValues, Split
+from advloss.data.sources.base import DataSet, Split
 from advloss.data.sources.folders import open_folder
 from advloss.data.sources.pair_checks import check_pairs
 from advloss.data.sources.paths import open_paths
+from advloss.data.sources.values import FileValues
 from advloss.data.synthetic.sets import SETS
 from tests.data.pictures import FIELDS, fill, picture, scaled, two
 

@@ -51,7 +51,7 @@ def weights(run: str) -> dict[str, bytes]:
 def test_a_resumed_run_ends_with_the_same_bytes():
     words = [*WORDS, f"data.name={SHARDS}", "data.val=val"]
     result = done(*words, "--iterations", "7")  # 5 iterations an epoch
-    assert "set: train 21 of b (pictures); val 2 of b (pictures)" in result.stderr
+    assert "set: train 21 of image (pictures); val 2 of image (pictures)" in result.stderr
     run = "vqgan-small-set"
     assert any("psnr" in entry.get("validation", {}) for entry in log(Path(), run))
     done(*words, "--iterations", "3", "--run", "cut")
