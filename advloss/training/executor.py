@@ -36,7 +36,8 @@ class Executor(ABC):
 
     players: by name, in the order of their steps. average: the moving average of the method, or None. clock: what all
     parts of the recipe follow. rate_factor: of all learning rates in an iteration (from 0), the recipe's `schedule`.
-    batches_per_iteration: how many batches an iteration takes. gradient_shares: of the generator's gradient in the last iteration, each term's part, where it was asked for.
+    batches_per_iteration: how many batches an iteration takes. gradient_shares: of the generator's gradient in the last
+    iteration, each term's part, where it was asked for.
 
     built: on `device`, in training mode. say: is told how iterations are played, where a user would not expect it.
     """
