@@ -32,6 +32,8 @@ class Term(nn.Module):
     from. ramp: the number of iterations in which its weight then grows to the whole, linearly.
     discriminator_weight: the factor of `discriminator_loss` (0.5 where a paper halves it). discriminator_start: the
     iteration that the discriminator learns from, by default `start`; it may come before.
+
+    two_sided: whether a discriminator learns from the loss too. owner: the player that trains the loss's parameters.
     """
 
     def __init__(
@@ -57,21 +59,13 @@ class Term(nn.Module):
         self.ramp = ramp
         self.discriminator_weight = discriminator_weight
         self.discriminator_start = start if discriminator_start is None else discriminator_start
+        self.two_sided = is_two_sided(loss)
+        self.owner = DISCRIMINATOR if self.two_sided else player
 
     @property
     def needs(self) -> set[str]:
         """The tensors that this term names."""
         return {*self.between, *self.given.values()}
-
-    @property
-    def two_sided(self) -> bool:
-        """Whether a discriminator learns from this loss too."""
-        return is_two_sided(self.loss)
-
-    @property
-    def owner(self) -> str:
-        """The player that trains the loss's parameters."""
-        return DISCRIMINATOR if self.two_sided else self.player
 
     @property
     def networks(self) -> list[nn.Module]:
