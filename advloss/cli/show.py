@@ -14,7 +14,7 @@ from advloss.cli.wanted import asked_recipe
 @exit_codes
 def show(words: Words = None) -> None:
     """Show a recipe with every value resolved, and where each came from."""
-    from advloss.recipe.show import rows
+    from advloss.recipe.text.show import rows
 
     recipe, source, _ = asked_recipe(words or [])
     table(["key", "value", "from"], rows(recipe, source))
@@ -24,8 +24,8 @@ def show(words: Words = None) -> None:
 @exit_codes
 def recipes() -> None:
     """List the recipes that can be asked for by name."""
-    from advloss.recipe.show import headline
-    from advloss.recipe.source import known_recipes
+    from advloss.recipe.text.show import headline
+    from advloss.recipe.text.source import known_recipes
 
     table(["recipe", "what it is", "file"], [[n, headline(path), str(path)] for n, path in known_recipes().items()])
 

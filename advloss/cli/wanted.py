@@ -7,14 +7,14 @@ from advloss.core.errors import InputError
 
 if TYPE_CHECKING:
     from advloss.recipe.schema import Recipe
-    from advloss.recipe.source import Source
+    from advloss.recipe.text.source import Source
 
 
 def asked_recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
     """The recipe that the words ask for, where its values come from, and a name for its run."""
     from advloss.data import short_name
     from advloss.recipe.resolve import resolve
-    from advloss.recipe.source import is_override, parse_value, read
+    from advloss.recipe.text.source import is_override, parse_value, read
 
     overrides = [word for word in words if is_override(word)]
     sets = [word for word in words if not is_override(word)]

@@ -23,7 +23,7 @@ from advloss.interop.upscalers import check_channels, read_weights
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import Source, read
+from advloss.recipe.text.source import Source, read
 
 
 @dataclass(frozen=True)

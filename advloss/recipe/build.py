@@ -18,12 +18,13 @@ from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty
 from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.recipe import components
-from advloss.recipe.build_method import build_degradation, build_method, crop_sides, dry_run, shape_of
+from advloss.recipe.build_method import build_degradation, build_method, crop_sides, dry_run, named_tensors, shape_of
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import players_of
 from advloss.recipe.schema import Metric, Recipe, Sides
 from advloss.recipe.schema import Term as TermLine
 from advloss.recipe.signatures import make, tensor_parameters
+from advloss.recipe.tensors import several, taken
 from advloss.recipe.terms import GENERATOR, Term, by_name
 
 DTYPES = {"fp64": torch.float64}
@@ -99,7 +100,8 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
     """A term with its loss, whose channels follow from the tensors that it compares."""
     loss = components.LOSSES[line.loss]
     parameters = line.parameters
-    given = {key: name for key in tensor_parameters(loss)[1] if (name := parameters.pop(key, None)) is not None}
+    given = named_tensors(line)
+    parameters = {key: value for key, value in parameters.items() if key not in tensor_parameters(loss)[1]}
     sides = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
     _check_shapes(line, given, place, made)
     built = make(loss, parameters, place, _wired(line, given, made), components.PARTS)
@@ -110,24 +112,29 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
 
 
 def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The channels of what a loss compares: those of its first tensor, and of the condition that stands before it."""
-    judged = [made[line.between[0]], *([made[given["given"]]] if "given" in given else [])]
+    """The channels of what a loss compares: of its first tensor, with those of the condition; of a tuple, of each."""
+    first = taken(made, line.between[0])
+    if not isinstance(first, Tensor):
+        layers = tuple(tensor.shape[1] for tensor in first)
+        return {"in_channels": layers, "in_features": layers}
+    judged = [first, *([made[given["given"]]] if "given" in given else [])]
     channels = sum(tensor.shape[1] for tensor in judged if tensor.ndim > 1)
     return {"in_channels": channels, "in_features": channels}
 
 
 def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:
     """InputError where tensors that a loss compares have different shapes, or a condition another height and width."""
-    first = made[line.between[0]]
+    first = line.between[0]
+    shapes = {name: shape_of(taken(made, name)) for name in (*line.between, *given.values())}
     for name in line.between[1:] if getattr(components.LOSSES[line.loss], "partners", False) else ():
-        if made[name].shape != first.shape:
+        if shapes[name] != shapes[first]:
             raise InputError(
-                f"{place}.between: {line.between[0]} is {shape_of(first)} and {name} is {shape_of(made[name])}: "
+                f"{place}.between: {first} is {shapes[first]} and {name} is {shapes[name]}: "
                 "they must have the same shape"
             )
-    if "given" in given and made[given["given"]].shape[2:] != first.shape[2:]:
+    if "given" in given and made[given["given"]].shape[2:] != made[first].shape[2:]:
         name = given["given"]
-        raise InputError(f"{place}.given: {name} is {shape_of(made[name])}, its height and width must be the image's")
+        raise InputError(f"{place}.given: {name} is {shapes[name]}, its height and width must be the image's")
 
 
 def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
@@ -138,7 +145,7 @@ def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
         if trial.two_sided:
             trial.discriminator_loss(made)
     except (InputError, RuntimeError, ValueError) as error:
-        shapes = ", ".join(f"{name} {shape_of(made[name])}" for name in sorted(term.needs))
+        shapes = ", ".join(f"{name} {shape_of(taken(made, name))}" for name in sorted(term.needs))
         raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
 
 
@@ -161,12 +168,16 @@ def _try_weighting(recipe: Recipe, terms: nn.ModuleDict, made: Mapping[str, Tens
     if at is None:
         return
     mine = {name: term for name, term in by_name(terms).items() if term.player == GENERATOR}
-    apart = [name for name, term in mine.items() if not any(_depends(made[one], made[at]) for one in term.needs)]
+    apart = [name for name, term in mine.items() if not any(_depends(t, made[at]) for t in _all(term, made))]
     if apart:
         raise InputError(
             f"weighting.at: {', '.join(apart)} do not depend on {at}, so they have no gradient there to balance; "
             "name a tensor that all terms depend on, or use weighting=fixed"
         )
+
+
+def _all(term: Term, made: Mapping[str, Tensor]) -> list[Tensor]:
+    return [tensor for name in term.needs for tensor in several(taken(made, name))]
 
 
 def _depends(tensor: Tensor, on: Tensor) -> bool:

@@ -16,8 +16,9 @@ from advloss.methods.base import Method, NetworkFactory
 from advloss.recipe import components
 from advloss.recipe.formats import formats_of
 from advloss.recipe.players import batches_per_iteration
-from advloss.recipe.schema import Component, Recipe
-from advloss.recipe.signatures import make
+from advloss.recipe.schema import Component, Recipe, Term
+from advloss.recipe.signatures import make, tensor_parameters
+from advloss.recipe.tensors import flattened, several, taken
 
 
 def declared_fields(recipe: Recipe) -> Fields:
@@ -80,19 +81,22 @@ def dry_run(method: Method, recipe: Recipe, crop: int | None = None) -> dict[str
     """
     lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
     wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
-    wanted |= {given for line in lines if (given := line.parameters.get("given"))}
+    wanted |= {
+        str(name) for line in recipe.losses.values() if line is not None for name in named_tensors(line).values()
+    }
     wanted |= {name.removeprefix("partner_") for name in recipe.samples}
     batch = _batch(recipe, crop_sides(method, recipe).ends[1] if crop is None else crop)
     trial = copy.deepcopy(method).to("meta")
     trial.batches_calls = False  # what depends on what is asked of these tensors
     try:
-        made = trial(batch, wanted)
+        made = flattened(trial(batch, wanted))
     except (InputError, RuntimeError, ValueError) as error:
         shapes = ", ".join(f"{name} {shape_of(tensor)}" for name, tensor in batch.items())
         raise InputError(f"networks: a batch of {shapes} (data.crop) does not pass: {error}") from None
     for name in recipe.samples:
-        if made[name.removeprefix("partner_")].ndim != 4:
-            raise InputError(f"samples: {name} is no picture: {shape_of(made[name])}")
+        sample = taken(made, name.removeprefix("partner_"))
+        if not isinstance(sample, Tensor) or sample.ndim != 4:
+            raise InputError(f"samples: {name} is no picture: {shape_of(sample)}")
     return made
 
 
@@ -121,6 +125,12 @@ def _values(field: Field, form: FieldFormat, batch: int, crop: int) -> Tensor:
     return torch.empty(batch, field.size if isinstance(field, Noise) else form.size or 1, device="meta")
 
 
-def shape_of(tensor: Tensor) -> str:
-    """`[2, 3, 64, 64]`."""
-    return "[" + ", ".join(str(side) for side in tensor.shape) + "]"
+def named_tensors(line: Term) -> dict[str, str]:
+    """The tensors that a term's loss takes by name."""
+    keywords = tensor_parameters(components.LOSSES[line.loss])[1]
+    return {key: line.parameters[key] for key in keywords if line.parameters.get(key) is not None}
+
+
+def shape_of(value: Tensor | tuple[Tensor, ...]) -> str:
+    """`[8, 3, 64, 64]`; of a tuple all shapes."""
+    return ", ".join("[" + ", ".join(str(side) for side in tensor.shape) + "]" for tensor in several(value))

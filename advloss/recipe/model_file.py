@@ -20,7 +20,7 @@ from advloss.methods.uses import translations
 from advloss.recipe.build_method import build_method
 from advloss.recipe.resolve import complete_recipe
 from advloss.recipe.schema import Component, Recipe
-from advloss.recipe.upgrade import FORMAT, upgraded
+from advloss.recipe.text.upgrade import FORMAT, upgraded
 
 KEY = "advloss"  # one entry only: safetensors does not keep the order of several, and equal models are equal bytes
 

@@ -23,8 +23,8 @@ from advloss.recipe.signatures import (
     sentences,
     tensor_parameters,
 )
-from advloss.recipe.source import COMMAND_LINE, Source
 from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
+from advloss.recipe.text.source import COMMAND_LINE, Source
 
 SCALE = frozenset({"scale"})
 """Of a degradation: it is the method's."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from advloss.core.clock import Schedule
 from advloss.core.precision import full_precision
+from advloss.recipe.tensors import several, taken
 
 Tensors = Mapping[str, Tensor]
 GENERATOR = "generator"
@@ -33,6 +34,8 @@ class Term(nn.Module):
     from. ramp: the number of iterations in which its weight then grows to the whole, linearly.
     discriminator_weight: the factor of `discriminator_loss` (0.5 where a paper halves it). discriminator_start: the
     iteration that the discriminator learns from, by default `start`; it may come before.
+
+    two_sided: whether a discriminator learns from the loss too. owner: the player that trains the loss's parameters.
     """
 
     def __init__(
@@ -58,21 +61,15 @@ class Term(nn.Module):
         self.ramp = ramp
         self.discriminator_weight = discriminator_weight
         self.discriminator_start = start if discriminator_start is None else discriminator_start
+        self.two_sided = is_two_sided(loss)
+        self.owner = DISCRIMINATOR if self.two_sided else player
+        self._keywords = _keywords(loss.forward)
+        self._keywords_of_discriminator = _keywords(loss.discriminator_loss) if self.two_sided else frozenset()
 
     @property
     def needs(self) -> set[str]:
         """The tensors that this term names."""
         return {*self.between, *self.given.values()}
-
-    @property
-    def two_sided(self) -> bool:
-        """Whether a discriminator learns from this loss too."""
-        return is_two_sided(self.loss)
-
-    @property
-    def owner(self) -> str:
-        """The player that trains the loss's parameters."""
-        return DISCRIMINATOR if self.two_sided else self.player
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -105,14 +102,14 @@ class Term(nn.Module):
 
     def forward(self, tensors: Tensors) -> Tensor:
         """What `player` minimises, without its weight: a scalar."""
-        images, given = self._inputs(tensors, self.loss.forward)
-        with self._precision(images[0]):
+        images, given = self._inputs(tensors, self._keywords)
+        with self._precision(several(images[0])[0]):
             value: Tensor = self.loss(*images, **given)
         return value
 
     def discriminator_loss(self, tensors: Tensors) -> Tensor:
         """What the discriminator minimises, with its `discriminator_weight`: a scalar."""
-        images, given = self._inputs(tensors, self.loss.discriminator_loss)
+        images, given = self._inputs(tensors, self._keywords_of_discriminator)
         value: Tensor = self.loss.discriminator_loss(*images, **given)  # type: ignore[operator]
         return self.discriminator_weight * value
 
@@ -121,15 +118,18 @@ class Term(nn.Module):
         if player == self.owner and hasattr(self.loss, "clip"):
             self.loss.clip()  # type: ignore[operator]
 
-    def _inputs(self, tensors: Tensors, half: Any) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """What one half of the loss is called with; one that takes no tensor of some name is not given it."""
-        known = inspect.signature(half).parameters
-        given = {key: tensors[name] for key, name in self.given.items() if key in known}
-        return [tensors[name] for name in self.between], given
+    def _inputs(self, tensors: Tensors, keywords: frozenset[str]) -> tuple[list[Any], dict[str, Any]]:
+        """What one half of the loss is called with. keywords: of the tensors that it takes by name."""
+        given = {key: taken(tensors, name) for key, name in self.given.items() if key in keywords}
+        return [taken(tensors, name) for name in self.between], given
 
     def _precision(self, x: Tensor) -> AbstractContextManager[None]:
         own = self.two_sided or getattr(self.loss, "own_precision", False)
         return nullcontext() if own else full_precision(x)
+
+
+def _keywords(half: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(half).parameters)
 
 
 def is_two_sided(loss: object) -> bool:

@@ -11,6 +11,7 @@ from advloss.core.clock import Clock, follow
 from advloss.core.errors import NotFinite, TrainingError
 from advloss.recipe.build import Built
 from advloss.recipe.players import batches_per_iteration
+from advloss.recipe.tensors import flattened
 from advloss.recipe.terms import GENERATOR, Term, by_name
 from advloss.training.average import Average
 from advloss.training.player import Player
@@ -124,7 +125,7 @@ class Executor(ABC):
     def forward(self, batch: Batch, players: Sequence[Player]) -> Tensors:
         """The tensors that the players want, in float32 (float64 stays), computed in the recipe's precision."""
         with self.precision.autocast():
-            tensors = self.method(batch, self.wanted(players))
+            tensors = flattened(self.method(batch, self.wanted(players)))
         seen = {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in tensors.items()}
         return seen | {COMPARED: tensors[self.compared_at]} if self.compared_at in tensors else seen
 

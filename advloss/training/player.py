@@ -40,6 +40,7 @@ class Player:
         self.clip = clip
         self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
         self.rate: float | None = None  # the one in force
+        self.changing_betas = any(isinstance(beta, Schedule) for beta in self.settings.get("betas", ()))
 
     @classmethod
     def of(cls, recipe: Recipe, name: str, parameters: list[nn.Parameter], fp16: bool) -> "Player":
@@ -59,7 +60,7 @@ class Player:
         """Sets the rate and the betas of an iteration (from 0). factor: of the rate."""
         rate = value_at(self.settings["lr"], iteration) * factor
         for group in self.optimizer.param_groups:
-            if "betas" in self.settings:
+            if self.changing_betas:
                 group["betas"] = value_at(self.settings["betas"], iteration)
             if not isinstance(group["lr"], Tensor):
                 group["lr"] = rate
@@ -70,9 +71,7 @@ class Player:
     @property
     def phase(self) -> tuple[float, ...]:
         """What of the settings lies in Python: a CUDA graph holds for these values. The rate is no part of it."""
-        betas = self.settings.get("betas", ())
-        changing = any(isinstance(beta, Schedule) for beta in betas)
-        return tuple(self.optimizer.param_groups[0]["betas"]) if changing else ()
+        return tuple(self.optimizer.param_groups[0]["betas"]) if self.changing_betas else ()
 
     @property
     def scale(self) -> Tensor | float:

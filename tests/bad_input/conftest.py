@@ -11,7 +11,7 @@ import pytest
 from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from tests.inference.networks import nearest_model
 from tests.training.started import two_sides
 

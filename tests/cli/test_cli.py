@@ -20,7 +20,7 @@ import advloss
 from advloss.cli import main
 from advloss.images.reading import read_picture
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from tests.data.pictures import fill, picture, profile
 from tests.training.started import TINY, TINY_PAIRS, done, invoke, log, pairs, refused, two_sides
 

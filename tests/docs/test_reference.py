@@ -13,7 +13,7 @@ from advloss.losses.adversarial.topk import TopK
 from advloss.recipe import components
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))

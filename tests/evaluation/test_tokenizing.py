@@ -13,7 +13,7 @@ from advloss.methods.tokenizer import Tokenizer
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from tests.data.pictures import fill
 from tests.evaluation.figures import figures
 from tests.training.started import done, invoke, refused

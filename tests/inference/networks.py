@@ -12,7 +12,7 @@ from advloss.networks.generators.srvgg import SRVGG
 from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 
 def nearest_model(path: Path, scale: int = 2) -> Path:

@@ -21,7 +21,7 @@ from advloss.methods.uses import (
 from advloss.networks.bottlenecks import BottleneckOutput
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 
 class Negative(nn.Module):

@@ -13,7 +13,7 @@ from advloss.interop.importing import import_model
 from advloss.recipe.build import build
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from tests.inference.networks import nearest_model, srvgg_checkpoint
 
 WIDTH = "networks.generator.width=2"

@@ -9,6 +9,7 @@ from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Image, Label, Mask, Noise, Vector
 from advloss.data.formats import MASK, FieldFormat
 from advloss.methods.base import NetworkFactory
+from advloss.recipe.signatures import make
 
 FIELDS: Fields = {
     "noise": Noise(size=7),
@@ -44,7 +45,7 @@ class AllTold(nn.Module):
 
 def made(cls: type[nn.Module], *names: str, **wired: Any) -> Any:
     parameters = {"width": 3} if cls is Told else {}
-    factory = NetworkFactory(cls, parameters, FIELDS, FORMATS, crop=64, scale=2)
+    factory = NetworkFactory(lambda **wired: make(cls, parameters, wired=wired), FIELDS, FORMATS, crop=64, scale=2)
     return factory(*names, **wired).told
 
 

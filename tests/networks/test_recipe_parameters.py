@@ -6,7 +6,7 @@ import pytest
 
 from advloss.core.errors import InputError
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 GENERATOR = "networks.generator"
 DISCRIMINATOR = "losses.adversarial.discriminator"

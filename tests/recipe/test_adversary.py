@@ -12,7 +12,7 @@ from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.executor import COMPARED
 from advloss.training.fast.step import FastStep
 

@@ -12,7 +12,7 @@ from advloss.core.errors import InputError
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import known_recipes, read
+from advloss.recipe.text.source import known_recipes, read
 
 
 def built(name: str, *overrides: str) -> Built:

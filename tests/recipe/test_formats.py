@@ -5,9 +5,9 @@ import pytest
 from advloss.data.fields import Fields, Image, Label, Mask, Noise, Vector
 from advloss.data.formats import MASK, RGB8, FieldFormat
 from advloss.recipe.formats import formats_of, same_formats, with_formats
-from advloss.recipe.resolve import complete, resolve
+from advloss.recipe.resolve import complete_recipe, resolve
 from advloss.recipe.schema import Data, Recipe
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 FIELDS: Fields = {
     "a": Image("a"),
@@ -50,7 +50,7 @@ def test_formats_that_were_written_come_back(name: str) -> None:
     if name == "vqgan-small":
         fields, formats = {"image": Image("x")}, {"image": formats["a"]}
     written = with_formats(recipe, fields, formats)
-    again = complete(Recipe.model_validate(written.plain()))
+    again = complete_recipe(Recipe.model_validate(written.plain()))
     assert formats_of(again.data, fields) == formats and again.plain() == written.plain()
     assert same_formats(recipe, written).plain() == written.plain()
 
@@ -61,4 +61,4 @@ def test_recipes_from_before_are_read(name: str) -> None:
     for option in ("channels", "depth", "range", "classes", "sizes"):
         del plain["data"][option]
     plain["data"] |= {"a": None, "b": None}
-    assert complete(Recipe.model_validate(plain)).data.paths == {}
+    assert complete_recipe(Recipe.model_validate(plain)).data.paths == {}

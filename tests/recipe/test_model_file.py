@@ -17,7 +17,7 @@ from advloss.recipe.build import build
 from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import read_model, save_model
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from tests.training.started import TINY
 
 

@@ -14,7 +14,7 @@ from advloss.recipe import components
 from advloss.recipe.build import build
 from advloss.recipe.model_file import read_model, save_model
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import Source, read
+from advloss.recipe.text.source import Source, read
 
 SMALL = [
     "networks.generator={name: resnet, blocks: 1, width: 2}",

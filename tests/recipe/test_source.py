@@ -7,7 +7,7 @@ import pytest
 from advloss.core.errors import InputError
 from advloss.recipe.resolve import complete_recipe, resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import Source, is_override, known_recipes, parse, parse_value, read
+from advloss.recipe.text.source import Source, is_override, known_recipes, parse, parse_value, read
 
 MINE = """\
 method: pix2pix

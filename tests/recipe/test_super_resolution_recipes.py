@@ -10,7 +10,7 @@ from advloss.recipe.build import build
 from advloss.recipe.model_file import load_initial, read_model, save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import known_recipes, read
+from advloss.recipe.text.source import known_recipes, read
 
 SMALL = ["networks.generator.width=4", "networks.generator.blocks=1", "data.crop=24", "data.batch=2"]
 

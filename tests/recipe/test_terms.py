@@ -8,8 +8,8 @@ from advloss.core.errors import InputError
 from advloss.losses.pixel import L1
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
 from advloss.recipe.terms import Term
+from advloss.recipe.text.source import read
 from advloss.training.fast.step import FastStep
 
 TINY = ["networks.generator.width=2", "networks.generator.levels=2", "losses.adversarial.discriminator.width=2"]

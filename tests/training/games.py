@@ -12,8 +12,8 @@ from advloss.recipe.build import Built, build
 from advloss.recipe.players import players_of
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import read
 from advloss.recipe.terms import Term
+from advloss.recipe.text.source import read
 from advloss.training.fast.step import FastStep
 from advloss.training.step import PlainStep
 

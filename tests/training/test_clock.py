@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 
 from advloss.core.clock import Clock, Schedule, Timed
 from advloss.core.errors import InputError
-from advloss.recipe.resolve import complete_recipe
-from advloss.recipe.schema import Recipe
+from advloss.recipe.resolve import resolve
 from advloss.recipe.terms import Term
+from advloss.recipe.text.source import parse
 from advloss.training.executor import Executor
 from advloss.training.fast.cuda_graphs import REMEMBERED, WARM_UP, CudaGraphs
 from advloss.training.fast.step import FastStep
@@ -185,4 +186,4 @@ def test_a_schedule_stands_in_the_resolved_recipe():
     assert plain["optimizer"]["lr"] == {"from": 1e-3, "to": 0.0, "over": 9, "shape": "linear", "after": 0}
     assert plain["losses"]["l1"]["weight"] == {"0": 1.0, "5": 2.0}  # as JSON has them
     assert plain["train"]["average"] == {"0": 0.5, "9": 0.9}
-    assert complete_recipe(Recipe.model_validate(plain)).plain() == plain
+    assert resolve(parse(yaml.safe_dump(plain, sort_keys=False), "mine.yaml")).plain() == plain

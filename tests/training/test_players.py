@@ -11,8 +11,8 @@ from advloss.pretrained.weights import Frozen
 from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
 from advloss.recipe.terms import Term
+from advloss.recipe.text.source import read
 from advloss.training.executor import Executor
 from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes

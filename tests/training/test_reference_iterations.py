@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from advloss.interop.junyanz import discriminator_from, generator_from
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.fast.step import FastStep
 
 RELATIVE = 1e-8

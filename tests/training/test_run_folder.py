@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.processes import Processes
 from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
 from advloss.training.run.folder import RunFolder, changes

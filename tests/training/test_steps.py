@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.average import Average
 from advloss.training.fast.step import FastStep, detached
 from advloss.training.player import Player

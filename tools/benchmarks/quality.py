@@ -12,7 +12,7 @@ from typing import Any
 from advloss.core.devices import fast_bf16
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.start import train
 from tools.benchmarks.measuring import measure
 from tools.benchmarks.measuring.emulated import EmulatedBF16

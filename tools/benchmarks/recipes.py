@@ -14,7 +14,7 @@ from advloss.recipe.build import Built, build
 from advloss.recipe.build_method import declared_fields
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.executor import Executor
 from tools.benchmarks.measuring import measure
 

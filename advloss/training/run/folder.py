@@ -10,7 +10,7 @@ from advloss.recipe.build_method import declared_fields
 from advloss.recipe.formats import formats_of, same_formats, with_formats
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 # what may change when a run is resumed: how long, how often and how fast, not what is learned
 FREE = {

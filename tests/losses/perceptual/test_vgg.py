@@ -13,7 +13,7 @@ from advloss.core.errors import InputError
 from advloss.losses.perceptual.vgg import Style, VGGFeatures, gram
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
 PLACES = {

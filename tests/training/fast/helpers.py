@@ -7,7 +7,7 @@ from torch import Tensor
 
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 
 SIZE = 32
 NARROW = "discriminator={name: patchgan, width: 4, layers: 1, norm: batch}"

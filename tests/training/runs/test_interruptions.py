@@ -10,7 +10,7 @@ import advloss.training.loop as trainer
 from advloss.core.errors import NotFinite
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
-from advloss.recipe.source import read
+from advloss.recipe.text.source import read
 from advloss.training.fast.step import FastStep
 from advloss.training.processes import backends
 from tests.training.started import TINY, done, invoke, log, two_sides

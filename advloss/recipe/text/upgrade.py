@@ -22,13 +22,13 @@ def upgraded(recipe: Mapping[str, Any], form: int) -> dict[str, Any]:
     if form >= FORMAT:
         return dict(recipe)
     values: dict[str, Any] = _renamed(recipe)
-    values["train"] = _steps(values.get("train", {}))
+    games = [term for term in (values.get("losses") or {}).values() if term and term.get("loss") == "adversarial"]
+    values["train"] = _steps(values.get("train", {}), bool(games))
     if values.get("schedule", {}).get("unit") == "rounds":
         values["schedule"]["unit"] = "iterations"
     values["data"] = {key: value for key, value in values.get("data", {}).items() if value is not None}
-    for term in values.get("losses", {}).values():
-        if term and term.get("loss") == "adversarial":
-            _clocked(term)
+    for term in games:
+        _clocked(term)
     return values
 
 
@@ -38,13 +38,13 @@ def _renamed(value: Any) -> Any:
     return [_renamed(each) for each in value] if isinstance(value, list) else value
 
 
-def _steps(train: Mapping[str, Any]) -> dict[str, Any]:
-    """`order` and `discriminator_steps` as `steps`."""
+def _steps(train: Mapping[str, Any], game: bool) -> dict[str, Any]:
+    """`order` and `discriminator_steps` as `steps`. game: whether there is a discriminator."""
     rest = {key: value for key, value in train.items() if key not in ("order", "discriminator_steps")}
     steps = {"generator": 1, "discriminator": train.get("discriminator_steps", 1)}
     if train.get("order") == "discriminator_first":
         steps = dict(reversed(steps.items()))
-    return {**rest, "steps": steps}
+    return {**rest, "steps": steps if game else {"generator": 1}}
 
 
 def _clocked(term: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def parse_value(name: str, text: str) -> Any:
 
 def folders() -> list[Path]:
     """Where recipes are looked for by name: `./recipes`, then those that came with the package."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     shipped = package / "recipes"
     return [Path("recipes"), shipped if shipped.is_dir() else package.parent / "recipes"]
 

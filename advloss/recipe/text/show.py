@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from advloss.recipe.schema import Recipe
-from advloss.recipe.source import Key, Source
+from advloss.recipe.text.source import Key, Source
 
 
 def rows(recipe: Recipe, source: Source) -> list[list[str]]:
