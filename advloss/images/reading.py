@@ -28,12 +28,12 @@ __all__ = [
     "Picture",
     "UnreadableImage",
     "blocks",
+    "check_colour",
     "extensions",
     "flattened",
     "is_image",
     "list_images",
     "page_count",
-    "read_colour",
     "read_header",
     "read_picture",
     "read_pixels",
@@ -94,14 +94,12 @@ def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
     return FORMATS.get(path.suffix.lower(), PNG).picture(path, content)
 
 
-def read_colour(path: str | Path) -> Picture:
-    """A picture of grey or colour with 8 or 16 bits. Raises `UnreadableImage` for other channels and floating point."""
-    picture = read_picture(path)
+def check_colour(path: str | Path, picture: Picture) -> None:
+    """Raises `UnreadableImage` for what is no grey or colour with 8 or 16 bits."""
     if picture.pixels.dtype == np.float32:
         raise UnreadableImage(path, "floating-point samples; save it with 8 or 16 bits a channel")
     if picture.pixels.shape[2] not in (1, 3):
         raise UnreadableImage(path, f"{picture.channels} channels; save it as grey or colour")
-    return picture
 
 
 def read_pixels(path: str | Path, channels: int, depth: Depth, content: bytes | None = None) -> np.ndarray:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from advloss.images.reading import Picture, page_count, read_colour, read_header
+from advloss.images.reading import Picture, page_count, read_header, read_picture
 from advloss.images.writing import write_picture
 from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
@@ -62,7 +62,7 @@ class BackgroundReader:
             return None
         height, width = read_header(job.source).size
         large = height * width * self.scale**2 > LARGE
-        return Read(None if large else read_colour(job.source), page_count(job.source))
+        return Read(None if large else read_picture(job.source), page_count(job.source))
 
 
 class BackgroundWriter:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
-from advloss.images.reading import Picture, read_colour
+from advloss.images.reading import Picture, check_colour, read_picture
 from advloss.images.writing import check_size, reduction
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
@@ -129,7 +129,8 @@ def open_jobs(source: Path, target: Path, form: str | None, overwrite: bool, ski
 
 
 def _converted(convert: Callable[[Picture], Picture], job: Job, read: Read, scale: int, say_once: Say) -> Picture:
-    picture = read_colour(job.source) if read.picture is None else read.picture
+    picture = read_picture(job.source) if read.picture is None else read.picture
+    check_colour(job.source, picture)
     if read.pages > 1:
         say_once(f"{job.source}: has {read.pages} pages, the first is used")
     if reduced := reduction(job.result, picture):
