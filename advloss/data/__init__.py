@@ -51,11 +51,14 @@ def open_data(
 
 
 def _check_complete(opened: DataSet, fields: Fields) -> None:
-    """InputError for a label or a vector that the training pictures lack."""
+    """InputError for a label or a vector that the pictures of a split lack."""
     for name, field in fields.items():
         if isinstance(field, Label | Vector) and not field.optional and name not in opened.train.rows:
             ways = "FILE.csv, or one folder for each class" if isinstance(field, Label) else "FILE.npy"
             raise InputError(f"{opened.name} has no '{name}', which this method needs; say data.{name}={ways}")
+        for split, values in opened.splits.items():
+            if name in opened.train.rows and name not in values.rows:
+                raise InputError(f"data.{split}: its pictures have no '{name}', which this method needs; leave it out")
 
 
 def open_any(name: str | Path) -> DataSet:

@@ -1,7 +1,9 @@
 """What the files of a training split are: channels, depth and range, from their headers."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -69,13 +71,16 @@ def _headers(values: Values) -> dict[int, Header]:
     numbers = looked_at(values)
     if len(numbers) and values.header(numbers[0]).mode == "drawn":
         return {numbers[0]: values.header(numbers[0])}
-    headers = {}
-    for index in numbers:
+
+    def header(index: int) -> Header | None:
         try:
-            headers[index] = values.header(index)
+            return values.header(index)
         except UnreadableImage:
-            continue  # is skipped when its turn comes
-    return headers
+            return None  # it is skipped in training
+
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        found = zip(numbers, pool.map(header, numbers), strict=True)
+        return {index: each for index, each in found if each is not None}
 
 
 def _channels(name: str, values: Values, headers: Mapping[int, Header], said: Any) -> int:

@@ -34,7 +34,7 @@ def open_paths(paths: Paths, fields: Fields) -> DataSet:
         left_out += skipped
     aligned = kind_of(fields) != "unpaired" and len(images) > 1
     split = split_of(fields, {name: images[name] for name in fields if name in images}, aligned, rows)
-    titles = {name: paths[name][0].name for name in split.images if name in paths}
+    titles = {name: (paths.get(name) or paths[fields[name].source])[0].name for name in split.images}
     name = "-".join(where[0].resolve().name for where in paths.values() if where)
     return DataSet(name, {"train": split}, titles, (), {"train": left_out} if left_out else {})
 

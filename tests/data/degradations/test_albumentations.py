@@ -66,3 +66,9 @@ def test_wrong_transforms(transforms: list, message: str) -> None:
 def test_data_stays_light() -> None:
     code = "import sys, advloss.data; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "albumentations", None)
+    with pytest.raises(InputError, match=r"need the albumentations library: pip install 'advloss\[augment\]'"):
+        Albumentations(2, [{"name": "GaussNoise"}])

@@ -180,6 +180,14 @@ def test_a_labelled_and_an_unlabelled_source(tmp_path: Path) -> None:
         opened(tmp_path, HALF)
 
 
+def test_pictures_to_validate_on_need_their_labels(tmp_path: Path) -> None:
+    for name in ("known/x", "known/y", "more", "val/p", "val/q"):
+        fill(tmp_path / name, 2)
+    paths = {"labelled": [tmp_path / "known"], "unlabelled": [tmp_path / "more"]}
+    with pytest.raises(InputError, match=r"data\.val: its pictures have no 'label'"):
+        open_data(None, HALF, paths=paths, val=tmp_path / "val", size=32, seed=0)
+
+
 def test_vectors_without_a_picture(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.arange(12.0).reshape(4, 3))
     np.save(tmp_path / "y.npy", np.array([1, 0, 1, 1], np.uint8))
