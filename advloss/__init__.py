@@ -7,8 +7,8 @@ In a training loop of your own (see `help(advloss.AdversarialLoss)`):
     adversary = AdversarialLoss(PatchGAN(), objective="hinge", penalties=[R1(10)])
 
 A trained model: `advloss.load("model.safetensors").translate("photo.jpg")`. Components of your own for recipes:
-`Method`, `Objective` and `Penalty` to derive from, the modules `fields` and `uses` to declare with, and the tables of
-`components` to enter them in.
+`Method`, `Objective` and `Penalty` to derive from, the modules `fields`, `uses` and `limits` to declare with, and the
+tables of `components` (of `images` for file formats) to enter them in. `main` is the command line.
 """
 
 from importlib import import_module
@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING, Any
 from advloss.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from advloss import images as images
+    from advloss.cli.main import main as main
+    from advloss.core import limits as limits
     from advloss.core.clock import Schedule as Schedule
     from advloss.core.errors import InputError as InputError
+    from advloss.core.parts import Part as Part
     from advloss.data import fields as fields
     from advloss.inference.model import Model as Model
     from advloss.inference.model import load as load
@@ -48,11 +52,13 @@ if TYPE_CHECKING:
     from advloss.losses.adversarial.weighting import LastLayerAdaptive as LastLayerAdaptive
     from advloss.methods import uses as uses
     from advloss.methods.base import Method as Method
+    from advloss.methods.base import NetworkFactory as NetworkFactory
     from advloss.networks.discriminators.mlp import MLPDiscriminator as MLPDiscriminator
     from advloss.networks.discriminators.multi_scale import MultiScale as MultiScale
     from advloss.networks.discriminators.patchgan import PatchGAN as PatchGAN
     from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator as StyleGAN2Discriminator
     from advloss.networks.discriminators.unet import UNetDiscriminator as UNetDiscriminator
+    from advloss.pretrained.weights import Frozen as Frozen
     from advloss.recipe import components as components
 
 _WHERE = {
@@ -85,10 +91,19 @@ _WHERE = {
     "core.clock": ("Schedule",),
     "core.errors": ("InputError",),
     "inference.model": ("Model", "load"),
-    "methods.base": ("Method",),
+    "methods.base": ("Method", "NetworkFactory"),
+    "core.parts": ("Part",),
+    "pretrained.weights": ("Frozen",),
+    "cli.main": ("main",),
 }
 """The names of each module, imported at first use, so that neither `advloss --help` nor a loss waits for the rest."""
-_MODULES = {"components": "recipe.components", "fields": "data.fields", "uses": "methods.uses"}
+_MODULES = {
+    "components": "recipe.components",
+    "fields": "data.fields",
+    "images": "images",
+    "limits": "core.limits",
+    "uses": "methods.uses",
+}
 _NAMES = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = ["__version__", *sorted([*_NAMES, *_MODULES])]
 

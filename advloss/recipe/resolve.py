@@ -28,7 +28,7 @@ from advloss.recipe.text.source import COMMAND_LINE, Source
 
 SCALE = frozenset({"scale"})
 """Of a degradation: it is the method's."""
-FOLLOWS = SCALE | {"size"}
+FOLLOWS = WIRED | SCALE | {"size"}
 """Of a network: it follows from the fields."""
 
 
@@ -202,7 +202,7 @@ def _train(recipe: Recipe) -> Train:
 
 def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
     """The optimizer's settings for all players, and under a player's name what differs for it."""
-    settings, given = optimizer.parameters, frozenset({"parameters"}) | WIRED
+    settings, given = optimizer.parameters, frozenset({"parameters"})
     cls = lookup("optimizer", components.OPTIMIZERS, optimizer.name, "optimizer.name")
     players = dict.fromkeys([*steps, DISCRIMINATOR])  # which may be off in this recipe
     changes = {name: settings.pop(name, None) for name in players if name != GENERATOR or name in settings}

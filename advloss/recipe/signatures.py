@@ -104,13 +104,13 @@ def complete(
     table: Table,
     component: Component,
     place: str,
-    given: frozenset[str] = frozenset(),
+    given: frozenset[str] = WIRED,
     tables: Tables | None = None,
 ) -> Component:
-    """A component looked up in its table, with its parameters checked and completed. Raises InputError."""
+    """A component looked up in its table, with its parameters checked and completed; see `check_parameters`."""
     cls = lookup(kind, table, component.name, f"{place}.name")
     called = f"'{component.name}'"
-    parameters = check_parameters(called, cls, component.parameters, place, given | WIRED, tables=tables)
+    parameters = check_parameters(called, cls, component.parameters, place, given, tables=tables)
     return Component(name=component.name, **parameters)
 
 
