@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from advloss.core.errors import InputError, unknown
 from advloss.data.fields import Fields, images_of, made_field, sources_of
 from advloss.methods.base import Method, NetworkFactory
+from advloss.methods.partners import why_no_partners
 from advloss.recipe import components
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import default_steps
@@ -64,7 +65,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
             "networks": _networks(recipe, networks),
             "data": _data(recipe, method, own.parameters),
             "losses": {
-                name: _term(term, f"losses.{name}", method.tensors) for name, term in recipe.losses.items() if term
+                name: _term(term, f"losses.{name}", method) for name, term in recipe.losses.items() if term
             },
             "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
             "train": (train := _train(recipe)),
@@ -218,8 +219,9 @@ def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
     return Component(name=optimizer.name, **common, **changes)
 
 
-def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
+def _term(term: Term, place: str, method: type[Method]) -> Term:
     """A line under `losses`, checked: its tensors, what it says of the discriminator's side, its loss's parameters."""
+    tensors = method.tensors
     for position, name in enumerate(term.between):
         _tensor(name, tensors, f"{place}.between.{position}")
     loss = lookup("loss", components.LOSSES, term.loss, f"{place}.loss")
@@ -227,6 +229,8 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
     if len(positional) != len(term.between):
         counts = f"{len(positional)} tensor(s), {len(term.between)} given"
         raise InputError(f"{place}.between: '{term.loss}' compares {counts}: [{', '.join(positional)}]")
+    if getattr(loss, "partners", False) and (why := why_no_partners(method, *term.between)):
+        raise InputError(f"{place}.between: {why}")
     parameters = term.parameters
     named = {key: parameters.pop(key, None) for key in by_name}
     for key, name in named.items():

@@ -187,8 +187,6 @@ class Style(_LayerLoss):
     is as in `VGGFeatures` too.
     """
 
-    partners = True
-
     def __init__(self, layers: Layers = GATYS, net: Net = "vgg19", pretrained: bool = True) -> None:
         super().__init__(layers, net, pretrained)
 

@@ -43,7 +43,13 @@ class AfterFour:
 
 
 def test_a_validation_that_is_due_in_the_iteration_of_a_signal_is_made(monkeypatch: pytest.MonkeyPatch):
-    words = [*SMALL, "--iterations", "8", "train.validate_every=4", "metrics={cycle: {metric: l1, between: [cycle_a, a]}}"]
+    words = [
+        *SMALL,
+        "--iterations",
+        "8",
+        "train.validate_every=4",
+        "metrics={cycle: {metric: l1, between: [cycle_a, a]}}",
+    ]
     for side in "AB":
         (Path("photos") / f"val{side}").symlink_to(Path(f"photos/train{side}").resolve())
     with monkeypatch.context() as context:

@@ -13,7 +13,9 @@ ITERATIONS = 300
 
 def means(folder: Path, name: str) -> tuple[float, float]:
     """A loss's mean over the first and the last 60 iterations."""
-    losses = [entry["losses"][name] for entry in log(folder, "run") if "losses" in entry]  # each the mean of 20 iterations
+    losses = [
+        entry["losses"][name] for entry in log(folder, "run") if "losses" in entry
+    ]  # each the mean of 20 iterations
     assert len(losses) == ITERATIONS // 20
     return float(np.mean(losses[:3])), float(np.mean(losses[-3:]))
 

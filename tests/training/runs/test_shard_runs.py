@@ -64,8 +64,12 @@ def test_a_resumed_run_ends_with_the_same_bytes():
 
 
 def test_bad_shards_are_refused_before_a_run_is_made():
-    assert "1 of 4 shards are missing" in refused(*WORDS, "shards/set-{000..003}.tar", "--iterations", "1", "--run", "r")
-    assert "set-000.tar/0.png: 24x24 pixels" in refused(*WORDS, SHARDS, "data.crop=32", "--iterations", "1", "--run", "r")
+    assert "1 of 4 shards are missing" in refused(
+        *WORDS, "shards/set-{000..003}.tar", "--iterations", "1", "--run", "r"
+    )
+    assert "set-000.tar/0.png: 24x24 pixels" in refused(
+        *WORDS, SHARDS, "data.crop=32", "--iterations", "1", "--run", "r"
+    )
     assert "needs two" in refused("train", "recipe=cyclegan-small", SHARDS, "--iterations", "1", "--run", "r")
     assert not Path("runs/r").exists()
 
