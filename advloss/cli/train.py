@@ -52,11 +52,14 @@ def _wanted(words: list[str], run: str | None, iterations: int | None, resume: b
     if iterations:
         words = [*words, f"train.iterations={iterations}"]
     if resume and not any(word.startswith("recipe=") for word in words):
+        from advloss.training.run.folder import check_age
+
         if run is None:
             raise InputError("--resume: say which run, --run NAME, or the words that it was started with")
         before = RUNS / run / "recipe.yaml"
         if not before.is_file():
             raise InputError(f"--resume: there is no run in {RUNS / run}")
+        check_age(before)
         words = [f"recipe={before}", *words]
     recipe, _, name = asked_recipe(words)
     return recipe, name

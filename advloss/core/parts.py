@@ -15,4 +15,4 @@ class Part:
     kind: str
 
     def __repr__(self) -> str:
-        return f"a {self.kind}"
+        return self.kind

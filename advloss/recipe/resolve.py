@@ -64,9 +64,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
             "method": own,
             "networks": _networks(recipe, networks),
             "data": _data(recipe, method, own.parameters),
-            "losses": {
-                name: _term(term, f"losses.{name}", method) for name, term in recipe.losses.items() if term
-            },
+            "losses": {name: _term(term, f"losses.{name}", method) for name, term in recipe.losses.items() if term},
             "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
             "train": (train := _train(recipe)),
             "optimizer": _optimizer(recipe.optimizer, train.steps or {}),

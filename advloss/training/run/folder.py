@@ -55,6 +55,7 @@ class RunFolder:
             return recipe
         if not self.recipe.is_file():
             raise InputError(f"--resume: there is no run in {self.path}")
+        check_age(self.recipe)
         before = resolve(read(str(self.recipe)))
         before = with_formats(before, declared_fields(before), formats_of(before.data, declared_fields(before)))
         recipe = same_formats(recipe, before)
@@ -77,6 +78,17 @@ class RunFolder:
                 temporary.write_text(yaml.safe_dump(recipe.plain(), sort_keys=False), encoding="utf-8")
         except OSError as error:
             raise InputError(f"{self.path}: can't be written ({error.strerror or error})") from None
+
+
+def check_age(recipe: Path) -> None:
+    """Raises InputError for the recipe.yaml of a run that an older version trained: its checkpoint can't be read."""
+    values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    train = values.get("train") if isinstance(values, dict) else None
+    if isinstance(train, dict) and "iterations" not in train:
+        raise InputError(
+            f"--resume: {recipe.parent} was trained by an older version of advloss, whose checkpoints this one can't "
+            f"read; train anew from its model, with another --run and initial={recipe.parent / 'model.safetensors'}"
+        )
 
 
 def changes(before: Recipe, now: Recipe) -> list[str]:
