@@ -29,7 +29,7 @@ def iteration(device: torch.device, checkout: Path, recipe: str, settings: tuple
     read, resolve, build, step = (
         found(*places)
         for places in (
-            ("advloss.recipe.text.source:read",),
+            ("advloss.recipe.text.source:read", "advloss.recipe.source:read"),
             ("advloss.recipe.resolve:resolve",),
             ("advloss.recipe.build:build",),
             STEP,
