@@ -1,5 +1,6 @@
 """A grid of pictures with a name over each column."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,11 +15,13 @@ HEADER = 18  # pixels for the names
 
 
 def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """A picture uint8 [3, height, width] of a row an item, a column a named tensor.
+    """A picture uint8 [3, height, width] of a row an item, a column a named tensor; of one tensor alone, a square.
 
     rows: named images, each [1, C, H, W] in [-1, 1]: of more than 3 channels the first three are shown, of 2 the first.
     """
     cells = [[to_bytes(image[0]) for image in row.values()] for row in rows]
+    if len(rows[0]) == 1:
+        cells = in_square([cell for (cell,) in cells])
     cells = [[enlarged(cell) for cell in line] for line in cells]
     height = max(cell.shape[0] for line in cells for cell in line)
     width = max(cell.shape[1] for line in cells for cell in line)
@@ -36,6 +39,12 @@ def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
     for j, name in enumerate(rows[0]):
         draw.text((GAP + j * (width + GAP), 3), name, fill="black", font=font)
     return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
+
+
+def in_square(cells: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Pictures in rows of as many as there are rows; the last row may be shorter."""
+    side = math.isqrt(len(cells) - 1) + 1
+    return [cells[start : start + side] for start in range(0, len(cells), side)]
 
 
 def to_bytes(image: Tensor) -> np.ndarray:

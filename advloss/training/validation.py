@@ -26,7 +26,8 @@ from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.log import RunLog
 
-ROWS = 4  # of a sample grid
+ROWS = 4  # of a sample grid with a column for each of several tensors
+ALONE = 64  # pictures of a sample grid of one tensor
 LARGEST = 512  # pixels a side of its pictures; the rest is cut away
 
 
@@ -77,7 +78,7 @@ class Validation:
             return
         rows = []
         with at_inference(method):
-            for item in islice(self._items(self.split), ROWS):
+            for item in islice(self._items(self.split), ROWS if len(self.samples) > 1 else ALONE):
                 made = named_tensors(method, item, self.split.paired, self.samples)
                 rows.append({name: middle(made[name]).cpu() for name in self.samples})
         if not rows:  # not one of the images can be read

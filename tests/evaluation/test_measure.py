@@ -89,7 +89,7 @@ def test_the_grid_has_a_row_an_item_and_a_column_a_tensor():
 
 def test_unequal_pictures_in_one_grid():
     rows = [{"a": torch.zeros(1, 3, 100, 200)}, {"a": torch.zeros(1, 3, 130, 96)}]
-    assert sample_grid(rows).shape == (3, HEADER + 2 * (130 + GAP) + GAP, 200 + 2 * GAP)
+    assert sample_grid(rows).shape == (3, HEADER + 130 + 2 * GAP, 2 * (200 + GAP) + GAP)
 
 
 def test_small_pictures_are_enlarged_by_whole_factors():
