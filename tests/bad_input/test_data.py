@@ -58,8 +58,8 @@ def sixty(folder: Path, batch: int, damaged_in: list[int]) -> list[Path]:
     """60 JPEGs a side; those of side a that a run's batches of these numbers need are damaged, and named."""
     for side in ("trainA", "trainB"):
         fill(folder / side, [f"{n:02d}.jpg" for n in range(60)])
-    sampler = Sampler(60, 60, False, batch, 0)
-    bad = [folder / "trainA" / f"{sampler.items(number)[0].a:02d}.jpg" for number in damaged_in]
+    sampler = Sampler((60, 60), False, batch, 0)
+    bad = [folder / "trainA" / f"{sampler.items(number)[0].indices[0]:02d}.jpg" for number in damaged_in]
     for path in bad:
         halved(path)
     return bad

@@ -122,7 +122,7 @@ def test_cuda_where_there_is_none():
         (["data.crop=30"], ["networks", "30x30 pixels", "multiples of 4", "data.crop"]),
         (["networks.generator={name: unet, levels: 8, width: 2}"], ["networks", "32x32 pixels", "multiples of 256"]),
         (["losses.adversarial_a.discriminator.layers=5"], ["losses.adversarial_a", "32", "96"]),
-        (["losses.look={loss: ms_ssim, between: [fake_b, b]}"], ["losses.look", "at least 161 x 161", "32 x 32"]),
+        (["losses.look={loss: ms_ssim, between: [cycle_b, b]}"], ["losses.look", "at least 161 x 161", "32 x 32"]),
         (
             ["metrics.look={metric: ssim, between: [a, partner_b]}", "data.crop=8"]
             + [f"losses.adversarial_{side}.discriminator.layers=1" for side in "ab"],

@@ -96,7 +96,7 @@ def test_show_says_where_every_value_comes_from():
 
 
 def test_show_of_a_part_that_is_replaced_whole():
-    words = ["losses.look={loss: charbonnier, between: [fake_b, b]}", "losses.identity_a=null", "optimizer=sgd"]
+    words = ["losses.look={loss: charbonnier, between: [cycle_b, b]}", "losses.identity_a=null", "optimizer=sgd"]
     text = done("show", "recipe=cyclegan", *words, "losses.cycle_b.loss=l2").stdout
     assert row(text, "losses.look.loss")[1:] == ["charbonnier", "command line"]
     assert row(text, "losses.look.weight")[1:] == ["1.0", "default"]

@@ -21,7 +21,7 @@ MINE = Path(__file__).parent / "mine"
 SCRIPTS = sorted(path.stem for path in MINE.glob("*.py"))
 ON_FOLDERS = {"k_plus_one": [], "domains": [], "file_format": [], "three_domains": [], "noise_gan": ["pictures"]}
 """What a script's recipe is trained on, where that is not the paired synthetic set."""
-FAST = ("noise_gan", "patch_nce", "schedules")
+FAST = ("noise_gan", "schedules")
 """Killed and resumed in the default suite too."""
 
 
@@ -106,6 +106,7 @@ def test_a_script_trains_and_a_killed_run_goes_on_to_the_same_bytes(script: str,
     assert whole == resumed
 
 
+@pytest.mark.slow
 def test_a_loss_s_heads_are_trained_and_saved(folder: Path) -> None:
     said = finished([*words("patch_nce", "run"), "train.iterations=2", "train.checkpoint_every=1"], folder)
     assert "nce_a" in said  # the plan names the term whose parameters are trained

@@ -82,7 +82,10 @@ class RunFolder:
 
 def check_age(recipe: Path) -> None:
     """Raises InputError for the recipe.yaml of a run that an older version trained: its checkpoint can't be read."""
-    values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    try:
+        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return  # the reader of recipes says what is wrong
     train = values.get("train") if isinstance(values, dict) else None
     if isinstance(train, dict) and "iterations" not in train:
         raise InputError(
