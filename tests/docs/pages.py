@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CHANGELOG.md"]
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+"""Not the changelog, which names what is no more."""
 SHOWN = re.compile(r"```bash\n(?P<block>.*?)```|```.*?```|`(?P<span>[^`]+)`", flags=re.DOTALL)
 PROGRAMS = ("advloss", "torchrun", "python", "python3", "pip", "pytest")
 SETTING = re.compile(r"^[A-Z_]+=\S*$")
