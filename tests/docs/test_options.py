@@ -1,5 +1,7 @@
 """The options and keys that `--help`, the pages and the recipes' comments name are there."""
 
+import importlib.util
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +10,21 @@ from typing import Any
 import pytest
 import typer
 
+import advloss
 from advloss.cli.main import app
+from advloss.inference.model import Model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Data, Train
 from advloss.recipe.text.source import is_override, read
 from tests.docs.pages import PAGES, ROOT, commands, text_of
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-TEXTS = [*PAGES, *sorted((ROOT / "docs/examples").glob("*.py")), *sorted((ROOT / "recipes").glob("*.yaml"))]
+TEXTS = [
+    *PAGES,
+    ROOT / "docs/benchmarks/README.md",
+    *sorted((ROOT / "docs/examples").glob("*.py")),
+    *sorted((ROOT / "recipes").glob("*.yaml")),
+]
 OTHERS = {"--nproc-per-node"}
 """torchrun's."""
 TOOLS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
@@ -95,3 +104,13 @@ def test_what_the_comments_of_recipes_propose_is_a_recipe(recipe: Path) -> None:
         source = read(recipe.stem)
         source.override(word)
         resolve(source)
+
+
+def test_the_calls_of_models_and_the_modules_are_there() -> None:
+    text = "".join(text_of(page) for page in PAGES)
+    calls = re.findall(r"model\.(\w+)\(([^)]*)\)", text)
+    for name, given in calls:
+        _, _, *others = inspect.signature(getattr(Model, name)).parameters
+        assert [word.strip() for word in given.split(",")][1:] == others, name
+    for module in set(re.findall(r"`(advloss(?:\.[a-z_0-9]+)+)`", text)):
+        assert importlib.util.find_spec(module) or module.rpartition(".")[2] in advloss.__all__, module
