@@ -18,6 +18,7 @@ from advloss.recipe.text.source import read
 from tests.docs.pages import PAGES, README, ROOT, commands, overrides, sections, text_of
 from tests.docs.workplace import fill_workplace
 from tests.training.started import ENVIRONMENT, TINY, command, done
+from tools import benchmark
 
 SECTIONS = sections(README)
 NOT_RUN = {
@@ -159,3 +160,7 @@ def test_the_extras() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     named = re.findall(r"pip install '?\"?(?:\.|advloss)\[(\w+)\]", "".join(text_of(page) for page in PAGES))
     assert set(named) - {"test"} <= extras.keys() and named
+
+
+def test_the_table_of_benchmarks_is_what_the_results_say() -> None:
+    assert benchmark.main(["table", "--check"]) == 0
