@@ -22,11 +22,14 @@ class PrecisionName(enum.StrEnum):
 
 
 Words = Annotated[
-    list[str] | None, typer.Argument(help="recipe=NAME, the data (a set's name or a folder), key=value ...")
+    list[str] | None,
+    typer.Argument(help="recipe=NAME, the data (a set's name, a folder or shards), key=value ..."),
 ]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one if not given.")]
 # readable=False: what can't be read is for us to say
-Input = Annotated[Path, typer.Argument(readable=False, help="A picture, or a folder of pictures.")]
+Input = Annotated[
+    Path, typer.Argument(readable=False, help="A picture (PNG, JPEG, WebP, TIFF, BMP, .npy), or a folder of pictures.")
+]
 Output = Annotated[Path, typer.Argument(readable=False, help="The result: a file for a file, a folder for a folder.")]
 Tile = Annotated[
     int | None,
@@ -59,7 +62,7 @@ Batch = Annotated[
     typer.Option(min=1, help="Pictures of one size at once, on a GPU; 16 with --size and 1 without if not given."),
 ]
 Format = Annotated[
-    str | None, typer.Option(metavar="png|jpg|webp|tiff", help="The results' format; each file's own if not given.")
+    str | None, typer.Option(metavar="png|jpg|webp|tiff|npy", help="The results' format; each file's own if not given.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
 

@@ -53,7 +53,12 @@ def detokenize(
     tokens: Annotated[
         Path, typer.Argument(readable=False, help="A tokens file, the index of its shards, or a folder with one.")
     ],
-    output: Annotated[Path, typer.Argument(readable=False, help="The folder for the pictures, as PNG.")],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            readable=False, help="The folder for the pictures: PNG, or .npy where the model was trained on floats."
+        ),
+    ],
     model: TokenizerFile,
     overwrite: Overwrite = False,
     device: Device = None,
@@ -84,7 +89,7 @@ def reconstruct(
     overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
-    """Show what a tokenizer keeps of pictures: encoded and decoded again (PNG in folders)."""
+    """Show what a tokenizer keeps of pictures: encoded and decoded again (in folders PNG, or .npy for floats)."""
     from advloss.core.devices import choose_device
     from advloss.inference.model import load
     from advloss.inference.tokens.encoding import Reading

@@ -30,7 +30,7 @@ def translate(
     model: Annotated[Path, typer.Argument(readable=False, help="A model file (.safetensors).")],
     input: Input,
     output: Output,
-    direction: Annotated[str | None, typer.Option(help="a2b or b2a; the model's first if not given.")] = None,
+    direction: Annotated[str | None, typer.Option(help="Such as a2b or b2a; the model's first if not given.")] = None,
     tile: Tile = None,
     overlap: Overlap = None,
     precision: Precision = PrecisionName.auto,

@@ -21,7 +21,7 @@ def named_tensors(method: Method, item: Fields, paired: bool, wanted: Iterable[s
     first = next(iter(item.values()))
     devices = [first.device] if first.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
-        torch.manual_seed(0)  # dropout that is on in use gives the same picture every time
+        torch.manual_seed(0)  # dropout that is on at inference gives the same picture every time
         made = method(item, wanted)
     if paired:
         made |= {f"partner_{name}": values for name, values in item.items()}

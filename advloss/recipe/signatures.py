@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, cr
 from advloss.core.errors import InputError, unknown
 from advloss.core.parts import Part
 from advloss.recipe.schema import Component
+from advloss.recipe.text.upgrade import RENAMED
 
 WIRED = frozenset({"in_channels", "out_channels", "in_features", "classes"})
 """What building decides from the tensors' shapes, so no recipe has to."""
@@ -86,7 +87,7 @@ def check_parameters(
     for name in values:
         if name not in model.model_fields:
             known = {*model.model_fields, *beside}
-            raise InputError(f"{place}.{name}: {unknown(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
+            raise InputError(f"{place}.{name}: {unknown_key(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
     values = {name: _named(value, name, parts, tables or {}) for name, value in values.items()}
     try:
         checked = model(**values)
@@ -154,11 +155,17 @@ def sentences(error: ValidationError, place: str = "", model: type[BaseModel] | 
         where = ".".join([place, *key] if place else key)
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
-            message = unknown("key", key[-1], _keys(model, key[:-1]))
+            message = unknown_key("key", key[-1], _keys(model, key[:-1]))
         elif detail["type"] not in ("missing", "value_error"):
             message = f"{message} (got {detail.get('input')!r})"
         lines.append(f"{where}: {message}")
     return lines
+
+
+def unknown_key(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a key that is not known: its new name if it was renamed, else the nearest one."""
+    known = list(known)
+    return f"{name} is {RENAMED[name]} now" if RENAMED.get(name) in known else unknown(kind, name, known)
 
 
 def tensor_parameters(loss: Any) -> tuple[list[str], dict[str, bool]]:

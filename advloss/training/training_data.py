@@ -89,7 +89,7 @@ def _check_crops(split: Split, crop: int) -> None:
     """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
     for name, values in split.images.items():
         for index in looked_at(values):
-            with suppress(UnreadableImage):  # is skipped when its turn comes
+            with suppress(UnreadableImage):  # is skipped when it is read
                 size = values.header(index).size
                 check_crop_fits(called(values, index), size, int(crop * scale_of(split.declared[name])))
 

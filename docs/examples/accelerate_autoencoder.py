@@ -9,15 +9,14 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 
-from advloss import AdversarialLoss
-from advloss.data.synthetic.sets import open_stripes
-from advloss.networks.discriminators.patchgan import PatchGAN
+from advloss import AdversarialLoss, PatchGAN
 
 
 def pictures(count: int = 64) -> Tensor:
-    """Drawn striped animals in [-1, 1]: [N, 3, 32, 32]."""
-    source = open_stripes(size=32, seed=0).train.images["b"]
-    return torch.stack([torch.from_numpy(source.read(n)) for n in range(count)]).permute(0, 3, 1, 2) / 127.5 - 1
+    """Coloured stripes of any direction in [-1, 1]: [N, 3, 32, 32]."""
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    down, across = 0.2 * torch.randn(2, count, 1, 1, 1)
+    return torch.sin(down * rows + across * columns + torch.randn(count, 3, 1, 1))
 
 
 def main(steps: int = 200) -> None:

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss import AdversarialLoss
-from advloss.networks.discriminators.mlp import MLPDiscriminator
+from advloss import AdversarialLoss, MLPDiscriminator
 
 
 def waves(count: int) -> Tensor:

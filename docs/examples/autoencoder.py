@@ -6,15 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss import AdversarialLoss
-from advloss.data.synthetic.sets import open_stripes
-from advloss.networks.discriminators.patchgan import PatchGAN
+from advloss import AdversarialLoss, PatchGAN
 
 
 def pictures(count: int = 64) -> Tensor:
-    """Drawn striped animals in [-1, 1]: [N, 3, 32, 32]."""
-    source = open_stripes(size=32, seed=0).train.images["b"]
-    return torch.stack([torch.from_numpy(source.read(n)) for n in range(count)]).permute(0, 3, 1, 2) / 127.5 - 1
+    """Coloured stripes of any direction in [-1, 1]: [N, 3, 32, 32]."""
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    down, across = 0.2 * torch.randn(2, count, 1, 1, 1)
+    return torch.sin(down * rows + across * columns + torch.randn(count, 3, 1, 1))
 
 
 class Autoencoder(nn.Sequential):
@@ -38,13 +37,13 @@ def main(steps: int = 200) -> None:
         x = images[torch.randint(len(images), (8,))]  # [B, 3, 32, 32]
         y = autoencoder(x)  # [B, 3, 32, 32]
 
-        # the autoencoder's turn: leaves no gradient in the discriminator
+        # the generator's step: leaves no gradient in the discriminator
         l1, look = F.l1_loss(y, x), adv(y, x)
         optimizer_g.zero_grad()
         (l1 + 0.1 * look).backward()
         optimizer_g.step()
 
-        # the discriminator's turn, on the same images: leaves no gradient in the autoencoder
+        # the discriminator's step, on the same images: leaves no gradient in the autoencoder
         loss_d = adv.discriminator_loss(y, x)
         optimizer_d.zero_grad()
         loss_d.backward()

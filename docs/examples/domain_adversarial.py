@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss import AdversarialLoss
-from advloss.networks.discriminators.mlp import MLPDiscriminator
+from advloss import AdversarialLoss, MLPDiscriminator
 
 
 def data(count: int, shift: float) -> tuple[Tensor, Tensor]:

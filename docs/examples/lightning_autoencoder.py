@@ -8,15 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from advloss import AdversarialLoss
-from advloss.data.synthetic.sets import open_stripes
-from advloss.networks.discriminators.patchgan import PatchGAN
+from advloss import AdversarialLoss, PatchGAN
 
 
 def pictures(count: int = 64) -> Tensor:
-    """Drawn striped animals in [-1, 1]: [N, 3, 32, 32]."""
-    source = open_stripes(size=32, seed=0).train.images["b"]
-    return torch.stack([torch.from_numpy(source.read(n)) for n in range(count)]).permute(0, 3, 1, 2) / 127.5 - 1
+    """Coloured stripes of any direction in [-1, 1]: [N, 3, 32, 32]."""
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    down, across = 0.2 * torch.randn(2, count, 1, 1, 1)
+    return torch.sin(down * rows + across * columns + torch.randn(count, 3, 1, 1))
 
 
 class Autoencoder(L.LightningModule):
@@ -34,7 +33,7 @@ class Autoencoder(L.LightningModule):
 
     def training_step(self, x: Tensor, batch: int) -> None:  # [B, 3, 32, 32]
         optimizer_g, optimizer_d = self.optimizers()
-        y = self.autoencoder(x)  # no toggle_optimizer: neither turn leaves a gradient in the other's network
+        y = self.autoencoder(x)  # no toggle_optimizer: neither step leaves a gradient in the other's network
 
         l1, look = F.l1_loss(y, x), self.adv(y, x)
         optimizer_g.zero_grad()
@@ -51,7 +50,7 @@ class Autoencoder(L.LightningModule):
 
 def main(steps: int = 200) -> None:
     L.seed_everything(0)
-    # For several processes strategy="ddp_find_unused_parameters_true", since each turn leaves one player's network out.
+    # For several processes strategy="ddp_find_unused_parameters_true", since each step leaves one player's network out.
     trainer = L.Trainer(max_steps=2 * steps, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     trainer.fit(Autoencoder(), DataLoader(pictures(), batch_size=8, shuffle=True))
 

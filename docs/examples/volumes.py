@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss import AdversarialLoss
-from advloss.networks.discriminators.patchgan import PatchGAN
+from advloss import AdversarialLoss, PatchGAN
 
 
 def ellipsoids(count: int, side: int = 16) -> Tensor:

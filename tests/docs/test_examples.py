@@ -1,4 +1,4 @@
-"""docs/examples/: each file is run for 20 steps, watched from outside while its two players take their turns."""
+"""docs/examples/: each file is run for 20 steps, watched from outside while its two players take their steps."""
 
 import importlib.util
 import math
@@ -36,30 +36,30 @@ EXAMPLES = {
 
 
 class Watch:
-    """Who got gradients and who moved, in whose turn."""
+    """Who got gradients and who moved, in whose step."""
 
     def __init__(self) -> None:
         self.adv: AdversarialLoss | None = None
-        self.turn = ""
-        self.gradients: Counter[tuple[str, str]] = Counter()  # (whose turn, who got one): how many not zero
+        self.player = ""
+        self.gradients: Counter[tuple[str, str]] = Counter()  # (whose step, who got one): how many not zero
         self.steps: Counter[str] = Counter()  # of each player's optimizer
         self.start: dict[str, list[tuple[Tensor, Tensor]]] = {}  # each player's parameters and what they began as
         self.first_real = torch.empty(0)
 
-    def sees(self, turn: str, adv: AdversarialLoss, fake: Tensor, real: Tensor) -> Tensor:
-        """Called before a turn: the fake to go on with, which is used for nothing else."""
+    def sees(self, player: str, adv: AdversarialLoss, fake: Tensor, real: Tensor) -> Tensor:
+        """Called before a step: the fake to go on with, which is used for nothing else."""
         if self.adv is None:
             self.adv, self.first_real = adv, real.clone()
             for parameter in adv.discriminator.parameters():
                 parameter.register_hook(lambda gradient: self.got("discriminator", gradient))
         assert adv is self.adv
-        self.turn = turn
+        self.player = player
         fake = fake.view_as(fake)
         fake.register_hook(lambda gradient: self.got("fake", gradient))
         return fake
 
     def got(self, who: str, gradient: Tensor) -> None:
-        self.gradients[self.turn, who] += int(gradient.any())
+        self.gradients[self.player, who] += int(gradient.any())
 
     def stepped(self, optimizer: Optimizer, *_: object) -> None:
         if self.adv is None:  # a network trained before the game begins
@@ -68,7 +68,7 @@ class Watch:
         judges = set(self.adv.discriminator.parameters())
         assert judges.issuperset(parameters) or judges.isdisjoint(parameters)
         player = "discriminator" if judges.issuperset(parameters) else "generator"
-        assert player == self.turn
+        assert player == self.player
         self.steps[player] += 1
         self.start.setdefault(player, [(parameter, parameter.detach().clone()) for parameter in parameters])
 

@@ -21,7 +21,7 @@ def blocks(section: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("script", "commands"),
-    [("loss", "loss"), ("discriminator", "discriminator"), ("method", "recipe"), ("format", "format")],
+    [(section, "recipe" if section == "method" else section) for section in SECTIONS if blocks(section, "python")],
 )
 def test_the_examples_run(tmp_path: Path, script: str, commands: str):
     (tmp_path / "mine.py").write_text(blocks(script, "python")[0])

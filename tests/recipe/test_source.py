@@ -102,6 +102,8 @@ def test_a_file_that_is_no_recipe(text: str, message: str):
         ("losses.l1.between=[fake_a, b]", "CL losses.l1.between.0: unknown tensor 'fake_a'; did you mean 'fake_b'"),
         ("networks.genrator={name: unet}", "CL networks.genrator: unknown network of pix2pix 'genrator'; did"),
         ("networks.generator.level=3", "CL networks.generator.level: unknown parameter of 'unet' 'level'; did"),
+        ("networks.generator.dropout_in_use=1", "CL networks.generator.dropout_in_use: dropout_in_use is dropout_at"),
+        ("train.rounds=3", "CL train.rounds: rounds is iterations now"),
         ("networks.generator=resnet", None),
         ("networks.generator.name=resnet", "mine.yaml:3: networks.generator.levels: unknown parameter of 'resnet'"),
         ("method=pixpix", "CL method: unknown method 'pixpix'; did you mean 'pix2pix'?"),

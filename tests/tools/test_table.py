@@ -112,7 +112,7 @@ def test_results_of_all_kinds_have_rows(place: Path) -> None:
         "| encode: 500 ms, 2 images/s | floor: 250 ms | 2 times as long | fp32 |",
         "| small, l1: 2.02; psnr 19.95 | fp32: 2; 20 | +1.0%; -0.05 | bf16 |",
         "| seeds, l1: 2.02; psnr 19.95 | fp32: 2; 20 | +1.0% ± 0.4%; -0.05 ± 0.12 | bf16 |",
-        "| batch 4: 2 rounds/s | batch 1: 8 rounds/s | 4 times the time for 4 times the batch | fp32 |",
+        "| batch 4: 2 iterations/s | batch 1: 8 iterations/s | 4 times the time for 4 times the batch | fp32 |",
     ):
         assert words in text
 

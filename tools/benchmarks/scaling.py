@@ -1,4 +1,4 @@
-"""How a recipe's cost grows: rounds/s and peak memory over the batch, and over the images' size; with one plot."""
+"""How a recipe's cost grows: iterations/s and peak memory over the batch, and over the images' size; with one plot."""
 
 import argparse
 import gc
@@ -86,7 +86,7 @@ def draw(pyplot: Any, over: dict[str, list[dict[str, Any]]], arguments: argparse
         speed, memory = axes[:, column]
         speed.loglog(x, [each["rounds_per_second"] for each in fits], "o-")
         memory.loglog(x, [each["peak_memory_bytes"] / 2**30 for each in fits], "o-")
-        speed.set_ylabel("rounds/s")
+        speed.set_ylabel("iterations/s")
         memory.set_ylabel("peak memory in GiB")
         memory.set_xlabel(at[name])
         memory.set_xticks(x, [str(each) for each in x])

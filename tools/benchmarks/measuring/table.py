@@ -154,7 +154,7 @@ def _scaling(result: dict[str, Any]) -> Iterable[Row]:
             continue
         first, last = fits[0], fits[-1]
         times = last[name] / first[name]
-        here, beside = (f"{name} {each[name]}: {each['rounds_per_second']:.3g} rounds/s" for each in (last, first))
+        here, beside = (f"{name} {each[name]}: {each['rounds_per_second']:.3g} iterations/s" for each in (last, first))
         cost = first["rounds_per_second"] / last["rounds_per_second"]
         yield Row(here, beside, f"{cost:.3g} times the time for {times:.3g} times the {name}", result["precision"])
 
