@@ -62,6 +62,7 @@ class BuiltMetric:
 
     @property
     def higher_is_better(self) -> bool:
+        """Whether a larger value is better, as for PSNR; for LPIPS a smaller one is."""
         return bool(self.measure.higher_is_better)
 
 

@@ -44,6 +44,7 @@ class Component(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """The parameters of the class, by name: all keys but `name`."""
         return dict(self.model_extra or {})
 
 
@@ -67,6 +68,7 @@ class Term(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """All keys but the ones above: see the class."""
         return dict(self.model_extra or {})
 
 
@@ -86,6 +88,7 @@ class Metric(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """The parameters of the metric, by name: all keys but `metric` and `between`."""
         return dict(self.model_extra or {})
 
 

@@ -49,6 +49,7 @@ def drawn_sinc(rng: np.random.Generator, side: int, least: float) -> np.ndarray:
 
 
 def drawn_side(rng: np.random.Generator) -> int:
+    """A kernel's side in pixels, drawn from `SIDES`."""
     return int(rng.choice(SIDES))
 
 

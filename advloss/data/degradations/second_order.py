@@ -1,7 +1,8 @@
 """Real-ESRGAN's degradation: blur, resize, noise and JPEG, twice, with sinc filters for ringing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -89,42 +90,12 @@ class SecondOrder(Degradation):
         final_sinc_prob: Probability = 0.8,
     ) -> None:
         super().__init__(scale)
-        self.sharpen = sharpen
-        self.first = _stage(
-            "",
-            blur_prob=1.0,
-            kernel_prob=kernel_prob,
-            sinc_prob=sinc_prob,
-            blur_sigma=blur_sigma,
-            betag_range=betag_range,
-            betap_range=betap_range,
-            resize_prob=resize_prob,
-            resize_range=resize_range,
-            gaussian_noise_prob=gaussian_noise_prob,
-            noise_range=noise_range,
-            poisson_scale_range=poisson_scale_range,
-            gray_noise_prob=gray_noise_prob,
-            jpeg_range=jpeg_range,
-        )
-        self.second = _stage(
-            "2",
-            blur_prob=second_blur_prob,
-            kernel_prob=kernel_prob2,
-            sinc_prob=sinc_prob2,
-            blur_sigma=blur_sigma2,
-            betag_range=betag_range2,
-            betap_range=betap_range2,
-            resize_prob=resize_prob2,
-            resize_range=resize_range2,
-            gaussian_noise_prob=gaussian_noise_prob2,
-            noise_range=noise_range2,
-            poisson_scale_range=poisson_scale_range2,
-            gray_noise_prob=gray_noise_prob2,
-            jpeg_range=jpeg_range2,
-        )
+        settings = locals()
+        self.first = _stage(settings, "", blur_prob=1.0)
+        self.second = _stage(settings, "2", blur_prob=second_blur_prob)
         if not 0 <= final_sinc_prob <= 1:
             raise InputError(f"second_order: final_sinc_prob={final_sinc_prob}; it is a probability")
-        self.final_sinc_prob = final_sinc_prob
+        self.sharpen, self.final_sinc_prob = sharpen, final_sinc_prob
 
     @torch.no_grad()
     def __call__(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
@@ -157,9 +128,11 @@ class SecondOrder(Degradation):
         return to_levels(2 * x - 1)
 
 
-def _stage(ending: str, **settings: Any) -> Stage:
+def _stage(settings: Mapping[str, Any], ending: str, blur_prob: float) -> Stage:
+    """The stage whose settings have names with this ending, such as `noise_range2` for its `noise_range`."""
+    own = {field.name: settings[field.name + ending] for field in fields(Stage) if field.name != "blur_prob"}
     try:
-        return Stage(**settings)
+        return Stage(blur_prob=blur_prob, **own)
     except ValidationError as error:
         wrong = error.errors()[0]
         name, *inside = (str(part) for part in wrong["loc"])

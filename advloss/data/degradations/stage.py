@@ -1,4 +1,4 @@
-"""One of the two rounds of Real-ESRGAN's degradation: its settings, and what is drawn from them for an image."""
+"""One of the two stages of Real-ESRGAN's degradation: its settings, and what is drawn from them for an image."""
 
 import math
 from dataclasses import dataclass
@@ -82,6 +82,7 @@ class Stage:
     jpeg_range: QualityRange
 
     def draw(self, rng: np.random.Generator) -> Drawn:
+        """What happens to one image. Draws the same numbers whether or not the image is blurred."""
         kernel = self._kernel(rng)
         blurs = rng.random() < self.blur_prob
         gaussian = rng.random() < self.gaussian_noise_prob
@@ -111,6 +112,7 @@ class Stage:
 
 
 def drawn_mode(rng: np.random.Generator) -> Mode:
+    """How a resize interpolates; each of the three ways is equally likely."""
     modes: tuple[Mode, ...] = get_args(Mode)
     return modes[int(rng.integers(len(modes)))]
 

@@ -38,8 +38,8 @@ class Pictures(Protocol[Picture]):
         """[C, H, W] of the field's type, to be left as it is. Raises `UnreadableImage`."""
 
 
-class Decoded:
-    """Read and resized each time. hard: see `resized`."""
+class Decoded(Pictures[np.ndarray]):
+    """Pictures that are read and resized each time. hard: see `resized`."""
 
     def __init__(self, values: Values, view: View, form: FieldFormat, hard: bool = False) -> None:
         self.values, self.view, self.form, self.hard = values, view, form, hard
@@ -49,8 +49,11 @@ class Decoded:
         return resized(whole, self.view.resize, self.view.load, self.hard).transpose(2, 0, 1)
 
 
-class Cache:
-    """Read and resized once, kept in the files' own type: one array where all sizes agree, else a list."""
+class Cache(Pictures[np.ndarray]):
+    """Pictures that are read and resized once, and kept in the files' type: one array if all sizes agree, else a list.
+
+    found: called with the index and the error of each picture that can't be read.
+    """
 
     def __init__(self, decoded: Decoded, sizes: "Sizes", found: Callable[[int, UnreadableImage], None]) -> None:
         self.values, self.form, one = decoded.values, decoded.form, sizes.only

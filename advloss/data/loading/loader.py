@@ -89,11 +89,7 @@ class Loader:
         self.formats = {name: (formats or {}).get(name, _default(split, name)) for name in split.declared}
         self.crop = CropSide(crop, per_iteration, lcm(multiple, _denominator(split)))
         self.view = View(resize, load, self.crop.ends[1], flip, rotate)
-        for side in self.crop.ends:
-            if side % _denominator(split) or side < 1:
-                raise InputError(f"data.crop: {side} pixels are no multiple of the scale, {_denominator(split)}")
-        if split.paired:
-            check_scale(resize, max(scales(split).values()), bool(augment))
+        self._check(bool(augment))
         counts = tuple(len(source) for source in split.sources.values())
         self.sampler = Sampler(counts, split.together, batch, seed, rank, world, pieces_of(split))
         self.derived = Derived(split, seed)
@@ -125,6 +121,15 @@ class Loader:
     def faster(self) -> str:
         """What a user can do where training waits for its batches, as the end of a sentence."""
         return faster(self.place, self.workers, self.device, self._on_host)
+
+    def _check(self, augmented: bool) -> None:
+        """Raises `InputError` for a crop or a resize that does not agree with the scale of a field."""
+        multiple = _denominator(self.split)
+        for side in self.crop.ends:
+            if side % multiple or side < 1:
+                raise InputError(f"data.crop: {side} pixels are no multiple of the scale, {multiple}")
+        if self.split.paired:
+            check_scale(self.view.resize, max(scales(self.split).values()), augmented)
 
     def _augmenter(self, augment: Sequence[Mapping[str, Any]], seed: int) -> Augmenter:
         kinds = [[isinstance(self.split.declared[name], Mask) for name in g.fields] for g in groups_of(self.split)]

@@ -90,6 +90,7 @@ class SamplePictures(Generic[Picture]):
 
     @cached_property
     def groups(self) -> list[Group]:
+        """The groups of the split, see `groups_of`."""
         return groups_of(self.split)
 
     def sides(self, number: int) -> dict[str, int]:

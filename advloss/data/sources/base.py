@@ -87,10 +87,12 @@ class DataSet:
 
     @property
     def train(self) -> Split:
+        """The split that is trained on."""
         return self.splits["train"]
 
     @property
     def validation(self) -> Split | None:
+        """The split to validate on: val, else test, else None."""
         return self.splits.get("val") or self.splits.get("test")
 
     def swapped(self) -> "DataSet":

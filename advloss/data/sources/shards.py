@@ -35,8 +35,8 @@ SHARD = re.compile(r"\.(tar|tgz)\b")
 REMOTE = re.compile(r"(pipe:|[a-z][a-z0-9+]+:/)", re.IGNORECASE)
 
 
-class ShardValues:
-    """The pictures in some shards, shard after shard. Each is opened for one picture and closed again."""
+class ShardValues(Values):
+    """The pictures in some shards, in their order. To read a picture opens its shard and closes it again."""
 
     def __init__(self, shards: Sequence[Path], index: Index) -> None:
         self.shards, self.index = list(shards), index

@@ -16,7 +16,9 @@ from advloss.images.reading import Header, UnreadableImage, read_header, read_pi
 class Values(Protocol):
     """The pictures of one field in one split, numbered."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        raise NotImplementedError
 
     def name(self, index: int) -> str:
         """What the picture is called: for a file, its name without the folder; in a shard, with the shard's path."""
@@ -31,8 +33,8 @@ class Values(Protocol):
         """[H, W, form.channels] of the form's type. Raises `UnreadableImage`."""
 
 
-class FileValues:
-    """One picture a file."""
+class FileValues(Values):
+    """Pictures of which each is a file."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = list(paths)
@@ -75,7 +77,7 @@ class HalfValues(FileValues):
         return width // 2
 
 
-class JoinedValues:
+class JoinedValues(Values):
     """The pictures of several lists, one after the other."""
 
     def __init__(self, lists: Sequence[Values]) -> None:
@@ -106,8 +108,8 @@ class JoinedValues:
         return self.lists[which], index - (self.ends[which - 1] if which else 0)
 
 
-class PickedValues:
-    """Some pictures of a list, by their numbers there."""
+class PickedValues(Values):
+    """Some pictures of a list. numbers: which ones, by their index in the list."""
 
     def __init__(self, values: Values, numbers: Sequence[int]) -> None:
         self.values, self.numbers = values, list(numbers)

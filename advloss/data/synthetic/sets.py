@@ -9,6 +9,7 @@ import numpy as np
 from advloss.data.fields import Fields, Image
 from advloss.data.formats import RGB8, FieldFormat
 from advloss.data.sources.base import DataSet, split_of
+from advloss.data.sources.values import Values
 from advloss.data.synthetic import facades, stripes
 from advloss.images.picture import Header, Picture, converted
 
@@ -24,8 +25,11 @@ Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
 
 
 @dataclass(frozen=True)
-class SyntheticValues:
-    """One domain of one split. Scene number `first + step * index` is drawn in one of its two forms."""
+class SyntheticValues(Values):
+    """The drawn pictures of one domain in one split. Picture `index` is scene number `first + step * index`.
+
+    form: in which of the scene's two domains it is drawn.
+    """
 
     draw: Draw
     form: bool

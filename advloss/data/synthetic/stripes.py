@@ -39,9 +39,10 @@ class Scene:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Scene":
+        """A random scene: where the animal stands, which way it faces, how it holds its legs, and what is around it."""
         length = rng.uniform(0.58, 0.68)
         facing = int(rng.choice([-1, 1]))
-        room = 0.5 - 0.70 * length  # what is left beside the animal
+        room = 0.5 - 0.70 * length  # how far the animal can be moved to one side
         middle = (0.5 - facing * 0.12 * length + rng.uniform(-1, 1) * max(room, 0.01), rng.uniform(0.46, 0.54))
         swing = (rng.uniform(-0.12, 0.12), rng.uniform(-0.12, 0.12))
         tilt, neck = rng.uniform(-0.10, 0.10), rng.uniform(-0.10, 0.10)
