@@ -118,8 +118,8 @@ def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor])
     if not isinstance(first, Tensor):
         layers = tuple(tensor.shape[1] for tensor in first)
         return {"in_channels": layers, "in_features": layers}
-    judged = [first, *([made[given["given"]]] if "given" in given else [])]
-    channels = sum(tensor.shape[1] for tensor in judged if tensor.ndim > 1)
+    compared = [first, *([made[given["given"]]] if "given" in given else [])]
+    channels = sum(tensor.shape[1] for tensor in compared if tensor.ndim > 1)
     return {"in_channels": channels, "in_features": channels}
 
 

@@ -207,7 +207,7 @@ def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
     players = dict.fromkeys([*steps, DISCRIMINATOR])  # which may be off in this recipe
     changes = {name: settings.pop(name, None) for name in players if name != GENERATOR or name in settings}
     called = f"'{optimizer.name}'"
-    common = check_parameters(called, cls, settings, "optimizer", given, beside=players)
+    common = check_parameters(called, cls, settings, "optimizer", given, other_keys=players)
     for player, changed in changes.items():
         if changed is None:
             continue
@@ -235,8 +235,8 @@ def _term(term: Term, place: str, tensors: Mapping[str, str]) -> Term:
         elif by_name[key]:
             raise InputError(f"{place}.{key}: is missing: '{term.loss}' takes a tensor of that name, such as {key}=b")
     sides = _sides(loss, parameters, place)
-    beside = {*Term.model_fields, *sides, *by_name}
-    checked = check_parameters(f"'{term.loss}'", loss, parameters, place, beside=beside, tables=components.PARTS)
+    term_keys = {*Term.model_fields, *sides, *by_name}
+    checked = check_parameters(f"'{term.loss}'", loss, parameters, place, other_keys=term_keys, tables=components.PARTS)
     common = {name: getattr(term, name) for name in Term.model_fields}
     return Term(**common, **named, **sides, **checked)
 
@@ -256,7 +256,7 @@ def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:
     for position, name in enumerate(metric.between):
         _tensor(name, tensors, f"{place}.between.{position}")
     cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric")
-    parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, beside=Metric.model_fields)
+    parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, other_keys=Metric.model_fields)
     return Metric(metric=metric.metric, between=metric.between, **parameters)
 
 

@@ -72,7 +72,7 @@ def check_parameters(
     values: dict[str, Any],
     place: str,
     given: frozenset[str] = WIRED,
-    beside: Iterable[str] = (),
+    other_keys: Iterable[str] = (),
     tables: Tables | None = None,
 ) -> dict[str, Any]:
     """The component's parameters, converted and completed with its defaults; its parts as checked `Component`s.
@@ -85,7 +85,7 @@ def check_parameters(
     parts = nested(component)
     for name in values:
         if name not in model.model_fields:
-            known = {*model.model_fields, *beside}
+            known = {*model.model_fields, *other_keys}
             raise InputError(f"{place}.{name}: {unknown(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
     values = {name: _named(value, name, parts, tables or {}) for name, value in values.items()}
     try:

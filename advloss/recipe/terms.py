@@ -74,11 +74,11 @@ class Term(nn.Module):
     @property
     def networks(self) -> list[nn.Module]:
         """The parts of the loss with parameters to train, each called as a whole."""
-        ahead, found = list(self.loss.children()), []
-        while ahead:
-            part = ahead.pop(0)
+        waiting, found = list(self.loss.children()), []
+        while waiting:
+            part = waiting.pop(0)
             if isinstance(part, nn.ModuleList | nn.ModuleDict):
-                ahead = [*part.children(), *ahead]
+                waiting = [*part.children(), *waiting]
             elif any(parameter.requires_grad for parameter in part.parameters()):
                 found.append(part)
         return found

@@ -124,10 +124,10 @@ def test_fast_and_plain_play_the_same_game(name: str):
     for key, value in weights(builds["fast"]).items():
         torch.testing.assert_close(value, theirs[key], rtol=1e-8, atol=1e-9, msg=key)
         assert key.startswith("generator.") or not torch.equal(value, start[key]), f"{key} has not learnt"
-    shares = [executor.gradient_shares for executor in executors.values()]
-    assert shares[0].keys() == shares[1].keys()
-    for key, share in shares[0].items():
-        torch.testing.assert_close(share, shares[1][key], rtol=1e-6, atol=0)
+    gradient_shares = [executor.gradient_shares for executor in executors.values()]
+    assert gradient_shares[0].keys() == gradient_shares[1].keys()
+    for key, share in gradient_shares[0].items():
+        torch.testing.assert_close(share, gradient_shares[1][key], rtol=1e-6, atol=0)
 
 
 def test_who_trains_what_with_which_settings():

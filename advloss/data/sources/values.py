@@ -1,4 +1,4 @@
-"""The pictures of one field, numbered: files, halves of files, several lists as one, some of a list."""
+"""Numbered lists of pictures: files, halves of files, several lists as one, some pictures of a list."""
 
 import bisect
 import itertools
@@ -21,16 +21,16 @@ class Values(Protocol):
         raise NotImplementedError
 
     def name(self, index: int) -> str:
-        """What the picture is called: for a file, its name without the folder; in a shard, with the shard's path."""
+        """The picture's name: of a file, without the folder; in a shard, with the shard's path."""
 
     def path(self, index: int) -> Path | None:
-        """The file that it is, None if it is drawn or lies in a shard."""
+        """The picture's file; None if it is drawn or in a shard."""
 
     def header(self, index: int) -> Header:
-        """Its size and form, cheap: from the file's header. Raises `UnreadableImage`."""
+        """The picture's size and format, from the file's header. Raises `UnreadableImage`."""
 
     def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
-        """[H, W, form.channels] of the form's type. Raises `UnreadableImage`."""
+        """The picture [H, W, form.channels] in the format's type. Raises `UnreadableImage`."""
 
 
 class FileValues(Values):
@@ -56,7 +56,7 @@ class FileValues(Values):
 
 
 class HalfValues(FileValues):
-    """The left or the right half of every file: pairs that lie side by side."""
+    """The left or the right halves of files that hold two pictures side by side."""
 
     def __init__(self, paths: Sequence[Path], side: Literal["left", "right"]) -> None:
         super().__init__(paths)

@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, as fraction
 
 @dataclass
 class House:
-    """Where things are, by label."""
+    """The boxes of a house's parts, by label."""
 
     boxes: dict[str, list[Box]] = field(default_factory=dict)
     gable: bool = False

@@ -17,10 +17,10 @@ COUNTS = {"train": 1000, "val": 32, "test": 64}
 """Pictures a side."""
 SPLIT_NUMBERS = {"train": 1, "val": 2, "test": 3}
 SMALLEST = 16
-"""In pixels; below it nothing can be recognised."""
+"""The smallest side of a picture, in pixels."""
 
 TWO: Fields = {"a": Image("a"), "b": Image("b")}
-"""What each of the sets has; a method's own fields take their places in this order."""
+"""The fields of each synthetic set. A method's own fields replace them in this order."""
 Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
 
 
@@ -83,4 +83,4 @@ def open_facades_like(size: int, seed: int) -> DataSet:
 
 
 SETS: dict[str, Callable[[int, int], DataSet]] = {"stripes": open_stripes, "facades-like": open_facades_like}
-"""name -> (size in pixels, seed) -> the set."""
+"""By name, a function that makes the set from (size in pixels, seed)."""

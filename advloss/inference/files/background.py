@@ -14,7 +14,7 @@ from advloss.images.writing import write_picture
 from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
 
-AHEAD = 2
+PREFETCHED = 2
 """Pictures that are read in advance, at most."""
 LARGE = 1 << 25
 """Pixels of a result above which its picture is not read in advance, and the network waits until it is written."""
@@ -52,7 +52,7 @@ class BackgroundReader:
         coming: deque[tuple[Job, Future[Read | None]]] = deque()
         for job in self.jobs:
             coming.append((job, self._pool.submit(self._read, job)))
-            if len(coming) > AHEAD:
+            if len(coming) > PREFETCHED:
                 yield coming.popleft()
         while coming:
             yield coming.popleft()

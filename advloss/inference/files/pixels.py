@@ -66,8 +66,8 @@ def upscaled(picture: Picture, by: Conversion) -> Picture:
         return Picture(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), alpha, icc)
     plane = picture.alpha[..., None]  # [H, W, 1]
     alpha = _through(by, to_tensor(plane, FieldFormat(by.takes.channels)), FieldFormat(1), kind)[..., 0]
-    shares = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
-    covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(shares).sub_(1)  # [1, C, H, W] in [-1, 1]
+    visible = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
+    covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(visible).sub_(1)  # [1, C, H, W] in [-1, 1]
     return Picture(_through(by, covered, gives, kind, alpha), alpha, icc)
 
 

@@ -6,29 +6,29 @@ from torch import Tensor, nn
 from advloss.inference.tiles.tile_grid import AxisTile
 
 Orientation = tuple[int, bool]
-ORIENTATIONS: list[Orientation] = [(turns, flipped) for turns in range(4) for flipped in (False, True)]
+ORIENTATIONS: list[Orientation] = [(quarters, flipped) for quarters in range(4) for flipped in (False, True)]
 """(quarter turns, whether mirrored left to right before); the first leaves an image as it is."""
 
 
 def turned(x: Tensor, orientation: Orientation) -> Tensor:
     """[B, C, H, W] -> the image in that orientation, [B, C, H, W] or [B, C, W, H]."""
-    turns, flipped = orientation
-    return torch.rot90(x.flip(-1) if flipped else x, turns, (-2, -1))
+    quarters, flipped = orientation
+    return torch.rot90(x.flip(-1) if flipped else x, quarters, (-2, -1))
 
 
 def turned_back(y: Tensor, orientation: Orientation) -> Tensor:
     """Undoes `turned`."""
-    turns, flipped = orientation
-    y = torch.rot90(y, -turns, (-2, -1))
+    quarters, flipped = orientation
+    y = torch.rot90(y, -quarters, (-2, -1))
     return y.flip(-1) if flipped else y
 
 
 def turned_window(row: AxisTile, column: AxisTile, orientation: Orientation) -> tuple[AxisTile, AxisTile]:
     """A tile along both axes (rows, columns) after `turned`."""
-    turns, flipped = orientation
+    quarters, flipped = orientation
     if flipped:
         column = column.mirrored()
-    for _ in range(turns):
+    for _ in range(quarters):
         row, column = column.mirrored(), row
     return row, column
 

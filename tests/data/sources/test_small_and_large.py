@@ -85,14 +85,14 @@ def test_partners_have_one_name_or_the_scale_in_it(tmp_path: Path) -> None:
     ]
     assert named == [("1.png", "1.jpg"), ("2x4.png", "2.png"), ("3x8.png", "3x8.png"), ("x5.png", "x5.png")]
     assert sorted(path.name for path in data.alone["train"]) == ["3.png", "7.png", "8.png"]
-    with pytest.raises(InputError, match=r"share a name .*0001x4\.png and 0001\.png"):
+    with pytest.raises(InputError, match=r"part a name .*0001x4\.png and 0001\.png"):
         open_paths({"a": [fill(tmp_path / "c", ["q.png"])], "b": [tmp_path / "b"]}, FIELDS["single"])
     with pytest.raises(InputError, match="have one name"):
         open_paths(
             {"a": [fill(tmp_path / "d", ["1x2.png", "1x4.png"])], "b": [fill(tmp_path / "e", ["1.png"])]},
             FIELDS["single"],
         )
-    with pytest.raises(InputError, match="share a name"):  # other methods go by the whole name
+    with pytest.raises(InputError, match="part a name"):  # other methods go by the whole name
         open_paths({"a": [tmp_path / "d"], "b": [tmp_path / "e"]}, FIELDS["pairs"])
 
 
@@ -188,8 +188,8 @@ def test_small_pictures_are_made_in_the_workers(tmp_path: Path, augment: Any) ->
     assert all(torch.equal(x["b"], y["b"]) for x, y in zip(batches, without, strict=True))
     for how in ({"memory": "on"}, {"workers": 2}, {"workers": 2, "memory": "on"}):
         assert equal(batches[2:], take(split, 5, 2, **options, **how))
-    shares = [take(split, 3, batch=1, rank=rank, world=2, **options) for rank in range(2)]
-    joined = [{side: torch.cat([x[side], y[side]]) for side in "ba"} for x, y in zip(*shares, strict=True)]
+    parts = [take(split, 3, batch=1, rank=rank, world=2, **options) for rank in range(2)]
+    joined = [{side: torch.cat([x[side], y[side]]) for side in "ba"} for x, y in zip(*parts, strict=True)]
     assert equal(batches[:3], joined)
 
 
