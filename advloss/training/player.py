@@ -112,8 +112,7 @@ class Player:
             group.update(settings)  # the recipe's and this device's, not those in the state
         for parameter, kept in self.optimizer.state.items():
             for name, value in kept.items():
-                if (
-                    isinstance(value, Tensor) and value.shape == parameter.shape
-                ):  # fused steps need the parameter's layout
+                # fused steps need the memory layout of the parameter
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
                     kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         self.scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]
