@@ -1,1 +1,1 @@
-"""A trained model that is applied: to images in memory, to folders of files, in tiles, to tokens."""
+"""Inference: applies a trained model to images in memory and to files, in tiles, and to tokens."""

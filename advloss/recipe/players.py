@@ -52,7 +52,8 @@ def _check_terms(steps: Mapping[str, int], terms: Mapping[str, Term]) -> None:
             raise InputError(f"losses.{name}.player: {unknown('player of train.steps', term.player, steps)}")
         if term.owner not in steps:
             raise InputError(
-                f"train.steps: no player trains the discriminator of losses.{name}; say how many steps {term.owner} takes"
+                f"train.steps: no player trains the discriminator of losses.{name}; "
+                f"say how many steps {term.owner} takes"
             )
         if term.two_sided and term.player != GENERATOR:
             raise InputError(

@@ -196,7 +196,7 @@ def test_parameters_that_require_no_gradient_are_nobodys():
     ("words", "said"),
     [
         ([PROBE], r"losses\.probe\.player: unknown player of train\.steps 'probe' \(known: discriminator, generator\)"),
-        (["train.steps={generator: 1}"], r"train\.steps: no player trains the discriminator of losses\.adversarial; say"),
+        (["train.steps={generator: 1}"], r"train\.steps: no player trains the discriminator of losses\.adversarial"),
         (["train.steps={discriminator: 1}", "losses.l1=null"], r"unknown player of train\.steps 'generator'"),
         (["losses.adversarial=null"], r"discriminator has nothing to train, .* train\.steps=\{generator: 1"),
         (["losses.l1.player=discriminator", "losses.adversarial=null"], r"train\.steps: discriminator has nothing to"),

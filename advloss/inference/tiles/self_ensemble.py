@@ -1,4 +1,4 @@
-"""Self-ensemble: the mean of what a network makes of an image in its eight orientations."""
+"""Self-ensemble: the mean of a network's results for the eight orientations of an image."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from advloss.inference.tiles.tile_grid import AxisTile
 
 Orientation = tuple[int, bool]
 ORIENTATIONS: list[Orientation] = [(quarters, flipped) for quarters in range(4) for flipped in (False, True)]
-"""(quarter turns, whether mirrored left to right before); the first leaves an image as it is."""
+"""(rotations by 90 degrees, whether mirrored left to right before); the first leaves an image as it is."""
 
 
 def turned(x: Tensor, orientation: Orientation) -> Tensor:
@@ -34,11 +34,11 @@ def turned_window(row: AxisTile, column: AxisTile, orientation: Orientation) -> 
 
 
 class SelfEnsemble(nn.Module):
-    """The mean over the 8 flips and rotations of the input, each turned back: Timofte, Rothe, Van Gool 2016,
+    """The mean over the 8 flips and rotations of the input, each result rotated back: Timofte, Rothe, Van Gool 2016,
     arXiv:1511.02228, "enhanced prediction".
 
-    x: [B, C, H, W], of a size that the network takes also turned. Returns what the network returns, in float32. The
-    eight passes come one after the other, so that they need no more memory than one.
+    x: [B, C, H, W]; the network must take its size and [B, C, W, H]. The result has the network's shape, in float32.
+    The eight passes are made one after the other, so that they need no more memory than one.
     """
 
     def __init__(self, network: nn.Module) -> None:
