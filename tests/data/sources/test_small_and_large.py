@@ -85,14 +85,14 @@ def test_partners_have_one_name_or_the_scale_in_it(tmp_path: Path) -> None:
     ]
     assert named == [("1.png", "1.jpg"), ("2x4.png", "2.png"), ("3x8.png", "3x8.png"), ("x5.png", "x5.png")]
     assert sorted(path.name for path in data.alone["train"]) == ["3.png", "7.png", "8.png"]
-    with pytest.raises(InputError, match=r"part a name .*0001x4\.png and 0001\.png"):
+    with pytest.raises(InputError, match=r"share a name .*0001x4\.png and 0001\.png"):
         open_paths({"a": [fill(tmp_path / "c", ["q.png"])], "b": [tmp_path / "b"]}, FIELDS["single"])
     with pytest.raises(InputError, match="have one name"):
         open_paths(
             {"a": [fill(tmp_path / "d", ["1x2.png", "1x4.png"])], "b": [fill(tmp_path / "e", ["1.png"])]},
             FIELDS["single"],
         )
-    with pytest.raises(InputError, match="part a name"):  # other methods go by the whole name
+    with pytest.raises(InputError, match="share a name"):  # other methods go by the whole name
         open_paths({"a": [tmp_path / "d"], "b": [tmp_path / "e"]}, FIELDS["pairs"])
 
 
