@@ -1,4 +1,4 @@
-"""Batches are a function of (seed, number, part) alone, and a file that can't be read does not stop a long run."""
+"""Batches are a function of (seed, number, process) alone, and a file that can't be read does not stop a long run."""
 
 import itertools
 import pickle
