@@ -1,1 +1,1 @@
-"""Methods: each turns a batch into named tensors, and declares its fields and uses."""
+"""Methods: each makes named tensors of a batch, and declares its fields and uses."""

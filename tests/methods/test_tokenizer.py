@@ -95,7 +95,7 @@ def test_a_collapsing_codebook_is_called_out_in_words():
     assert float(method.watched()["usage"]) == 0  # counted anew
 
 
-def test_without_codes_there_is_nothing_to_watch():
+def test_without_codes_there_is_nothing_to_measure():
     method = tokenizer(lambda: KL(channels=1))
     assert method.watched() == {} and method.encode(grid()["image"]).indices is None
 

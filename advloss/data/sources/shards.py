@@ -145,7 +145,8 @@ def shard_split(paths: Sequence[Path], fields: Fields, least: int) -> Split:
 
 
 def shard_paths(name: str) -> list[Path]:
-    """The files that a name stands for. `{000..146}` is a range, `*` and `?` match existing files, `::` joins names.
+    """The files that a name stands for. `{000..146}` is a range, `*` and `?` match existing files, `::` separates
+    names.
 
     Raises `InputError` if a file is missing, or if the name is an address instead of a file.
     """

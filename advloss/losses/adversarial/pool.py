@@ -12,7 +12,7 @@ from advloss.core.limits import at_least, check_limits
 class Pool(nn.Module):
     """The last fakes, mixed into what the discriminator sees. Shrivastava et al. 2017, arXiv:1612.07828, section 2.3.
 
-    size: how many images are kept (CycleGAN: 50); 0 turns it off.
+    size: how many images are kept (CycleGAN: 50); with 0 there is no pool.
 
     Images are taken one after the other. While the pool is not full, an image is stored and returned. When it is full,
     with probability 1/2 an image is stored in the place of a random one, which is returned; else it is returned itself.

@@ -1,8 +1,8 @@
 """Bottlenecks of tokenizers by name: what stands between the encoder and the decoder.
 
 All are modules of latents [B, in_channels, h, w] that return `BottleneckOutput`: the latent that the decoder sees,
-integer indices or none, and named losses. `decode` turns indices into the latent that they came with, and `usage`
-says how many of the codes were in use.
+integer indices or none, and named losses. `decode` gives the latent of indices, and `usage`
+says how many of the codes were used.
 """
 
 from advloss.networks.bottlenecks.base import Bottleneck, BottleneckOutput, Usage

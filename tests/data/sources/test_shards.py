@@ -132,7 +132,7 @@ def test_splits_and_validation(tmp_path: Path):
         data = opened(tmp_path / "set" / "train" / "set-{000..001}.tar", val=val)
         assert {name: len(split.images["b"]) for name, split in data.splits.items()} == {"train": 20, "val": 5}
         assert data.name == "set"
-    fill(tmp_path / "set" / "train", 3)  # an archive beside its pictures is no second set of them
+    fill(tmp_path / "set" / "train", 3)  # an archive in the folder of its pictures is not a second set
     assert len(opened(tmp_path / "set").train.images["b"]) == 3
 
 

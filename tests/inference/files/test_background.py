@@ -101,9 +101,9 @@ def test_a_result_is_written_meanwhile_and_one_at_most_waits(monkeypatch: pytest
 
     def write(path: Path, picture: Picture) -> None:
         begun.append(path)
-        turn = len(begun)
-        log.until(lambda: len(begun_pictures) > min(turn, 7))  # the next picture's turn has come
-        assert len(begun_pictures) == min(turn + 1, 8)
+        number = len(begun)
+        log.until(lambda: len(begun_pictures) > min(number, 7))  # the network has begun the next picture
+        assert len(begun_pictures) == min(number + 1, 8)
         real(path, picture)
 
     def converted(picture: Picture) -> Picture:
@@ -116,7 +116,7 @@ def test_a_result_is_written_meanwhile_and_one_at_most_waits(monkeypatch: pytest
     assert convert(converted).written == 8 and log.written == list("abcdefgh")
 
 
-def test_large_pictures_are_read_in_their_turn_and_waited_for(monkeypatch: pytest.MonkeyPatch):
+def test_large_pictures_are_not_read_in_advance_and_waited_for(monkeypatch: pytest.MonkeyPatch):
     fill(Path("in"), ["d.png", "e.png"], height=40, width=30)
     small = read_picture("in/a.png").pixels.shape
     monkeypatch.setattr(background, "LARGE", small[0] * small[1] * 4)
@@ -132,7 +132,7 @@ def test_large_pictures_are_read_in_their_turn_and_waited_for(monkeypatch: pytes
     assert convert(doubled, scale=2).written == 8
     assert log.read == list("abcfgh") and log.written == list("abcdefgh")
     assert [large for _, large, _ in order] == [name in "de" for name in "abcdefgh"]
-    assert [order[turn][2] for turn in (4, 5)] == [True, True]  # what was large lies on the disk before the next
+    assert [order[place][2] for place in (4, 5)] == [True, True]  # what was large lies on the disk before the next
 
 
 def test_results_that_are_there_are_not_read(monkeypatch: pytest.MonkeyPatch):

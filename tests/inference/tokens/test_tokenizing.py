@@ -251,7 +251,7 @@ def test_a_killed_call_goes_on_with_the_shard_that_it_was_in():
     assert {name: data for name, data in contents("k").items() if name not in stray} == contents("w")
 
 
-def test_an_unreadable_picture_is_named_left_out_and_counted_again_when_resumed():
+def test_an_unreadable_picture_is_named_skipped_and_counted_again_when_resumed():
     tokenizer_model(Path("m.safetensors"))
     folder()
     Path("in/b.jpg").write_bytes(Path("in/b.jpg").read_bytes()[:200])

@@ -219,7 +219,7 @@ def test_what_counts_in_training_only(network: type) -> None:
 
 
 @pytest.mark.parametrize("name", MAKE)
-def test_what_counts_in_training_only_changes_nothing_in_use(name: str) -> None:
+def test_what_counts_in_training_only_changes_nothing_at_inference(name: str) -> None:
     bottleneck = MAKE[name]().eval()
     latents = latent(bottleneck)
     before = bottleneck(latents).latent

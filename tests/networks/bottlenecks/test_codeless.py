@@ -19,7 +19,7 @@ def test_fsq_there_and_back_over_the_whole_codebook(levels: list[int]) -> None:
     all_of_them = torch.arange(fsq.codes).view(1, 1, -1)
     codes = fsq.decode(all_of_them)  # [1, D, 1, codes]
     grid = [[(i - n // 2) / (n // 2) for i in range(n)] for n in levels]
-    want = [list(reversed(point)) for point in itertools.product(*reversed(grid))]  # the first channel turns fastest
+    want = [list(reversed(point)) for point in itertools.product(*reversed(grid))]  # the first channel changes fastest
     torch.testing.assert_close(codes[0, :, 0].T, torch.tensor(want))
     inside = codes * torch.tensor([n // 2 for n in levels]).view(1, -1, 1, 1)  # undo the bounding: atanh, mid-cell
     half = (torch.tensor(levels) - 1).view(1, -1, 1, 1) * 0.999 / 2
@@ -98,7 +98,7 @@ def test_lfq_s_entropies_stay_finite_where_every_bit_is_sure() -> None:
     loss.backward()
     assert loss.isfinite() and z.grad.isfinite().all()
     apart = LFQ(4, entropy=1.0)(torch.tensor([[-9.0, 9, -9, 9], [-9, -9, 9, 9]]).view(1, 2, 2, 2)).losses["entropy"]
-    assert apart == pytest.approx(-math.log(4))  # sure of each, all four in use
+    assert apart == pytest.approx(-math.log(4))  # sure of each, all four used
 
 
 def test_lfq_s_sizes() -> None:
@@ -110,7 +110,7 @@ def test_lfq_s_sizes() -> None:
         LFQ(16, entropy=-1)
 
 
-def test_gumbel_in_use_takes_the_largest_logit() -> None:
+def test_gumbel_at_inference_takes_the_largest_logit() -> None:
     gumbel, z = Gumbel(5, 12).eval(), torch.randn(2, 5, 3, 3)
     logits = F.conv2d(z, gumbel.projection.weight[:, :, None, None], gumbel.projection.bias)
     out = gumbel(z)
