@@ -178,10 +178,8 @@ def test_a_run_leaves_its_files():
     assert all(math.isfinite(value) for line in iterations for value in line["losses"].values())
     assert iterations[0]["lr"] == 4e-4 and iterations[0]["images_per_second"] > 0
     measured = [(line["iteration"], line["validation"].keys()) for line in lines if "validation" in line]
-    assert measured == [
-        (4, {"cycle_psnr"}),
-        (6, {"cycle_psnr"}),
-    ]  # without partners, metrics that need them are skipped
+    # without partners, metrics that need them are skipped
+    assert measured == [(4, {"cycle_psnr"}), (6, {"cycle_psnr"})]
 
     events = EventAccumulator(str(RUN / "tensorboard")).Reload()
     scalars = events.Tags()["scalars"]

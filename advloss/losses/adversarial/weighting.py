@@ -218,7 +218,7 @@ def _gradient(name: str, loss: Tensor, at: Tensor | None, scale: Tensor | float)
 def compared(name: str, at: Tensor | None, gradient: Tensor | None, scale: Tensor | float) -> Tensor:
     """A part's unscaled gradient at `at`, for `Weighting.factors`. Raises InputError if there is none."""
     if at is None:
-        raise InputError("this weighting compares gradients: call it with the tensor `at` which they are compared")
+        raise InputError("this weighting compares gradients: call it with `at`, the tensor at which they are compared")
     if gradient is None:
         raise InputError(f"{name}: does not depend on the tensor at which gradients are compared; add it yourself")
     return at_least_float32(gradient) / scale
