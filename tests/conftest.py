@@ -1,4 +1,5 @@
-"""Shared by all tests: the reference data beside the checkout, which CI must have; one thread a pytest-xdist worker."""
+"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; one thread a pytest-xdist
+worker."""
 
 import os
 from pathlib import Path

@@ -90,11 +90,11 @@ def circles(package: Path) -> list[list[str]]:
     edges = {module: {other for _, other in imported} for module, imported in graph(package).items()}
     below: dict[str, set[str]] = {}
     for module in edges:
-        found, ahead = set(), [module]
-        while ahead:
-            new = edges.get(ahead.pop(), set()) - found
+        found, waiting = set(), [module]
+        while waiting:
+            new = edges.get(waiting.pop(), set()) - found
             found |= new
-            ahead += new
+            waiting += new
         below[module] = found
     return sorted(sorted(other for other in below[m] if m in below[other]) for m in edges if m in below[m])
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How fast advloss is on this machine, beside the machine's peaks, other projects' loops and other checkouts.
 
-    python tools/benchmark.py round --recipe cyclegan --peer pytorch-CycleGAN-and-pix2pix --out round.json
-    python tools/benchmark.py round --recipe pix2pix --precision fp32 networks.generator.width=32 --rounds 10
+    python tools/benchmark.py iteration --recipe cyclegan --peer pytorch-CycleGAN-and-pix2pix --out iteration.json
+    python tools/benchmark.py iteration --recipe pix2pix --precision fp32 networks.generator.width=32 --iterations 10
     python tools/benchmark.py upscale --network rrdbnet --peer BasicSR
     python tools/benchmark.py tokenizer --recipe vqgan-f16
     python tools/benchmark.py data
@@ -16,7 +16,7 @@ Each sub-command is one module of tools/benchmarks with two functions: `options`
 and `run`, from the parsed arguments to the result. What is compared is measured in alternation, because a machine's
 speed drifts; compare results of one machine only.
 
---peer: another project's checkout; its own code is imported from there. Its iteration and our round start from the same
+--peer: another project's checkout; its own code is imported from there. Its iteration and ours start from the same
 weights, and are refused unless they give the same losses.
 """
 
@@ -35,11 +35,11 @@ if str(ROOT) not in sys.path:
 from advloss.core.allocator import keep_freed_memory  # noqa: E402
 from advloss.core.errors import InputError  # noqa: E402
 from advloss.core.files import replacing  # noqa: E402
-from tools.benchmarks import adversarial, against, data, quality, round, scaling, tokenizer, upscale  # noqa: E402
+from tools.benchmarks import adversarial, against, data, iteration, quality, scaling, tokenizer, upscale  # noqa: E402
 from tools.benchmarks.measuring import report, table  # noqa: E402
 
 COMMANDS: dict[str, ModuleType] = {
-    "round": round,
+    "iteration": iteration,
     "upscale": upscale,
     "tokenizer": tokenizer,
     "data": data,

@@ -44,34 +44,34 @@ checkout() { # PROJECT: its folder in $PEERS, or nothing
     done | head -n 1
 }
 
-round() { # NAME PEER ARGUMENTS...: a round beside the peer's, or where there is none, in fp32 and auto
+iteration() { # NAME PEER ARGUMENTS...: an iteration beside the peer's, or where there is none, in fp32 and auto
     local peer
     peer=$(checkout "$2")
     if [[ -n $peer ]]; then
-        benchmark "round-$1-cuda-peer" round --device cuda "${@:3}" --pairs 9 --peer "$peer"
+        benchmark "iteration-$1-cuda-peer" iteration --device cuda "${@:3}" --pairs 9 --peer "$peer"
     else
-        benchmark "round-$1-cuda" round --device cuda "${@:3}" --rounds 30
-        benchmark "round-$1-cuda-fp32" round --device cuda "${@:3}" --rounds 30 --precision fp32
+        benchmark "iteration-$1-cuda" iteration --device cuda "${@:3}" --iterations 30
+        benchmark "iteration-$1-cuda-fp32" iteration --device cuda "${@:3}" --iterations 30 --precision fp32
     fi
 }
 
 junyanz=pytorch-CycleGAN-and-pix2pix
-round cyclegan $junyanz --recipe cyclegan --size 256 --batch 1
-round pix2pix $junyanz --recipe pix2pix --size 256 --batch 1
+iteration cyclegan $junyanz --recipe cyclegan --size 256 --batch 1
+iteration pix2pix $junyanz --recipe pix2pix --size 256 --batch 1
 srgan=(--recipe srgan --batch 16)
 if [[ -n $(checkout BasicSR) ]]; then # whose settings are the peer's: 128 px
-    round srgan BasicSR "${srgan[@]}" --size 128
+    iteration srgan BasicSR "${srgan[@]}" --size 128
 else
-    round srgan BasicSR losses.content.pretrained=false initial=null "${srgan[@]}" --size 96
+    iteration srgan BasicSR losses.content.pretrained=false initial=null "${srgan[@]}" --size 96
 fi
 vqgan=(losses.perceptual.pretrained=false losses.adversarial.start=0 --recipe vqgan-f16 --batch 16 --size 128)
-round vqgan taming-transformers "${vqgan[@]}"
+iteration vqgan taming-transformers "${vqgan[@]}"
 basicsr=$(checkout BasicSR)
 beside=(${basicsr:+--peer "$basicsr"})
 benchmark upscale-msrresnet-cuda upscale --device cuda --network msrresnet "${beside[@]}"
 benchmark upscale-rrdbnet-720p-cuda upscale --device cuda --network rrdbnet --height 720 --width 1280 --pairs 5 \
     --only "advloss fp32" advloss "${beside[@]}"
-benchmark round-cyclegan-loader-cuda round --device cuda --recipe cyclegan --size 256 --rounds 10 --data stripes
+benchmark iteration-cyclegan-loader-cuda iteration --device cuda --recipe cyclegan --size 256 --iterations 10 --data stripes
 benchmark tokenizer-cuda tokenizer --device cuda --precision auto --batch 16
 benchmark adversarial-cuda adversarial --device cuda --pairs 30
 benchmark scaling-cuda scaling --device cuda --seconds 0.5 --plot "$target/scaling-cuda.png"

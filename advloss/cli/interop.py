@@ -25,7 +25,7 @@ def import_(
     ],
     model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
 ) -> None:
-    """Turn another project's checkpoint into a model file.
+    """Convert another project's checkpoint to a model file.
 
     Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers of taming-transformers,
     latent-diffusion, LlamaGen and diffusers.

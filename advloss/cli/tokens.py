@@ -27,7 +27,7 @@ def tokenize(
     overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
-    """Turn a picture, or all below a folder, into integer tokens; with --shard a stopped command can go on.
+    """Encode a picture, or all below a folder, to integer tokens; with --shard a stopped command can go on.
 
     The file holds `tokens` (all pictures', one after the other; uint8, uint16, int32 or int64), `offsets` (those of
     picture i are tokens[offsets[i] : offsets[i + 1]]), `grids` (rows and columns of each picture's tokens), `sizes`
@@ -63,7 +63,7 @@ def detokenize(
     overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
-    """Turn tokens back into pictures, under their names; by the model that made them and no other."""
+    """Decode tokens to pictures, under their names, by the model that made them."""
     from advloss.core.devices import choose_device
     from advloss.inference.model import load
     from advloss.inference.tokens.reconstructing import detokenize_files

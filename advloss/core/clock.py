@@ -208,7 +208,7 @@ class TimedModule(nn.Module, Timed):
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        if self.clock.keeper is self and self.clock.iteration:  # so that a model in use has no such entry
+        if self.clock.keeper is self and self.clock.iteration:  # so that a model at inference has no such entry
             destination[f"{prefix}iteration"] = torch.tensor(self.clock.iteration)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:

@@ -45,15 +45,15 @@ class Recording(Generic[Made]):
         device = inputs[0].device
         self.inputs = [x.clone() for x in inputs]
         self.graph = torch.cuda.CUDAGraph()
-        beside = torch.cuda.Stream(device)
-        beside.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(beside):
+        side_stream = torch.cuda.Stream(device)
+        side_stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side_stream):
             for _ in range(warm_up):
                 function(*self.inputs)
-        torch.cuda.current_stream(device).wait_stream(beside)
+        torch.cuda.current_stream(device).wait_stream(side_stream)
         # stream: torch's default for graphs is a stream of the first device. thread_local: other threads may use the
         # device meanwhile (to read data, to write files), and their work is not recorded
-        with torch.cuda.graph(self.graph, pool=pool, stream=beside, capture_error_mode="thread_local"):
+        with torch.cuda.graph(self.graph, pool=pool, stream=side_stream, capture_error_mode="thread_local"):
             self.made = function(*self.inputs)
 
     @property

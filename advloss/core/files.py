@@ -17,7 +17,8 @@ MODE = 0o666 & ~_UMASK
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`. On success its file replaces `path` in one step, on an error it is removed.
+    """Gives a temporary path in the folder of `path`. On success its file replaces `path` in one step, on an error it
+    is removed.
 
     If the process is killed in between, the temporary file stays, and `path` is unchanged; `sweep` removes such files.
     """
@@ -47,7 +48,7 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def closed_named() -> Iterator[None]:
-    """Turns a PermissionError within the block into an InputError that names the file or folder."""
+    """Raises an InputError that names the file or folder in the place of a PermissionError within the block."""
     try:
         yield
     except PermissionError as error:

@@ -29,29 +29,30 @@ def open_data(
     seed: int,
     direction: Literal["a2b", "b2a"] = "a2b",
 ) -> DataSet:
-    """A data set: a folder (a path that exists wins), shards, a synthetic or published set, or a folder a field.
+    """Opens a data set by its name, or from a path for each field or source.
 
-    fields: what the method declares. paths: folders and files by field or source, in the place of a name; masks,
-    labels and vectors also beside one. val: a folder (or shards) with the pictures to validate on, instead of the
-    set's own. size: in pixels, of synthetic pictures. direction: b2a exchanges the two images. Raises `InputError`.
+    name: a folder, shards, or a synthetic or published set. A folder of that name is taken before a set.
+    fields: what the method declares. paths: folders and files by field or source, instead of a name; those of masks,
+    labels and vectors also in addition to a name. val: a folder or shards to validate on, instead of the set's own val.
+    size: in pixels, of synthetic pictures. direction: b2a exchanges the two images. Raises `InputError`.
     """
     if direction not in ("a2b", "b2a"):
         raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
     if direction == "b2a" and kind_of(fields) == "single":
         raise InputError("data.direction=b2a exchanges two sides, and this method's pictures are all on one; use a2b")
     paths = paths or {}
-    beside = {key: where for key, where in paths.items() if key in fields and not isinstance(fields[key], Image)}
-    own = {key: where for key, where in paths.items() if key not in beside}
-    opened = _opened(name, fields, own, frozenset(beside), size, seed)
+    separate = {key: where for key, where in paths.items() if key in fields and not isinstance(fields[key], Image)}
+    own = {key: where for key, where in paths.items() if key not in separate}
+    opened = _opened(name, fields, own, frozenset(separate), size, seed)
     if val is not None:
         opened = with_validation(opened, val, fields)
-    opened = with_tables(opened, beside)
+    opened = with_tables(opened, separate)
     _check_complete(opened, fields)
     return opened.swapped() if direction == "b2a" else opened
 
 
 def _check_complete(opened: DataSet, fields: Fields) -> None:
-    """InputError for a label or a vector that the pictures of a split lack."""
+    """Raises InputError if the pictures of a split have no label or vector that the method needs."""
     for name, field in fields.items():
         if isinstance(field, Label | Vector) and not field.optional and name not in opened.train.rows:
             ways = "FILE.csv, or one folder for each class" if isinstance(field, Label) else "FILE.npy"
@@ -62,10 +63,10 @@ def _check_complete(opened: DataSet, fields: Fields) -> None:
 
 
 def open_any(name: str | Path) -> DataSet:
-    """The same for a look at what is there. Raises `InputError`.
+    """Opens a data set without a method, to inspect it. Raises `InputError`.
 
-    Pairs if a folder or a synthetic set holds pairs, else two unpaired sides, else single pictures; a published set
-    unpaired if it can be.
+    A folder or a synthetic set is opened as pairs if it holds pairs, else as two unpaired domains, else as single
+    pictures. A published set is opened as unpaired if the set can be used so.
     """
     size, seed = 256, 0
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
@@ -78,7 +79,7 @@ def open_any(name: str | Path) -> DataSet:
 
 
 def short_name(name: str | Path) -> str:
-    """What a run on this data set is called after: the folder's name without those above it, the shards' beginning."""
+    """The part of a run's name that stands for the data set: the folder's own name, or the beginning of the shards'."""
     return title(name) if names_shards(name) else Path(name).name
 
 
@@ -101,13 +102,13 @@ def _opened(
     name: str | Path | None,
     fields: Fields,
     paths: Mapping[str, Sequence[Path]],
-    beside: frozenset[str],
+    separate: frozenset[str],
     size: int,
     seed: int,
 ) -> DataSet:
-    """The pictures. beside: the fields that are read from files of their own."""
-    if name is None and not paths and beside and not from_files(fields):
-        return DataSet("-".join(sorted(beside)), {"train": Split({}, False, fields)})
+    """The data set with its pictures. separate: the fields that are read later, from files of their own."""
+    if name is None and not paths and separate and not from_files(fields):
+        return DataSet("-".join(sorted(separate)), {"train": Split({}, False, fields)})
     if name is None and not paths:
         raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
     if paths:
@@ -115,12 +116,12 @@ def _opened(
         if name is not None:
             keys = " and ".join(f"data.{key}" for key in paths)
             raise InputError(f"give either one data set ('{name}') or {keys}, not both")
-        return open_paths(dict(paths) | dict.fromkeys(beside, ()), fields)
+        return open_paths(dict(paths) | dict.fromkeys(separate, ()), fields)
     assert name is not None
     if names_shards(name):
         return open_shards(name, fields)
     if Path(name).expanduser().exists():
-        return open_folder(name, fields, beside)
+        return open_folder(name, fields, separate)
     text, kind = str(name), kind_of(fields)
     if text in SETS:
         if size < SMALLEST:
@@ -135,4 +136,4 @@ def _opened(
         return declared_as(open_published(text, kind=kind), fields)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
         raise InputError(f"{text}: no such folder")
-    raise InputError(f"{unknown('data set', text, [*SETS, *NAMES])}, or a folder; there is none of that name here")
+    raise InputError(f"{unknown('data set', text, [*SETS, *NAMES])}, or a folder; no folder here has that name")

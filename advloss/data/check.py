@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it, before anything is trained on it."""
+"""The check of a data set before a training: what it holds, and which of its files are wrong."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ class Report:
     notes: list[str] = filled(default_factory=list)
     """How the data set was read."""
     problems: list[str] = filled(default_factory=list)
-    """What should be looked at, one sentence each."""
+    """The problems that the user should look at, a sentence each."""
     unreadable: list[str] = filled(default_factory=list)
     """One message a file, each file once."""
     alone: list[Path] = filled(default_factory=list)
@@ -44,7 +44,7 @@ class Report:
     """A file of train, and one of val or test with the same bytes."""
 
     def words(self) -> list[str]:
-        """Everything in sentences."""
+        """All findings as sentences."""
         counts: dict[str, list[str]] = defaultdict(list)
         for split, side, images, *_ in self.rows:
             counts[split].append(f"{images} of {side}")
@@ -54,7 +54,7 @@ class Report:
 
 @dataclass
 class _Seen:
-    """What one file says of itself."""
+    """What is known of one file: its header, or why it can't be read."""
 
     path: Path
     size: tuple[int, int] | None = None
@@ -63,9 +63,10 @@ class _Seen:
 
 
 def check(dataset: DataSet, full: bool = False) -> Report:
-    """Looks at every file's header, or decodes all of them (`full`). Same files are told by their bytes.
+    """Reads the header of every file; with `full`, decodes every file. Files are equal if their bytes are.
 
-    Of many pictures in shards a sample's headers are read, or all are decoded; they are compared with nothing.
+    Of many pictures in shards, only the headers of a sample are read. Pictures in shards are not searched for
+    duplicates.
     """
     report = Report(dataset.name, notes=list(dataset.notes))
     for name, split in dataset.splits.items():
@@ -77,7 +78,7 @@ def check(dataset: DataSet, full: bool = False) -> Report:
         if alone_here := dataset.alone.get(name):
             report.alone += alone_here
             report.problems.append(
-                f"{name}: {len(alone_here)} files without a partner are left out: {_some(alone_here)}"
+                f"{name}: {len(alone_here)} files without a partner are skipped: {_some(alone_here)}"
             )
     if report.unreadable:
         report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {_some(report.unreadable, '; ')}")
@@ -86,7 +87,7 @@ def check(dataset: DataSet, full: bool = False) -> Report:
 
 
 def _check_values(report: Report, split: str, field: str, title: str, values: Values, alone: int, full: bool) -> None:
-    """The table's row of one field in one split, and what can't be read there."""
+    """Adds the table's row of one field in one split, and the files of it that can't be read."""
     numbers = range(len(values)) if full else looked_at(values)
     seen = _look(values, numbers, full)
     if isinstance(values, ShardValues):
@@ -143,7 +144,7 @@ def _modes(seen: list[_Seen]) -> str:
 
 
 def _unequal(name: str, split: Split) -> list[str]:
-    """Items whose pictures differ in size, but for the scale: a hint that they don't lie on each other."""
+    """A sentence on the items whose pictures' sizes don't have the scale's ratio: they may show different parts."""
     unequal, larger = [], scales(split)
     first = min(split.images, key=lambda field: larger[field])
     for index in range(len(split)):

@@ -1,4 +1,4 @@
-"""A file from the network: resumed where it broke off, retried, and its SHA-256 compared with the first time's."""
+"""Downloads a file: resumes and retries it, and compares its SHA-256 with that of the first download."""
 
 import contextlib
 import errno
@@ -34,7 +34,7 @@ def cache_folder() -> Path:
 def fetch(url: str, path: Path) -> Path:
     """The file at `url` as `path`; refused if its SHA-256 is not the recorded one.
 
-    A file that is there (put there by hand, or fetched before) is taken as it is. Raises `OSError` if `path` can't be
+    A file that exists (put there by hand, or downloaded before) is used as it is. Raises `OSError` if `path` can't be
     written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def fetch(url: str, path: Path) -> Path:
 
 
 def record(path: Path) -> None:
-    """Keeps the SHA-256 of a file that proved whole at its first use; later downloads are compared with it."""
+    """Stores the SHA-256 of a file that was found whole at its first use; later downloads are compared with it."""
     known = _recorded(path)
     if path.name not in known:
         known[path.name] = _sha256(path)
@@ -56,7 +56,7 @@ def record(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """One process at a time: several started together must not write one download. No lock where there is no flock."""
+    """Lets one process at a time in, so that two don't write one download. Without flock it does nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.lock").open("w") as file:
         with contextlib.suppress(ImportError):
@@ -67,7 +67,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _fetch_part(url: str, part: Path, path: Path) -> None:
-    """Tries until the whole file lies in `part`. A try that brought something on does not count as failed."""
+    """Tries until the whole file is in `part`. A try that received some bytes does not count as a failed one."""
     failed, pause = 0, PAUSE
     while True:
         before = part.stat().st_size if part.exists() else 0
@@ -94,7 +94,7 @@ def _fetch_part(url: str, part: Path, path: Path) -> None:
 
 
 def _continue(url: str, part: Path) -> None:
-    """One request for what is missing; raises if the connection ends before the file does."""
+    """Makes one request for the missing bytes. Raises if the connection ends before the file does."""
     start = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
@@ -147,7 +147,7 @@ def _sha256(path: Path) -> str:
 
 
 def _compare(part: Path, path: Path) -> None:
-    """Removes `part`, to become `path`, and raises if its SHA-256 is another than the recorded one."""
+    """Removes `part` and raises if its SHA-256 is not the one recorded for `path`."""
     known = _recorded(path).get(path.name)
     if known is None:
         return

@@ -1,4 +1,4 @@
-"""What a method learns from, declared: fields, and the sources that they are drawn from together.
+"""The declaration of what a method learns from: fields, and the source from which each is drawn.
 
     CycleGAN        {"a": Image("a"), "b": Image("b")}                       two sources of one image each
     pix2pix         {"a": Image("pairs"), "b": Image("pairs")}               one source of two images
@@ -15,7 +15,7 @@ from typing import Literal
 Kind = Literal["pairs", "unpaired", "single"]
 """What a folder of pictures must hold: images that belong together; several domains; or pictures of one domain.
 
-Of super-resolution one domain, the large pictures, is enough; the small ones are made where the data has none.
+Super-resolution needs one domain, the large pictures; a degradation can make the small ones.
 """
 
 
@@ -34,9 +34,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Image(Field):
-    """float [B, C, h, w] in [-1, 1]. scale: its side over `data.crop`, such as 1/4 for small images of x4.
+    """float [B, C, h, w] in [-1, 1]. scale: its side over `data.crop`, such as 1/4 for the small images of x4.
 
-    made_from: the field that it is made from by `data.degradation` where the data has none of its own.
+    made_from: the field from which `data.degradation` makes it, if the data set has no pictures for it.
     """
 
     scale: Fraction = field(default=Fraction(1), kw_only=True)
@@ -45,7 +45,7 @@ class Image(Field):
 
 @dataclass(frozen=True)
 class Mask(Field):
-    """float [B, 1, h, w] of 0 and 1, as large as the crop: from files, or drawn at random where the data has none."""
+    """float [B, 1, h, w] of 0 and 1, as large as the crop: from files, or drawn at random if the data set has none."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,17 @@ def images_of(fields: Fields) -> list[str]:
 
 
 def from_files(fields: Fields) -> list[str]:
-    """The image fields that a data set must have: neither optional nor made from another one."""
+    """The image fields that a data set must have: those that are not optional and not made from another field."""
     return [name for name in images_of(fields) if not (fields[name].optional or made_from(fields[name]))]
 
 
 def made_from(field: Field) -> str | None:
-    """The field that an image is made from, where the data has none of its own."""
+    """The field from which an image is made if the data set has no pictures for it; None for all other fields."""
     return field.made_from if isinstance(field, Image) else None
 
 
 def made_field(fields: Fields) -> str | None:
-    """The one field that is made from another by the data's degradation, if there is one."""
+    """The field that the degradation makes from another, or None; a method has one at most."""
     return next((name for name, field in fields.items() if made_from(field)), None)
 
 
@@ -101,7 +101,7 @@ def sources_of(fields: Fields) -> list[str]:
 
 
 def kind_of(fields: Fields) -> Kind:
-    """Which layouts of folders serve these fields."""
+    """Which kind of folder holds these fields."""
     images = from_files(fields)
     if len(images) == 1:
         return "single"

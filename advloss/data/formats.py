@@ -1,4 +1,4 @@
-"""What a field's values are in the files: channels, depth and range of images, classes of labels, size of vectors."""
+"""The format of a field's values in files: channels, depth and range of images, classes of labels, size of vectors."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ FULL: dict[Depth, tuple[float, float]] = {8: (0.0, 255.0), 16: (0.0, 65535.0)}
 
 @dataclass(frozen=True)
 class FieldFormat:
-    """The form of one field's values: kept so in memory, scaled on the device; what a trained model reads and writes.
+    """The format of one field's values. Memory holds them so, the device scales them, and a trained model reads and
+    writes files of this format.
 
     channels, depth: of an image. range: the values that become -1 and 1. classes: the names of a label's classes.
     size: numbers in a vector or a noise.
@@ -31,11 +32,11 @@ class FieldFormat:
 
     @property
     def pixel_bytes(self) -> int:
-        """What one pixel takes."""
+        """The bytes of one pixel."""
         return self.channels * self.dtype.itemsize
 
 
 RGB8 = FieldFormat()
-"""Of ordinary photographs; and of models that were made before other formats could be read."""
+"""The format of ordinary photographs, and of model files that say no format."""
 MASK = FieldFormat(channels=1)
-"""A mask's file: levels from 128 on are 1."""
+"""The format of a mask's file: levels of 128 and more are 1, others 0."""

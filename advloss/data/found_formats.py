@@ -1,4 +1,4 @@
-"""What the files of a training split are: channels, depth and range, from their headers."""
+"""Finds the channels, depth and range of a training split's files, from their headers."""
 
 import os
 from collections import Counter
@@ -18,14 +18,15 @@ from advloss.images.picture import Depth
 from advloss.images.reading import Header, UnreadableImage
 
 Said = Callable[[str, str], object]
-"""(`channels`, `depth` or `range`; a field's name) to what the recipe says of it, or None."""
+"""Maps (`channels`, `depth` or `range`; a field's name) to the recipe's value, or to None."""
 
 
 def found_formats(split: Split, said: Said) -> dict[str, FieldFormat]:
     """The format of each declared field, from the files unless the recipe says otherwise.
 
-    Grey and colour mixed become 3 channels, 8 and 16 bits 16. The range of floating point is that of the values, for
-    which the files are read. Raises InputError for files that have no format in common, or not what is said.
+    Where files differ, grey and colour become 3 channels, and 8 and 16 bits become 16 bits. The range of floating-point
+    files is that of all their values, so they are read whole. Raises InputError for files that have no common format,
+    or that can't be brought to the one that the recipe says.
     """
     formats: dict[str, FieldFormat] = {}
     for name, field in split.declared.items():
@@ -67,7 +68,7 @@ def _range(
 
 
 def _headers(values: Values) -> dict[int, Header]:
-    """Of the pictures that are looked at and can be read; drawn pictures are all alike."""
+    """The headers of the files that are looked at and can be read, by number."""
     numbers = looked_at(values)
     if len(numbers) and values.header(numbers[0]).mode == "drawn":
         return {numbers[0]: values.header(numbers[0])}
@@ -102,7 +103,7 @@ def _channels(name: str, values: Values, headers: Mapping[int, Header], said: An
 
 
 def _can_become(header: Header, channels: int) -> bool:
-    """Whether `converted` makes these channels of such a file."""
+    """Whether `converted` can bring a file with this header to these channels."""
     if header.channels == channels:
         return True
     return header.channels in (1, 3) and channels in ((1, 3) if header.depth == "float" else (1, 2, 3, 4))

@@ -1,6 +1,6 @@
 """Random numbers that are functions of (stream, seed, epoch, position) and of nothing else.
 
-So a sample looks the same whichever process makes it and whatever ran before.
+So a sample does not depend on the process that makes it, nor on what was made before.
 """
 
 from functools import lru_cache
@@ -9,15 +9,16 @@ import numpy as np
 
 ORDER, PARTNERS, VIEW_FIRST, VIEW_SECOND, AUGMENT_FIRST, AUGMENT_SECOND, DEGRADE, DEGRADE_EVALUATION = range(1, 9)
 NOISE, NOISE_EVALUATION, MASK, MASK_EVALUATION = range(9, 13)
-"""Streams of random numbers. Each comes first in its seed, and none is 0: numpy takes [s, e] and [s, e, 0] for one.
+"""Streams of random numbers. A stream is the first number of a generator's seed. None is 0, since numpy takes the seeds
+[s, e] and [s, e, 0] for the same.
 
-A new one goes to the end: the numbers of the others are part of every run. The first and the second source have
-streams of their own for their crops and augmentations; further ones are derived (`nth`)."""
+Add new streams at the end: another number would change the random numbers of existing runs. The first and the second
+source have streams of their own for crops and augmentations; those of further sources come from `nth`."""
 MOST_STREAMS = 64
 
 
 BLOCK = 64
-"""Samples whose crops are drawn at once: a generator takes as long to make as a crop to copy."""
+"""How many samples' crops come from one generator, since to make a generator takes as long as to copy a crop."""
 
 
 def random(stream: int, seed: int, epoch: int, position: int = 0) -> np.random.Generator:
@@ -26,7 +27,7 @@ def random(stream: int, seed: int, epoch: int, position: int = 0) -> np.random.G
 
 
 def nth(stream: int, number: int) -> int:
-    """The stream of that kind for field or source `number`; the kind itself for number 0."""
+    """The stream for field or source `number`: `stream` itself for number 0, and derived from it for others."""
     return stream + MOST_STREAMS * number
 
 
@@ -41,7 +42,7 @@ def augment_stream(source: int) -> int:
 
 
 def draws(stream: int, seed: int, epoch: int, position: int) -> list[float]:
-    """The numbers in [0, 1) that one sample's crop is made of: four."""
+    """The four numbers in [0, 1) that decide one sample's crop."""
     block, row = divmod(position, BLOCK)
     return _block(stream, seed, epoch, block)[row]
 

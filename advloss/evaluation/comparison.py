@@ -1,4 +1,4 @@
-"""Results against truths, picture by picture, in the measures of the literature."""
+"""Compares results with their truths, picture by picture, by the measures of the literature."""
 
 import math
 import statistics
@@ -24,11 +24,11 @@ PROTOCOL = {
     "sharpness": "total variation of the result's Y over that of the truth's: 1 is as sharp, noise counts as sharp; "
     "1 where both are flat",
     "mean": "over the pictures, of each picture's value; over an infinite one it is infinite",
-    "null": "not finite: the PSNR of equal pictures, the sharpness beside a flat truth, means over these",
+    "null": "not finite: the PSNR of equal pictures, the sharpness compared with a flat truth, means over these",
     "cut": "[rows, columns] that a truth lost at its bottom and right to fit its result, for each that lost some: a "
     "result that was cut elsewhere is measured out of place",
 }
-"""What the figures mean; the report has it, so that they can be compared with others."""
+"""The definitions of the figures. The report contains them, so that figures can be compared with those of others."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A pair that is yet to be made, of the truth in a file. make: raises one of FAILURES if it can't be."""
+    """A pair that is not made yet. truth: its file. make: makes the pair, or raises one of FAILURES."""
 
     truth: Path
     make: Callable[[], Pair]
@@ -54,19 +54,19 @@ class Candidate:
 
 @dataclass
 class Comparison:
-    """Every measure of every pair, and those of all pairs together."""
+    """The measures of each pair, and those of all pairs together."""
 
     protocol: dict[str, Any]
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
-    """A pair's name, and its measures."""
+    """The measures of each pair, by its name."""
     together: dict[str, float] = field(default_factory=dict)
     """Measures that only a set of pictures has: FID, a codebook's usage."""
     cut: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """What truths lost, as of `Pair`, where they lost any."""
+    """`Pair.cut` of the pairs whose truth was cut."""
 
     @property
     def means(self) -> dict[str, float]:
-        """Each measure's mean over the pairs; infinite where one of them is."""
+        """Each measure's mean over the pairs; infinite if one value is."""
         names = next(iter(self.rows.values()), {})
         return {name: statistics.fmean(row[name] for row in self.rows.values()) for name in names}
 
@@ -86,9 +86,9 @@ def compare(
     fid: FID | None = None,
     counted: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """Makes and measures each pair; `skipped` is told of those that can't be.
+    """Makes and measures each pair. A pair for which that fails is reported to `skipped`.
 
-    border: pixels that are cut off each side first; protocol: where the results come from; fid: is given each pair;
+    border: pixels that are cut off each side first; protocol: where the results come from; fid: gets each pair;
     counted: called after each pair that is measured.
     """
     comparison = Comparison({**protocol, **PROTOCOL, "border": border})

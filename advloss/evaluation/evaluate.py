@@ -1,4 +1,4 @@
-"""`advloss evaluate`: from folders and a model to the measures of every picture."""
+"""`advloss evaluate`: measures the results of a folder or a model, picture by picture."""
 
 import hashlib
 from collections.abc import Callable
@@ -51,21 +51,21 @@ class Subject:
 
     @property
     def tiles(self) -> TileOptions:
-        """The options, or what holds where none is asked for."""
+        """The options, or the defaults of evaluation."""
         return self.options or FLOAT32
 
     @property
     def asked(self) -> list[str]:
-        """The options that are asked for: those that are not the default, or else the precision."""
+        """The names of the options that were given: those with other values than the default, else the precision."""
         given, default = asdict(self.tiles), asdict(FLOAT32)
         return [name for name in FLAGS if given[name] != default[name]] or ["precision"] * (self.options is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """How it is measured. border: pixels cut off each side first, the scale if None (0 for results and tokenizers).
+    """How results are measured. border: pixels cut off each side first; None: the scale (0 for results and tokenizers).
 
-    fid: whether FID is measured; None: for tokenizers, where all that it needs is at hand.
+    fid: whether FID is measured; None: for tokenizers, if its library and weights are there.
     """
 
     border: int | None = None
@@ -77,7 +77,7 @@ PLAIN = Measures()
 
 @dataclass
 class Source:
-    """Where the pairs come from. border: in pixels, if none is asked for; about: for the protocol."""
+    """Where the pairs come from. border: the default, in pixels; about: entries for the protocol."""
 
     candidates: list[Candidate]
     border: int
@@ -94,10 +94,10 @@ def evaluate(
     say: Say,
     out: Path | None = None,
 ) -> Report:
-    """Measures every truth's result. Pictures that can't be are named, skipped, and counted.
+    """Measures the result of each truth. A picture that can't be measured is skipped, named and counted.
 
-    truths: a folder of pictures. out: the file that the report will be written to, which is looked at first.
-    Raises InputError if nothing can be measured, and for options that don't go together.
+    truths: a folder of pictures. out: the file that the report will be written to; that it can be written is checked
+    first. Raises InputError if nothing can be measured, and for options that exclude each other.
     """
     _check(subject, measures, out)
     skipped = Skipped(say)
@@ -193,27 +193,27 @@ def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.d
 
 
 def check_colours(file: Path, *formats: FieldFormat) -> None:
-    """InputError for a model that was trained on other pictures than those that are compared: 3 channels."""
+    """Raises InputError for a model that was not trained on pictures of 3 channels."""
     for one in formats:
         if one.channels != 3:
             raise InputError(f"{file}: was trained on pictures of {one.channels} channels; RGB alone is measured")
 
 
 def _sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
+    """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _made_with(device: torch.device) -> dict[str, str]:
-    """Where the figures come from, for the protocol."""
+    """The versions and the device with which the figures are computed, for the protocol."""
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
     versions = {"advloss": __version__, "torch": torch.__version__, "numpy": numpy.__version__}
     return {"device": f"{device}{name}", **versions}
 
 
 def _lpips(say: Say) -> tuple[LPIPS | None, str]:
-    """LPIPS where its weights are at hand and whole, and what the protocol says of it."""
+    """LPIPS, or None if its weights are missing or damaged; and the protocol's sentence about it."""
     if not at_hand(LPIPS_WEIGHTS):
         return None, "not measured: its backbone's weights are not at hand"
     try:
@@ -226,7 +226,7 @@ def _lpips(say: Say) -> tuple[LPIPS | None, str]:
 
 
 def _fid(measures: Measures, source: Source, device: torch.device) -> tuple[FID | None, str | None]:
-    """What measures FID, or why it is not measured."""
+    """(FID, None) if FID is measured; else (None, the reason)."""
     if measures.fid is False or (measures.fid is None and source.reconstruction is None):
         return None, "not asked for (--fid)"
     if lacks := missing():
@@ -237,7 +237,7 @@ def _fid(measures: Measures, source: Source, device: torch.device) -> tuple[FID 
 def _put_together(
     comparison: Comparison, reconstruction: Reconstruction | None, fid: FID | None, why_not: str | None, say: Say
 ) -> None:
-    """Adds the measures of all pictures together, and what they mean."""
+    """Adds the measures of all pictures together, and their definitions."""
     if reconstruction and reconstruction.choices:
         comparison.together |= reconstruction.choices.measures()
     name = "rfid" if reconstruction else "fid"

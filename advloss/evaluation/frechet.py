@@ -1,4 +1,4 @@
-"""The Fréchet distance of two sets of feature vectors: each set taken for a sample of a normal distribution."""
+"""The Fréchet distance of two sets of feature vectors, each taken as a sample of a normal distribution."""
 
 import torch
 from torch import Tensor
@@ -14,8 +14,9 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     Raises InputError for sets of other shapes, and of fewer than two vectors, which have no covariance.
 
     With C = A'A and D = B'B, where the rows of A and B are the centred vectors over (N - 1)^(1/2), the roots of the
-    eigenvalues of C D are the singular values of A B', and so of R S' with A = QR, B = PS. No root of a singular matrix
-    is needed: with fewer vectors than features the usual way (eigenvalues of C D) is off by 1e-3, this one by 1e-12.
+    eigenvalues of C D are the singular values of A B', and so of R S' with A = QR, B = PS. This needs no square root of
+    a singular matrix. With fewer vectors than features, the usual way (eigenvalues of C D) has an error of 1e-3, this
+    one of 1e-12.
     """
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise InputError(

@@ -1,6 +1,6 @@
-"""FID: the Fréchet distance of pictures' features in the Inception network of 2015, which all papers' figures are of.
+"""FID: the Fréchet distance of pictures' features in the Inception network of 2015, the one that papers use.
 
-The network is torch-fidelity's (an extra), with TensorFlow's resize and pooling. Its weights are the user's to fetch.
+The network is torch-fidelity's (an extra), with TensorFlow's resize and pooling. The user must download its weights.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ EXTRA = "pip install 'advloss[fid]'"
 
 
 class FID:
-    """Collects the features of results and truths, and compares them once all are seen.
+    """Collects the features of results and truths, and then compares them.
 
     Heusel et al. 2017, arXiv:1706.08500. Raises InputError where `missing` names something.
     """
@@ -38,7 +38,7 @@ class FID:
         return len(self._results)
 
     def add(self, result: Tensor, truth: Tensor) -> None:
-        """A result and its truth, float [1, 3, H, W] in [-1, 1] of any size."""
+        """Adds a result and its truth, float [1, 3, H, W] in [-1, 1] of any size."""
         both = self._features(result), self._features(truth)  # both or none: memory may run out
         self._results.append(both[0])
         self._truths.append(both[1])
@@ -50,7 +50,7 @@ class FID:
         return frechet_distance(torch.cat(self._results), torch.cat(self._truths))
 
     def words(self) -> str:
-        """What the figure is, and how far it can be trusted."""
+        """The definition of the figure, for the protocol."""
         what = (
             "Heusel et al. 2017: |m - n|^2 + trace(C + D - 2 (C D)^1/2), of means and covariances (N - 1) of the "
             f"{FEATURES} features of {FILE}, by torch-fidelity {version('torch-fidelity')}, of the 8-bit pictures "
@@ -59,7 +59,7 @@ class FID:
         return f"{what}; {few}" if (few := self.warning()) else what
 
     def warning(self) -> str | None:
-        """A sentence for the user, where there are too few pictures."""
+        """A sentence for the user if there are too few pictures, else None."""
         if self.count >= FEATURES:
             return None
         return (
@@ -75,7 +75,7 @@ class FID:
 
 
 def missing() -> str | None:
-    """What FID lacks here, and how to get it; None where it can be measured."""
+    """What is missing to measure FID, and how to get it; None if nothing is."""
     if importlib.util.find_spec("torch_fidelity") is None:
         return f"torch-fidelity is not installed: {EXTRA}"
     path = weights_path()
@@ -92,8 +92,8 @@ def weights_path() -> Path:
 def inception() -> nn.Module:
     """The network, frozen: uint8 [B, 3, H, W] of any size -> a tuple of its 2048 features, [B, 2048] in float32.
 
-    Raises InputError where it lacks something, or its weights can't be read. No code in them is run: the library would
-    unpickle the file, so it gets a copy of the tensors that were read safely.
+    Raises InputError if something is missing, or if the weights can't be read. No code in their file is run: the
+    library would unpickle it, so it gets a copy of tensors that were read with `weights_only`.
     """
     if lacks := missing():
         raise InputError(f"FID: {lacks}")
@@ -105,7 +105,7 @@ def inception() -> nn.Module:
         copy.seek(0)
         with torch.random.fork_rng(devices=[]):
             network: nn.Module = FeatureExtractorInceptionV3("inception", [str(FEATURES)], copy)
-    except Exception as error:  # whatever reading such a file can raise, it is the file
+    except Exception as error:  # a damaged file can raise many types
         raise InputError(
             f"FID can't read the Inception network's weights {weights_path()} ({type(error).__name__}); "
             f"delete the file and get it anew from {URL}, or leave FID out: --no-fid"

@@ -13,15 +13,15 @@ Fields = Mapping[str, Tensor]
 
 
 def named_tensors(method: Method, item: Fields, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
-    """The method's tensors for one item, with the true partners where the data knows them.
+    """The method's tensors for one item, and its true partners, if the data has them.
 
-    item: a batch of one. Draws no random number from the caller's generator.
+    item: a batch of one. paired: whether its images belong together. The global random state stays as it is.
     """
     wanted = set(wanted)
     first = next(iter(item.values()))
     devices = [first.device] if first.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
-        torch.manual_seed(0)  # dropout that is on at inference gives the same picture every time
+        torch.manual_seed(0)  # so that dropout that is on at inference gives the same picture each time
         made = method(item, wanted)
     if paired:
         made |= {f"partner_{name}": values for name, values in item.items()}
@@ -29,7 +29,7 @@ def named_tensors(method: Method, item: Fields, paired: bool, wanted: Iterable[s
 
 
 def computable(metrics: Mapping[str, BuiltMetric], paired: bool) -> dict[str, BuiltMetric]:
-    """The metrics that these images allow: without known partners, those that need partners are left out."""
+    """The metrics that can be computed: if the images have no partners, those that need no partner."""
     return {
         name: metric
         for name, metric in metrics.items()

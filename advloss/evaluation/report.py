@@ -12,7 +12,7 @@ from advloss.evaluation.skipped import Skipped
 
 
 class Report:
-    """The comparison, and why pictures were skipped."""
+    """The report: the comparison, and the pictures that were skipped with the reasons."""
 
     def __init__(self, comparison: Comparison, skipped: Skipped) -> None:
         self.comparison = comparison
@@ -29,7 +29,7 @@ class Report:
         return [[name, f"{value:.4g}"] for name, value in self.comparison.together.items()]
 
     def write(self, path: Path) -> None:
-        """The JSON document; null stands for what is no finite number. InputError if it can't be written."""
+        """Writes the JSON document, with null for numbers that are not finite. InputError if it can't be written."""
         content = _finite({**self.comparison.plain(), "skipped": self.skipped.sentences})
         text = json.dumps(content, indent=2, allow_nan=False)
         try:
@@ -39,7 +39,7 @@ class Report:
             raise InputError(f"{path}: can't be written ({error.strerror or error})") from None
 
     def check(self) -> None:
-        """InputError that names what was skipped, if anything was."""
+        """Raises InputError with the names of the skipped pictures, if there are any."""
         self.skipped.check()
 
 
@@ -51,7 +51,7 @@ def _shown(measure: str, value: float) -> str:
 
 
 def _finite(content: Any) -> Any:
-    """The same with None for each float that is not finite, which JSON does not know."""
+    """`content` with None for each float that is not finite, since JSON has no such numbers."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

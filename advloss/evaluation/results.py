@@ -1,4 +1,4 @@
-"""Results to compare with truths: from a folder, by plain enlargement, an upscaler or a tokenizer."""
+"""The results to compare with truths: from a folder, or made by bicubic enlargement, an upscaler or a tokenizer."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,14 +22,14 @@ from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.losses.metrics import to_8_bit
 
 MOST_CUT = 7
-"""Pixels that a truth may be larger than its result: a truth whose sides were no multiples of the scale was cut."""
+"""How many pixels a truth may be larger than its result, since truths are cut to multiples of the scale."""
 Enlarge = Callable[[Tensor], Tensor]
 
 
 def from_folder(results: Path, truths: Path, suffix: str, device: torch.device, skipped: Skipped) -> list[Candidate]:
-    """Each truth beside the result of the same name (the extension may differ).
+    """Pairs each truth with the result of the same name (the extension may differ).
 
-    suffix: what results' names have beyond the truths'. skipped: is told of truths without a result.
+    suffix: the end of results' names that truths' names don't have. Truths without a result are reported to `skipped`.
     """
 
     def pair(name: str, truth: Path, result: Path) -> Pair:
@@ -43,11 +43,11 @@ def from_folder(results: Path, truths: Path, suffix: str, device: torch.device, 
 def enlarged(
     enlarge: Enlarge, scale: int, truths: Path, inputs: Path | None, device: torch.device, skipped: Skipped
 ) -> list[Candidate]:
-    """Each truth beside what `enlarge` makes of its small version.
+    """Pairs each truth with the enlargement of its small version.
 
-    enlarge: float [1, 3, H, W] in [-1, 1] -> [1, 3, scale H, scale W]; inputs: the folder of the small versions, of the
-    same names, or DIV2K's; without one they are made by MATLAB's bicubic reduction, to 8 bits, of the truth cut at its
-    right and bottom to multiples of the scale.
+    enlarge: float [1, 3, H, W] in [-1, 1] -> [1, 3, scale H, scale W]. inputs: the folder of the small versions, of the
+    same names or with DIV2K's (0001x4.png); None: each is made of the truth by MATLAB's bicubic reduction, to 8 bits,
+    after the truth is cut at its right and bottom to multiples of the scale.
     """
 
     def pair(name: str, truth: Path, small: Path | None) -> Pair:
@@ -77,11 +77,11 @@ def reduced(whole: Tensor, scale: int) -> Tensor:
 def reconstructed(
     reconstruct: Callable[[Tensor], Tensor], size: int | None, truths: Path, device: torch.device, skipped: Skipped
 ) -> list[Candidate]:
-    """Each truth beside what `reconstruct` makes of it.
+    """Pairs each truth with its reconstruction.
 
-    reconstruct: float [1, 3, H, W] in [-1, 1] -> the same shape; an InputError of it leaves the picture out.
-    size: the shorter side of each truth becomes so many pixels (Pillow's bicubic), and the middle square is cut out, as
-    papers do; None: as it is.
+    reconstruct: float [1, 3, H, W] in [-1, 1] -> the same shape; if it raises InputError, the picture is skipped.
+    size: the shorter side of each truth is resized to so many pixels (Pillow's bicubic), and the middle square is cut
+    out, as papers do; None: the truth stays as it is.
     """
 
     def pair(name: str, path: Path) -> Pair:
@@ -107,9 +107,9 @@ def _pictures(folder: Path, skipped: Skipped) -> dict[str, Path]:
 
 
 def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: str, hint: str) -> dict[str, Path]:
-    """The pictures in a folder that belong to truths, by the truths' names; `skipped` is told of truths without one.
+    """The pictures in a folder that belong to truths, by the truths' names. Others are reported to `skipped`.
 
-    InputError with the hint if there are none at all.
+    Raises InputError, with the hint, if there are none at all.
     """
     paths = _listed(folder, skipped)
     found = by_name(folder, paths, large=truths, suffix=suffix)
@@ -123,7 +123,7 @@ def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: s
 
 
 def _listed(folder: Path, skipped: Skipped) -> list[Path]:
-    """The pictures in and below a folder; `skipped` is told of folders that can't be read."""
+    """The pictures in and below a folder. Folders that can't be read are reported to `skipped`."""
     closed: list[OSError] = []
     with closed_named():
         if not folder.is_dir():
@@ -147,7 +147,8 @@ def read(path: Path, size: int | None = None) -> Tensor:
 
 
 def fitted(name: str, result: Tensor, truth: Tensor, result_path: Path, truth_path: Path) -> Pair:
-    """The result beside its truth without the few pixels at its bottom and right that the result lacks."""
+    """The pair, with the truth cut at its bottom and right to the result's size. Raises if more than `MOST_CUT` is
+    cut."""
     (height, width), (rows, columns) = result.shape[-2:], truth.shape[-2:]
     lost = (rows - height, columns - width)
     if min(lost) < 0 or max(lost) > MOST_CUT:

@@ -15,9 +15,10 @@ HEADER = 18  # pixels for the names
 
 
 def sample_grid(rows: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """A picture uint8 [3, height, width] of a row an item, a column a named tensor; of one tensor alone, a square.
+    """A picture uint8 [3, height, width]: a row for each item, a column for each named tensor; a square of one tensor.
 
-    rows: named images, each [1, C, H, W] in [-1, 1]: of more than 3 channels the first three are shown, of 2 the first.
+    rows: named images, each [1, C, H, W] in [-1, 1]. If C is above 3, the first three channels are shown; if it is 2,
+    the first.
     """
     cells = [[to_bytes(image[0]) for image in row.values()] for row in rows]
     if len(rows[0]) == 1:
@@ -48,12 +49,12 @@ def in_square(cells: list[np.ndarray]) -> list[list[np.ndarray]]:
 
 
 def to_bytes(image: Tensor) -> np.ndarray:
-    """[C, H, W] in [-1, 1] to uint8 [H, W, 3], whatever depth and range the files have."""
+    """[C, H, W] in [-1, 1] -> uint8 [H, W, 3]."""
     shown = image[:3] if image.shape[0] >= 3 else image[:1].expand(3, -1, -1)
     return to_8_bit(shown.detach()).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def enlarged(image: np.ndarray, least: int = 96) -> np.ndarray:
-    """Small pictures by a whole factor, so that names fit over them and eyes can judge them."""
+    """A small picture enlarged by a whole factor to `least` pixels or more, so that its name fits above it."""
     factor = max(1, -(-least // image.shape[1]))
     return image.repeat(factor, axis=0).repeat(factor, axis=1)

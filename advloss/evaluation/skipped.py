@@ -8,13 +8,14 @@ from advloss.images.reading import UnreadableImage
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 FAILURES = (InputError, OSError, MemoryError, RuntimeError)
-"""Errors of one picture, after which the others are still measured."""
+"""Errors of one picture; the others are still measured."""
 
 
 class Skipped:
-    """The pictures that are not measured, and why; `say` is told of each, once anything at all can be measured.
+    """The pictures that are not measured, and the reasons.
 
-    Until then nothing is said, so that an option which suits no picture is one error and no list.
+    `say` shows them, but not before one picture was measured: if an option fits no picture, that is one error and not
+    a list of all pictures.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -24,14 +25,14 @@ class Skipped:
         self._holds_back = True
 
     def __call__(self, path: Path, why: str) -> None:
-        """A file or folder, and what is wrong with it."""
+        """Adds a file or folder that is skipped, and the reason."""
         self.sentences.append(f"{path}: {why}")
         self._reasons.add(why)
         if not self._holds_back:
             self._say(f"skipped: {self.sentences[-1]}")
 
     def failed(self, path: Path, error: BaseException) -> None:
-        """A truth, and one of FAILURES that came up with it."""
+        """Adds a truth that is skipped because of one of FAILURES."""
         if isinstance(error, UnreadableImage):
             self(error.path, error.why)
         elif out_of_memory(error):
@@ -42,7 +43,7 @@ class Skipped:
             self(path, str(error))
 
     def one_measured(self) -> None:
-        """Says what was held back until a first picture could be measured."""
+        """Call it when a picture was measured. Shows the skipped pictures that were not shown yet."""
         if self._holds_back:
             self._holds_back = False
             for sentence in self.sentences:
@@ -55,6 +56,6 @@ class Skipped:
         return InputError("\n".join(["nothing could be measured:", *self.sentences]))
 
     def check(self) -> None:
-        """InputError that names what was skipped, if anything was."""
+        """Raises InputError with the names of the skipped pictures, if there are any."""
         if self.sentences:
             raise InputError("\n".join(["these were skipped, so the means are not of all:", *self.sentences]))

@@ -1,4 +1,4 @@
-"""A tokenizer under evaluation: its reconstructions, the codes that it chooses over all pictures, and their bits."""
+"""Evaluates a tokenizer: its reconstructions, which codes it chooses in all pictures, and their bits."""
 
 import math
 from pathlib import Path
@@ -43,7 +43,7 @@ class CodeCounts:
         self.pixels += pixels
 
     def measures(self) -> dict[str, float]:
-        """What WORDS says, of at least one picture."""
+        """The measures that WORDS defines. Needs one picture at least."""
         usage = Usage(self.counts.double())
         p = usage.counts / usage.counts.sum(1, keepdim=True)  # [books, codes]
         information = -torch.special.xlogy(usage.counts, p).sum().item() / math.log(2)  # bits
@@ -59,7 +59,8 @@ class Reconstruction(nn.Module):
     """A tokenizer as one network: images [B, 3, H, W] in [-1, 1], any size -> the same shape in float32.
 
     precision: of encoder and decoder, see `half_type`; the bottleneck computes in float32 always.
-    choices: what was chosen for the pictures seen through `measured` and then `counted`; None where there are no codes.
+    choices: the codes that were chosen for all pictures that were given to `measured` and then counted by `counted`;
+    None if there are no codes.
     """
 
     def __init__(self, method: Method, precision: Precision = "fp32") -> None:
@@ -98,7 +99,7 @@ class Reconstruction(nn.Module):
 
     @torch.no_grad()
     def about(self) -> dict[str, str | int]:
-        """What its figures mean."""
+        """The definitions of its figures, for the protocol."""
         if self.tokenizer.codes is None:
             side = self.tokenizer.factor
             latent = self.tokenizer.encode(torch.zeros(1, 3, side, side, device=device_of(self))).latent
@@ -107,7 +108,7 @@ class Reconstruction(nn.Module):
 
 
 def tokenizer_in(path: Path) -> Model | None:
-    """The tokenizer in a model file; None for any other file, which other readers may know."""
+    """The tokenizer in a model file; None for any other file."""
     try:
         model = load(path)
     except InputError:

@@ -13,11 +13,11 @@ from advloss.images.picture import Header, Picture, check_shape, depth_of, pictu
 from advloss.images.pillow_files import check_not_empty, check_pixels, naming
 
 UNSPECIFIED = 0
-"""TIFF's ExtraSamples: a channel that is no alpha."""
+"""The value of TIFF's ExtraSamples for a channel that is not alpha."""
 
 
 def npy_header(path: Path, content: bytes | None) -> Header:
-    """Of a .npy file [H, W] or [H, W, C], the channels last; its values are not read."""
+    """The header of a .npy file [H, W] or [H, W, C]. The values are not read."""
     with naming(path):
         array = _npy(path, content)
         check_shape(array.shape)
@@ -25,7 +25,7 @@ def npy_header(path: Path, content: bytes | None) -> Header:
 
 
 def npy_read(path: Path, content: bytes | None) -> Picture:
-    """A .npy file [H, W] or [H, W, C] of uint8, uint16 or floating point."""
+    """Reads a .npy file [H, W] or [H, W, C] of uint8, uint16 or floating point."""
     with naming(path):
         array = _npy(path, content)
         check_shape(array.shape)
@@ -34,7 +34,7 @@ def npy_read(path: Path, content: bytes | None) -> Picture:
 
 
 def npy_write(file: BinaryIO, picture: Picture) -> None:
-    """[H, W, C], alpha as the last channel; [H, W] of one channel."""
+    """Writes [H, W, C] with alpha as the last channel, or [H, W] if there is one channel."""
     np.save(file, stacked(picture).squeeze(2) if picture.channels == 1 else stacked(picture))
 
 
@@ -46,7 +46,7 @@ def _npy(path: Path, content: bytes | None) -> np.ndarray:
 
 
 def tiff_header(path: Path, content: bytes | None) -> Header:
-    """Size and form without decoding."""
+    """The header of a TIFF, which is not decoded."""
     with _array_page(path, content) as page:
         if page is None:
             return pillow_files.header(path, content)
@@ -57,7 +57,7 @@ def tiff_header(path: Path, content: bytes | None) -> Header:
 
 
 def tiff_read(path: Path, content: bytes | None) -> Picture:
-    """A TIFF of any number of channels and depth."""
+    """Reads a TIFF of any number of channels and depth."""
     with _array_page(path, content) as page:
         if page is None:
             return pillow_files.read(path, content)
@@ -69,7 +69,7 @@ def tiff_read(path: Path, content: bytes | None) -> Picture:
 
 
 def tiff_write(file: BinaryIO, picture: Picture) -> None:
-    """Any number of channels and depth, deflated; channels beyond the first are said to be no alpha."""
+    """Writes a TIFF of any number of channels and depth, deflated. No channel is marked as alpha."""
     import tifffile  # late: few files need it
 
     pixels = stacked(picture)
@@ -93,7 +93,7 @@ def stacked(picture: Picture) -> np.ndarray:
 
 
 def header(shape: tuple[int, ...], dtype: np.dtype) -> Header:
-    """What a file says that holds an array of this shape, [H, W] or [H, W, C], and type."""
+    """The header of a file that holds an array of this shape, [H, W] or [H, W, C], and type."""
     channels, depth = (shape[2] if len(shape) == 3 else 1), depth_of(dtype)
     bits = "float" if depth == "float" else f"{depth}-bit"
     return Header((shape[0], shape[1]), f"{bits} with {channels} channel{'s' * (channels > 1)}", channels, depth)
@@ -101,7 +101,7 @@ def header(shape: tuple[int, ...], dtype: np.dtype) -> Header:
 
 @contextmanager
 def _array_page(path: Path, content: bytes | None) -> Iterator[Any]:
-    """The first page of a TIFF that only tifffile reads as it is, None for all other files."""
+    """The first page of a TIFF that Pillow can't read without loss; None for all other files."""
     import tifffile
 
     with naming(path):
@@ -119,7 +119,7 @@ def _array_page(path: Path, content: bytes | None) -> Iterator[Any]:
 
 
 def _needs_tifffile(page: Any) -> bool:
-    """Whether Pillow has no mode for these samples, or would drop channels."""
+    """Whether Pillow has no mode for these samples, or would lose channels."""
     if page.dtype is None:
         return False
     if page.dtype.kind == "f" or page.samplesperpixel > 4:

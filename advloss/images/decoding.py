@@ -1,4 +1,4 @@
-"""What Pillow's and OpenCV's decoders leave undone: orientation, 16 bits a channel, transparent colours, profiles."""
+"""Decoding that Pillow and OpenCV don't do: orientation, 16 bits a channel, transparent colours, colour profiles."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ ORIENTATION, PHOTOMETRIC, EXTRA_SAMPLES = 0x0112, 262, 338
 
 
 def orientation(image: Image.Image) -> int:
-    """EXIF's 1 to 8; 1 where none is said."""
+    """EXIF's orientation, 1 to 8; 1 if the file says none."""
     value = Image.Image.getexif(image).get(ORIENTATION, 1)  # the PNG class's own would decode the picture
     return value if value in range(1, 9) else 1
 
@@ -53,13 +53,14 @@ def mode_words(image: Image.Image) -> str:
 
 
 def profile(image: Image.Image, grey: bool) -> bytes | None:
-    """The file's colour profile, if its header names the space of what comes out: grey or RGB, never CMYK or Lab."""
+    """The file's colour profile, if it describes the decoded picture (grey or RGB); None for profiles of CMYK or
+    Lab."""
     icc: bytes | None = image.info.get("icc_profile") if image.mode != "CMYK" else None
     return icc if icc and icc[16:20] == (b"GRAY" if grey else b"RGB ") else None
 
 
 def simplified(image: Image.Image) -> Image.Image:
-    """Any 8-bit mode as L, LA, RGB or RGBA; CMYK becomes sRGB by its profile, if it has one that can be used."""
+    """An image of any 8-bit mode as L, LA, RGB or RGBA. CMYK becomes sRGB by its profile, if it has a usable one."""
     if image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info:
         return image
     icc = image.info.get("icc_profile")
@@ -86,7 +87,7 @@ def _printed(image: Image.Image, icc: bytes) -> Image.Image:
 
 
 def integers(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Grey of 16 or 32 bits as uint16 [H, W, 1], and alpha [H, W] where one value is said to be transparent."""
+    """Grey of 16 or 32 bits as uint16 [H, W, 1], and alpha [H, W] if the file has a transparent value, else None."""
     array = np.asarray(image)
     if array.min() < 0 or array.max() > 65535:
         raise Undecodable(f"32-bit values {array.min()} to {array.max()}; only 0 to 65535 can be read")
@@ -97,32 +98,33 @@ def integers(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def inverted_grey(image: Image.Image) -> bool:
-    """Whether 0 is white in a TIFF of 16-bit grey, which Pillow reads as it stands (with 8 bits it does turn it)."""
+    """Whether 0 is white in a TIFF of 16-bit grey. Pillow does not invert it (it does for 8 bits)."""
     return _tag(image, PHOTOMETRIC) == 0 and image.mode.startswith("I")
 
 
 def is_covered(image: Image.Image) -> bool:
-    """Whether the colours of a TIFF with 16 bits a channel are multiplied by alpha, which OpenCV leaves so."""
+    """Whether the colours of a TIFF with 16 bits a channel are multiplied by alpha. OpenCV does not divide them."""
     return is_deep(image) and _tag(image, EXTRA_SAMPLES) in (1, (1,))
 
 
 def _tag(image: Image.Image, number: int) -> object:
-    """What a TIFF's directory says; None where it says nothing, and of other files."""
+    """The value of a tag of a TIFF's directory; None if it is missing, or for other files."""
     return getattr(image, "tag_v2", {}).get(number)
 
 
 def deep_colour(encoded: np.ndarray, grey: bool, covered: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """A file's bytes with 16 bits a channel as uint16 [H, W, 1 or 3], and alpha [H, W]; not turned.
+    """Decodes a file of 16 bits a channel: uint16 [H, W, 1 or 3], and alpha [H, W] or None. The orientation is not
+    applied.
 
-    covered: whether the colours are multiplied by alpha; they are divided by it then.
+    covered: whether the file's colours are multiplied by alpha; if so, they are divided by it.
     """
-    array = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)  # leaves the orientation alone
+    array = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)  # does not apply the orientation
     if array is None or array.dtype != np.uint16 or array.ndim != 3:
         raise Undecodable("16 bits a channel in a form that can't be decoded")
     alpha = array[..., 3] if array.shape[2] == 4 else None
     colour = np.ascontiguousarray(array[..., 2:3] if grey else array[..., 2::-1])  # BGR -> RGB
     if covered and alpha is not None:
-        for row, share in zip(colour, alpha, strict=True):  # a row at a time, since it takes 32 bits
+        for row, share in zip(colour, alpha, strict=True):  # a row at a time, since 32 bits take much memory
             whole = np.maximum(share, 1).astype(np.uint32)[:, None]
             row[:] = np.minimum((row * np.uint32(65535) + whole // 2) // whole, 65535)
     return colour, alpha

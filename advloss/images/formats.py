@@ -1,4 +1,4 @@
-"""The formats of image files: for each extension who reads it, and who writes it."""
+"""The formats of image files: for each extension the functions that read and write it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ ANY_CHANNELS = frozenset(range(1, MOST_CHANNELS + 1))
 class Format:
     """How files of an extension are read and written.
 
-    A format of your own that is read only is one entry, before the command line is called:
+    To add a format that can be read, make one entry, before the command line is called:
 
         def decode(content):
             return numpy.frombuffer(content, "uint16").reshape(64, 64)
 
         advloss.images.FORMATS[".raw"] = Format("RAW", decode)
 
-    decode: a file's bytes to an array [H, W] or [H, W, C] of uint8, uint16 or floating point, 1 to 16 channels; an
-    error that it raises says why the file can't be read.
-    read, read_header: where a format needs more than its bytes decoded, in the place of `decode`.
-    write: None if the format is only read. channels: how many it can hold, alpha among them. depths: those it holds.
-    alpha: whether it holds one. longest: pixels a side that can be written.
+    decode: a file's bytes to an array [H, W] or [H, W, C] of uint8, uint16 or floating point, 1 to 16 channels; the
+    message of an error that it raises is shown to the user.
+    read, read_header: instead of `decode`, for formats with alpha, profiles or several pages.
+    write: None if the format can't be written. channels: how many it can hold, with alpha. depths: those it can hold.
+    alpha: whether it can hold alpha. longest: the largest side that can be written, in pixels.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Format:
             return picture_of(array)
 
     def header(self, path: Path, content: bytes | None) -> Header:
-        """Size and form; where the format can't say them without decoding, the file is decoded."""
+        """The header. If the format can't read it without decoding, the file is decoded. Raises `UnreadableImage`."""
         if self.read_header is not None:
             return self.read_header(path, content)
         pixels = self.picture(path, content).pixels
@@ -63,7 +63,7 @@ class Format:
 
 
 def _write_tiff(file: BinaryIO, picture: Picture) -> None:
-    """Grey and colour with their alpha and profile as other programs read them; all else as channels."""
+    """Writes 16-bit grey and colour with alpha and profile as other programs read them; all else as plain channels."""
     if picture.pixels.shape[2] not in (1, 3) or picture.pixels.dtype == np.float32:
         array_files.tiff_write(file, picture)
     elif picture.pixels.dtype == np.uint16:
@@ -108,4 +108,4 @@ FORMATS: dict[str, Format] = {
     ".bmp": BMP,
     ".npy": NPY,
 }
-"""By extension, in lower case. A file of another extension is no picture."""
+"""The formats by extension, in lower case. A file with another extension is not a picture."""

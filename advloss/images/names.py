@@ -1,4 +1,4 @@
-"""How pictures in two folders find each other: by their paths below the folders, without extension."""
+"""Matches the pictures of two folders by their paths below the folders, without extension."""
 
 import re
 from collections.abc import Container, Iterable
@@ -7,16 +7,17 @@ from pathlib import Path
 from advloss.core.errors import InputError
 
 SCALE_IN_NAME = re.compile(r"x\d+$")
-"""What DIV2K's small pictures are called beyond their large ones: 0001x4.png is made from 0001.png."""
+"""The end of the names of DIV2K's small pictures: 0001x4.png is made from 0001.png."""
 
 
 def by_name(
     folder: Path, paths: Iterable[Path], large: Container[str] | None = None, suffix: str = ""
 ) -> dict[str, Path]:
-    """Pictures under their path below the folder without extension, or under that of `large` they were made from.
+    """Pictures by their paths below the folder, without extension; or by those of the pictures in `large` from which
+    they were made.
 
-    suffix: what the names have beyond those that they are to be found under; others are left out.
-    Raises InputError for two of one name.
+    suffix: an end of the names that is removed from the keys; pictures without it are skipped. Raises InputError for
+    two pictures with the same key.
     """
     keyed: dict[str, Path] = {}
     for path in paths:

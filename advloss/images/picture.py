@@ -1,4 +1,4 @@
-"""A picture as an array: what a file holds, and how it becomes other channels and another depth."""
+"""A picture as an array, and its conversion to other channels and another depth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Depth = Literal[8, 16, "float"]
 DTYPES: dict[Depth, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), "float": np.dtype(np.float32)}
 MOST_CHANNELS = 16
 MAX_PIXELS = 2**28
-"""Larger pictures are refused before they are decoded: a few kilobytes can claim to be gigapixels."""
+"""Larger pictures are refused before they are decoded, since a file of a few kilobytes can decode to gigapixels."""
 
 
 class UnreadableImage(InputError):
@@ -29,28 +29,28 @@ class UnreadableImage(InputError):
 
 
 class Undecodable(Exception):
-    """A form of pixels that is not read; the message says why, and does not name the file."""
+    """Pixels of a type or shape that can't be read. The message says why, and does not name the file."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture the right way up: what a file holds, and nothing scaled or converted that need not be."""
+    """A file's picture with the orientation applied. Its values are not scaled."""
 
-    pixels: np.ndarray  # [H, W, C] uint8, uint16 or float32, C = 1 to 16; 1 or 3 beside an alpha
+    pixels: np.ndarray  # [H, W, C] uint8, uint16 or float32, C = 1 to 16; 1 or 3 with an alpha
     alpha: np.ndarray | None = None  # [H, W], the same type
     icc: bytes | None = None
 
     @property
     def channels(self) -> int:
-        """How many there are, alpha among them."""
+        """The number of channels, with alpha."""
         return self.pixels.shape[2] + (self.alpha is not None)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself before it is decoded."""
+    """What is known of a file before it is decoded."""
 
-    size: tuple[int, int]  # (height, width), the right way up
+    size: tuple[int, int]  # (height, width), with the orientation applied
     mode: str  # in words: "8-bit RGB", "16-bit grey", "palette", ...
     channels: int = 3  # without alpha
     depth: Depth = 8
@@ -58,7 +58,7 @@ class Header:
 
 
 def depth_of(dtype: np.dtype) -> Depth:
-    """The depth that an array's type stands for. Raises `Undecodable` for a type that no picture has."""
+    """The depth of an array's type. Raises `Undecodable` for a type that is not supported."""
     if dtype.kind == "f":
         return "float"
     if dtype not in (np.uint8, np.uint16):
@@ -67,7 +67,7 @@ def depth_of(dtype: np.dtype) -> Depth:
 
 
 def picture_of(array: np.ndarray) -> Picture:
-    """The picture that an array [H, W] or [H, W, C] is; floating point becomes float32.
+    """An array [H, W] or [H, W, C] as a picture; floating point becomes float32.
 
     Raises `Undecodable` for other shapes and types, and for values that are not finite.
     """
@@ -91,9 +91,9 @@ def converted(picture: Picture, channels: int, depth: Depth) -> np.ndarray:
     """The picture's pixels [H, W, channels] of that depth.
 
     Grey is repeated for 3 channels, colour becomes grey by the weights of ITU-R BT.601. Alpha is laid over white,
-    unless 2 or 4 channels are asked for: then it is the last one, and opaque where the picture has none. 16 bits are
-    rounded to 8 (65535 is 255), 8 become 16; whole numbers become the same in floating point.
-    Raises `Undecodable` for channels that can't be made of the picture's, and for whole numbers of floating point.
+    unless 2 or 4 channels are asked for: then it is the last channel, opaque if the picture has none. 16 bits are
+    rounded to 8 (65535 becomes 255), and 8 become 16. Whole numbers become equal floating-point numbers.
+    Raises `Undecodable` for channels that can't be made, and if whole numbers are asked for of floating point.
     """
     pixels = _with_channels(picture, channels)
     if DTYPES[depth] == pixels.dtype:
@@ -152,5 +152,5 @@ def to_8bit(array: np.ndarray) -> np.ndarray:
 
 
 def blocks(rows: int, size: int = 64) -> Iterator[slice]:
-    """A picture's rows, a few at a time: what is computed in a wider type then takes little memory beside it."""
+    """Slices of up to `size` rows of a picture, so that a computation in a wider type takes little memory."""
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))

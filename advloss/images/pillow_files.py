@@ -1,6 +1,6 @@
 """Files that Pillow decodes: PNG, JPEG, WebP, BMP and TIFF of 8 or 16 bits.
 
-Colour with 16 bits a channel, which Pillow cuts to 8 without a word, goes through OpenCV.
+Colour with 16 bits a channel is decoded by OpenCV, since Pillow reduces it to 8 bits without a warning.
 """
 
 import io
@@ -24,7 +24,7 @@ _PILLOW_LIMIT = threading.Lock()
 
 
 def header(path: Path, content: bytes | None) -> Header:
-    """Size and form without decoding. content: as for `read_picture`."""
+    """The header of a file, which is not decoded. content: as for `read_picture`."""
     with _opened(path, content) as image:
         width, height = image.size
         # Pillow has turned a TIFF's size already, and no other format's.
@@ -37,9 +37,9 @@ def header(path: Path, content: bytes | None) -> Header:
 
 
 def page_count(path: Path) -> int:
-    """How many pictures a TIFF, or an animated PNG or WebP, holds; 1 for other files, and where it can't be known.
+    """How many pictures a TIFF, or an animated PNG or WebP, holds; 1 for other files, and if it can't be read.
 
-    A phone's JPEG may hold previews beside its picture, which are none.
+    The previews in a phone's JPEG are not counted.
     """
     try:
         with _opened(path, None) as image:
@@ -49,7 +49,7 @@ def page_count(path: Path) -> int:
 
 
 def read(path: Path, content: bytes | None) -> Picture:
-    """The whole picture, as `read_picture` says."""
+    """Reads the whole picture; see `read_picture`."""
     with _opened(path, content) as image:
         orientation, deep, grey = decoding.orientation(image), decoding.is_deep(image), decoding.is_grey(image)
         inverted, covered = decoding.inverted_grey(image), decoding.is_covered(image)
@@ -74,7 +74,7 @@ def read(path: Path, content: bytes | None) -> Picture:
 
 
 def write(file: BinaryIO, picture: Picture, form: str) -> None:
-    """uint8 in Pillow's format of that name: what Pillow holds is the one copy of the picture made here."""
+    """Writes uint8 in Pillow's format of that name. The picture is copied once, into Pillow's image."""
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.shape[2] in (2, 4):
         pixels, alpha = pixels[..., :-1], pixels[..., -1]
@@ -85,7 +85,7 @@ def write(file: BinaryIO, picture: Picture, form: str) -> None:
         image.putalpha(Image.fromarray(np.ascontiguousarray(alpha)))
     options: dict[str, object] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
     if form == "JPEG":
-        options["subsampling"] = "4:4:4"  # sharp edges of colours are what is looked at
+        options["subsampling"] = "4:4:4"  # so that edges of colours stay sharp
     grey_in_rgb = form == "WEBP" and pixels.shape[2] == 1  # whose profile does not describe the three channels
     if picture.icc and form != "BMP" and not grey_in_rgb:
         options["icc_profile"] = picture.icc
@@ -94,7 +94,7 @@ def write(file: BinaryIO, picture: Picture, form: str) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Whatever goes wrong inside becomes an `UnreadableImage` that names the file and says why."""
+    """A context in which each error becomes an `UnreadableImage` that names the file and says why."""
     try:
         yield
     except InputError:
@@ -141,7 +141,7 @@ def _opened(path: Path, content: bytes | None) -> Iterator[Image.Image]:
 
 @contextmanager
 def _without_pillows_limit() -> Iterator[None]:
-    """Pillow's limit warns or raises below ours and is the whole process's: lifted just while it is looked at."""
+    """A context without Pillow's limit of pixels, which is lower than ours and holds for the whole process."""
     with _PILLOW_LIMIT:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

@@ -54,9 +54,9 @@ def is_image(path: Path) -> bool:
 def list_images(
     folder: Path, recursive: bool = True, unreadable: Callable[[OSError], None] | None = None
 ) -> list[Path]:
-    """The pictures in a folder, sorted; hidden files and folders are left out, links to folders not followed.
+    """The pictures in a folder, sorted. Hidden files and folders are skipped, links to folders are not followed.
 
-    unreadable: told of each folder that can't be listed; such folders are passed over if it is not given.
+    unreadable: called with the error of each folder that can't be listed; by default such folders are skipped.
     """
     found = []
     for place, folders, names in os.walk(folder, onerror=unreadable):
@@ -66,7 +66,8 @@ def list_images(
 
 
 def _may_be_read(path: Path) -> bool:
-    """Whether it is a file, and no pipe or link to nowhere; where it can't be known, whoever reads it is told why."""
+    """Whether the path is a file, and not a pipe or a broken link. True if that can't be known: to read it will
+    raise."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except PermissionError:
@@ -76,17 +77,17 @@ def _may_be_read(path: Path) -> bool:
 
 
 def read_header(path: str | Path, content: bytes | None = None) -> Header:
-    """Size and form without decoding. content: as for `read_picture`."""
+    """The header of a file, which is not decoded. content: as for `read_picture`."""
     path = Path(path)
     return FORMATS.get(path.suffix.lower(), PNG).header(path, content)  # Pillow knows a file by its bytes
 
 
 def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
-    """The whole picture, EXIF orientation applied; palettes become RGB(A), CMYK and Lab become RGB.
+    """The whole picture, with EXIF's orientation applied; palettes become RGB(A), CMYK and Lab become RGB.
 
-    The first one where the file has several pages (`page_count`). A colour profile is kept where it is one of these
-    pixels; CMYK goes through its profile to sRGB. Colours that are multiplied by alpha are divided by it.
-    content: the file's bytes, where they don't lie in a file of their own; `path` is then what errors call it.
+    Of a file with several pages (`page_count`) the first is read. A colour profile is kept if it describes the result;
+    CMYK becomes sRGB by its profile. Colours that are multiplied by alpha are divided by it.
+    content: the file's bytes, for a picture in a shard; `path` is then its name in messages.
     Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels).
     """
     path = Path(path)

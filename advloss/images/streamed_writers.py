@@ -1,7 +1,7 @@
 """PNG files, and TIFF files with 16 bits a channel, written a few rows at a time.
 
-Pillow holds no 16-bit colour, and OpenCV writes neither a colour profile nor grey with alpha. Pillow's own PNGs of 8
-bits keep Python's lock while they are packed, so that the network waits for the thread that writes. Formats: the PNG
+Pillow has no 16-bit colour, and OpenCV writes neither a colour profile nor grey with alpha. Pillow holds Python's lock
+while it compresses an 8-bit PNG, so that the network would wait for the thread that writes. Formats: the PNG
 specification (W3C, third edition) and TIFF 6.0 (Adobe 1992, sections 2, 14 and 18; deflate as in its supplement of
 2002).
 """
@@ -17,9 +17,10 @@ from advloss.images.picture import Picture, blocks
 
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 UP = 2
-"""PNG's filter of that name: each byte less the one above it. The cheapest, and about as good as the others."""
+"""PNG's filter `Up`: each byte minus the one above it. It is the fastest, and its files are about as small."""
 PNG_LEVEL = 3
-"""zlib's. On photographs enlarged twice, a quarter of the time that Pillow takes, for files 6% larger."""
+"""The level of zlib. On photographs enlarged twice it takes a quarter of Pillow's time, for files that are 6%
+larger."""
 SHORT, LONG, UNDEFINED = 3, 4, 7
 """TIFF's types of values: 16 bits, 32 bits, bytes."""
 
@@ -84,7 +85,7 @@ def write_tiff(file: BinaryIO, picture: Picture) -> None:
 
 
 def _directory(file: BinaryIO, entries: list[tuple[int, int, list[int] | bytes]]) -> None:
-    """A TIFF's directory at the end of the file: values longer than 4 bytes stand before it."""
+    """Writes a TIFF's directory at the end of the file, after the values that are longer than 4 bytes."""
     table = b""
     for tag, kind, values in entries:
         data = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{'HI'[kind == LONG]}", *values)
@@ -100,7 +101,7 @@ def _directory(file: BinaryIO, entries: list[tuple[int, int, list[int] | bytes]]
 
 
 def _aligned(file: BinaryIO) -> int:
-    """The file's end, made even: TIFF wants its values at even places."""
+    """The end of the file, padded to an even offset, as TIFF wants for its values."""
     if file.tell() % 2:
         file.write(b"\0")
     return file.tell()

@@ -1,4 +1,4 @@
-"""Pictures to files: whole or not at all, with the bit depth, alpha and colour profile that the format can hold."""
+"""Writes pictures to files, whole or not at all, with the bit depth, alpha and profile that the format can hold."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def write_picture(path: str | Path, picture: Picture) -> None:
 
 
 def reduction(path: Path, picture: Picture) -> str | None:
-    """What of a picture its file's format can't hold, in words; None if it holds all."""
+    """A sentence on what the file's format can't hold of a picture; None if it can hold all."""
     form = format_of(path)
     losses = []
     if picture.alpha is not None and not form.alpha:
@@ -44,7 +44,7 @@ def reduction(path: Path, picture: Picture) -> str | None:
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's extension says; InputError if none that can be written has it."""
+    """The format of a file's extension. Raises InputError if it can't be written."""
     form = FORMATS.get(path.suffix.lower())
     if form is None or form.write is None:
         written = [extension for extension, one in FORMATS.items() if one.write is not None]
@@ -53,7 +53,7 @@ def format_of(path: Path) -> Format:
 
 
 def check_size(path: Path, height: int, width: int) -> None:
-    """InputError if a picture of this size is more than the file's format or we can hold."""
+    """Raises InputError if a picture of this size is too large for the file's format, or above `MAX_PIXELS`."""
     form = format_of(path)
     if form.longest and max(height, width) > form.longest:
         raise InputError(
@@ -64,7 +64,7 @@ def check_size(path: Path, height: int, width: int) -> None:
 
 
 def _check_held(path: Path, form: Format, picture: Picture) -> None:
-    """InputError for what can't be reduced."""
+    """Raises InputError for channels or floating point that the format can't hold."""
     if picture.channels not in form.channels:
         counts = ", ".join(map(str, sorted(form.channels)))
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a model can do, in words: the error for a model that is asked for something else."""
+"""The error for a model that can't do what it is asked for. It says what the model can do."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ COMMANDS = {
     "inpaint": "Model.inpaint(image, mask)",
     "classify": "Model.classify(image)",
 }
-"""How each use is asked for."""
+"""The command and the call for each use."""
 
 
 def unable(method: Method, name: str, asked: str, file: str | Path) -> InputError:
-    """The error for a model that can't do what it is asked, with the command for what it can.
+    """The error for a model that can't do what it is asked for, with the command for what it can do.
 
-    name: of its method, as recipes call it; asked: what it was to do, in one word; file: what the message calls it.
+    name: of its method, as in recipes; asked: what it was asked to do, a verb; file: the model's name in the message.
     """
     if not method.uses:
         return InputError(

@@ -1,4 +1,4 @@
-"""What pictures a model was trained on, and how their levels become numbers in [-1, 1] and back."""
+"""The formats of a model's pictures: levels to numbers in [-1, 1] and back."""
 
 import numpy as np
 import torch
@@ -8,13 +8,13 @@ from advloss.core.errors import InputError
 from advloss.data.formats import RGB8, FieldFormat
 
 LUMA = (0.299, 0.587, 0.114)
-"""What red, green and blue count in the one channel that a model for grey takes of colours: ITU-R BT.601."""
+"""The weights of red, green and blue in the grey picture that a model of one channel gets: ITU-R BT.601."""
 
 
 def levels(form: FieldFormat, kind: np.dtype) -> tuple[float, float]:
-    """The values of an array of this type that are -1 and 1.
+    """The values of an array of this type that become -1 and 1.
 
-    Those of the training where the type is the training's, or a float; else all levels of the integer type.
+    They are the training's range if the type is the training's or a float, else the ends of the integer type.
     """
     if np.issubdtype(kind, np.floating) or np.iinfo(kind).bits == form.depth:
         return form.range
@@ -22,14 +22,14 @@ def levels(form: FieldFormat, kind: np.dtype) -> tuple[float, float]:
 
 
 def misfit(pixels: np.ndarray, takes: FieldFormat) -> str | None:
-    """Why a model can't take a file's pixels [H, W, C], in words that follow its name; None if it can."""
+    """Why a model can't take a file's pixels [H, W, C], in words that follow the file's name; None if it can."""
     if np.issubdtype(pixels.dtype, np.floating) and takes.depth != "float":
         return f"holds floats, and the model was trained on {takes.depth}-bit pictures; save it with 8 or 16 bits"
     return channels_misfit(pixels.shape[2], takes)
 
 
 def channels_misfit(channels: int, takes: FieldFormat) -> str | None:
-    """The same of the number of channels alone: grey can be repeated for three, and three become their luma."""
+    """As `misfit`, for the number of channels alone. Grey fits a model of three channels, and colours one of grey."""
     if channels == takes.channels or (channels, takes.channels) in ((1, 3), (3, 1)):
         return None
     return f"has {channels} channels, and the model was trained on pictures of {takes.channels}"
@@ -56,7 +56,8 @@ def to_tensor(pixels: np.ndarray, takes: FieldFormat = RGB8) -> Tensor:
 
 
 def to_pixels(image: Tensor, kind: np.dtype, gives: FieldFormat = RGB8) -> np.ndarray:
-    """[1, C, H, W] in [-1, 1] to [H, W, C] of a type: integers are rounded and clipped to their range, floats not."""
+    """[1, C, H, W] in [-1, 1] -> [H, W, C] of a type. Integers are rounded and clipped to their range, floats are
+    not."""
     low, high = levels(gives, kind)
     half = (high - low) / 2
     if np.issubdtype(kind, np.floating):
@@ -69,7 +70,8 @@ def to_pixels(image: Tensor, kind: np.dtype, gives: FieldFormat = RGB8) -> np.nd
 
 
 def result_type(gives: FieldFormat, given: np.dtype) -> np.dtype:
-    """The type of a result: as trained if that was on 16 bits or floats, else that of the integers given, or 8 bits."""
+    """The type of a result. A model that gives 16 bits or floats decides it; else it is the type of the integers that
+    were given, or uint8 for floats."""
     if gives.depth == "float":
         return np.dtype(np.float32)
     if gives.depth == 16:

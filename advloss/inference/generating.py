@@ -1,4 +1,4 @@
-"""Images of noise."""
+"""Images that a network makes of noise."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ def sampled(
 ) -> Tensor:
     """`count` images [count, C, H, W] that a network makes of noise. fields: the method's, by name.
 
-    seed: of the noise, drawn on the CPU. Raises InputError where there is nothing to draw, for a noise field that the
+    seed: of the noise, which is drawn on the CPU. Raises InputError for a count below 1, for a noise field that the
     method does not declare, and for a label that is missing or that the model does not take.
     """
     if count < 1:

@@ -1,4 +1,4 @@
-"""Images as Python has them (a path, PIL's image, an array, a tensor) into a model, and results as the same kind."""
+"""Images of all kinds (a path, PIL's image, an array, a tensor) for a model, and results of the same kind."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ ImageLike = str | Path | Image.Image | np.ndarray | Tensor
 """A file's path; PIL's image; uint8, uint16 or float [H, W] or [H, W, C]; float [C, H, W] or [B, C, H, W] in [-1, 1]"""
 UINT8 = np.dtype(np.uint8)
 MOST = 1.5
-"""Values beyond which a tensor is not in [-1, 1]; below they are what networks without a limit overshoot by."""
+"""A tensor with an absolute value above this is refused. Networks without a tanh may give values a little above 1."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """An image for a model, and what kind its result is to be.
+    """An image for a model, and the kind of its result.
 
     tensor: float32 [B, C, H, W] in [-1, 1]. kind: of the result. rank: of the tensor or the array that was given.
     dtype: of the array, the file or PIL's image.
@@ -43,7 +43,8 @@ class Given:
         return pixels if self.kind == "array" else _pil(pixels)
 
     def codes(self, result: Tensor) -> Any:
-        """Codes [B, h, w] or [B, h, w, n]: a tensor for a tensor, else an array; of one image without batch axis."""
+        """Codes [B, h, w] or [B, h, w, n] as a tensor, if a tensor was given, else as an array. For one image they have
+        no batch axis."""
         codes = result if self.kind == "tensor" and self.rank == 4 else result[0]
         return codes if self.kind == "tensor" else codes.cpu().numpy()
 
@@ -74,7 +75,8 @@ def given(asked: str, image: ImageLike, takes: FieldFormat) -> Given:
 
 
 def check_tensor(asked: str, image: Tensor, channels: int, ranks: tuple[int, ...] = (4,)) -> None:
-    """InputError for a tensor that is no float [B, channels, H, W], or [channels, H, W] if so, in [-1, 1]."""
+    """Raises InputError unless a tensor is float [B, channels, H, W] in [-1, 1], or [channels, H, W] if `ranks` has
+    3."""
     shaped = image.ndim in ranks and image.shape[-3] == channels
     if not shaped or not image.is_floating_point() or image.numel() == 0:
         one = f" or [{channels}, H, W]" if 3 in ranks else ""
@@ -86,7 +88,8 @@ def check_tensor(asked: str, image: Tensor, channels: int, ranks: tuple[int, ...
 
 
 def with_channels(picture: Picture, channels: int) -> np.ndarray:
-    """A picture's pixels [H, W, C], alpha the last of them where the model takes one channel more, else over white."""
+    """A picture's pixels [H, W, C]. Alpha is the last channel if the model takes one channel more, else it is laid over
+    white."""
     if picture.alpha is not None and picture.pixels.shape[2] + 1 == channels:
         return np.concatenate([picture.pixels, picture.alpha[..., None]], axis=2)
     return flattened(picture).pixels
@@ -109,7 +112,7 @@ def _array(asked: str, image: np.ndarray, takes: FieldFormat) -> Given:
 
 
 def _picture(image: Image.Image) -> Picture:
-    """PIL's image as a picture: palettes become RGB(A), all but grey, 16 bits, floats and alpha become RGB."""
+    """PIL's image as a picture. Palettes become RGB or RGBA; grey, 16 bits, floats and alpha stay; all else is RGB."""
     if image.mode == "F" or image.mode.startswith("I"):
         pixels = np.asarray(image)
         return Picture((pixels if image.mode == "F" else pixels.astype(np.uint16))[..., None])
@@ -123,7 +126,7 @@ def _picture(image: Image.Image) -> Picture:
 
 
 def _pil(pixels: np.ndarray) -> Image.Image:
-    """InputError for pixels that PIL has no image for: 16-bit and float colours."""
+    """Pixels as PIL's image. Raises InputError for those that PIL has no mode for: 16-bit and float colours."""
     shape = pixels.shape[2:] or (1,)
     if pixels.dtype != np.uint8 and shape != (1,):
         raise InputError(f"PIL has no image of {shape[0]} channels of {pixels.dtype}; give an array or a tensor")

@@ -35,17 +35,17 @@ from advloss.recipe.schema import Recipe
 
 
 class Model:
-    """A method from a model file, ready for what the method declares in its `uses`.
+    """A trained method from a model file. It can do what the method declares in its `uses`.
 
-    recipe: the whole recipe it was trained with; about: what else the file says (`iteration`, `source`).
+    recipe: the whole recipe of its training; about: further facts of the file (`iteration`, `source`).
 
     `translate`, `upscale`, `reconstruct`, `tokenize`, `inpaint` and `classify` take an image as a path, PIL's image, an
-    array (uint8, uint16, or floats in the range that the model was trained on; [H, W] or [H, W, C]) or a tensor (float
-    [C, H, W] or [B, C, H, W] in [-1, 1]), of any height and width, and give an image of the same kind: for a path an
-    array [H, W, C], with as many bits as the model was trained on, and where that was 8 as the file has. Grey is
-    repeated for a model of three channels, colours become their luma for a model of one; alpha is laid over white,
-    unless it is one of the channels that the model takes. Each raises InputError where the method does not declare the
-    use, and for an image that the model can't take.
+    array (uint8, uint16, or floats in the training's range; [H, W] or [H, W, C]) or a tensor (float [C, H, W] or
+    [B, C, H, W] in [-1, 1]), of any height and width, and give an image of the same kind; for a path, an array
+    [H, W, C] with the model's bit depth, or if that is 8 with the file's. Grey is repeated for a model of three
+    channels, and colours become their luma for a model of one. Alpha is laid over white, unless it is one of the
+    channels that the model takes. Each raises InputError if the method does not declare the use, and for an image that
+    the model can't take.
     """
 
     def __init__(self, method: Method, recipe: Recipe, about: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Model:
 
     @property
     def directions(self) -> list[str]:
-        """The directions that this model translates in: `a2b`, `b2a`; a model file may hold one alone."""
+        """The directions in which this model translates: `a2b`, `b2a`. A model file may hold one of them only."""
         return [*self._translations()]
 
     @property
@@ -65,7 +65,7 @@ class Model:
 
     @property
     def factor(self) -> int:
-        """Pixels along an axis that one place of a tokenizer's codes stands for: f."""
+        """f: the pixels along an axis for each code of a tokenizer."""
         return self.tokenizer("encode").factor
 
     @property
@@ -81,15 +81,15 @@ class Model:
     def use(self, name: str, asked: str | None = None, file: str | Path = "this model") -> Use:
         """What the method declares of this use: translate, upscale, tokenize, generate, inpaint or classify.
 
-        Raises InputError, with the right command, for a model that does something else. asked: what it was to do, in
-        one word, if not `name`; file: what the message calls the model.
+        Raises InputError, with the right command, for a model without this use. asked: the verb for the message, by
+        default `name`; file: the model's name in the message.
         """
         if name not in self.method.uses:
             raise unable(self.method, self.recipe.method.name, asked or name, file)
         return self.method.uses[name]
 
     def direction(self, name: str | None = None) -> Direction:
-        """The direction that `translate` takes, the model's first if not named. InputError if there is none such."""
+        """The direction of this name, by default the model's first one. Raises InputError for an unknown name."""
         self.use("translate")
         known = self._translations()
         if name is not None and name not in known:
@@ -103,7 +103,7 @@ class Model:
         return network
 
     def format(self, field: str) -> FieldFormat:
-        """What pictures of a field the model was trained on."""
+        """The format of a field's pictures in the model's training."""
         fields = self.method.declared_fields(self.recipe.method.parameters)
         return formats_of(self.recipe.data, fields)[field]
 
@@ -140,7 +140,7 @@ class Model:
         return taken.image(made, self.format(way.gives))
 
     def reconstruct(self, image: ImageLike) -> Any:
-        """What a tokenizer's decoder makes of an image's codes, of the same size and kind."""
+        """The image encoded to codes and decoded again by a tokenizer, of the same size and kind."""
         self.tokenizer("reconstruct")
         taken = given("reconstruct", image, self.tokenized)
         height, width = taken.tensor.shape[-2:]
@@ -159,7 +159,7 @@ class Model:
         """`count` images of noise: [count, C, H, W] in [-1, 1], on the model's device.
 
         seed: of the noise, which is drawn on the CPU, so that it is the same for each device. label: the number of a
-        class, for a model that makes images of classes. Raises InputError for a label that is missing or too much.
+        class, for a model that makes images of classes. Raises InputError for a label that is missing or not taken.
         """
         use = cast(Generate, self.use("generate", "sample"))
         fields = self.method.declared_fields(self.recipe.method.parameters)
@@ -188,31 +188,31 @@ class Model:
     def encode(self, image: Tensor) -> Tensor:
         """image: [B, C, H, W] in [-1, 1], any H and W, mirrored to multiples of f; gives the indices of a tokenizer.
 
-        They are int64 [B, H / f, W / f] (rounded up), or [B, H / f, W / f, n] where n codebooks choose for each place.
-        A model without codes (KL) gives its latents: the means [B, D, H / f, W / f]. On the CPU the images go
-        through one by one, so that an image has the same indices in every batch (it is faster, too).
+        They are int64 [B, H / f, W / f] (rounded up), or [B, H / f, W / f, n] with n codebooks. A model without codes
+        (KL) gives its latents: the means [B, D, H / f, W / f]. On the CPU each image is encoded by itself, so that it
+        has the same indices in every batch; this is also faster.
         """
         tokenizer = self.tokenizer("encode")
         check_tensor("encode", image, self.tokenized.channels)
         return encoded(tokenizer, image.to(self.device, torch.float32))
 
     def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
-        """codes: what `encode` gave of images of this size, (height, width); gives [B, C, height, width] in [-1, 1].
+        """codes: the result of `encode` for images of size (height, width); gives [B, C, height, width] in [-1, 1].
 
-        On the CPU one by one, as `encode`. Raises InputError for indices of a wrong shape or out of range, and for a
-        size that they are not of.
+        On the CPU each image is decoded by itself, as in `encode`. Raises InputError for indices of a wrong shape or
+        out of range, and for a size that does not fit their shape.
         """
         return decoded(self.tokenizer("decode"), codes.to(self.device), size)
 
     @property
     def tokenized(self) -> FieldFormat:
-        """What pictures a tokenizer was trained on."""
+        """The format of a tokenizer's training pictures."""
         return self.format(cast(Tokenize, self.use("tokenize", "encode")).field)
 
     def tokenizer(self, asked: str, codes: bool = False, file: str | Path = "this model") -> Tokenizing:
         """The method of a tokenizer; InputError, with the right command, for another model.
 
-        asked: what it was to do, in one word; codes: whether it must have codes, as KL models have not.
+        asked: the verb for the message; codes: whether it must have codes (KL models have none).
         """
         self.use("tokenize", asked, file)
         tokenizer = cast(Tokenizing, self.method)
@@ -233,7 +233,7 @@ class Model:
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
-        """Noise of networks is the same each time, and leaves no trace in the random numbers."""
+        """A context in which networks draw the same noise each time, and the global random state stays as it is."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.recipe.seed)

@@ -1,4 +1,4 @@
-"""A network that enlarges, of a model file of ours or of another project's file of weights."""
+"""A network that enlarges, from a model file or from another project's file of weights."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,10 @@ from advloss.recipe.model_file import KEY
 
 @dataclass(frozen=True)
 class Upscaler:
-    """network: in eval mode, with attributes `scale`, `multiple` and `smallest`, for pictures in [-1, 1].
+    """A network that enlarges pictures in [-1, 1].
 
-    takes, gives: what pictures it was trained on; of other projects' files, 8-bit RGB.
+    network: in eval mode, with attributes `scale`, `multiple` and `smallest`. takes, gives: the formats of its training
+    pictures; for other projects' files 8-bit RGB.
     """
 
     network: nn.Module
@@ -46,7 +47,7 @@ def load_upscaler(path: str | Path) -> Upscaler:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file holds a recipe, or can't be looked into: then the model file's reader says what is wrong."""
+    """Whether a file holds a recipe, or can't be opened: then the reader of model files raises the error."""
     if path.suffix != ".safetensors":
         return False
     try:

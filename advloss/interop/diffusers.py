@@ -48,8 +48,8 @@ ALIKE = ("width", "multipliers", "blocks", "middle_attention", "groups")
 def tokenizer_from(file: File, config: Mapping[str, Any] | None = None) -> Tokenizer:
     """A VQModel or an AutoencoderKL: `diffusion_pytorch_model.safetensors`, under its present or its older key names.
 
-    config: what the `config.json` beside it holds, of which the groups of the norms are read, and whether it is one of
-    the kinds that the keys don't tell from these; without it they are 32.
+    config: what the `config.json` in its folder holds, of which the groups of the norms are read, and whether it is
+    one of the kinds that the keys don't tell from these; without it they are 32.
     Raises InputError also for another activation than swish, and norms that depend on the latent (Kandinsky's MOVQ).
     """
     config = config or {}
@@ -69,9 +69,9 @@ def to_diffusers(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(state, configuration) of the same tokenizer as a VQModel or an AutoencoderKL of diffusers.
 
-    The state belongs into `diffusion_pytorch_model.safetensors`, the configuration, as JSON, into `config.json` beside
-    it. size: of the images that it was trained on, in pixels. scaling_factor: what a diffusion model multiplies latents
-    by, 1 over their standard deviation, which the weights don't tell.
+    The state belongs into `diffusion_pytorch_model.safetensors`, the configuration, as JSON, into `config.json` in the
+    folder of it. size: of the images that it was trained on, in pixels. scaling_factor: what a diffusion model
+    multiplies latents by, 1 over their standard deviation, which the weights don't tell.
     Raises InputError for what diffusers' networks can't be: another bottleneck than one codebook or KL, and halves
     that are not alike.
     """

@@ -116,7 +116,7 @@ def _diffusers_weights(folder: Path) -> Path:
 
 
 def _config(file: Path) -> dict[str, Any] | None:
-    """The configuration of diffusers beside a file of weights."""
+    """The configuration of diffusers in the folder of a file of weights."""
     path = file.with_name(CONFIG)
     if file.suffix not in (".safetensors", ".bin") or not path.is_file():
         return None

@@ -11,8 +11,8 @@ from advloss.interop.tokenizer_weights import File, Tokenizer, weights_within
 def tokenizer_from(file: File, config: Mapping[str, Any] | None = None) -> Tokenizer:
     """A tokenizer of LlamaGen, diffusers, taming-transformers or latent-diffusion, whichever the keys say.
 
-    config: what a `config.json` beside the file holds (of diffusers). The last two have the same names. Raises
-    InputError for a file that is none of them, and for one that is damaged or of a kind that is not read here.
+    config: what a `config.json` in the folder of the file holds (of diffusers). The last two have the same names.
+    Raises InputError for a file that is none of them, and for one that is damaged or of a kind that is not read here.
     """
     state = weights_within(file, ("ema", "model", "state_dict"))
     if any(key.startswith("encoder.conv_blocks.") for key in state):

@@ -175,7 +175,7 @@ def _by_spandrel(file: Path, held: Mapping[str, Any], ours: InputError) -> nn.Mo
         raise InputError(f"{file}: {ours}; and spandrel can't read it: {why}") from None
     name = descriptor.architecture.name
     if not isinstance(descriptor, ImageModelDescriptor) or descriptor.purpose == "FaceSR":
-        raise InputError(f"{file}: {name} is for {descriptor.purpose}; it does not turn a whole picture into another")
+        raise InputError(f"{file}: {name} is for {descriptor.purpose}; it does not convert whole pictures")
     check_channels(file, descriptor.input_channels, descriptor.output_channels)
     return Foreign(descriptor.float().eval())
 

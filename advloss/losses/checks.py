@@ -1,4 +1,4 @@
-"""What a loss asks of the tensors that it is given, checked so that a mistake stops with a sentence about it."""
+"""Checks the tensors that a loss gets, and raises InputError with a sentence about each mistake."""
 
 from collections.abc import Hashable
 
@@ -10,11 +10,12 @@ from advloss.core.errors import InputError
 
 LIMIT = 1.5
 SHARE = 0.01
-"""Images are in [-1, 1]. A network without a tanh leaves that a little, here and there; [0, 255] leaves it by far."""
+"""Images are refused if at least this fraction of their values is outside [-1.5, 1.5]. A network without a tanh has few
+such values; images in [0, 255] have many."""
 
 
 def check_batch(x: Tensor, name: str) -> None:
-    """Raises InputError unless `x` is a floating-point tensor with something in it."""
+    """Raises InputError unless `x` is a floating-point tensor that is not empty."""
     if not x.is_floating_point():
         raise InputError(f"{name} has dtype {x.dtype}; images are floating point in [-1, 1]: x.float() / 127.5 - 1")
     if x.numel() == 0:
@@ -32,7 +33,7 @@ def check_same_shape(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
 def check_range(x: Tensor, name: str) -> None:
     """Raises InputError if `x` is of another range than [-1, 1]: 1% of its values or more beyond 1.5.
 
-    Fewer are a network's that nothing limits, which overshoots at sharp edges. Waits for the device.
+    Fewer are allowed, since a network without a tanh overshoots at sharp edges. Waits for the device.
     """
     x = x.detach()
     low, high, outside = torch.stack([*torch.aminmax(x), (x.abs() > LIMIT).to(x.dtype).mean()]).tolist()
@@ -44,18 +45,18 @@ class InputCheck(Timed):
     """Checks the images that a loss module is called with: type and shapes at each call, values in its first three
     iterations.
 
-    A look at the values waits for the device, so only the first iterations have it, and none under torch.compile or on
-    the meta device. The mistake that it is for, another range, shows in the first batch. Used alone, a call is an
+    A check of the values waits for the device, so it is made in the first iterations only, and not under torch.compile
+    or on the meta device. A wrong range shows in the first batch. Without a clock of its own, each call is an
     iteration.
     """
 
     def __init__(self, iterations: int = 3) -> None:
         self.clock = Clock(keeper=self)
         self.iterations = iterations
-        self.end: int | None = None  # the iteration before which it looks, known from the first call on
+        self.end: int | None = None  # values are checked before this iteration, known from the first call on
 
     def phase(self, iteration: int) -> Hashable:
-        """A look is for Python."""
+        """None in an iteration with a check of the values, which needs Python."""
         return None if self._looks(iteration) else 0
 
     def _looks(self, iteration: int) -> bool:

@@ -1,4 +1,4 @@
-"""A loss that is no comparison: a scalar that the method has worked out, such as a bottleneck's."""
+"""A loss that compares nothing: a scalar that the method computes, such as a bottleneck's loss."""
 
 from torch import Tensor, nn
 

@@ -1,0 +1,1 @@
+"""Methods: each makes named tensors of a batch, and declares its fields and uses."""

@@ -1,4 +1,4 @@
-"""What every method is: networks of the generator's side, and how a batch becomes named tensors."""
+"""The base class of methods: the generator's networks, and how a batch becomes named tensors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
@@ -14,16 +14,16 @@ from advloss.methods.uses import Use, check_uses
 
 
 class NetworkFactory:
-    """Makes networks as a recipe has them, wired to the fields that they take and give.
+    """Makes a network as the recipe says, with channels that follow from the fields that it takes and gives.
 
         generator()                              # from the first image field to the last one
-        generator(takes="b", gives="a")          # the other way
+        generator(takes="b", gives="a")          # the other direction
         generator(takes="noise", gives="image")  # from a vector
-        encoder(out_channels=4)                  # wired to another network
+        encoder(out_channels=4)                  # with the channels of another network
 
-    make: makes the network with the recipe's settings. Of what it is told it takes what is in the network's signature:
-    `in_channels`, `out_channels` (of an image or a mask its channels, of a vector or noise its size), `in_features`,
-    `classes` of the label, `size` of the crop in pixels, `scale`. crop: in pixels. scale: see `Method`.
+    make: makes the network with the recipe's settings. It gets those of these parameters that are in the network's
+    signature: `in_channels` and `out_channels` (of an image or a mask its channels, of a vector or noise its size),
+    `in_features`, `classes` of the label, `size` of the crop in pixels, `scale`. crop: in pixels. scale: see `Method`.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class NetworkFactory:
         self.crop, self.scale = crop, scale
 
     def __call__(self, takes: str | None = None, gives: str | None = None, **wired: Any) -> nn.Module:
-        """takes, gives: names of fields. wired: what the network is told in the place of what follows from them."""
+        """takes, gives: names of fields. wired: parameters of the network, instead of those that follow from fields."""
         images = images_of(self.fields)
         takes, gives = takes or next(iter(images), None), gives or next(reversed(images), None)
         follows = {
@@ -67,36 +67,37 @@ class NetworkFactory:
 
 
 class Method(nn.Module, ABC):
-    """Turns a batch into named tensors; knows no loss.
+    """Makes named tensors of a batch. It does not know the losses.
 
     A subclass's constructor takes one `NetworkFactory` for each key that a recipe has under `networks`.
     """
 
     fields: ClassVar[Fields]
-    """what a batch holds, by name, and which of it is drawn together; see `advloss.data.fields`"""
+    """the fields of a batch by name, each with its source; see `advloss.data.fields`"""
     follows: ClassVar[dict[str, str | tuple[str, ...]]] = {}
-    """the sources that each tensor is made from, such as {"fake_b": "a"}; of those not named it is unknown"""
+    """the sources from which each tensor is made, such as {"fake_b": "a"}; unknown for tensors that are not named"""
     whole: ClassVar[bool] = False
-    """whether it is validated on whole pictures, rather than on their middle as large as a training crop"""
+    """whether it is validated on whole pictures; if not, on their middle, as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
     uses: ClassVar[dict[str, Use]] = {}
     """what a trained model can do, by name: see `advloss.methods.uses`"""
     channels_last_on_cpu: ClassVar[bool] = False
-    """whether a CPU trains its networks faster in that layout of memory"""
+    """whether a CPU trains its networks faster in the memory layout channels_last"""
     batches_calls: bool = False
-    """whether calls that share weights are one on the joined batch; each output then depends on all inputs by name"""
+    """whether calls of one network are made as one call on the concatenated batch; in autograd each output then depends
+    on all inputs"""
     scale: int = 1
     """how many pixels of its output, along each axis, one pixel of its input becomes"""
 
     @classmethod
     def declared_fields(cls, parameters: Mapping[str, Any]) -> Fields:
-        """What a batch holds, where that depends on the method's own parameters, such as `scale` or `latent`."""
+        """The fields of a batch. Override it if they depend on the method's parameters, such as `scale` or `latent`."""
         return cls.fields
 
     @property
     def multiple(self) -> int:
-        """What the sides of training crops are rounded down to, in pixels: all networks take multiples of it."""
+        """In pixels: all networks take sides that are multiples of it. Training crops are rounded down to them."""
         return lcm(*(int(getattr(network, "multiple", 1)) for network in self.children()))
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -111,18 +112,18 @@ class Method(nn.Module, ABC):
 
     @property
     def networks(self) -> list[nn.Module]:
-        """What can be compiled: the networks that are called as a whole and do nothing but compute."""
+        """The networks that can be compiled: they are called as a whole, and only compute."""
         return list(self.children())
 
     def watched(self) -> dict[str, Tensor]:
-        """What else is worth logging of the batches since it was last asked; all processes must ask at once."""
+        """Measures of the batches since the last call, for the log. All processes must call it at the same point."""
         return {}
 
     def forget(self) -> None:
-        """Drops what `watched` has gathered; no other process is asked."""
+        """Clears what `watched` has gathered, in this process alone."""
 
     def warning(self, watched: Mapping[str, float]) -> str | None:
-        """A sentence for the user, where the watched values say that something goes wrong."""
+        """A sentence for the user if values of `watched` show that something goes wrong, else None."""
         return None
 
     @abstractmethod

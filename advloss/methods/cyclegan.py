@@ -13,9 +13,9 @@ from advloss.methods.uses import Direction, Translate
 
 
 class CycleGAN(Method):
-    """G: a -> b and F: b -> a, as the paper's figure 3 has them; here `g_ab` and `g_ba`.
+    """G: a -> b and F: b -> a of the paper's figure 3, here `g_ab` and `g_ba`.
 
-    generator: makes one translator; called twice.
+    generator: makes a translator. It is called for each of the two.
     """
 
     fields = {"a": Image("a"), "b": Image("b")}
@@ -61,7 +61,7 @@ class CycleGAN(Method):
         return made
 
     def _through(self, network: nn.Module, inputs: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        """The wanted outputs of one translator, in one call where its norm looks at each image alone."""
+        """The wanted outputs of one translator. It is called once if it treats each image of a batch separately."""
         inputs = {name: image for name, image in inputs.items() if name in wanted}
         images = list(inputs.values())
         if self.batches_calls and len({image.shape for image in images}) == 1:
@@ -71,7 +71,7 @@ class CycleGAN(Method):
 
 
 def _check_same(wanted: Collection[str], a: Tensor, b: Tensor) -> None:
-    """InputError for an identity term between domains of different channels."""
+    """Raises InputError for an identity term if the domains have different channels."""
     same = sorted({"same_a", "same_b"} & {*wanted})
     if same and a.shape[1] != b.shape[1]:
         raise InputError(

@@ -1,10 +1,10 @@
-"""Which tensors of a method belong together: those that are made from the same source."""
+"""Which tensors of a method are partners: those that are made from the same item of a source."""
 
 from advloss.methods.base import Method
 
 
 def drawn_together(method: type[Method], x: str, y: str) -> bool | None:
-    """Whether item i of two tensors comes from one item of a source; None where the method doesn't say it."""
+    """Whether item i of two tensors comes from the same item of a source; None if the method does not say it."""
     sources = [method.follows.get(name) for name in (x, y)]
     if None in sources:
         return None
@@ -13,7 +13,7 @@ def drawn_together(method: type[Method], x: str, y: str) -> bool | None:
 
 
 def why_no_partners(method: type[Method], x: str, y: str) -> str | None:
-    """A sentence where comparing two tensors image by image is wrong, since they are no partners; else None."""
+    """Why two tensors can't be compared image by image, as a sentence, if they are no partners; else None."""
     if drawn_together(method, x, y) is not False:
         return None
     first, second = (method.follows[name] for name in (x, y))

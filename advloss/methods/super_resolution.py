@@ -1,4 +1,4 @@
-"""Super-resolution: the large image that a small one could be of (Ledig et al. 2017, arXiv:1609.04802, section 3)."""
+"""Super-resolution: enlarges an image (Ledig et al. 2017, arXiv:1609.04802, section 3)."""
 
 from collections.abc import Collection, Mapping
 from fractions import Fraction
@@ -16,9 +16,9 @@ from advloss.networks.layers.parameters import Scale
 
 
 class SuperResolution(Method):
-    """G: I^LR -> I^SR, to be like I^HR.
+    """G: I^LR -> I^SR, which should equal I^HR.
 
-    generator: makes the network. scale: how much larger it makes an image along each axis.
+    generator: makes the network. scale: the side of its output over that of its input.
     """
 
     follows = dict.fromkeys(("lr", "hr", "sr", "bicubic", "sharp_hr"), "pictures")
@@ -36,7 +36,7 @@ class SuperResolution(Method):
 
     @classmethod
     def declared_fields(cls, parameters: Mapping[str, Any]) -> Fields:
-        """`a`, the small image, is made from `b`, the large one, where the data has none."""
+        """`a`, the small image, and `b`, the large one. `a` is made from `b` if the data has no small images."""
         small = Image("pictures", scale=Fraction(1, int(parameters.get("scale", 4))), made_from="b")
         return {"a": small, "b": Image("pictures")}
 

@@ -1,4 +1,4 @@
-"""Tokenizers: an image into few codes and back (Esser, Rombach, Ommer 2021, arXiv:2012.09841, section 3.1)."""
+"""Tokenizers: an image to codes and back (Esser, Rombach, Ommer 2021, arXiv:2012.09841, section 3.1)."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ BOTTLENECK_LOSSES = {
 
 
 COLLAPSED = 0.25
-"""A codebook is called collapsing below this fraction of the codes that as many choices among equals would meet."""
+"""A codebook is collapsing if it uses less than this fraction of the codes that so many uniform choices would use."""
 
 
 class Tokenizer(Method):
@@ -62,7 +62,7 @@ class Tokenizer(Method):
 
     @property
     def codes(self) -> int | None:
-        """How many codes a codebook has; None where the bottleneck keeps real numbers (KL)."""
+        """How many codes a codebook has; None for a bottleneck of real numbers (KL)."""
         return self.bottleneck.codes
 
     @property
@@ -99,8 +99,8 @@ class Tokenizer(Method):
         return made
 
     def watched(self) -> dict[str, Tensor]:
-        """usage: the part of the codes that were chosen; perplexity: how many, chosen alike, would tell as much;
-        tokens: how many choices there were, of each codebook."""
+        """usage: the fraction of the codes that were chosen; perplexity: exp of the entropy of the choices; tokens: the
+        number of choices of each codebook."""
         usage = self.bottleneck.usage(everywhere=True)
         self.bottleneck.reset_usage()
         if usage is None:
@@ -114,7 +114,7 @@ class Tokenizer(Method):
         codes = self.bottleneck.codes
         if codes is None:
             return None
-        by_chance = 1 - math.exp(-watched["tokens"] / codes)  # the part that so many choices among equals would meet
+        by_chance = 1 - math.exp(-watched["tokens"] / codes)  # the usage of so many uniform choices
         if watched["usage"] >= COLLAPSED * by_chance:
             return None
         return (
@@ -136,7 +136,8 @@ class Tokenizer(Method):
         return coded
 
     def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
-        """What `encode` gives, indices or without codes latents -> the images [B, C, height, width], cut to `size`."""
+        """Indices as `encode` gives them, or latents if there are no codes -> images [B, C, height, width], cut to
+        `size`."""
         latent = codes if self.codes is None else self.bottleneck.decode(codes)
         image: Tensor = self.decoder(latent)
         return image[..., : size[0], : size[1]]

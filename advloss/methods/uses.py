@@ -1,4 +1,4 @@
-"""What a trained model can do, declared by its method; commands and evaluation ask for a use by its name.
+"""Uses: what a trained model can do. A method declares them; commands and evaluation look them up by name.
 
 class Restore(Method):
     uses = {"translate": Translate({"a2b": Direction("generator", "a", "b")})}
@@ -16,7 +16,7 @@ from advloss.networks.bottlenecks import BottleneckOutput
 
 @dataclass(frozen=True)
 class Direction:
-    """One way through a model. network: the method's attribute that holds the network; takes, gives: image fields."""
+    """A network of a model with its fields. network: the method's attribute that holds it; takes, gives: fields."""
 
     network: str
     takes: str
@@ -46,9 +46,9 @@ class Tokenize:
 
 @dataclass(frozen=True)
 class Generate:
-    """Images of noise. direction: from a noise to an image field; its network takes noise [N, size].
+    """Noise to images. direction: from a noise field to an image field; its network takes noise [N, size].
 
-    label: the label field, where images are made of a class; the network then takes (noise, labels int64 [N]).
+    label: the label field, if images are made of a given class; the network then takes (noise, labels int64 [N]).
     """
 
     direction: Direction
@@ -57,7 +57,7 @@ class Generate:
 
 @dataclass(frozen=True)
 class Inpaint:
-    """Images with a hole, and its mask, to whole images, by the method's `inpaint(image, mask)`."""
+    """Images with holes, and their masks, to whole images, by the method's `inpaint(image, mask)`."""
 
     field: str
     mask: str
@@ -72,7 +72,7 @@ class Classify:
 
 
 Use = Translate | Upscale | Tokenize | Generate | Inpaint | Classify
-"""By name in a method's `uses`: translate, upscale, tokenize, generate, inpaint, classify."""
+"""The values of a method's `uses`; their keys are translate, upscale, tokenize, generate, inpaint, classify."""
 USES: dict[str, type] = {
     "translate": Translate,
     "upscale": Upscale,
@@ -84,11 +84,11 @@ USES: dict[str, type] = {
 
 
 class Tokenizing(Protocol):
-    """What a method has that declares `tokenize`."""
+    """The attributes of a method that declares the use `tokenize`."""
 
     @property
     def codes(self) -> int | None:
-        """How many codes a codebook has; None for a method without codes, whose latents are real numbers."""
+        """How many codes a codebook has; None for a method whose latents are real numbers."""
 
     @property
     def books(self) -> int:
@@ -99,7 +99,7 @@ class Tokenizing(Protocol):
         """Pixels along each axis that one place of the codes stands for."""
 
     def encode(self, image: Tensor) -> BottleneckOutput:
-        """[B, C, H, W] in [-1, 1], any size -> latents [B, D, h, w], and where there are codes their indices.
+        """[B, C, H, W] in [-1, 1], any size -> latents [B, D, h, w], and if there are codes their indices.
 
         h and w are H and W over `factor`, rounded up.
         """
@@ -109,7 +109,7 @@ class Tokenizing(Protocol):
 
 
 def check_uses(method: str, uses: Mapping[str, Use]) -> None:
-    """Raises InputError for a use that there isn't, and for one under another's name. method: its class's name."""
+    """Raises InputError for an unknown name, and for a use of another name's class. method: its class's name."""
     for name, use in uses.items():
         if name not in USES:
             raise InputError(f"{method}.uses: {unknown('use', name, USES)}")
@@ -118,6 +118,6 @@ def check_uses(method: str, uses: Mapping[str, Use]) -> None:
 
 
 def translations(uses: Mapping[str, Use]) -> dict[str, Direction]:
-    """The directions that a method declares to translate in; none where it declares no such use."""
+    """The directions of the use `translate`; none if it is not declared."""
     use = uses.get("translate")
     return use.directions if isinstance(use, Translate) else {}

@@ -1,4 +1,4 @@
-"""From a checked recipe to its objects: method, terms, metrics. Shapes are tried out on the meta device first."""
+"""Builds a checked recipe's objects: method, terms, metrics. A trial on the meta device checks the shapes."""
 
 import copy
 import warnings
@@ -34,8 +34,8 @@ DTYPES = {"fp64": torch.float64}
 class Built:
     """A recipe's objects.
 
-    players: what each trains, by name, in the order of their steps.
-    shapes: of the method's tensors in a training batch.
+    players: the parameters that each player trains, by its name, in the order of their steps.
+    shapes: of the method's tensors in a training batch, by name.
     """
 
     recipe: Recipe
@@ -62,6 +62,7 @@ class BuiltMetric:
 
     @property
     def higher_is_better(self) -> bool:
+        """Whether a larger value is better, as for PSNR; for LPIPS a smaller one is."""
         return bool(self.measure.higher_is_better)
 
 
@@ -97,7 +98,7 @@ def build(recipe: Recipe) -> Built:
 
 
 def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
-    """A term with its loss, whose channels follow from the tensors that it compares."""
+    """A term with its loss. The loss's channels follow from the tensors that it compares."""
     loss = components.LOSSES[line.loss]
     parameters = line.parameters
     given = named_tensors(line)
@@ -112,18 +113,19 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
 
 
 def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The channels of what a loss compares: of its first tensor, with those of the condition; of a tuple, of each."""
+    """`in_channels` of a loss: of its first tensor plus those of the condition; for a tuple, of each of its tensors."""
     first = taken(made, line.between[0])
     if not isinstance(first, Tensor):
         layers = tuple(tensor.shape[1] for tensor in first)
         return {"in_channels": layers, "in_features": layers}
-    judged = [first, *([made[given["given"]]] if "given" in given else [])]
-    channels = sum(tensor.shape[1] for tensor in judged if tensor.ndim > 1)
+    compared = [first, *([made[given["given"]]] if "given" in given else [])]
+    channels = sum(tensor.shape[1] for tensor in compared if tensor.ndim > 1)
     return {"in_channels": channels, "in_features": channels}
 
 
 def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:
-    """InputError where tensors that a loss compares have different shapes, or a condition another height and width."""
+    """Raises InputError if the tensors that a loss compares have different shapes, or a condition another height or
+    width."""
     first = line.between[0]
     shapes = {name: shape_of(taken(made, name)) for name in (*line.between, *given.values())}
     for name in line.between[1:] if getattr(components.LOSSES[line.loss], "partners", False) else ():
@@ -138,7 +140,7 @@ def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Ma
 
 
 def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
-    """The term's value on the meta device, where an impossible size shows itself."""
+    """Computes the term on the meta device. Raises InputError if that fails, for example if an image is too small."""
     try:
         trial = copy.deepcopy(term).to("meta")
         trial(made)
@@ -163,7 +165,7 @@ def _weighting(recipe: Recipe, method: Method) -> Weighting:
 
 
 def _try_weighting(recipe: Recipe, terms: nn.ModuleDict, made: Mapping[str, Tensor]) -> None:
-    """InputError if the gradients that a balancer compares are none: a term does not depend on the tensor `at`."""
+    """Raises InputError if a balancer can't compare gradients, since a term does not depend on the tensor `at`."""
     at = recipe.weighting.parameters.get("at")
     if at is None:
         return
@@ -189,7 +191,7 @@ def _depends(tensor: Tensor, on: Tensor) -> bool:
 
 
 def _warn_if_unbounded(loss: AdversarialLoss, place: str) -> None:
-    """A Wasserstein critic estimates a distance only if something holds its slope."""
+    """Warns of a Wasserstein critic whose slope nothing limits."""
     held = (GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2)
     held_already = loss.clip_weights is not None or any(isinstance(penalty, held) for penalty in loss.penalties)
     if not isinstance(loss.objective, Wasserstein) or held_already:
@@ -207,7 +209,7 @@ def _metric(line: Metric, place: str) -> BuiltMetric:
 
 
 def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> None:
-    """The metric of two black images, so that an impossible size does not wait for the first validation."""
+    """Computes the metric of two black images. Raises InputError if that fails, for example if they are too small."""
     pair = [torch.zeros(1, *made[name.removeprefix("partner_")].shape[1:]) for name in metric.between]
     try:
         copy.deepcopy(metric.measure)(*pair)

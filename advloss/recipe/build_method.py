@@ -1,4 +1,4 @@
-"""A recipe's method with its networks, and a trial of it on the meta device: shapes without arithmetic."""
+"""Builds a recipe's method with its networks, and runs it on the meta device to find its shapes."""
 
 import copy
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from advloss.recipe.tensors import flattened, several, taken
 
 
 def declared_fields(recipe: Recipe) -> Fields:
-    """What a batch of the recipe's method holds."""
+    """The fields of the recipe's method."""
     return components.METHODS[recipe.method.name].declared_fields(recipe.method.parameters)
 
 
@@ -40,7 +40,7 @@ def build_method(recipe: Recipe) -> Method:
 
 
 def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
-    """What makes the small pictures, where the recipe says so."""
+    """The recipe's degradation, which makes the small pictures; None if the recipe has none."""
     component, fields = recipe.data.degradation, declared_fields(recipe)
     made = made_field(fields)
     if component is None or made is None:
@@ -59,12 +59,12 @@ def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
 
 
 def crop_sides(method: Method, recipe: Recipe) -> CropSide:
-    """The side of the crop in each batch, rounded down to what the method's networks take."""
+    """The side of the crop in each batch, rounded down to a size that the method's networks take."""
     return CropSide(recipe.data.crop, batches_per_iteration(recipe.train), method.multiple)
 
 
 def _maker(name: str, component: Component) -> Callable[..., nn.Module]:
-    """Makes the network of a recipe's line, told what follows from its place."""
+    """A function that makes the network of one line of a recipe, from the parameters that its fields decide."""
     cls = components.networks_of(name)[component.name]
 
     def network(**wired: Any) -> nn.Module:
@@ -75,9 +75,9 @@ def _maker(name: str, component: Component) -> Callable[..., nn.Module]:
 
 
 def dry_run(method: Method, recipe: Recipe, crop: int | None = None) -> dict[str, Tensor]:
-    """Every tensor that a term or a metric names, on the meta device: shapes without arithmetic.
+    """Every tensor that a term or a metric names, on the meta device, which knows shapes and computes nothing.
 
-    crop: in pixels, the largest of the training where none is said.
+    crop: in pixels; by default the largest of the training.
     """
     lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
     wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
@@ -87,7 +87,7 @@ def dry_run(method: Method, recipe: Recipe, crop: int | None = None) -> dict[str
     wanted |= {name.removeprefix("partner_") for name in recipe.samples}
     batch = _batch(recipe, crop_sides(method, recipe).ends[1] if crop is None else crop)
     trial = copy.deepcopy(method).to("meta")
-    trial.batches_calls = False  # what depends on what is asked of these tensors
+    trial.batches_calls = False  # with it each tensor depends on all others of its call
     try:
         made = flattened(trial(batch, wanted))
     except (InputError, RuntimeError, ValueError) as error:
@@ -101,7 +101,7 @@ def dry_run(method: Method, recipe: Recipe, crop: int | None = None) -> dict[str
 
 
 def _batch(recipe: Recipe, crop: int) -> dict[str, Tensor]:
-    """A training batch on the meta device, of the declared fields that the data has."""
+    """A training batch on the meta device, with the fields that are required or have a path in the recipe."""
     fields = declared_fields(recipe)
     formats = formats_of(recipe.data, fields)
     given = {name for name, field in fields.items() if {name, field.source} & recipe.data.paths.keys()}

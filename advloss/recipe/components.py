@@ -81,7 +81,7 @@ NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
     "bottleneck": BOTTLENECKS,
     "decoder": {"vqgan": Decoder},
 }
-"""For each kind of network that is no plain generator, what it can be; see `networks_of`."""
+"""The components of each kind of network that is not a plain generator; see `networks_of`."""
 
 DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "patchgan": PatchGAN,
@@ -115,9 +115,9 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "augmentation": AUGMENTATIONS,
     "top_k": {"top_k": TopK},
 }
-"""For each kind of `Part` in a component's signature, what it can be."""
+"""The components of each kind of `Part` in a component's signature."""
 
 
 def networks_of(key: str) -> Mapping[str, Callable[..., nn.Module]]:
-    """What the network under a recipe's `networks.KEY` can be: the table of that kind, or else any generator."""
+    """The components that a recipe's `networks.KEY` can name: those of that kind, or else all generators."""
     return NETWORKS.get(key, GENERATORS)

@@ -1,4 +1,4 @@
-"""The formats of a recipe's fields: what it says of them, and what is written into it once they were found."""
+"""The formats of a recipe's fields: those that it says, and those that are found in the files and added to it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,16 +9,16 @@ from advloss.images.picture import Depth
 from advloss.recipe.schema import Data, Recipe
 
 UNKNOWN_CLASSES = ("0", "1")
-"""Where no data was looked at, as when a recipe is shown."""
+"""The classes of a label if no data set was opened, as when a recipe is shown."""
 
 
 def said(value: Any, name: str) -> Any:
-    """What `data.channels`, `data.depth` or `data.range` says of a field; None if nothing."""
+    """The value of `data.channels`, `data.depth` or `data.range` for the field `name`; None if it says none."""
     return value.get(name) if isinstance(value, Mapping) else value
 
 
 def formats_of(data: Data, fields: Fields) -> dict[str, FieldFormat]:
-    """Of every field; images are 8-bit RGB where the recipe says nothing, as of models from before."""
+    """The format of every field. Images are 8-bit RGB if the recipe says no format, as in old model files."""
     return {name: _format(data, name, field) for name, field in fields.items()}
 
 
@@ -36,7 +36,7 @@ def _format(data: Data, name: str, field: object) -> FieldFormat:
 
 
 def with_formats(recipe: Recipe, fields: Fields, formats: Mapping[str, FieldFormat]) -> Recipe:
-    """The recipe with these formats written into it, by field."""
+    """The recipe with these formats, by field, added to its data section."""
     images = [name for name, field in fields.items() if isinstance(field, Image)]
     written = {
         "channels": {name: formats[name].channels for name in images},
@@ -50,7 +50,8 @@ def with_formats(recipe: Recipe, fields: Fields, formats: Mapping[str, FieldForm
 
 
 def same_formats(recipe: Recipe, before: Recipe) -> Recipe:
-    """The recipe with the formats that a run had, where it says none itself: what is resumed reads files as before."""
+    """The recipe with the formats of `before` for all that it does not say, so that a resumed run reads files as
+    before."""
     update = {}
     for option in ("channels", "depth", "range", "classes", "sizes"):
         had, says = getattr(before.data, option) or {}, getattr(recipe.data, option)

@@ -28,8 +28,8 @@ KEY = "advloss"  # one entry only: safetensors does not keep the order of severa
 def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: dict[str, Any]) -> None:
     """Writes a model file in one piece.
 
-    state: a method's state dict (it may lack the networks of a direction); about: what else is worth keeping
-    (`iteration`, `source`), as JSON values.
+    state: a method's state dict; it may have the networks of one direction only. about: further facts, as JSON values
+    (`iteration`, `source`).
     """
     content = {"format": FORMAT, "version": __version__, "recipe": recipe.plain(), **dict(sorted(about.items()))}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
@@ -39,7 +39,7 @@ def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: d
 
 
 def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
-    """A model file's method (in eval mode, on the CPU, float32), its recipe, and what else it says about itself.
+    """A model file's method (in eval mode, on the CPU, float32), its recipe, and its further facts (`about`).
 
     Raises InputError for a file that is missing, cut short, or not a model of advloss.
     """
@@ -60,9 +60,9 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
 
 
 def load_initial(method: Method, recipe: Recipe) -> None:
-    """Gives a method the weights of the model file that its recipe starts from (`initial`), if it names one.
+    """Loads the weights of the model file that the recipe names as `initial`, if it names one.
 
-    Raises InputError where the file can't be read, or its networks are of another kind or size.
+    Raises InputError if the file can't be read, or its networks are of another kind or size.
     """
     if recipe.initial is None:
         return

@@ -1,8 +1,8 @@
 """Optimizers by name: PyTorch's own, with the parameters that a recipe may set.
 
-Each goes over all parameters in few passes (fused; RMSprop: foreach), and can be recorded in a CUDA graph: on a GPU its
-counters and its rate, a tensor to be filled, lie on the device. Where a recipe has a schedule for a rate or for betas,
-an optimizer begins with the values of iteration 0, and the player that owns it sets those of each iteration.
+Each updates all parameters in few kernels (fused; RMSprop: foreach). Each can be recorded in a CUDA graph: on a GPU its
+step counts and its rate are tensors on the device. If a recipe has a schedule for a rate or for betas, the optimizer
+begins with the values of iteration 0, and its player sets the values of each iteration.
 """
 
 import inspect
@@ -21,7 +21,7 @@ Parameters = Iterable[torch.nn.Parameter]
 
 
 class RateLimits(WithinLimits):
-    """A rate is above 0; a schedule of it may begin or end at 0."""
+    """The limits of a rate: a number is above 0; a schedule may begin or end at 0."""
 
     def check(self, name: str, number: float | Schedule) -> None:
         """Raises InputError that names the parameter, unless all of its values are allowed."""
@@ -76,7 +76,7 @@ def sgd(
 def _placed(
     parameters: Parameters, lr: float | Schedule
 ) -> tuple[list[torch.nn.Parameter], float | torch.Tensor, bool]:
-    """The parameters, the rate where a step on their device reads it, and whether that is a GPU."""
+    """The parameters; the rate, on a GPU as a tensor; and whether the parameters are on a GPU."""
     ours = list(parameters)
     on_gpu = bool(ours) and ours[0].device.type == "cuda"
     first = float(value_at(lr, 0))
@@ -92,7 +92,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def settings_of(player: str, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A player's settings: those of all players, but for what stands under the player's name.
+    """A player's settings: those for all players, replaced by those under the player's name.
 
     name: of the optimizer. parameters: as the recipe has them, `{lr: 2e-4, discriminator: {lr: 4e-4}}`.
     """

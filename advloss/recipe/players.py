@@ -1,4 +1,4 @@
-"""Who plays: a recipe's players, how many steps each takes, what each trains."""
+"""A recipe's players: how many steps each takes, and which parameters it trains."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,8 @@ from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, Term
 
 
 def default_steps(two_sided: bool, named: Iterable[str]) -> dict[str, int]:
-    """`train.steps` where a recipe says none: the generator, then the discriminator where there is one, a step each.
+    """The default of `train.steps`: one step of the generator, then one of the discriminator, if a term has or names
+    it.
 
     two_sided: whether a loss has a discriminator. named: the players that terms name.
     """
@@ -18,12 +19,12 @@ def default_steps(two_sided: bool, named: Iterable[str]) -> dict[str, int]:
 
 
 def batches_per_iteration(train: Train) -> int:
-    """How many batches an iteration takes: players share the batch on which they meet."""
+    """How many batches an iteration takes. A player's first batch is the last one of the player before it."""
     return train.accumulate * (1 + sum(steps - 1 for steps in (train.steps or {}).values()))
 
 
 def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, Term]) -> dict[str, list[nn.Parameter]]:
-    """What each player trains, by its name, in the order of its steps.
+    """The parameters that each player trains, by its name, in the order of `steps`.
 
     The generator trains the method's networks; each player trains the parameters of its terms.
     Raises InputError: a term of a player that takes no steps; a player without anything to train; a two-sided loss of
@@ -32,7 +33,7 @@ def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, 
     _check_terms(steps, terms)
     networks = [parameter for parameter in method.parameters() if parameter.requires_grad]
     if networks and GENERATOR not in steps:
-        raise InputError(f"train.steps: nobody trains the networks; say how many steps {GENERATOR} takes")
+        raise InputError(f"train.steps: no player trains the networks; say how many steps {GENERATOR} takes")
     players = {}
     for name in steps:
         of_terms = [parameter for term in terms.values() for parameter in term.parameters_of(name)]
@@ -51,7 +52,8 @@ def _check_terms(steps: Mapping[str, int], terms: Mapping[str, Term]) -> None:
             raise InputError(f"losses.{name}.player: {unknown('player of train.steps', term.player, steps)}")
         if term.owner not in steps:
             raise InputError(
-                f"train.steps: nobody trains the discriminator of losses.{name}; say how many steps {term.owner} takes"
+                f"train.steps: no player trains the discriminator of losses.{name}; "
+                f"say how many steps {term.owner} takes"
             )
         if term.two_sided and term.player != GENERATOR:
             raise InputError(

@@ -1,4 +1,4 @@
-"""From a recipe's text to a checked recipe: every key, component, parameter and tensor name."""
+"""Makes a checked recipe from a recipe's text: checks every key, component, parameter and tensor name."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -28,17 +28,17 @@ from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
 from advloss.recipe.text.source import COMMAND_LINE, Source
 
 SCALE = frozenset({"scale"})
-"""Of a degradation: it is the method's."""
+"""The parameters of a degradation that a recipe does not say: `scale` is the method's."""
 FOLLOWS = WIRED | SCALE | {"size"}
-"""Of a network: it follows from the fields."""
+"""The parameters of a network that a recipe does not say, since they follow from the fields."""
 
 
 BEFORE_FIELDS = ("a", "b")
-"""Keys that stood in every resolved recipe, also as null, before methods declared their fields."""
+"""Keys that every resolved recipe had, also as null, before methods declared their fields."""
 
 
 def resolve(source: Source) -> Recipe:
-    """Checks a recipe and completes it: the result holds every value, also those that were left to a default.
+    """Checks a recipe and completes it with all defaults.
 
     Raises InputError, a line for each mistake: where it was written, its key, what is wrong, the nearest right name.
     """
@@ -80,7 +80,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
 
 
 def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, str]:
-    """`partner_b` and the like: what metrics and samples may use beside the method's tensors."""
+    """The tensors such as `partner_b` that metrics and samples may use in addition to the method's tensors."""
     names = [name for name in images_of(method.declared_fields(parameters)) if name in method.tensors]
     if len(names) < 2:
         return {}
@@ -89,7 +89,8 @@ def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, 
 
 
 def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str) -> None:
-    """A line without the key `needed` comes from a misspelt override, such as `losses.cycel_a.weight=5`."""
+    """Raises InputError for a line without the key `needed`. It comes from a misspelt override, such as
+    `losses.cycel_a.weight=5`."""
     lines = values.get(section)
     if not isinstance(lines, dict):
         return
@@ -135,7 +136,8 @@ def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -
 
 
 def _check_paths(data: Data, fields: Fields) -> None:
-    """InputError for a key of the data section that is no option, field or source, and for a value that is no path."""
+    """Raises InputError for a key of the data section that is not an option, field or source, and for a value that is
+    not a path."""
     names = list(dict.fromkeys([*fields, *sources_of(fields)]))
     for key, value in (data.model_extra or {}).items():
         if value is None and key in BEFORE_FIELDS:
@@ -156,7 +158,8 @@ def _unknown_key(key: str, names: Iterable[str]) -> str:
 
 
 def _unknown_data(values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each unknown key of a data section that has other mistakes, too, where the method is known."""
+    """A sentence for each unknown key of the data section, if the method is known: for a section with other
+    mistakes."""
     data, method = values.get("data"), values.get("method")
     name = method.get("name") if isinstance(method, dict) else method
     if not isinstance(data, dict) or name not in components.METHODS:
@@ -171,7 +174,7 @@ def _several(value: Any) -> list[Any]:
 
 
 def _weighting(recipe: Recipe, method: type[Method]) -> Component:
-    """The weighting; one that compares gradients at the output says at which tensor: `at`."""
+    """The weighting, checked. One that compares gradients at the output must name the tensor `at`."""
     settings = recipe.weighting.parameters
     cls = lookup("weighting", components.WEIGHTINGS, recipe.weighting.name, "weighting.name")
     at = {}
@@ -191,7 +194,7 @@ def _weighting(recipe: Recipe, method: type[Method]) -> Component:
 
 
 def _train(recipe: Recipe) -> Train:
-    """The train section, with the steps that its players take."""
+    """The train section, completed with the steps of the players."""
     if recipe.train.steps is not None:
         return recipe.train
     terms = [term for term in recipe.losses.values() if term]
@@ -200,13 +203,13 @@ def _train(recipe: Recipe) -> Train:
 
 
 def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
-    """The optimizer's settings for all players, and under a player's name what differs for it."""
+    """The optimizer, checked: its settings for all players, and the different settings under a player's name."""
     settings, given = optimizer.parameters, frozenset({"parameters"})
     cls = lookup("optimizer", components.OPTIMIZERS, optimizer.name, "optimizer.name")
-    players = dict.fromkeys([*steps, DISCRIMINATOR])  # which may be off in this recipe
+    players = dict.fromkeys([*steps, DISCRIMINATOR])  # the discriminator's settings may be there though it is off
     changes = {name: settings.pop(name, None) for name in players if name != GENERATOR or name in settings}
     called = f"'{optimizer.name}'"
-    common = check_parameters(called, cls, settings, "optimizer", given, beside=players)
+    common = check_parameters(called, cls, settings, "optimizer", given, other_keys=players)
     for player, changed in changes.items():
         if changed is None:
             continue
@@ -218,7 +221,7 @@ def _optimizer(optimizer: Component, steps: Mapping[str, int]) -> Component:
 
 
 def _term(term: Term, place: str, method: type[Method]) -> Term:
-    """A line under `losses`, checked: its tensors, what it says of the discriminator's side, its loss's parameters."""
+    """A line under `losses`, checked: its tensors, the discriminator's settings, its loss's parameters."""
     tensors = method.tensors
     for position, name in enumerate(term.between):
         _tensor(name, tensors, f"{place}.between.{position}")
@@ -237,14 +240,14 @@ def _term(term: Term, place: str, method: type[Method]) -> Term:
         elif by_name[key]:
             raise InputError(f"{place}.{key}: is missing: '{term.loss}' takes a tensor of that name, such as {key}=b")
     sides = _sides(loss, parameters, place)
-    beside = {*Term.model_fields, *sides, *by_name}
-    checked = check_parameters(f"'{term.loss}'", loss, parameters, place, beside=beside, tables=components.PARTS)
+    term_keys = {*Term.model_fields, *sides, *by_name}
+    checked = check_parameters(f"'{term.loss}'", loss, parameters, place, other_keys=term_keys, tables=components.PARTS)
     common = {name: getattr(term, name) for name in Term.model_fields}
     return Term(**common, **named, **sides, **checked)
 
 
 def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
-    """What a term says of its discriminator's side, taken out of its parameters; of a loss without one, nothing."""
+    """The discriminator's settings (`Sides`), removed from `parameters`; empty for a loss without a discriminator."""
     if not is_two_sided(loss):
         return {}
     given = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
@@ -258,7 +261,7 @@ def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:
     for position, name in enumerate(metric.between):
         _tensor(name, tensors, f"{place}.between.{position}")
     cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric")
-    parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, beside=Metric.model_fields)
+    parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, other_keys=Metric.model_fields)
     return Metric(metric=metric.metric, between=metric.between, **parameters)
 
 
@@ -268,7 +271,7 @@ def _tensor(name: str, tensors: Mapping[str, str], place: str) -> None:
 
 
 def _located(line: str, source: Source) -> str:
-    """The line behind the place in the YAML file (or the command line) where its key was written."""
+    """The message after the place where its key was written: a line of the YAML file, or the command line."""
     key = tuple(line.partition(": ")[0].split("."))
     origin = source.origin(key)
     stale = ""

@@ -15,8 +15,10 @@ Factor = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(ABC):
-    """unit: whether the numbers count epochs or iterations; warmup: iterations in which the rate grows from 0,
-    linearly."""
+    """A factor of the learning rate over time.
+
+    unit: whether its numbers are epochs or iterations. warmup: the number of iterations, whatever the unit, in which
+    the rate grows linearly from 0."""
 
     unit: Literal["epochs", "iterations"] = "epochs"
     warmup: Count = 0
@@ -41,9 +43,9 @@ class Constant(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Schedule):
-    """1 for `hold`, then down to 0 over `decay` (CycleGAN, section 4: 100 and 100 epochs).
+    """1 for `hold`, then linearly down to 0 over `decay` (CycleGAN, section 4: 100 and 100 epochs).
 
-    As in the authors' code the last of the `decay` epochs still has the factor 1 / (decay + 1).
+    As in the authors' code, the last of the `decay` epochs has the factor 1 / (decay + 1), not 0.
     """
 
     hold: Count = 100

@@ -1,4 +1,4 @@
-"""What a recipe may say. Components (networks, losses, ...) are checked against their own signatures in `resolve`."""
+"""The schema of a recipe. Components (networks, losses, ...) are checked against their signatures in `resolve`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 
 class Strict(BaseModel):
-    """Unknown keys are refused."""
+    """A section in which unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,6 +44,7 @@ class Component(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """The parameters of the class, by name: all keys but `name`."""
         return dict(self.model_extra or {})
 
 
@@ -54,7 +55,8 @@ def _names(value: Any) -> Any:
 class Term(BaseModel):
     """One line under `losses`: a loss between named tensors, with a weight, and the player that minimises it.
 
-    The rest are the loss's parameters, tensors that it takes by name (`given`), and `Sides` where it has two.
+    Further keys are the loss's parameters, the tensors that it takes by name (`given`), and for a loss with a
+    discriminator those of `Sides`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -67,11 +69,12 @@ class Term(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """All keys but the ones above: see the class."""
         return dict(self.model_extra or {})
 
 
 class Sides(Strict):
-    """What a term also says where its loss has a discriminator, which minimises a loss of its own."""
+    """The settings that a term has in addition if its loss has a discriminator."""
 
     discriminator_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     discriminator_start: NotNegative | None = None
@@ -86,11 +89,12 @@ class Metric(BaseModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """The parameters of the metric, by name: all keys but `metric` and `between`."""
         return dict(self.model_extra or {})
 
 
 class _CropSides:
-    """Marks a number of pixels, or a schedule of it."""
+    """An annotation for a number of pixels, or a schedule of it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         def read(value: Any, number: Any) -> Any:
@@ -143,10 +147,10 @@ def _range(value: Any) -> tuple[float, float]:
 
 
 class Data(BaseModel):
-    """Which images, and what is done to them before a network sees them.
+    """Which images are used, and how they are prepared for the networks.
 
-    Beside these keys stand the names of the method's fields and sources, each with a folder, a list of folders or a
-    file: `resolve` checks them.
+    Further keys are names of the method's fields and sources, each with a folder, a list of folders or a file;
+    `resolve` checks them.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -184,7 +188,7 @@ class Data(BaseModel):
 
 
 class Train(Strict):
-    """How long, who steps when, how precisely, and how often something is written."""
+    """How long to train, the steps of the players, the precision, and how often to log, sample and save."""
 
     epochs: Positive | None = None
     iterations: Positive | None = None
@@ -219,7 +223,7 @@ class Train(Strict):
 
 
 def steps_of_order(order: str | None, discriminator_steps: Any) -> dict[str, Any]:
-    """`train.steps` for the two keys that recipes had before it: who went first, and the discriminator's steps."""
+    """`train.steps` from the two keys that older recipes have: which player is first, and the discriminator's steps."""
     steps = {"discriminator": discriminator_steps or 1, "generator": 1}
     alone = str(steps["discriminator"]) == "1"
     return dict(reversed(steps.items())) if alone and order != "discriminator_first" else steps
@@ -242,7 +246,7 @@ class Recipe(Strict):
     seed: NotNegative = 0
 
     def plain(self) -> dict[str, Any]:
-        """The recipe as nested plain values, which make the same recipe again."""
+        """The recipe as nested plain values, from which the same recipe can be made."""
         plain: dict[str, Any] = plain_value(self)
         return plain
 

@@ -1,4 +1,4 @@
-"""Components checked against their own signatures, and made of what was checked: the one walk over a recipe's parts.
+"""Checks components against their signatures, and makes them from the checked values.
 
 Types, ranges and choices come from the annotations. A parameter that is marked as a `Part` is a component itself: a
 recipe names it, `{name: patchgan, width: 32}`, and its parameters are checked, completed and made in the same way.
@@ -18,7 +18,7 @@ from advloss.recipe.schema import Component
 from advloss.recipe.text.upgrade import RENAMED
 
 WIRED = frozenset({"in_channels", "out_channels", "in_features", "classes"})
-"""What building decides from the tensors' shapes, so no recipe has to."""
+"""Parameters that follow from the tensors' shapes, so recipes don't say them."""
 UNKNOWN_PARAMETER = "parameter of"
 
 Table = Mapping[str, Callable[..., Any]]
@@ -73,20 +73,20 @@ def check_parameters(
     values: dict[str, Any],
     place: str,
     given: frozenset[str] = WIRED,
-    beside: Iterable[str] = (),
+    other_keys: Iterable[str] = (),
     tables: Tables | None = None,
 ) -> dict[str, Any]:
     """The component's parameters, converted and completed with its defaults; its parts as checked `Component`s.
 
     kind: what the component is called in messages (`unet`); place: where in the recipe it stands
-    (`networks.generator`); beside: the keys that may stand beside its parameters there; tables: of its parts' kinds.
-    Raises InputError that names the place, the parameter and what is wrong with it.
+    (`networks.generator`); other_keys: keys of the same place that are not its parameters, for suggestions; tables: the
+    components of each kind of part. Raises InputError that names the place, the parameter and what is wrong with it.
     """
     model = parameters_model(component, given)
     parts = nested(component)
     for name in values:
         if name not in model.model_fields:
-            known = {*model.model_fields, *beside}
+            known = {*model.model_fields, *other_keys}
             raise InputError(f"{place}.{name}: {unknown_key(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
     values = {name: _named(value, name, parts, tables or {}) for name, value in values.items()}
     try:
@@ -129,10 +129,10 @@ def make(
     wired: Mapping[str, Any] | None = None,
     tables: Tables | None = None,
 ) -> Any:
-    """The object of a checked component, its parts made first.
+    """Makes a checked component, after its parts.
 
-    wired: what the tensors decide (`in_channels`, ...), given to the component and to each of its parts whose signature
-    has that parameter. place: what an InputError of the component is preceded by.
+    wired: the parameters that the tensors decide (`in_channels`, ...). The component and each of its parts gets those
+    in its signature. place: of the component in the recipe, for messages.
     """
     wired = wired or {}
     own = {name: value for name, value in wired.items() if name in inspect.signature(cls).parameters}
@@ -169,9 +169,8 @@ def unknown_key(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def tensor_parameters(loss: Any) -> tuple[list[str], dict[str, bool]]:
-    """What a loss is called with: the names of its positional tensors, and those that a term gives by name.
-
-    Of the latter, whether they are needed. Of a loss with a discriminator both of its halves count.
+    """The tensors that a loss takes: the names of the positional ones; and of those that a term gives by name, whether
+    each is required. For a loss with a discriminator, those of both of its functions.
     """
     halves = [loss.forward, *([loss.discriminator_loss] if hasattr(loss, "discriminator_loss") else [])]
     several = [[p for p in inspect.signature(half).parameters.values() if p.name != "self"] for half in halves]
@@ -190,7 +189,7 @@ def _class(origin: Any) -> type:
 
 
 def _part_type(part: Nested) -> Any:
-    """What a recipe may write for a part."""
+    """The type of a recipe's value for a part."""
     kind: Any = Component
     if part.several:
         kind = Annotated[list[Component], BeforeValidator(_as_list)]
@@ -198,12 +197,12 @@ def _part_type(part: Nested) -> Any:
 
 
 def _as_list(value: Any) -> Any:
-    """A single component is as good as a list of one."""
+    """A single component becomes a list of one."""
     return [value] if isinstance(value, str | dict | Component) else value
 
 
 def _named(value: Any, name: str, parts: Mapping[str, Nested], tables: Tables) -> Any:
-    """A part of a kind that has one component only need not be named: `top_k: {fraction: 0.5}`."""
+    """Adds the name to a part of a kind that has one component only, as in `top_k: {fraction: 0.5}`."""
     if name in parts and isinstance(value, dict) and "name" not in value and len(tables[parts[name].kind]) == 1:
         return {"name": next(iter(tables[parts[name].kind])), **value}
     return value

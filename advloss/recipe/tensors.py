@@ -1,7 +1,7 @@
-"""A method's named tensors, of which one may be several: feature maps, one a layer, are a tuple of tensors.
+"""A method's named tensors. A name may stand for a tuple of tensors, such as the feature maps of several layers.
 
-What stands between a method and its losses (precision, gradients, CUDA graphs) knows tensors alone. So a tuple `maps`
-is flattened to `maps.0`, `maps.1`, ... behind the method, and put together again where a loss takes it.
+The code between a method and its losses (precision, gradients, CUDA graphs) handles single tensors. So a tuple `maps`
+is flattened to `maps.0`, `maps.1`, ... after the method's forward, and put together again for a loss.
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from torch import Tensor
 
 Made = Tensor | tuple[Tensor, ...] | list[Tensor]
-"""What a method gives under a name."""
+"""The value that a method gives under a name."""
 
 
 def flattened(made: Mapping[str, Made]) -> dict[str, Tensor]:
-    """Tensors by name, each of a tuple by the tuple's name and its place."""
+    """Single tensors by name; those of a tuple `maps` are named `maps.0`, `maps.1`, ..."""
     flat: dict[str, Tensor] = {}
     for name, value in made.items():
         if isinstance(value, Tensor):
@@ -36,5 +36,5 @@ def taken(tensors: Mapping[str, Tensor], name: str) -> Tensor | tuple[Tensor, ..
 
 
 def several(value: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The tensors of a value."""
+    """The value as a tuple of tensors."""
     return (value,) if isinstance(value, Tensor) else value

@@ -1,4 +1,4 @@
-"""A recipe's terms at work: a loss between named tensors, its weight over time, and who minimises it."""
+"""A recipe's terms: a loss between named tensors, its weight over time, and the player that minimises it."""
 
 import inspect
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ DISCRIMINATOR = "discriminator"
 class Term(nn.Module):
     """A loss between named tensors of the method.
 
-    A loss with a method `discriminator_loss` beside `forward` is two-sided: `player` minimises `forward`, and the
-    player `discriminator` minimises `discriminator_loss` and owns the loss's parameters. The parameters of any other
-    loss belong to `player`. Parameters that require no gradient belong to nobody.
+    A loss with a method `discriminator_loss` in addition to `forward` is two-sided: `player` minimises `forward`, and
+    the player `discriminator` minimises `discriminator_loss` and owns the loss's parameters. The parameters of any
+    other loss belong to `player`. Parameters that require no gradient belong to no player.
 
-    A loss is computed in float32 at least, whatever the autocast. A two-sided loss, and one whose attribute
-    `own_precision` is true, chooses its precision itself, since networks are called in it.
+    A loss is computed in float32 at least, also under autocast. A two-sided loss, and one whose attribute
+    `own_precision` is true, chooses its precision itself, since it calls networks.
 
     loss: a module from the tensors of `between`, and of `given` by keyword, to a scalar. between: names of tensors.
-    given: names of tensors by the keyword that the loss takes them with. player: who minimises the loss.
-    weight: the factor of the loss in its player's sum, at least 0. start: the iteration (from 0) that the loss counts
-    from. ramp: the number of iterations in which its weight then grows to the whole, linearly.
-    discriminator_weight: the factor of `discriminator_loss` (0.5 where a paper halves it). discriminator_start: the
-    iteration that the discriminator learns from, by default `start`; it may come before.
+    given: names of tensors, by the keyword of the loss that takes each. player: the player that minimises the loss.
+    weight: the factor of the loss in its player's sum, at least 0. start: the first iteration (from 0) in which the
+    loss counts. ramp: the number of iterations after that in which its weight grows linearly to `weight`.
+    discriminator_weight: the factor of `discriminator_loss` (0.5 if a paper halves it). discriminator_start: the first
+    iteration in which the discriminator learns, by default `start`; it may be before `start`.
 
     two_sided: whether a discriminator learns from the loss too. owner: the player that trains the loss's parameters.
     """
@@ -74,17 +74,17 @@ class Term(nn.Module):
     @property
     def networks(self) -> list[nn.Module]:
         """The parts of the loss with parameters to train, each called as a whole."""
-        ahead, found = list(self.loss.children()), []
-        while ahead:
-            part = ahead.pop(0)
+        waiting, found = list(self.loss.children()), []
+        while waiting:
+            part = waiting.pop(0)
             if isinstance(part, nn.ModuleList | nn.ModuleDict):
-                ahead = [*part.children(), *ahead]
+                waiting = [*part.children(), *waiting]
             elif any(parameter.requires_grad for parameter in part.parameters()):
                 found.append(part)
         return found
 
     def parameters_of(self, player: str) -> list[nn.Parameter]:
-        """What this player trains of the loss."""
+        """The parameters of the loss that this player trains."""
         mine = self.loss.parameters() if player == self.owner else ()
         return [parameter for parameter in mine if parameter.requires_grad]
 
@@ -96,30 +96,30 @@ class Term(nn.Module):
         return weight * min(1.0, (iteration - self.start + 1) / self.ramp) if self.ramp else weight
 
     def learns_at(self, iteration: int) -> bool:
-        """Whether the discriminator learns in that iteration: never where the weight is 0 for good."""
+        """Whether the discriminator learns in that iteration; never if the weight is 0 in all iterations."""
         weights = self.weight.bounds if isinstance(self.weight, Schedule) else (self.weight,)
         return self.two_sided and max(weights) > 0 and iteration >= self.discriminator_start
 
     def forward(self, tensors: Tensors) -> Tensor:
-        """What `player` minimises, without its weight: a scalar."""
+        """The loss that `player` minimises, without its weight: a scalar."""
         images, given = self._inputs(tensors, self._keywords)
         with self._precision(several(images[0])[0]):
             value: Tensor = self.loss(*images, **given)
         return value
 
     def discriminator_loss(self, tensors: Tensors) -> Tensor:
-        """What the discriminator minimises, with its `discriminator_weight`: a scalar."""
+        """The loss that the discriminator minimises, times `discriminator_weight`: a scalar."""
         images, given = self._inputs(tensors, self._keywords_of_discriminator)
         value: Tensor = self.loss.discriminator_loss(*images, **given)  # type: ignore[operator]
         return self.discriminator_weight * value
 
     def after_step(self, player: str) -> None:
-        """To be called after each step of a player: weights of a discriminator that are clipped are clipped here."""
+        """Clips the discriminator's weights, if the loss asks for it. Call it after each step of a player."""
         if player == self.owner and hasattr(self.loss, "clip"):
             self.loss.clip()  # type: ignore[operator]
 
     def _inputs(self, tensors: Tensors, keywords: frozenset[str]) -> tuple[list[Any], dict[str, Any]]:
-        """What one half of the loss is called with. keywords: of the tensors that it takes by name."""
+        """The tensors for `forward` or `discriminator_loss`. keywords: those of the tensors that it takes by name."""
         given = {key: taken(tensors, name) for key, name in self.given.items() if key in keywords}
         return [taken(tensors, name) for name in self.between], given
 
@@ -138,5 +138,5 @@ def is_two_sided(loss: object) -> bool:
 
 
 def by_name(terms: nn.ModuleDict) -> dict[str, Term]:
-    """The terms of a recipe, as what they are."""
+    """The terms of a recipe by name, with the type `Term`."""
     return cast(dict[str, Term], dict(terms.items()))

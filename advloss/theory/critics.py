@@ -1,4 +1,5 @@
-"""Wasserstein critics beside the true distance, of two shifted Gaussians: with a penalty and with clipped weights."""
+"""Wasserstein critics compared with the true distance of two shifted Gaussians: with a penalty and with clipped
+weights."""
 
 import warnings
 from collections.abc import Callable, Sequence

@@ -19,7 +19,7 @@ MASS = 0.02
 
 @dataclass(frozen=True)
 class OptimalDiscriminator:
-    """A trained discriminator beside the best one, at the points where p + q > MASS."""
+    """A trained discriminator compared with the best one, at the points where p + q > MASS."""
 
     x: Array  # [N]
     real: Array  # p(x) [N]

@@ -19,7 +19,7 @@ BLUE, ORANGE, GREEN, RED, GREY = "#3366aa", "#dd7722", "#228855", "#bb3344", "#8
 
 
 def draw_optimal(axes: "Axes", found: OptimalDiscriminator) -> None:
-    """Densities, and D beside p / (p + q)."""
+    """Densities, and D compared with p / (p + q)."""
     axes.fill_between(found.x, found.real, color=GREEN, alpha=0.25, label="p, real")
     axes.fill_between(found.x, found.fake, color=ORANGE, alpha=0.25, label="q, fake")
     axes.plot(found.x, found.theory, color="black", lw=4, alpha=0.3, label="p / (p + q)")

@@ -30,7 +30,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, iteration: int = 0) -> None:
-        """Takes the model's weights after an iteration (from 0) in."""
+        """Updates the average with the model's weights after an iteration (from 0)."""
         torch._foreach_lerp_(self.averaged, self.present, 1.0 - self.decay_at(iteration))
         if self.copies:
             torch._foreach_copy_(self.copies, self.originals)

@@ -14,9 +14,10 @@ MUCH = 0.05
 class DataWait:
     """Takes the batches of an iteration, and measures for how long the device has nothing to do meanwhile.
 
-    On the CPU that is the whole time of taking them. A GPU may still compute the last iteration: an event is recorded
-    behind each iteration, and the time counts if the event has passed when the batches are there. It then counts as a
-    whole, so this is an upper bound. The time of copies to the GPU is not in it; they begin two batches earlier.
+    On the CPU this is the whole time that it takes to get the batches. A GPU may still compute the last iteration, so
+    an event is recorded after each iteration. If the event has passed when the batches are there, the whole time
+    counts; else none of it. So this is an upper bound. The time of copies to the GPU is not included: they begin two
+    batches earlier.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -32,15 +33,15 @@ class DataWait:
         return taken, waited
 
     def played(self) -> None:
-        """To be called after each iteration, when its work has been handed to the device."""
+        """Call it after each iteration, when all its work has been given to the device."""
         if self.event is not None:
             self.event.record()
 
     def warning(self, share: float, faster: str) -> str | None:
-        """A sentence for the user, or None. To be called after each interval of the log; it speaks once, and not of
-        the first interval, in which loading starts.
+        """A sentence for the user, or None. Call it after each interval of the log. It gives one sentence at most, and
+        none for the first interval, in which loading starts.
 
-        share: the fraction of the interval that was waiting. faster: what helps, from `Loader.faster`.
+        share: the fraction of the interval that was spent waiting. faster: the advice, from `Loader.faster`.
         """
         self.intervals += 1
         if self.said or self.intervals == 1 or not share > MUCH:

@@ -1,4 +1,5 @@
-"""From a loader's values to a method's batch: on the device, scaled, with the small pictures that the data lacks."""
+"""Makes a method's batch from a loader's values: scaled, on the device, with small pictures made if the data has
+none."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,7 +16,7 @@ from advloss.recipe.formats import formats_of
 
 
 class DeviceBatches:
-    """Makes by the recipe's degradation the field that a data set lacks."""
+    """Makes a method's batches. A field that the data set does not have is made by the recipe's degradation."""
 
     def __init__(self, built: Built, device: torch.device) -> None:
         fields = declared_fields(built.recipe)
@@ -27,13 +28,12 @@ class DeviceBatches:
         self.dtype = torch.float64 if built.recipe.train.precision == "fp64" else torch.float32
 
     def __call__(self, values: Mapping[str, Tensor], rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
-        """values: [B, ...] of each field, as a loader gives them; rngs: for each sample, what its degradation is drawn
-        from."""
+        """values: [B, ...] of each field, as a loader gives them. rngs: a generator for each sample's degradation."""
         batch = {name: self.scaled(name, each.to(self.device, non_blocking=True)) for name, each in values.items()}
         return self._completed(batch, rngs)
 
     def batches(self, loader: Loader, start: int = 0) -> Iterator[dict[str, Tensor]]:
-        """The batches that a method trains on, number `start` and all that follow, without end."""
+        """Yields the batches that a method trains on, number `start` and all that follow, without end."""
         for number, batch in enumerate(loader.images(start), start):
             yield self._completed(batch, loader.rngs(number) if self._degrades(batch) else ())
 

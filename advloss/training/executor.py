@@ -1,4 +1,4 @@
-"""What plays a training's iterations: what every executor has and answers, whatever way it goes about its work."""
+"""The base class of executors, which play the iterations of a training."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ Batch = Mapping[str, Tensor]
 Tensors = Mapping[str, Tensor]
 Say = Callable[[str], None]
 COMPARED = "compared at"
-"""Among the method's tensors the one at which the weighting compares gradients, if the recipe names one: as the method
-goes on from it. Under its own name it is what the terms see, in float32."""
+"""The key of the tensor at which the weighting compares gradients, if the recipe names one. Under this key it is the
+tensor as the method made it; under its own name it is the float32 tensor that the terms get."""
 
 
 class Executor(ABC):
@@ -32,15 +32,14 @@ class Executor(ABC):
     batches. A player begins with the group on which the player before it ended, and goes on to the next group with each
     further step. On a group all players see the same tensors: those of before the first step on it.
 
-    `play` is an executor's own; all else is here. A subclass of a user's own joins by an entry in
-    `executors.EXECUTORS`, and `train.executor` names it.
+    A subclass implements `play`. To use your own, add it to `executors.EXECUTORS`, and name it in `train.executor`.
 
-    players: by name, in the order of their steps. average: the moving average of the method, or None. clock: what all
-    parts of the recipe follow. rate_factor: of all learning rates in an iteration (from 0), the recipe's `schedule`.
-    batches_per_iteration: how many batches an iteration takes. gradient_shares: of the generator's gradient in the last
-    iteration, each term's part, where it was asked for.
+    players: by name, in the order of their steps. average: the moving average of the method, or None. clock: the clock
+    that all parts of the recipe follow. rate_factor: a function from an iteration (from 0) to the factor of all
+    learning rates, the recipe's `schedule`. batches_per_iteration: how many batches an iteration takes.
+    gradient_shares: each term's part of the generator's gradient in the last iteration, if it was measured.
 
-    built: on `device`, in training mode. say: is told how iterations are played, where a user would not expect it.
+    built: on `device`, in training mode. say: shows a line to the user if iterations are played in an unexpected way.
     """
 
     def __init__(self, built: Built, device: torch.device, say: Say = lambda sentence: None) -> None:
@@ -70,26 +69,27 @@ class Executor(ABC):
         """Plays an iteration (number `iteration`, from 0) on `batches_per_iteration` batches.
 
         Gives each term's loss (`cycle_a`) and each discriminator's (`adversarial_a.discriminator`), without their
-        weights; where a player takes several steps, those of its last one. They are good until the next iteration.
+        weights. If a player takes several steps, they are those of its last step. They are valid until the next call.
         """
 
     @property
     def words(self) -> str:
-        """What it computes in, and how: `bf16, compiled, as CUDA graphs`."""
+        """The precision, and how iterations are played: `bf16, compiled, as CUDA graphs`."""
         return self.precision.name
 
     @property
     def factors(self) -> Mapping[str, Tensor | float]:
-        """What each term counted in the last iteration, where the weighting works that out; else nothing."""
+        """Each term's factor in the last iteration, if the weighting computes factors; else empty."""
         return {} if self.weighting.compared_at == "nothing" else self.weighting.latest
 
     @property
     def shares_gradient(self) -> bool:
-        """Whether this iteration says which part of the gradient each term has."""
+        """Whether this iteration measures `gradient_shares`."""
         return bool(self.shares_every) and (self.clock.iteration + 1) % (self.shares_every or 1) == 0
 
     def begin(self, iteration: int) -> None:
-        """Sets the clock, the rates, which terms count and what they weigh, and whose discriminators learn."""
+        """Sets, for an iteration, the clock, the learning rates, the weights of the terms, and which discriminators
+        learn."""
         self.clock.iteration = iteration
         self.gradient_shares = {}
         for player in self.players.values():
@@ -117,7 +117,7 @@ class Executor(ABC):
         return [name for name in self.learning if self.by_name[name].owner == player.name]
 
     def wanted(self, players: Sequence[Player]) -> set[str]:
-        """The tensors that these players' terms name: what is off costs nothing."""
+        """The tensors that these players' terms name in this iteration. The method computes no others."""
         names = [name for player in players for name in (*self.minimised_by(player), *self.learnt_by(player))]
         compared = {self.compared_at} if self.compared_at and any(p.name == GENERATOR for p in players) else set()
         return compared.union(*(self.by_name[name].needs for name in names))
@@ -130,13 +130,14 @@ class Executor(ABC):
         return seen | {COMPARED: tensors[self.compared_at]} if self.compared_at in tensors else seen
 
     def place(self, tensors: Tensors) -> Tensor | None:
-        """Where the weighting compares gradients: a tensor that the recipe names, the last layer, or nowhere."""
+        """The tensor at which the weighting compares gradients: one that the recipe names, the weight of the last
+        layer, or None."""
         if self.compared_at:
             return tensors[COMPARED]
         return self.method.last_layer if self.weighting.compared_at == "last_layer" else None
 
     def add(self, losses: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
-        """Adds the values of one of the accumulated batches to their mean."""
+        """Adds one batch's values to `losses`, the means over the accumulated batches."""
         for name, value in values.items():
             share = value.detach() / self.accumulate
             losses[name] = losses[name] + share if name in losses else share

@@ -11,11 +11,11 @@ from advloss.training.fast.step import FastStep
 from advloss.training.step import PlainStep
 
 EXECUTORS: dict[str, Callable[[Built, torch.device, Say], Executor]] = {"auto": FastStep, "plain": PlainStep}
-"""A script of a user's own may add one."""
+"""Functions that make an executor, by name. A script may add an entry."""
 
 
 def make_executor(built: Built, device: torch.device, say: Say) -> Executor:
-    """The executor that the recipe names. Raises InputError for a name that is none."""
+    """The executor that the recipe names in `train.executor`. Raises InputError for an unknown name."""
     name = built.recipe.train.executor
     if name not in EXECUTORS:
         raise InputError(f"train.executor: {unknown('executor', name, EXECUTORS)}")

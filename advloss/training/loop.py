@@ -29,7 +29,7 @@ from advloss.training.validation import Validation
 
 
 class Trainer:
-    """One run: `prepare`, then `run`, which plays the iterations that are left and writes a model file.
+    """One run. Call `prepare`, then `run`, which plays the remaining iterations and writes a model file.
 
     built: a recipe's objects, still on the CPU. data: its data set. folder: where the run is written. say: shows a line
     to the user.
@@ -64,11 +64,11 @@ class Trainer:
 
     @property
     def averaged(self) -> Method:
-        """The method as it is saved and validated: its moving average, where the recipe asks for one."""
+        """The method that is saved and validated: its moving average if the recipe asks for one, else the method."""
         return self.executor.average.module if self.executor.average else self.built.method  # type: ignore[return-value]
 
     def resume(self) -> None:
-        """Restores the last checkpoint. Where there is none yet, the run starts with its first iteration."""
+        """Restores the last checkpoint. If there is none yet, the run starts with its first iteration."""
         if not self.folder.checkpoint.exists():
             return
         content = read_checkpoint(self.folder.checkpoint)
@@ -83,9 +83,9 @@ class Trainer:
             self.batches = itertools.chain([next(batches)], batches)
 
     def run(self) -> Path:
-        """Plays the iterations that are left. Gives the model file's path.
+        """Plays the remaining iterations. Gives the model file's path.
 
-        Raises Interrupted after a signal (the checkpoint is written), TrainingError when training can't go on.
+        Raises Interrupted after a signal, when the checkpoint is written; TrainingError if training can't go on.
         """
         try:
             return self._run()
@@ -107,7 +107,7 @@ class Trainer:
         return self.folder.model
 
     def _batches(self) -> Iterator[Batch]:
-        """The batches of the iterations that are left."""
+        """The batches of the remaining iterations."""
         return self.device_batches.batches(self.loader, self.done * self.executor.batches_per_iteration)
 
     def _play(self, run_log: RunLog, interrupt: Interrupt) -> None:
@@ -119,14 +119,14 @@ class Trainer:
             self.waiting.played()
             self.done += 1
             run_log.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
-            if shares := self.executor.gradient_shares:
-                run_log.write({"iteration": self.done, "gradient_shares": {n: float(s) for n, s in shares.items()}})
+            if parts := self.executor.gradient_shares:
+                run_log.write({"iteration": self.done, "gradient_shares": {n: float(s) for n, s in parts.items()}})
             last = self.done == self.total
             stop = self.processes.any(interrupt.requested)
             logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
             if logs:
                 self._log(run_log)
-            if logs or self._due(train.sample_every) or self._due(train.validate_every):  # which make it watch anew
+            if logs or self._due(train.sample_every) or self._due(train.validate_every):  # these clear what it measured
                 self._log_watched(run_log)
             run_log.pause()
             if last or self._due(train.sample_every):
@@ -177,9 +177,9 @@ class Trainer:
         self._save_model(self.folder.model)
 
     def _check_weights(self) -> None:
-        """Raises NotFinite for a weight that is not finite, so that it does not replace a good checkpoint.
+        """Raises NotFinite if a weight is not finite, before a good checkpoint is replaced.
 
-        A finite loss may have a gradient that is not.
+        The loss may be finite: its gradient can still be infinite or NaN.
         """
         for side in (self.executor.method, self.executor.terms):
             for name, tensor in side.state_dict().items():

@@ -1,4 +1,4 @@
-"""One side of the game: its parameters and how they take a step."""
+"""A player: parameters, their optimizer, and how they take a step."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ class Player:
     """A set of parameters with an optimizer.
 
     name: the recipe's name for it. parameters: what it trains, at least one; all on one device. optimizer: of these
-    parameters. steps: how many steps it takes in an iteration. settings: the optimizer's, of which the schedules count.
-    clip: the largest norm of the whole gradient, or None. scaler: of the loss, on for fp16 only.
+    parameters. steps: how many steps it takes in an iteration. settings: the optimizer's, some of which may be
+    schedules. clip: the largest norm of the whole gradient, or None. scaler: of the loss, enabled for fp16 only.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Player:
         self.settings = {"lr": float(optimizer.param_groups[0]["lr"]), **(settings or {})}
         self.clip = clip
         self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
-        self.rate: float | None = None  # the one in force
+        self.rate: float | None = None  # of the current iteration
         self.changing_betas = any(isinstance(beta, Schedule) for beta in self.settings.get("betas", ()))
 
     @classmethod
@@ -70,20 +70,21 @@ class Player:
 
     @property
     def phase(self) -> tuple[float, ...]:
-        """What of the settings lies in Python: a CUDA graph holds for these values. The rate is no part of it."""
+        """The settings that a CUDA graph contains as constants. The rate is not one of them: it is a tensor."""
         return tuple(self.optimizer.param_groups[0]["betas"]) if self.changing_betas else ()
 
     @property
     def scale(self) -> Tensor | float:
-        """What the loss is multiplied by before its backward: 1 but for fp16. Does not wait for the device."""
+        """The factor of the loss before its backward: 1, or with fp16 the scaler's. Does not wait for the device."""
         if not self.scaler.is_enabled():
             return 1.0
         return self.scaler.scale(torch.ones((), device=self.parameters[0].device))
 
     def backward(self, tensors: Sequence[Tensor], gradients: Sequence[Tensor] | None = None) -> None:
-        """Adds to the parameters' gradients what reaches them from `tensors`, scalars already multiplied by `scale`.
+        """Runs backward from `tensors` and adds to the gradients of this player's parameters alone.
 
-        gradients: where the tensors are no scalars, those of the loss at them.
+        tensors: scalars that are already multiplied by `scale`. gradients: of the loss at the tensors, if these are not
+        scalars.
         """
         torch.autograd.backward(tensors, gradients, inputs=self.parameters)
 
@@ -100,17 +101,18 @@ class Player:
         self.optimizer.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, object]:
-        """What the next step depends on, besides the parameters and the iteration."""
+        """All that the next step depends on, except the parameters and the iteration."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Takes `state_dict`'s result back."""
+        """Restores a result of `state_dict`."""
         ours = [{name: value for name, value in g.items() if name != "params"} for g in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
         for group, settings in zip(self.optimizer.param_groups, ours, strict=True):
-            group.update(settings)  # what the recipe and this device ask for, whatever device the state comes from
+            group.update(settings)  # the recipe's and this device's, not those in the state
         for parameter, kept in self.optimizer.state.items():
             for name, value in kept.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape:  # fused steps read memory, not places
+                # fused steps need the memory layout of the parameter
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
                     kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         self.scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]

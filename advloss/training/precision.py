@@ -1,4 +1,4 @@
-"""What a training iteration computes in: the recipe's `train.precision` on a device."""
+"""The precision of a training iteration: the recipe's `train.precision` on a device."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,11 +12,11 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Precision:
-    """fp32, tf32, bf16, fp16 or fp64; `auto` is bf16 where the device computes that fast, else fp32.
+    """fp32, tf32, bf16, fp16 or fp64; `auto` is bf16 on a device that computes it fast, else fp32.
 
-    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. With tf32 a GPU rounds what
-    enters convolutions and matrix products to 10 bits after the point; with bf16 and fp16 it does so to what is left in
-    float32. With fp32 nothing is rounded.
+    bf16 and fp16 are autocast's: weights, losses, penalties and quantizers stay in float32. With tf32 a GPU rounds the
+    inputs of float32 convolutions and matrix products to 10 bits of mantissa. With bf16 and fp16 it does the same to
+    operations that stay in float32. With fp32 it rounds no inputs.
 
     Raises InputError for tf32 on a CPU.
     """
@@ -31,19 +31,19 @@ class Precision:
         self.tensor_cores = device.type == "cuda" and self.name in ("tf32", "bf16", "fp16")
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Within it networks compute in `dtype`."""
+        """A context in which networks compute in `dtype`."""
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None)
 
     @contextmanager
     def settings(self) -> Iterator[None]:
-        """Within it a GPU computes float32 as this precision says, and cuDNN tries out its algorithms."""
+        """A context in which a GPU computes float32 as this precision says, and cuDNN searches for fast algorithms."""
         if self.device.type != "cuda":
             yield
             return
         cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
         before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark
         cudnn.allow_tf32 = matmul.allow_tf32 = self.tensor_cores
-        # the choice is another in each process: not for runs that should end with the same bytes
+        # the search may choose differently in each process, so runs that must end with the same bytes don't search
         cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         try:
             yield

@@ -16,7 +16,7 @@ class Processes:
     Gradients go over NCCL (CUDA) or gloo (CPU). Flags and numbers go over a gloo group of their own, so that the
     question whether to stop does not wait for the device.
 
-    device: `cpu`, `cuda`, or None for what there is. Raises InputError for a device that is not there.
+    device: `cpu`, `cuda`, or None for a GPU if there is one. Raises InputError for a device that does not exist.
     """
 
     def __init__(self, device: str | None) -> None:
@@ -33,7 +33,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this is the first process, the one that writes files."""
         return self.rank == 0
 
     def any(self, flag: bool) -> bool:
@@ -66,7 +66,7 @@ class Processes:
             dist.barrier(group=self.control)
 
     def stop(self) -> None:
-        """Leaves the group, if this object joined it."""
+        """Ends the process group, if this object started it."""
         if self.started_here and dist.is_initialized():
             dist.destroy_process_group()
 

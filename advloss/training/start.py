@@ -22,8 +22,8 @@ Say = Callable[[str], None]
 def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path | None:
     """Trains `recipe` in the run folder `path`. Gives the model file, in the first process; in the others None.
 
-    resume: whether a run in that folder goes on. device: `cpu`, `cuda`, or None for what there is. say: shows a line to
-    the user.
+    resume: whether to go on with the run in that folder. device: `cpu`, `cuda`, or None for a GPU if there is one.
+    say: shows a line to the user.
 
     Raises InputError before the first iteration, TrainingError and Interrupted during training.
     """
@@ -70,7 +70,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
 
 
 def _idle(trainer: Trainer) -> list[str]:
-    """A warning where the schedule ends long before the training does."""
+    """A warning if the learning rate's schedule ends long before the training does."""
     last = trainer.total - max(1, trainer.total // 10)
     if trainer.schedule(last, trainer.iterations_per_epoch) > 0:
         return []
@@ -78,7 +78,7 @@ def _idle(trainer: Trainer) -> list[str]:
 
 
 def plan(trainer: Trainer) -> list[str]:
-    """What a training is about to do, a line each: iterations, device, each player, warnings."""
+    """The plan of a training, in lines: iterations and device, a line for each player, warnings."""
     threads = f", {torch.get_num_threads()} threads" if trainer.processes.device.type == "cpu" else ""
     epochs = trainer.total / trainer.iterations_per_epoch
     begun = f", from iteration {trainer.done + 1}" if trainer.done else ""

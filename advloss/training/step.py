@@ -1,7 +1,7 @@
 """The plain executor: an iteration as the papers write it (Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1).
 
-Nothing is shared between steps, joined, compiled or recorded. `fast/step.py` computes the same, faster; a test holds
-the two equal to 1e-8.
+Steps share no computation, calls are not batched, and nothing is compiled or recorded. `fast/step.py` computes the same
+in less time; a test checks that the two agree to 1e-8.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from advloss.training.player import Player
 
 
 class PlainStep(Executor):
-    """Each network is called for each tensor by itself, and each loss for each player by itself."""
+    """Plays iterations in the simplest way: it calls a network for each tensor, and a loss for each player,
+    separately."""
 
     def __init__(self, built: Built, device: torch.device, say: Say = lambda sentence: None) -> None:
         super().__init__(built, device, say)
@@ -37,7 +38,7 @@ class PlainStep(Executor):
         return losses
 
     def generator_step(self, player: Player, group: list[Tensors]) -> dict[str, Tensor]:
-        """The player that owns the method's networks: the gradient goes through the tensors into the networks."""
+        """A step of the generator: the gradient goes through the tensors into the method's networks."""
         losses: dict[str, Tensor] = {}
         for tensors in group if self.minimised_by(player) else ():
             with self.precision.autocast():
@@ -53,7 +54,7 @@ class PlainStep(Executor):
         return losses
 
     def discriminator_step(self, player: Player, group: list[Tensors]) -> dict[str, Tensor]:
-        """The discriminator, or a further player: the tensors are given, and the gradient ends at them."""
+        """A step of the discriminator or of another player: the tensors are constants."""
         losses: dict[str, Tensor] = {}
         for tensors in group:
             tensors = {name: tensor.detach() for name, tensor in tensors.items()}
@@ -69,13 +70,14 @@ class PlainStep(Executor):
         return losses
 
     def finish(self, player: Player) -> None:
-        """A step along the gradient, and what a term does after it."""
+        """Takes the optimizer's step, then does what terms do after it (clip weights)."""
         player.step()
         for name in {*self.minimised_by(player), *self.learnt_by(player)}:
             self.by_name[name].after_step(player.name)
 
     def shares_of(self, losses: dict[str, Tensor], player: Player) -> dict[str, Tensor]:
-        """Of the whole gradient, each loss's part: norms over the player's parameters, which sum up to 1."""
+        """Each loss's share of the gradient: the norm of its weighted gradient over the player's parameters, divided
+        by the sum of these norms."""
         norms = {name: torch.zeros_like(loss, dtype=torch.float32) for name, loss in losses.items()}
         for name, loss in losses.items():
             if loss.requires_grad:

@@ -1,4 +1,4 @@
-"""The data of a training: opened, looked through, made into batches as the recipe says."""
+"""The data of a training: opens and checks it, and makes its loader, as the recipe says."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 
 def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
-    """The recipe's data set, fetched by the first process and looked through; InputError if it can't be trained on."""
+    """The recipe's data set, checked. The first process downloads it. Raises InputError if it can't be trained on."""
     options, fields = recipe.data, declared_fields(recipe)
     if options.name is None and not options.paths and from_files(fields):
         raise InputError(f"no data: name a set (`advloss data list`) or a folder, or give {_example(fields)}")
@@ -60,7 +60,7 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
 
 
 def recipe_with_formats(recipe: Recipe, data: DataSet) -> Recipe:
-    """The recipe with the formats of the training images written into it, where it does not say them itself."""
+    """The recipe with the formats of the training images added, for fields whose formats it does not say."""
     formats = found_formats(data.train, lambda option, name: said(getattr(recipe.data, option), name))
     return with_formats(recipe, declared_fields(recipe), formats)
 
@@ -70,7 +70,7 @@ def _example(fields: Fields) -> str:
 
 
 def _check_made(recipe: Recipe, data: DataSet, fields: Fields, say: Say) -> None:
-    """InputError where a field can be neither read nor made; a sentence where the degradation has nothing to do."""
+    """Raises InputError if a field can neither be read nor made. Tells the user if the degradation is not needed."""
     made = made_field(fields)
     if made is None:
         return
@@ -89,7 +89,7 @@ def _check_crops(split: Split, crop: int) -> None:
     """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
     for name, values in split.images.items():
         for index in looked_at(values):
-            with suppress(UnreadableImage):  # is skipped when it is read
+            with suppress(UnreadableImage):  # the loader skips it
                 size = values.header(index).size
                 check_crop_fits(called(values, index), size, int(crop * scale_of(split.declared[name])))
 

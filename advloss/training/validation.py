@@ -1,4 +1,4 @@
-"""Looking at the generator while it trains: metrics and sample grids on images it does not learn from."""
+"""Validation of the generator while it trains: metrics and sample grids on images that it does not train on."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ LARGEST = 512  # pixels a side of its pictures; the rest is cut away
 
 
 class Validation:
-    """The validation images of a data set: val, else test; without either, training images for the samples alone."""
+    """Measures and draws a method on the val split, else on test. Without either it only draws, on training images."""
 
     def __init__(self, built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> None:
         self.recipe = built.recipe
@@ -50,7 +50,7 @@ class Validation:
         self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
 
     def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
-        """Each metric's mean over a split (the validation images), shared out over the processes."""
+        """Each metric's mean over a split, by default the validation images. The processes divide the images."""
         split = split or self.held_out
         if split is None:
             return {}
@@ -96,21 +96,22 @@ class Validation:
 
 
 def middle(image: Tensor, most: int = LARGEST) -> Tensor:
-    """[B, C, H, W], of each axis the middle `most` pixels at most."""
+    """[B, C, H, W] cut to its middle `most` pixels along each axis."""
     height, width = image.shape[-2:]
     top, left = max(0, height - most) // 2, max(0, width - most) // 2
     return image[..., top : top + most, left : left + most]
 
 
 class at_inference:
-    """Within it the method is in eval mode and watches anew; after it as before, and what was watched is dropped."""
+    """A context in which the method is in eval mode. What the method measures of its batches is cleared at the start
+    and at the end."""
 
     def __init__(self, method: Method) -> None:
         self.method = method
         self.stack = ExitStack()
 
     def __enter__(self) -> None:
-        if compiled(self.method):  # pictures of many sizes, each of which would be compiled for
+        if compiled(self.method):  # pictures have many sizes, and each size would be compiled
             self.stack.enter_context(torch.compiler.set_stance("force_eager"))
         self.training = self.method.training
         self.method.eval()
@@ -120,4 +121,4 @@ class at_inference:
         self.method.train(self.training)
         self.method.forget()
         self.stack.close()
-        give_back_freed_memory()  # of pictures of many sizes
+        give_back_freed_memory()  # which pictures of many sizes took

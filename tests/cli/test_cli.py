@@ -178,7 +178,8 @@ def test_a_run_leaves_its_files():
     assert all(math.isfinite(value) for line in iterations for value in line["losses"].values())
     assert iterations[0]["lr"] == 4e-4 and iterations[0]["images_per_second"] > 0
     measured = [(line["iteration"], line["validation"].keys()) for line in lines if "validation" in line]
-    assert measured == [(4, {"cycle_psnr"}), (6, {"cycle_psnr"})]  # without partners, what needs them is left out
+    # without partners, metrics that need them are skipped
+    assert measured == [(4, {"cycle_psnr"}), (6, {"cycle_psnr"})]
 
     events = EventAccumulator(str(RUN / "tensorboard")).Reload()
     scalars = events.Tags()["scalars"]
@@ -313,7 +314,7 @@ def test_both_directions(translator: Path):
     assert default == forth != back
 
 
-def test_dropout_in_use_gives_the_same_picture_every_time():
+def test_dropout_at_inference_gives_the_same_picture_every_time():
     pairs(Path("pairs"))
     done("train", "recipe=pix2pix-small", "pairs", *TINY_PAIRS, "--run", "run", "--iterations", "2")
     for name in ("one.png", "two.png"):

@@ -1,4 +1,4 @@
-"""Data on a device: cut there without waiting for it, or sent ahead beside its work; always the host's bytes."""
+"""Data on a device: cut there without waiting for it, or prefetched while it works; always the host's bytes."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ def test_small_and_large_pictures_on_the_device(small_and_large: Split, device: 
 
 
 @pytest.mark.parametrize("memory", ["device", "on", "off"])
-def test_batches_sent_ahead_hold_while_the_device_is_behind(unpaired: Split, device: torch.device, memory: str) -> None:
+def test_prefetched_batches_hold_while_the_device_is_behind(unpaired: Split, device: torch.device, memory: str) -> None:
     """Each is read late, when those after it have been made and its own memory has been given back."""
     seen = []
     for images in first(loader(unpaired, device, memory).images(), 30):

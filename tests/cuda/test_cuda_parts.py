@@ -1,4 +1,4 @@
-"""Single parts on a device: the instance norm in every layout, a model in use, the adversary with its pool."""
+"""Single parts on a device: the instance norm in every layout, a model at inference, the adversary with its pool."""
 
 from collections.abc import Callable
 

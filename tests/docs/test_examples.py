@@ -1,4 +1,4 @@
-"""docs/examples/: each file is run for 20 steps, watched from outside while its two players take their steps."""
+"""docs/examples/: each file is run for 20 iterations, while hooks count the gradients and steps of its two players."""
 
 import importlib.util
 import math
@@ -35,8 +35,8 @@ EXAMPLES = {
 }
 
 
-class Watch:
-    """Who got gradients and who moved, in whose step."""
+class Hooks:
+    """Counts, in the step of each player, who gets a gradient and whose parameters move."""
 
     def __init__(self) -> None:
         self.adv: AdversarialLoss | None = None
@@ -47,7 +47,7 @@ class Watch:
         self.first_real = torch.empty(0)
 
     def sees(self, player: str, adv: AdversarialLoss, fake: Tensor, real: Tensor) -> Tensor:
-        """Called before a step: the fake to go on with, which is used for nothing else."""
+        """Called before a player's step. Gives the fake to go on with, which is used for nothing else."""
         if self.adv is None:
             self.adv, self.first_real = adv, real.clone()
             for parameter in adv.discriminator.parameters():
@@ -77,31 +77,31 @@ class Watch:
 
 
 @contextmanager
-def watching() -> Iterator[Watch]:
-    watch = Watch()
+def hooked() -> Iterator[Hooks]:
+    hooks = Hooks()
     forward, discriminator_loss = AdversarialLoss.forward, AdversarialLoss.discriminator_loss
 
     def generators(adv: AdversarialLoss, fake: Tensor, real: Tensor) -> Tensor:
-        return forward(adv, watch.sees("generator", adv, fake, real), real)
+        return forward(adv, hooks.sees("generator", adv, fake, real), real)
 
     def discriminators(adv: AdversarialLoss, fake: Tensor, real: Tensor) -> Tensor:
-        return discriminator_loss(adv, watch.sees("discriminator", adv, fake, real), real)
+        return discriminator_loss(adv, hooks.sees("discriminator", adv, fake, real), real)
 
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(AdversarialLoss, "forward", generators)
         patch.setattr(AdversarialLoss, "discriminator_loss", discriminators)
-        stack.callback(register_optimizer_step_pre_hook(watch.stepped).remove)
-        yield watch
+        stack.callback(register_optimizer_step_pre_hook(hooks.stepped).remove)
+        yield hooks
 
 
-def run(name: str, steps: int = STEPS) -> Watch:
+def run(name: str, steps: int = STEPS) -> Hooks:
     """`python docs/examples/NAME.py STEPS`, in this process."""
-    with pytest.MonkeyPatch.context() as patch, watching() as watch:
+    with pytest.MonkeyPatch.context() as patch, hooked() as hooks:
         path = str(FOLDER / f"{name}.py")
         patch.setattr(sys, "argv", [path, str(steps)])
         runpy.run_path(path, run_name="__main__")
-    return watch
+    return hooks
 
 
 def need(package: str) -> None:
@@ -124,7 +124,7 @@ def test_an_example_runs_and_learns(name: str, capsys: pytest.CaptureFixture[str
     package = name.split("_")[0]
     if package in ("lightning", "accelerate", "diffusers"):
         need(package)
-    watch = run(name)
+    hooks = run(name)
 
     printed = numbers(capsys.readouterr().out)
     assert len(printed) >= 3
@@ -133,12 +133,12 @@ def test_an_example_runs_and_learns(name: str, capsys: pytest.CaptureFixture[str
         first, last = printed[0][number], printed[-1][number]
         assert last > fraction * first if fraction > 1 else last < fraction * first, number
 
-    assert watch.steps == {"generator": STEPS, "discriminator": STEPS}
-    assert watch.moved("generator") and watch.moved("discriminator")
-    assert watch.gradients["generator", "fake"] == STEPS
-    assert watch.gradients["generator", "discriminator"] == 0
-    assert watch.gradients["discriminator", "fake"] == 0
-    assert watch.gradients["discriminator", "discriminator"] >= STEPS
+    assert hooks.steps == {"generator": STEPS, "discriminator": STEPS}
+    assert hooks.moved("generator") and hooks.moved("discriminator")
+    assert hooks.gradients["generator", "fake"] == STEPS
+    assert hooks.gradients["generator", "discriminator"] == 0
+    assert hooks.gradients["discriminator", "fake"] == 0
+    assert hooks.gradients["discriminator", "discriminator"] >= STEPS
 
 
 def test_every_example_is_run_and_fits_on_a_screen() -> None:
@@ -156,11 +156,11 @@ def work(rank: int, folder: str) -> None:
     os.environ.update({key: str(value) for key, value in place.items()}, ACCELERATE_USE_CPU="true")
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29500")  # asked for, and not used: the group is there
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    watch = run("accelerate_autoencoder", steps=5)
-    assert watch.adv is not None
-    players = {player: [parameter.detach() for parameter, _ in watch.start[player]] for player in watch.start}
-    moved = {player: watch.moved(player) for player in watch.start}
-    torch.save({"players": players, "moved": moved, "real": watch.first_real}, f"{folder}/{rank}.pt")
+    hooks = run("accelerate_autoencoder", steps=5)
+    assert hooks.adv is not None
+    players = {player: [parameter.detach() for parameter, _ in hooks.start[player]] for player in hooks.start}
+    moved = {player: hooks.moved(player) for player in hooks.start}
+    torch.save({"players": players, "moved": moved, "real": hooks.first_real}, f"{folder}/{rank}.pt")
 
 
 @pytest.mark.slow

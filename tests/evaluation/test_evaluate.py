@@ -168,7 +168,7 @@ def test_what_can_not_be_measured_is_named_and_the_rest_is_measured(tmp_path: Pa
     assert figures()["count"] == 1 and len(figures()["skipped"]) == 3
 
 
-def test_a_small_picture_is_left_out():
+def test_a_small_picture_is_skipped():
     fill(Path("truths"), 2, 0, 48, 48)
     done("evaluate", "truths", "--bicubic", 4)
     expected = figures()

@@ -44,8 +44,8 @@ def test_as_scipy(n: int, m: int):
 def test_fewer_vectors_than_features():
     """Turned so that all but three features are 0 everywhere: the distance is that of the three."""
     x, y = features(4, 3, 0), features(5, 3, 1)
-    turn = torch.linalg.qr(torch.randn(300, 300, dtype=torch.float64, generator=torch.Generator().manual_seed(0))).Q
-    wide = [torch.cat([side, side.new_zeros(len(side), 297)], 1) @ turn for side in (x, y)]
+    rotation = torch.linalg.qr(torch.randn(300, 300, dtype=torch.float64, generator=torch.Generator().manual_seed(0))).Q
+    wide = [torch.cat([side, side.new_zeros(len(side), 297)], 1) @ rotation for side in (x, y)]
     assert frechet_distance(*wide) == pytest.approx(by_scipy(x.numpy(), y.numpy()), rel=1e-9)
 
 

@@ -47,7 +47,7 @@ def test_partners_are_known_on_paired_images_alone():
 
 
 class Noisy(nn.Module):
-    """A generator with dropout that stays on in use, and batch norm."""
+    """A generator with dropout that stays on at inference, and batch norm."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -166,7 +166,7 @@ def test_rfid_is_measured_where_it_can_be(inception: Path):
     assert figures()["protocol"]["rfid"] == "not measured: it needs at least 2 pictures"
 
 
-def test_rfid_without_weights_is_left_out_with_a_reason(cache: Path):
+def test_rfid_without_weights_is_skipped_with_a_reason(cache: Path):
     made(FOUR)
     fill(Path("truths"), 2, 0, 20, 20)
     result = done("evaluate", "truths", "--model", "m.safetensors")
@@ -188,7 +188,7 @@ def test_half_precision_is_near_and_leaves_the_bottleneck_in_float32():
     assert whole.choices.counts.sum() == half.choices.counts.sum() == 30 and changed <= 6
 
 
-def test_a_picture_that_is_left_out_counts_in_nothing(inception: Path):
+def test_a_picture_that_is_skipped_counts_in_nothing(inception: Path):
     """9 pixels are too few for SSIM, which comes after the codes were chosen."""
     made(FOUR)
     fill(Path("truths"), 2, 0, 20, 20)
@@ -202,7 +202,7 @@ def test_a_picture_that_is_left_out_counts_in_nothing(inception: Path):
     assert why.startswith("truths/small.png: SSIM needs")
 
 
-def test_pictures_that_can_not_be_reconstructed_are_left_out(monkeypatch: pytest.MonkeyPatch):
+def test_pictures_that_can_not_be_reconstructed_are_skipped(monkeypatch: pytest.MonkeyPatch):
     made(FOUR)
     fill(Path("truths"), 4, 0, 20, 20)
     Path("truths/000.png").write_bytes(b"")

@@ -77,7 +77,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, extension: str, orientation
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_of_16_bit_colour(tmp_path: Path, orientation: int) -> None:
-    """As Pillow turns the same picture with 8 bits."""
+    """As Pillow inverts the same picture with 8 bits."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     eight = COLOUR8

@@ -21,7 +21,7 @@ WIDTH = "networks.generator.width=2"
 
 @pytest.fixture
 def pix2pix(tmp_path: Path) -> Model:
-    """Untrained, with dropout in use and batch statistics, as the recipe has them."""
+    """Untrained, with dropout and batch statistics at inference, as the recipe has them."""
     source = read("pix2pix-small")
     source.override(WIDTH)
     recipe = resolve(source)

@@ -43,7 +43,7 @@ def shaken(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def reconstructed(made: Tokenizer, image: Tensor) -> Tensor:
-    """What our tokenizer makes of the image in use."""
+    """What our tokenizer makes of the image at inference."""
     encoder, decoder = (half.double() for half in halves(made))
     return decoder(bottleneck(made).double()(encoder(image)).latent)
 
@@ -117,7 +117,7 @@ def test_a_vqgan_of_taming_in_diffusers(golden: Path, tmp_path: Path) -> None:
 
 
 def from_recipe(**changed: Any) -> Tokenizer:
-    """A tokenizer as a recipe describes it, with defaults left out."""
+    """A tokenizer as a recipe describes it, without defaults."""
     both = {"width": 4, "groups": 2, "multipliers": [1, 2], "attention": [], "blocks": 1}
     encoder = {**both, "out_channels": 3} | changed.pop("encoder", {})
     decoder = {**both, "in_channels": 3} | changed.pop("decoder", {})

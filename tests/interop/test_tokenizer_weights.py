@@ -36,9 +36,9 @@ def check(made: Tokenizer, values: State) -> None:
     encoder, decoder = halves(made)
     with torch.no_grad():
         latent, output = encoder(values["input"]), decoder(values["quantized"])
-        bottled = bottleneck(made)(latent)
+        out = bottleneck(made)(latent)
     if made.bottleneck["name"] == "vq" and not made.bottleneck.get("normalize"):
-        assert torch.equal(bottled.indices.flatten(), values["indices"])
+        assert torch.equal(out.indices.flatten(), values["indices"])
     torch.testing.assert_close(latent[:, :32], values["latent"], rtol=0, atol=1e-5)
     torch.testing.assert_close(output, values["output"], rtol=0, atol=1e-4)
 
@@ -132,10 +132,10 @@ def test_tamings_gumbel_codes(weights: State) -> None:
     made = tokenizer_from({"state_dict": gumbel})
     assert made.bottleneck == {"name": "gumbel", "codes": 64, "channels": 32}
     latent = torch.randn(1, 32, 2, 2)
-    bottled = bottleneck(made)(latent)
-    assert torch.equal(bottled.indices, torch.einsum("nd,bdhw->bnhw", logits, latent).argmax(1))
-    chosen = weights["quantize.embedding.weight"][bottled.indices].movedim(-1, 1)
-    torch.testing.assert_close(bottled.latent, chosen, rtol=0, atol=1e-6)
+    out = bottleneck(made)(latent)
+    assert torch.equal(out.indices, torch.einsum("nd,bdhw->bnhw", logits, latent).argmax(1))
+    chosen = weights["quantize.embedding.weight"][out.indices].movedim(-1, 1)
+    torch.testing.assert_close(out.latent, chosen, rtol=0, atol=1e-6)
 
 
 def test_without_the_middle_attention(weights: State) -> None:

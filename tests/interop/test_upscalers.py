@@ -191,15 +191,13 @@ class Described:
 
 
 @pytest.mark.parametrize("purpose", ["Inpainting", "FaceSR"])
-def test_networks_that_do_not_turn_a_picture_into_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, purpose: str
-):
+def test_networks_that_do_not_convert_whole_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, purpose: str):
     monkeypatch.setattr(Described, "purpose", purpose)
     monkeypatch.setattr(spandrel.ModelLoader, "load_from_state_dict", lambda self, state: Described())
     if purpose == "FaceSR":
         monkeypatch.setattr(spandrel, "ImageModelDescriptor", Described)
     torch.save({"weight": torch.zeros(3)}, tmp_path / "a.pth")
-    with pytest.raises(InputError, match=rf"a\.pth: LaMa is for {purpose}; it does not turn a whole picture"):
+    with pytest.raises(InputError, match=rf"a\.pth: LaMa is for {purpose}; it does not convert whole pictures"):
         foreign_network(tmp_path / "a.pth")
 
 

@@ -79,7 +79,7 @@ def seconds(program: str) -> float:
 
 
 def test_the_import_takes_as_long_as_torchs() -> None:
-    """The best of three each, in turns, so that a machine that is busy for a while slows both."""
+    """The best of three each, alternately, so that a machine that is busy for a while slows both."""
     for _ in range(3):  # a busy machine may spoil a measurement, and never makes the import faster
         pairs = [(seconds("import torch, numpy"), seconds(IMPORT)) for _ in range(3)]
         torchs, ours = (min(times) for times in zip(*pairs, strict=True))

@@ -77,11 +77,11 @@ def test_the_bottlenecks_losses_by_name_and_their_sum():
 def test_any_size_goes_there_and_back(size: tuple[int, int]):
     method = tokenizer(lambda: VQ(channels=1, codes=4)).eval()
     image = grid(*size)["image"]
-    bottled = method.encode(image)
-    assert bottled.indices.shape == (2, -(-size[0] // 2), -(-size[1] // 2))
+    out = method.encode(image)
+    assert out.indices.shape == (2, -(-size[0] // 2), -(-size[1] // 2))
     reconstruction = method({"image": image}, {"reconstruction"})["reconstruction"]
     assert reconstruction.shape == image.shape
-    assert torch.equal(method.decode(bottled.indices, size), reconstruction)
+    assert torch.equal(method.decode(out.indices, size), reconstruction)
 
 
 def test_a_collapsing_codebook_is_called_out_in_words():
@@ -95,7 +95,7 @@ def test_a_collapsing_codebook_is_called_out_in_words():
     assert float(method.watched()["usage"]) == 0  # counted anew
 
 
-def test_without_codes_there_is_nothing_to_watch():
+def test_without_codes_there_is_nothing_to_measure():
     method = tokenizer(lambda: KL(channels=1))
     assert method.watched() == {} and method.encode(grid()["image"]).indices is None
 

@@ -18,7 +18,7 @@ def test_linear_is_the_references():
     assert linear(707, 7) == pytest.approx(99 / 101)
 
 
-def test_rounds_instead_of_epochs():
+def test_iterations_instead_of_epochs():
     linear = Linear(hold=2, decay=3, unit="iterations")
     assert [linear(iteration, 1000) for iteration in range(6)] == pytest.approx([1, 1, 0.75, 0.5, 0.25, 0])
 
@@ -34,7 +34,7 @@ def test_cosine_and_steps_and_constant():
     assert Constant().factor(10**9) == 1
 
 
-def test_warmup_counts_rounds_whatever_the_unit():
+def test_warmup_counts_iterations_whatever_the_unit():
     constant = Constant(warmup=4)
     assert [constant(iteration, 2) for iteration in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
     step = Step(every=1, gamma=0.5, warmup=4)  # the epoch's factor times that of the warm-up

@@ -43,7 +43,10 @@ def test_the_mean_of_a_turn_counts() -> None:
 
 
 def test_the_command_leaves_out_where_things_lie(tmp_path: Path) -> None:
-    assert report.command(["round", "--out", "x.json", "--size", "64"]) == "python tools/benchmark.py round --size 64"
+    assert (
+        report.command(["iteration", "--out", "x.json", "--size", "64"])
+        == "python tools/benchmark.py iteration --size 64"
+    )
     assert report.command(["data", "--out=x.json"]) == "python tools/benchmark.py data"
     assert report.command(["scaling", "--plot=x.png", "a=1"]) == "python tools/benchmark.py scaling a=1"
     for mark in BasicSR.marks:
@@ -73,8 +76,8 @@ def small_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_peaks")
-def test_round(tmp_path: Path) -> None:
-    result = run(tmp_path, "round", "--size", "32", "--rounds", "3", "--precision", "fp32", *TINY)
+def test_iteration(tmp_path: Path) -> None:
+    result = run(tmp_path, "iteration", "--size", "32", "--iterations", "3", "--precision", "fp32", *TINY)
     times = result["seconds"]
     assert 0 < times["lower_quartile"] <= times["median"] <= times["upper_quartile"] and times["count"] == 3
     assert (
@@ -96,9 +99,9 @@ def test_round(tmp_path: Path) -> None:
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("precision", ["auto", "fp32", "tf32"])
-def test_round_on_a_gpu(tmp_path: Path, precision: str) -> None:
-    words = ["--device", "cuda", "--size", "64", "--rounds", "5", "--precision", precision, *TINY]
-    result = run(tmp_path, "round", *words)
+def test_iteration_on_a_gpu(tmp_path: Path, precision: str) -> None:
+    words = ["--device", "cuda", "--size", "64", "--iterations", "5", "--precision", precision, *TINY]
+    result = run(tmp_path, "iteration", *words)
     assert result["precision"] == ("bf16" if precision == "auto" else precision)
     gaps = result["launch_gaps"]
     assert 0 <= gaps["share_of_gaps"] < 1 and gaps["kernels"] > 10 and gaps["busy_seconds"] > 0
@@ -107,18 +110,20 @@ def test_round_on_a_gpu(tmp_path: Path, precision: str) -> None:
 
 @pytest.mark.usefixtures("small_peaks")
 def test_where_the_time_goes_is_all_of_it(tmp_path: Path) -> None:
-    split = run(tmp_path, "round", "--size", "32", "--rounds", "1", *TINY)["where_the_time_goes"]
+    split = run(tmp_path, "iteration", "--size", "32", "--iterations", "1", *TINY)["where_the_time_goes"]
     parts = split["parts"]
     assert {"rest", "generator forward", "generator backward", "discriminator backward", "optimizers"} <= parts.keys()
-    assert sum(part["seconds"] for part in parts.values()) == pytest.approx(split["seconds_a_round"])
+    assert sum(part["seconds"] for part in parts.values()) == pytest.approx(split["seconds_an_iteration"])
     assert sum(part["share"] for part in parts.values()) == pytest.approx(1)
 
 
 @pytest.mark.usefixtures("small_peaks")
-def test_the_least_bytes_of_a_round_by_hand(tmp_path: Path) -> None:
-    adam = run(tmp_path, "round", "--size", "32", "--rounds", "1", *TINY)["least_bytes"]
-    sgd = run(tmp_path, "round", "--size", "32", "--rounds", "1", *TINY, "optimizer={name: sgd}")["least_bytes"]
-    averaged = run(tmp_path, "round", "--size", "32", "--rounds", "1", *TINY, "train.average=0.9")["least_bytes"]
+def test_the_least_bytes_of_an_iteration_by_hand(tmp_path: Path) -> None:
+    adam = run(tmp_path, "iteration", "--size", "32", "--iterations", "1", *TINY)["least_bytes"]
+    sgd = run(tmp_path, "iteration", "--size", "32", "--iterations", "1", *TINY, "optimizer={name: sgd}")["least_bytes"]
+    averaged = run(tmp_path, "iteration", "--size", "32", "--iterations", "1", *TINY, "train.average=0.9")[
+        "least_bytes"
+    ]
     generators = 2 * (7 * 7 * 3 * 4 + 9 * 4 * 8 + 9 * 8 * 16 + 2 * 9 * 16 * 16 + 9 * 16 * 8 + 9 * 8 * 4 + 7 * 7 * 4 * 3)
     generators += 2 * (4 + 8 + 16 + 2 * 16 + 8 + 4 + 3)  # biases
     discriminators = 2 * (16 * 3 * 4 + 4 + 16 * 4 * 8 + 8 + 16 * 8 + 1)
@@ -130,21 +135,24 @@ def test_the_least_bytes_of_a_round_by_hand(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_peaks")
 def test_flops_grow_with_the_batch_and_the_pixels(tmp_path: Path) -> None:
     settings = [(32, 1), (32, 2), (64, 1)]
-    words = [["round", "--size", str(size), "--batch", str(batch), "--rounds", "1", *TINY] for size, batch in settings]
+    words = [
+        ["iteration", "--size", str(size), "--batch", str(batch), "--iterations", "1", *TINY]
+        for size, batch in settings
+    ]
     one, two, four = (run(tmp_path, *each)["flops"] for each in words)
     assert two == 2 * one
     assert four == pytest.approx(4 * one, rel=0.02)  # the discriminators' maps lose a pixel at the edges
 
 
 @pytest.mark.usefixtures("small_peaks")
-def test_a_super_resolution_round_has_small_and_large_pictures(tmp_path: Path) -> None:
-    words = ["--recipe", "srgan-small", "--size", "32", "--rounds", "1", "initial=null"]
-    assert run(tmp_path, "round", *words, "networks.generator.width=4")["flops"] > 0
+def test_a_super_resolution_iteration_has_small_and_large_pictures(tmp_path: Path) -> None:
+    words = ["--recipe", "srgan-small", "--size", "32", "--iterations", "1", "initial=null"]
+    assert run(tmp_path, "iteration", *words, "networks.generator.width=4")["flops"] > 0
 
 
 @pytest.mark.usefixtures("small_peaks")
-def test_rounds_fed_by_the_loader(tmp_path: Path) -> None:
-    result = run(tmp_path, "round", "--size", "32", "--rounds", "2", "--data", "stripes", *TINY)
+def test_iterations_fed_by_the_loader(tmp_path: Path) -> None:
+    result = run(tmp_path, "iteration", "--size", "32", "--iterations", "2", "--data", "stripes", *TINY)
     assert result["data"]["set"] == "stripes" and result["data"]["seconds"]["count"] == 2
     assert 0 <= result["data"]["share_of_waiting"] < 1
 
@@ -218,5 +226,5 @@ def test_data(tmp_path: Path) -> None:
 
 
 def test_a_wrong_recipe_is_one_line_and_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert benchmark.main(["round", "--recipe", "cycelgan"]) == 2
+    assert benchmark.main(["iteration", "--recipe", "cycelgan"]) == 2
     assert "did you mean 'cyclegan'?" in capsys.readouterr().err

@@ -49,13 +49,13 @@ def commands(tmp_path: Path, **variables: str) -> list[list[str]]:
 
 def test_each_command_is_one_and_its_recipe_is_right(tmp_path: Path) -> None:
     asked = [benchmark.parser().parse_args(words) for words in commands(tmp_path)]
-    assert {each.benchmark for each in asked} == {"round", "upscale", "tokenizer", "adversarial", "scaling", "data"}
+    assert {each.benchmark for each in asked} == {"iteration", "upscale", "tokenizer", "adversarial", "scaling", "data"}
     names = [each.out.name for each in asked]
     assert len({*names}) == len(names)
     for each in asked:
-        if each.benchmark == "round":
+        if each.benchmark == "iteration":
             recipes.resolved(each)
-    trained = {each.recipe for each in asked if each.benchmark == "round"}
+    trained = {each.recipe for each in asked if each.benchmark == "iteration"}
     assert trained == {"cyclegan", "pix2pix", "srgan", "vqgan-f16"}
 
 
@@ -66,7 +66,7 @@ def test_checkouts_are_found_by_the_end_of_their_names(tmp_path: Path) -> None:
             (peers / f"who+{peer.project}" / mark).parent.mkdir(parents=True, exist_ok=True)
             (peers / f"who+{peer.project}" / mark).touch()
     asked = [benchmark.parser().parse_args(words) for words in commands(tmp_path, PEERS=str(peers))]
-    beside = [each for each in asked if each.benchmark == "round" and each.peer]
+    beside = [each for each in asked if each.benchmark == "iteration" and each.peer]
     assert {peer_for(each.peer, each.recipe) for each in beside} == {*PEERS}
     for each in beside:
         recipes.resolved(each, peer_for(each.peer, each.recipe).overrides)

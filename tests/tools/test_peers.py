@@ -1,5 +1,5 @@
 """Other projects' checkouts: how they are told apart; and, where ADVLOSS_PEERS names a folder that has them, that our
-rounds are theirs."""
+iterations are theirs."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_checkout_is_known_by_its_files(tmp_path: Path, peer: type[Peer]) -> N
 
 
 def test_another_folder_is_one_line_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert benchmark.main(["round", "--peer", str(tmp_path)]) == 2
+    assert benchmark.main(["iteration", "--peer", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     projects = "pytorch-CycleGAN-and-pix2pix, BasicSR, taming-transformers"
     assert said == f"benchmark: --peer {tmp_path}: is no checkout of {projects}\n"
@@ -56,14 +56,14 @@ def test_another_folder_is_one_line_and_2(tmp_path: Path, capsys: pytest.Capture
 
 def test_another_recipe_is_one_line_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pretend(tmp_path, PEERS[0])
-    assert benchmark.main(["round", "--recipe", "srgan", "--peer", str(tmp_path)]) == 2
+    assert benchmark.main(["iteration", "--recipe", "srgan", "--peer", str(tmp_path)]) == 2
     assert "is a peer for --recipe cyclegan or pix2pix, not for srgan" in capsys.readouterr().err
 
 
 def test_an_empty_checkout_is_one_line_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pretend(tmp_path, PEERS[2])
     words = ["--recipe", "srgan", "--size", "128", *SMALL["srgan"], "--peer", str(tmp_path)]
-    assert benchmark.main(["round", *words]) == 2
+    assert benchmark.main(["iteration", *words]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1 and "can't be used here" in said
 
@@ -101,20 +101,20 @@ def run(tmp_path: Path, *words: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("peer", PEERS)
-def test_our_round_is_the_peers_iteration(tmp_path: Path, peer: type[Peer]) -> None:
+def test_our_iteration_is_the_peers_iteration(tmp_path: Path, peer: type[Peer]) -> None:
     path, recipe = checkout(peer.project), peer.recipe
     size = ["--size", str(SIZE[recipe]), "--precision", "fp32", "--pairs", "2"]
-    result = run(tmp_path, "round", *SMALL[recipe], "--recipe", recipe, *size, "--peer", str(path))
+    result = run(tmp_path, "iteration", *SMALL[recipe], "--recipe", recipe, *size, "--peer", str(path))
     theirs = result["peer"]
     assert theirs["compared"]["largest_of_each_iteration"][0]["relative_difference"] < 1e-4
     assert len(theirs["pairs"]) == theirs["seconds"]["count"] == result["seconds"]["count"] == 2
     assert theirs["flops"] > 0
 
 
-def test_a_round_that_is_not_the_peers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_iteration_that_is_not_the_peers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--recipe", "cyclegan", "--size", "32", "--peer", str(checkout(PEERS[0].project))]
     changed = ["losses.adversarial_a.objective=hinge"]
-    assert benchmark.main(["round", *SMALL["cyclegan"], *changed, *words]) == 2
+    assert benchmark.main(["iteration", *SMALL["cyclegan"], *changed, *words]) == 2
     assert "iteration 1 is not the same" in capsys.readouterr().err
 
 

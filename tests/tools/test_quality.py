@@ -68,10 +68,10 @@ def test_emulated_under_autocast_rounds_and_float32_does_not() -> None:
     assert 0 < (rounded.float() - exact).abs().max() < 0.02
 
 
-def test_the_means_are_those_of_the_last_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_means_are_those_of_the_last_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "LAST", 2)
-    lines = [{"round": n, "losses": {"l1": value}} for n, value in enumerate([9.0, 1.0, 2.0])]
-    log = [*lines, {"round": 3, "validation": {"psnr": 1.0}}, {"round": 3, "test": {"psnr": 20.0}}]
+    lines = [{"iteration": n, "losses": {"l1": value}} for n, value in enumerate([9.0, 1.0, 2.0])]
+    log = [*lines, {"iteration": 3, "validation": {"psnr": 1.0}}, {"iteration": 3, "test": {"psnr": 20.0}}]
     assert quality.at_the_end(log) == {"losses.l1": 1.5, "test.psnr": 20.0}
 
 
@@ -97,7 +97,7 @@ def test_the_means_over_seeds_are_compared() -> None:
 
 @pytest.mark.parametrize("name", [*quality.RECIPES])
 def test_the_recipes_are_right_and_compare_distances(name: str) -> None:
-    arguments = argparse.Namespace(rounds=7, overrides=[])
+    arguments = argparse.Namespace(iterations=7, overrides=[])
     recipe = quality.resolved(name, "bf16", 3, arguments, *quality.RECIPES[name])
     assert (recipe.train.iterations, recipe.train.precision, recipe.seed) == (7, "bf16", 3)
     want = {"cyclegan-small": {"cycle_a", "cycle_b", "identity_a", "identity_b"}, "pix2pix-small": {"l1"}}
@@ -112,5 +112,5 @@ def test_a_recipe_that_goes_on_from_another_begins_with_its_network(monkeypatch:
         return {"losses.pixel": 1.0, "test.psnr": 20.0}
 
     monkeypatch.setattr(quality, "trained", trained)
-    quality.run(argparse.Namespace(device="cpu", recipes=["srgan-small"], seeds=1, rounds=7, overrides=[]))
+    quality.run(argparse.Namespace(device="cpu", recipes=["srgan-small"], seeds=1, iterations=7, overrides=[]))
     assert played == [("before", "fp32", None), ("fp32", "fp32", "before"), ("bf16", "bf16", "before")]

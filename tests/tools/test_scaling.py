@@ -18,7 +18,7 @@ def test_each_setting_is_measured_and_drawn(tmp_path: Path) -> None:
     assert [(each["batch"], each["size"]) for each in over["batch"]] == [(1, 32), (2, 32)]
     assert [(each["batch"], each["size"]) for each in over["size"]] == [(1, 32), (1, 64)]
     for each in (*over["batch"], *over["size"]):
-        assert each["images_per_second"] == each["batch"] * each["rounds_per_second"] > 0
+        assert each["images_per_second"] == each["batch"] * each["iterations_per_second"] > 0
         assert each["peak_memory_bytes"] > 10e6
     with Image.open(plot) as picture:
         assert picture.format == "PNG" and min(picture.size) >= 400

@@ -47,9 +47,9 @@ def make(place: Path, *words: str, **documents: dict[str, Any]) -> int:
 
 def test_a_row_for_the_peer_and_one_for_the_floor(place: Path) -> None:
     result = FLOOR | {"precision": "bf16", "peer": PEER}
-    assert make(place, a=document("round", "round --recipe x 'a={b: c|d}'", result)) == 0
+    assert make(place, a=document("iteration", "iteration --recipe x 'a={b: c|d}'", result)) == 0
     text = (place / "README.md").read_text(encoding="utf-8")
-    command = "[`round --recipe x 'a={b: c\\|d}'`](results/a.json)"
+    command = "[`iteration --recipe x 'a={b: c\\|d}'`](results/a.json)"
     assert text == (
         f"{BEFORE}1 thread on 2 cores, Some CPU (AVX2), torch 2.14.1:\n\n"
         "| `python tools/benchmark.py` | this | beside | ratio | precision |\n|---|---|---|---|---|\n"
@@ -60,13 +60,20 @@ def test_a_row_for_the_peer_and_one_for_the_floor(place: Path) -> None:
 
 def test_each_machine_has_a_table(place: Path) -> None:
     result = FLOOR | {"precision": "fp32"}
-    assert make(place, a=document("round", "round", result), b=document("round", "round", result, gpu="Some GPU")) == 0
+    assert (
+        make(
+            place,
+            a=document("iteration", "iteration", result),
+            b=document("iteration", "iteration", result, gpu="Some GPU"),
+        )
+        == 0
+    )
     text = (place / "README.md").read_text(encoding="utf-8")
     assert text.count(table.HEAD[0]) == 2 and "\nSome GPU, 1 thread" in text
 
 
 def test_check_tells_whether_it_is_up_to_date(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = document("round", "round", FLOOR | {"precision": "fp32"})
+    content = document("iteration", "iteration", FLOOR | {"precision": "fp32"})
     assert make(place, "--check", a=content) == 2
     assert "is out of date" in capsys.readouterr().err
     assert "old" in (place / "README.md").read_text(encoding="utf-8")
@@ -78,7 +85,7 @@ def test_check_tells_whether_it_is_up_to_date(place: Path, capsys: pytest.Captur
 def test_results_of_all_kinds_have_rows(place: Path) -> None:
     losses = {"l1": {"fp32": 2.0, "bf16": 2.02, "relative_difference": 0.01}}
     test = {"psnr": {"fp32": 20.0, "bf16": 19.95, "difference": -0.05}}
-    over = [{"batch": n, "size": 64, "rounds_per_second": 8 / n, "images_per_second": 8.0} for n in (1, 4)]
+    over = [{"batch": n, "size": 64, "iterations_per_second": 8 / n, "images_per_second": 8.0} for n in (1, 4)]
     documents = {
         "data": document("data", "data", {
             "images_per_second": spread(2000), "images_per_second_decoded_in_the_loop": spread(100),

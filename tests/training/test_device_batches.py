@@ -55,14 +55,16 @@ def loader(folder: Path, memory: str, single: bool = True) -> Loader:
 @pytest.mark.parametrize("memory", ["off", "device"])
 def test_batches_are_images_with_what_the_data_lacks(tmp_path: Path, memory: str, precision: str) -> None:
     ready = built(precision)
-    feed = DeviceBatches(ready, CPU)
-    batches = list(itertools.islice(feed.batches(loader(tmp_path, memory), 3), 4))
+    device_batches = DeviceBatches(ready, CPU)
+    batches = list(itertools.islice(device_batches.batches(loader(tmp_path, memory), 3), 4))
     raw = list(itertools.islice(loader(tmp_path, "on").batches(), 7))[3:]
     for number, (batch, levels) in enumerate(zip(batches, raw, strict=True), 3):
         rngs = [random(DEGRADE, 3, number // 2, 2 * (number % 2) + place) for place in range(2)]  # 2 batches an epoch
         by_hand = {"b": levels["b"].float() / 127.5 - 1}
         by_hand["a"] = Noisy(4)(by_hand["b"], rngs)
-        at_once = feed(levels, [random(DEGRADE, 3, number // 2, 2 * (number % 2) + place) for place in range(2)])
+        at_once = device_batches(
+            levels, [random(DEGRADE, 3, number // 2, 2 * (number % 2) + place) for place in range(2)]
+        )
         for side, images in by_hand.items():
             assert batch[side].dtype == (torch.float64 if precision == "fp64" else torch.float32)
             assert torch.equal(batch[side].float(), images)

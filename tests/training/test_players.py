@@ -124,10 +124,10 @@ def test_fast_and_plain_play_the_same_game(name: str):
     for key, value in weights(builds["fast"]).items():
         torch.testing.assert_close(value, theirs[key], rtol=1e-8, atol=1e-9, msg=key)
         assert key.startswith("generator.") or not torch.equal(value, start[key]), f"{key} has not learnt"
-    shares = [executor.gradient_shares for executor in executors.values()]
-    assert shares[0].keys() == shares[1].keys()
-    for key, share in shares[0].items():
-        torch.testing.assert_close(share, shares[1][key], rtol=1e-6, atol=0)
+    gradient_shares = [executor.gradient_shares for executor in executors.values()]
+    assert gradient_shares[0].keys() == gradient_shares[1].keys()
+    for key, share in gradient_shares[0].items():
+        torch.testing.assert_close(share, gradient_shares[1][key], rtol=1e-6, atol=0)
 
 
 def test_who_trains_what_with_which_settings():
@@ -196,7 +196,7 @@ def test_parameters_that_require_no_gradient_are_nobodys():
     ("words", "said"),
     [
         ([PROBE], r"losses\.probe\.player: unknown player of train\.steps 'probe' \(known: discriminator, generator\)"),
-        (["train.steps={generator: 1}"], r"train\.steps: nobody trains the discriminator of losses\.adversarial; say"),
+        (["train.steps={generator: 1}"], r"train\.steps: no player trains the discriminator of losses\.adversarial"),
         (["train.steps={discriminator: 1}", "losses.l1=null"], r"unknown player of train\.steps 'generator'"),
         (["losses.adversarial=null"], r"discriminator has nothing to train, .* train\.steps=\{generator: 1"),
         (["losses.l1.player=discriminator", "losses.adversarial=null"], r"train\.steps: discriminator has nothing to"),
@@ -221,7 +221,7 @@ def test_networks_that_nobody_trains_are_refused():
         "losses.d={loss: probe, between: [b], player: discriminator}",
     ]
     with pytest.raises(
-        InputError, match=r"train\.steps: nobody trains the networks; say how many steps generator takes"
+        InputError, match=r"train\.steps: no player trains the networks; say how many steps generator takes"
     ):
         small(*off, *only, steps)
 

@@ -55,7 +55,7 @@ def test_strays_of_a_killed_process_are_swept_at_the_next_start():
     assert not list(Path("runs/run").glob(".tmp*"))
 
 
-def test_a_log_that_is_ahead_of_the_checkpoint_or_cut_short_is_cut():
+def test_a_log_that_is_longer_than_the_checkpoint_or_cut_short_is_cut():
     two_sides(Path("photos"))
     done(*SMALL, "--iterations", "3", "train.checkpoint_every=2")
     done(*SMALL[:-1], "whole", "--iterations", "5", "train.checkpoint_every=2")

@@ -87,7 +87,8 @@ def test_every_step_has_its_accumulated_batches():
     batches = [batch(number) for number in range(6)]
     executor.play(batches, 0)
     assert steps == {"generator": 1, "discriminator": 3}
-    # the generator's graphs of two batches would not fit beside the discriminator's, so these fakes are made twice
+    # the generator's graphs of two batches would not fit together with the discriminator's, so these fakes are made
+    # twice
     numbers = [next(n for n, each in enumerate(batches) if each["a"] is image) for image in seen]
     assert numbers == [0, 1, 2, 3, 4, 5, 4, 5]
 

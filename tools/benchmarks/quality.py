@@ -18,7 +18,7 @@ from tools.benchmarks.measuring import measure
 from tools.benchmarks.measuring.emulated import EmulatedBF16
 
 # name: (data set, what else is changed). data.load is the size that pictures are drawn at. The adversary of vqgan-small
-# would begin after these few rounds.
+# would begin after these few iterations.
 RECIPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cyclegan-small": ("stripes", ()),
     "pix2pix-small": ("facades-like", ()),
@@ -36,7 +36,7 @@ RECIPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 BEFORE: Mapping[str, str] = {"srgan-small": "srresnet-small"}
 """Recipes that make another's `initial`: from random weights srgan-small's losses jump, in float32 too."""
 LAST = 50
-"""Rounds at the end, over which losses are averaged."""
+"""Iterations at the end, over which losses are averaged."""
 NO_DISTANCE = ("adversarial", "value")
 """Losses that are no distance between pictures: the adversarial ones, and the bottleneck's."""
 
@@ -44,7 +44,7 @@ NO_DISTANCE = ("adversarial", "value")
 def options(parser: argparse.ArgumentParser) -> None:
     """The sub-command's arguments."""
     parser.add_argument("--recipes", choices=list(RECIPES), nargs="+", default=list(RECIPES))
-    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=1, help="runs of each precision, whose means are compared")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument(
@@ -70,8 +70,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                         results.append(trained(recipe, Path(folder) / precision, arguments.device))
         found[name] = {"set": data} | compared(runs["fp32"], runs["bf16"], distances(recipe))
     return {
-        "rounds": arguments.rounds,
-        "averaged_over_the_last": min(LAST, arguments.rounds),
+        "iterations": arguments.iterations,
+        "averaged_over_the_last": min(LAST, arguments.iterations),
         "seeds": arguments.seeds,
         "bf16_is": "emulated: products in float32, rounded to bf16" if emulated else "the device's",
         "recipes": found,
@@ -90,9 +90,11 @@ def beginning(name: str, seed: int, folder: Path, arguments: argparse.Namespace)
 def resolved(
     name: str, precision: str, seed: int, arguments: argparse.Namespace, data: str, changes: tuple[str, ...]
 ) -> Recipe:
-    """The recipe, which logs each round and looks at its test pictures once, at the end."""
-    rounds = arguments.rounds
-    seldom = [f"train.{key}={rounds}" for key in ("iterations", "sample_every", "validate_every", "checkpoint_every")]
+    """The recipe, which logs each iteration and looks at its test pictures once, at the end."""
+    iterations = arguments.iterations
+    seldom = [
+        f"train.{key}={iterations}" for key in ("iterations", "sample_every", "validate_every", "checkpoint_every")
+    ]
     settings = [f"data.name={data}", f"train.precision={precision}", f"seed={seed}", "train.log_every=1", *seldom]
     source = read(name)
     for override in (*settings, *changes, *arguments.overrides):
@@ -113,7 +115,7 @@ def trained(recipe: Recipe, path: Path, device: str) -> dict[str, float]:
 
 
 def at_the_end(lines: list[dict[str, Any]]) -> dict[str, float]:
-    """lines: of a log. {"losses.cycle_a": its mean over the last rounds, "test.psnr": ...}."""
+    """lines: of a log. {"losses.cycle_a": its mean over the last iterations, "test.psnr": ...}."""
     logged = [line["losses"] for line in lines if "losses" in line][-LAST:]
     means = {f"losses.{name}": statistics.fmean(line[name] for line in logged) for name in logged[-1]}
     test = next(line["test"] for line in reversed(lines) if "test" in line)

@@ -20,7 +20,7 @@ from tools.benchmarks.measuring import measure
 
 EAGER = ("train.compile=off", "train.graphs=off")
 WARM_UP = {"cpu": 1, "cuda": 6}
-"""Rounds before the clock starts: networks are compiled, cuDNN chooses, rounds are recorded."""
+"""Iterations before the clock starts: networks are compiled, cuDNN chooses, iterations are recorded."""
 
 
 def options(parser: argparse.ArgumentParser, recipe: str = "cyclegan", size: int = 256) -> None:

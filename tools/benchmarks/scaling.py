@@ -16,7 +16,7 @@ from tools.benchmarks.measuring import floors, measure
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 SIZES = (64, 128, 256, 512)
-LEAST_ROUNDS = 2
+LEAST_ITERATIONS = 2
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     recipes.options(parser, recipe="cyclegan-small", size=64)
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="at --size")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="in pixels, at --batch")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each setting; two rounds at least")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each setting; two iterations at least")
     parser.add_argument("--plot", type=Path, help="the PNG file to draw")
 
 
@@ -52,17 +52,17 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         torch.cuda.empty_cache()
     measure.reset_peak(device)
     try:
-        round = FastStep(recipes.ready(recipe, device), device)
+        executor = FastStep(recipes.ready(recipe, device), device)
         batches = recipes.random_batches(recipe, device)
-        play = recipes.as_played(round)
-        first = min(measure.seconds(lambda: play(batches), device, LEAST_ROUNDS))
-        count = max(LEAST_ROUNDS, int(arguments.seconds / first))
+        play = recipes.as_played(executor)
+        first = min(measure.seconds(lambda: play(batches), device, LEAST_ITERATIONS))
+        count = max(LEAST_ITERATIONS, int(arguments.seconds / first))
         times = measure.seconds(lambda: play(batches), device, count)
         memory = floors.memory(device)
     except (MemoryError, torch.OutOfMemoryError) as error:
         return setting | {"left_out": f"out of memory ({type(error).__name__})"}
     median = measure.spread(times)["median"]
-    return setting | {"rounds_per_second": 1 / median, "images_per_second": recipe.data.batch / median} | memory
+    return setting | {"iterations_per_second": 1 / median, "images_per_second": recipe.data.batch / median} | memory
 
 
 def _pyplot() -> Any:
@@ -77,14 +77,14 @@ def _pyplot() -> Any:
 
 
 def draw(pyplot: Any, over: dict[str, list[dict[str, Any]]], arguments: argparse.Namespace) -> None:
-    """Rounds/s, above, and memory, below, over the batch, left, and over the size, right."""
+    """Iterations/s, above, and memory, below, over the batch, left, and over the size, right."""
     figure, axes = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex="col")
     at = {"batch": f"batch, at {arguments.size} px", "size": f"size in px, at batch {arguments.batch}"}
     for column, (name, settings) in enumerate(over.items()):
-        fits = [each for each in settings if "rounds_per_second" in each]
+        fits = [each for each in settings if "iterations_per_second" in each]
         x = [each[name] for each in fits]
         speed, memory = axes[:, column]
-        speed.loglog(x, [each["rounds_per_second"] for each in fits], "o-")
+        speed.loglog(x, [each["iterations_per_second"] for each in fits], "o-")
         memory.loglog(x, [each["peak_memory_bytes"] / 2**30 for each in fits], "o-")
         speed.set_ylabel("iterations/s")
         memory.set_ylabel("peak memory in GiB")

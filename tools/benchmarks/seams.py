@@ -1,4 +1,4 @@
-"""Where a round's time goes: a clock that changes hands at the round's seams."""
+"""Where an iteration's time goes: a clock that changes hands at the iteration's seams."""
 
 import functools
 import time
@@ -21,7 +21,7 @@ REST = "rest"
 class Seams:
     """Seconds by name. A part within another counts for itself alone, so that all parts sum up to the whole.
 
-    On CUDA each change waits for the device: the parts are true and their sum is longer than a round is without.
+    On CUDA each change waits for the device: the parts are true and their sum is longer than an iteration is without.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -60,31 +60,31 @@ class Seams:
         self._since = now
 
 
-def split(round: FastStep, play: Action, device: torch.device, rounds: int) -> dict[str, Any]:
-    """Seconds a round of each part and its share; a run of its own, in which nothing else is timed."""
+def split(executor: FastStep, play: Action, device: torch.device, iterations: int) -> dict[str, Any]:
+    """Seconds an iteration of each part and its share; a run of its own, in which nothing else is timed."""
     seams = Seams(device)
     with ExitStack() as stack:
-        for owner, attribute, name in places(round):
+        for owner, attribute, name in places(executor):
             stack.enter_context(patch.object(owner, attribute, seams.wrapped(getattr(owner, attribute), name)))
-        for _ in range(rounds):
+        for _ in range(iterations):
             with seams.within(REST):
                 play()
     total = sum(seams.taken.values())
-    parts = {name: {"seconds": taken / rounds, "share": taken / total} for name, taken in seams.taken.items()}
-    return {"rounds": rounds, "seconds_a_round": total / rounds, "parts": parts}
+    parts = {name: {"seconds": taken / iterations, "share": taken / total} for name, taken in seams.taken.items()}
+    return {"iterations": iterations, "seconds_an_iteration": total / iterations, "parts": parts}
 
 
-def places(round: FastStep) -> list[tuple[object, str, str]]:
+def places(executor: FastStep) -> list[tuple[object, str, str]]:
     """(whose, which method, what its time is called)."""
     found: list[tuple[object, str, str]] = [
-        (round, "forward", "generator forward"),
-        (round, "generator_step", "losses of the generator's turn"),
+        (executor, "forward", "generator forward"),
+        (executor, "generator_step", "losses of the generator's turn"),
         (SplitBackward, "backward", "generator backward"),
-        (round, "discriminator_step", "discriminator forward"),
+        (executor, "discriminator_step", "discriminator forward"),
     ]
-    for name, player in round.players.items():
+    for name, player in executor.players.items():
         found += [(player, "step", "optimizers")]
         found += [(player, "backward", "discriminator backward")] if name != GENERATOR else []
-    if round.average is not None:
-        found.append((round.average, "update", "average"))
+    if executor.average is not None:
+        found.append((executor.average, "update", "average"))
     return found

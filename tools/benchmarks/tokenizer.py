@@ -1,4 +1,4 @@
-"""A tokenizer in use: images into codes, codes into images, and both; its training is `round --recipe vqgan-f16`."""
+"""A trained tokenizer: images to codes, codes to images, both; for its training: `iteration --recipe vqgan-f16`."""
 
 import argparse
 from typing import Any

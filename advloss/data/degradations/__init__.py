@@ -1,4 +1,4 @@
-"""What makes a small, worse picture from a large one, by name: `data.degradation: {name: second_order}`."""
+"""Degradations by name, such as `data.degradation: {name: second_order}`. They make small pictures from large ones."""
 
 from advloss.data.degradations.albumentations import Albumentations
 from advloss.data.degradations.base import Degradation

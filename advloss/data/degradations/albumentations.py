@@ -27,7 +27,7 @@ class Albumentations(Degradation):
         self.bicubic = Bicubic(scale)
 
     def __call__(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
-        """As every degradation, but on the host: images of another device are fetched from it, which waits for it."""
+        """As `Degradation.__call__`, but on the CPU: to copy images of another device waits for that device."""
         reduced = self.bicubic(large, rngs).cpu()
         pictures = [self._transformed(_to_picture(image), rng) for image, rng in zip(reduced, rngs, strict=True)]
         return torch.stack([_to_image(picture) for picture in pictures]).to(large.device) if pictures else reduced

@@ -1,4 +1,4 @@
-"""What makes a small, worse picture from a large one."""
+"""Degradations: each makes a small, worse picture from a large one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ Scale = Annotated[int, Field(ge=1)]
 
 
 class Degradation(ABC):
-    """Makes the picture that a network is given from the one that it should give back.
+    """Makes a network's input, the small picture, from its target, the large picture.
 
-    scale: pixels of the large picture for each of the small one, along an axis.
-    in_workers: whether it works on the host's arrays, in the processes that decode, instead of on the device.
-    any_form: whether it takes images of any channels and depth; the others take 8-bit RGB. depth: that of the files.
+    scale: the side of the large picture over that of the small one.
+    in_workers: whether it works on arrays, in the processes that decode, instead of on the device.
+    any_form: whether it takes images of any channels and depth; if not, it takes 8-bit RGB. depth: that of the files.
 
         class Nearest(Degradation):
             def __call__(self, large, rngs):
@@ -39,8 +39,8 @@ class Degradation(ABC):
     @abstractmethod
     def __call__(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         """float [B, C, H, W] in [-1, 1], sides multiples of `scale` -> [B, C, H / scale, W / scale] in [-1, 1],
-        rounded to the levels of the files. rngs: one generator for each image; what it looks like depends on its own
-        alone. Must not wait for the device. Raises `InputError`."""
+        rounded to the levels of the files. rngs: a generator for each image; the result for an image depends on the
+        image and its generator alone. Must not wait for the device. Raises `InputError`."""
 
     def check(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> None:
         """Raises `InputError` unless these are images that can be made smaller by `scale`, with a generator each."""

@@ -12,9 +12,9 @@ from advloss.data.degradations.resize import imresize, imresize_levels
 
 
 class Bicubic(Degradation):
-    """MATLAB's imresize of a picture of whole levels, antialiased: how the sets of the literature were made.
+    """MATLAB's imresize with antialiasing, of pictures of whole levels: the sets of the literature were made so.
 
-    Draws nothing. Takes any number of channels; what files hold as floating point is not rounded.
+    It draws no random number and takes any number of channels. Pictures of floating-point files are not rounded.
     """
 
     any_form = True

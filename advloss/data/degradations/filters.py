@@ -12,8 +12,10 @@ from advloss.core.reflection import reflected
 
 
 def filtered(images: Tensor, kernel: Tensor) -> Tensor:
-    """[B, C, H, W] correlated with one kernel [K, L] of odd sides (theirs too is a correlation), mirrored at the
-    border without the edge; the sides may be smaller than the kernel."""
+    """Correlates [B, C, H, W] with one kernel [K, L] of odd sides, as Real-ESRGAN's code does.
+
+    At the border the image is mirrored, without its edge pixel. It may be smaller than the kernel.
+    """
     rows, columns = (side // 2 for side in kernel.shape)
     padded = reflected(reflected(images, 2, rows, rows), 3, columns, columns)  # [B, C, H + K - 1, W + L - 1]
     with full_precision(images):
@@ -21,6 +23,6 @@ def filtered(images: Tensor, kernel: Tensor) -> Tensor:
 
 
 def on_device(values: np.ndarray | Sequence[np.ndarray], device: torch.device) -> Tensor:
-    """float32 on the device, sent without waiting for it."""
+    """The values as float32 on the device. The copy does not wait for the device."""
     tensor = torch.from_numpy(np.array(values, np.float32))
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -1,8 +1,8 @@
 """What writing a JPEG file and reading it again does to an image, on the device.
 
-kornia's codec rounds softly, for gradients: it is 1.1 to 1.8 levels from a file on average. This one follows libjpeg
-(4:2:0, the tables of ISO/IEC 10918-1 annex K with libjpeg's scale of quality): 0.1 to 0.5 levels, from coefficients
-that lie halfway between two steps.
+It follows libjpeg: 4:2:0, the tables of ISO/IEC 10918-1 annex K with libjpeg's scale of quality. On average it differs
+from libjpeg's file by 0.1 to 0.5 levels, since coefficients halfway between two steps may be rounded to the other one.
+kornia's codec, which rounds softly to have gradients, differs by 1.1 to 1.8 levels.
 """
 
 from functools import lru_cache
@@ -31,7 +31,7 @@ COLOUR = (
 )
 
 TINY = 1e-3
-"""Beside coefficients of up to 1024."""
+"""Added before rounding; coefficients are up to 1024."""
 
 
 def tables(quality: int) -> np.ndarray:
@@ -68,9 +68,9 @@ def _coded(x: Tensor, steps: Tensor) -> Tensor:
 
 
 def _halved(x: Tensor) -> Tensor:
-    """Mean of 2x2 pixels, of whole numbers; halves are rounded down and up in turn along a row, as libjpeg does."""
-    turns = torch.arange(x.shape[3] // 2, device=x.device) % 2
-    return (F.avg_pool2d(x, 2) + (1 + turns) / 4).floor()
+    """Mean of 2x2 pixels, of whole numbers; halves are rounded down and up alternately along a row, as libjpeg does."""
+    alternating = torch.arange(x.shape[3] // 2, device=x.device) % 2
+    return (F.avg_pool2d(x, 2) + (1 + alternating) / 4).floor()
 
 
 def _extended(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ Kind = Literal["iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SIDE = 21
 SIDES = range(7, SIDE + 1, 2)
-"""Of a drawn kernel, in pixels; each is as likely."""
+"""Sides of a drawn kernel, in pixels, all equally likely."""
 
 
 def shaped(kind: Kind, side: int, sigmas: tuple[float, float], angle: float, beta: float) -> np.ndarray:
@@ -33,7 +33,7 @@ def shaped(kind: Kind, side: int, sigmas: tuple[float, float], angle: float, bet
 def sinc(side: int, cutoff: float) -> np.ndarray:
     """The circular low-pass filter c J1(c r) / (2 pi r): it rings as oversharpened and recompressed pictures do.
 
-    cutoff: c, in radians a pixel; pi passes all that the grid holds along its axes. Paper, section 3.3.
+    cutoff: c, in radians a pixel; with pi, all frequencies along the axes pass. Paper, section 3.3.
     """
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     r = np.hypot(x, y)
@@ -49,11 +49,12 @@ def drawn_sinc(rng: np.random.Generator, side: int, least: float) -> np.ndarray:
 
 
 def drawn_side(rng: np.random.Generator) -> int:
+    """A kernel's side in pixels, drawn from `SIDES`."""
     return int(rng.choice(SIDES))
 
 
 def drawn_beta(rng: np.random.Generator, around_one: tuple[float, float]) -> float:
-    """Below 1 every other time, else above: so that the ranges on either side of 1 count the same."""
+    """Uniform in [low, 1] with probability 1/2, else uniform in [1, high]."""
     low, high = around_one
     return rng.uniform(low, 1) if rng.random() < 0.5 else rng.uniform(1, high)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 GREY = (0.2989, 0.587, 0.114)
-"""Of red, green and blue in the grey picture that grey Poisson noise is made from, as in torchvision."""
+"""The weights of red, green and blue in the grey picture from which grey Poisson noise is made, as in torchvision."""
 
 
 def with_gaussian(x: Tensor, sigma: float, grey: bool, generator: torch.Generator) -> Tensor:
@@ -17,7 +17,7 @@ def with_gaussian(x: Tensor, sigma: float, grey: bool, generator: torch.Generato
 def with_poisson(x: Tensor, strength: float, grey: bool, generator: torch.Generator) -> Tensor:
     """x + strength (Poisson(v y) / v - y), cut to [0, 1], where y is x (or its grey picture) in 8-bit levels.
 
-    v is the number of different levels in y, rounded up to a power of two: the photons that white stands for.
+    v is the number of different levels in y, rounded up to a power of two: how many photons white is.
     """
     if grey:
         red, green, blue = x.unbind(1)

@@ -1,4 +1,4 @@
-"""Bicubic resizing that agrees with MATLAB's imresize, which the figures of the super-resolution literature rest on."""
+"""Bicubic resizing that agrees with MATLAB's imresize, with which the super-resolution literature makes its images."""
 
 import math
 from fractions import Fraction
@@ -19,8 +19,8 @@ def imresize(images: Tensor, size: tuple[int, int] | None = None, *, scale: floa
 
     Keys' kernel with a = -0.5, stretched where an axis shrinks (antialias), its weights normalised, over an image
     mirrored with its edge pixel repeated ("symmetric"). Either `size` (height, width) in pixels, or `scale` for both
-    axes, which gives ceil(side * scale) pixels a side and keeps exactly that scale, as MATLAB does. float64 stays, all
-    else is computed and given in float32. Raises `InputError`.
+    axes, which gives ceil(side * scale) pixels a side and keeps exactly that scale, as MATLAB does. The result is
+    float64 for float64, and float32 for all other types. Raises `InputError`.
     """
     images = _checked(images)
     (rows, by_row), (columns, by_column) = _sizes(images, size, scale)
@@ -30,11 +30,10 @@ def imresize(images: Tensor, size: tuple[int, int] | None = None, *, scale: floa
 def imresize_levels(
     images: Tensor, size: tuple[int, int] | None = None, *, scale: float | Fraction | None = None, most: int = 255
 ) -> Tensor:
-    """What `imresize` of a picture of whole levels is in MATLAB, on [-1, 1]: [B, C, H, W] -> levels of [-1, 1].
+    """MATLAB's `imresize` of a picture of whole levels: [B, C, H, W] in [-1, 1] -> the same range, in levels.
 
-    There the picture has levels again after the rows, and not only at the end: at a sharp edge the overshoot is cut
-    off before the columns are made, up to 12 of 255 levels away from what rounding at the end alone gives.
-    most: the largest level, which is 1.
+    MATLAB rounds and clips to levels twice, after the rows and after the columns. At a sharp edge the result differs by
+    up to 12 of 255 levels from one that is rounded at the end alone. most: the largest level, to which 1 belongs.
     """
     images = _checked(images)
     (rows, by_row), (columns, by_column) = _sizes(images, size, scale)
@@ -42,7 +41,7 @@ def imresize_levels(
 
 
 def to_levels(images: Tensor, most: int = 255) -> Tensor:
-    """Cut to [-1, 1] and rounded to what a file of levels up to `most` can hold, halves up as in MATLAB."""
+    """Clips to [-1, 1] and rounds to the levels 0 to `most` of a file, halves up as in MATLAB."""
     half = most / 2
     return (images.clamp(-1, 1) * half + (half + 0.5)).floor() / half - 1
 
@@ -72,7 +71,7 @@ def _sizes(
 
 
 def _resized(images: Tensor, axis: int, wanted: int, scale: float) -> Tensor:
-    """One axis. Tap after tap: no matrix product, which TF32 or autocast would round off, and little memory."""
+    """Resizes one axis, as a sum over the taps: it takes little memory, and TF32 and autocast don't round it."""
     if wanted == images.shape[axis] and scale == 1:
         return images
     taps = _taps(images.shape[axis], wanted, scale, images.device, images.dtype, axis)
@@ -88,7 +87,7 @@ def _resized(images: Tensor, axis: int, wanted: int, scale: float) -> Tensor:
 def _taps(
     side: int, wanted: int, scale: float, device: torch.device, dtype: torch.dtype, axis: int
 ) -> list[tuple[Tensor, Tensor]]:
-    """For each tap the pixels that the outputs see there, and their weights. Kept: a copy would wait for the device."""
+    """For each tap the input pixel of each output and its weight. Cached, since a copy would wait for the device."""
     places, weights = contributions(side, wanted, scale)
     with torch.inference_mode(False):  # or a later call could not be differentiated
         return [
@@ -101,7 +100,7 @@ def _taps(
 
 
 def contributions(side: int, wanted: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `side` pixels each of `wanted` pixels is made of, and with which weights: int64, float64 [wanted, taps].
+    """The input pixels of each output pixel, and their weights: int64 [wanted, taps], float64 [wanted, taps].
 
     Pixel i covers [i, i + 1): output pixel i has its middle at (i + 0.5) / scale of the input.
     """

@@ -1,7 +1,8 @@
 """Real-ESRGAN's degradation: blur, resize, noise and JPEG, twice, with sinc filters for ringing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -38,23 +39,24 @@ from advloss.data.degradations.stage import (
 class SecondOrder(Degradation):
     """Wang et al. 2021, arXiv:2107.10833, section 3 and figure 2, with the names and numbers of its published options.
 
-    Each of two stages: blur, resize, Gaussian or Poisson noise, JPEG. In the second, the resize to the wanted size
-    with a last sinc filter comes before the JPEG or after it, each every other time. Settings of the second stage end
-    in 2.
+    Each of two stages: blur, resize, Gaussian or Poisson noise, JPEG. After the noise of the second stage come a resize
+    to the wanted size with a last sinc filter, and the JPEG, in either order with probability 1/2. The names of the
+    second stage's settings end in 2. A name in `_prob` is a probability.
 
-    sharpen: degrade the picture as `unsharp` sharpens it.
-    kernel_prob: shares of the six kinds of blur kernel (`kernels.shaped`). sinc_prob: of a sinc kernel in their place.
-    blur_sigma: of the kernels, in pixels. betag_range, betap_range: exponents of the generalized and plateau kernels.
-    resize_prob: shares of enlarging, reducing and keeping. resize_range: factors; in the first stage of the large
-        picture's sides, in the second of the wanted ones.
-    gaussian_noise_prob: of Gaussian noise; it is Poisson noise otherwise. noise_range: the Gaussian's standard
-        deviation, in grey levels. poisson_scale_range: factors of Poisson noise. gray_noise_prob: of one noise for the
-        three colours. jpeg_range: quality.
-    second_blur_prob: of any blur in the second stage. final_sinc_prob: of the last sinc filter.
+    sharpen: whether the large picture is sharpened by `unsharp` first.
+    kernel_prob: of each of the six kinds of blur kernel (`kernels.shaped`), relative to their sum. sinc_prob: of a sinc
+        kernel instead. blur_sigma: of the kernels, in pixels. betag_range, betap_range: exponents of the generalized
+        and plateau kernels.
+    resize_prob: of enlarging, reducing and keeping, relative to their sum. resize_range: factors of the large picture's
+        sides in the first stage, of the wanted sides in the second.
+    gaussian_noise_prob: of Gaussian noise, instead of Poisson noise. noise_range: the Gaussian's standard deviation, in
+        grey levels. poisson_scale_range: factors of Poisson noise. gray_noise_prob: of the same noise in all three
+        colours. jpeg_range: quality, 1 to 100.
+    second_blur_prob: of a blur in the second stage. final_sinc_prob: of the last sinc filter.
 
-    Drawn for each image, where theirs draws once for a batch: the resizes, which noise, the blur of the second stage,
-    and the order at the end (their queue of 180 pairs mixes those of several batches; none is needed here). Unlike
-    theirs, the JPEG is a file's: 8-bit levels before and after, a whole quality (see `jpeg`).
+    Two differences from the published code: it draws the resizes, the kind of noise, the blur of the second stage and
+    the order at the end once for a batch, and mixes batches in a queue of 180 pairs; here they are drawn for each
+    image. And the JPEG here is that of a file: 8-bit levels before and after, a whole quality (see `jpeg`).
     """
 
     def __init__(
@@ -89,42 +91,12 @@ class SecondOrder(Degradation):
         final_sinc_prob: Probability = 0.8,
     ) -> None:
         super().__init__(scale)
-        self.sharpen = sharpen
-        self.first = _stage(
-            "",
-            blur_prob=1.0,
-            kernel_prob=kernel_prob,
-            sinc_prob=sinc_prob,
-            blur_sigma=blur_sigma,
-            betag_range=betag_range,
-            betap_range=betap_range,
-            resize_prob=resize_prob,
-            resize_range=resize_range,
-            gaussian_noise_prob=gaussian_noise_prob,
-            noise_range=noise_range,
-            poisson_scale_range=poisson_scale_range,
-            gray_noise_prob=gray_noise_prob,
-            jpeg_range=jpeg_range,
-        )
-        self.second = _stage(
-            "2",
-            blur_prob=second_blur_prob,
-            kernel_prob=kernel_prob2,
-            sinc_prob=sinc_prob2,
-            blur_sigma=blur_sigma2,
-            betag_range=betag_range2,
-            betap_range=betap_range2,
-            resize_prob=resize_prob2,
-            resize_range=resize_range2,
-            gaussian_noise_prob=gaussian_noise_prob2,
-            noise_range=noise_range2,
-            poisson_scale_range=poisson_scale_range2,
-            gray_noise_prob=gray_noise_prob2,
-            jpeg_range=jpeg_range2,
-        )
+        settings = locals()
+        self.first = _stage(settings, "", blur_prob=1.0)
+        self.second = _stage(settings, "2", blur_prob=second_blur_prob)
         if not 0 <= final_sinc_prob <= 1:
             raise InputError(f"second_order: final_sinc_prob={final_sinc_prob}; it is a probability")
-        self.final_sinc_prob = final_sinc_prob
+        self.sharpen, self.final_sinc_prob = sharpen, final_sinc_prob
 
     @torch.no_grad()
     def __call__(self, large: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
@@ -157,9 +129,11 @@ class SecondOrder(Degradation):
         return to_levels(2 * x - 1)
 
 
-def _stage(ending: str, **settings: Any) -> Stage:
+def _stage(settings: Mapping[str, Any], ending: str, blur_prob: float) -> Stage:
+    """The stage whose settings have names with this ending, such as `noise_range2` for its `noise_range`."""
+    own = {field.name: settings[field.name + ending] for field in fields(Stage) if field.name != "blur_prob"}
     try:
-        return Stage(**settings)
+        return Stage(blur_prob=blur_prob, **own)
     except ValidationError as error:
         wrong = error.errors()[0]
         name, *inside = (str(part) for part in wrong["loc"])
@@ -173,7 +147,7 @@ def _blurred(x: Tensor, kernel: np.ndarray | None) -> Tensor:
 
 
 def _resized(x: Tensor, height: float, width: float, mode: Mode) -> Tensor:
-    """To that size, rounded down, at least one pixel; without antialias, as theirs."""
+    """Resizes to that size, rounded down, at least one pixel; without antialias, as in the published code."""
     size = (max(1, int(height)), max(1, int(width)))
     return x if size == x.shape[2:] else F.interpolate(x, size, mode=mode)
 

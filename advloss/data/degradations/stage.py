@@ -1,4 +1,4 @@
-"""One of the two rounds of Real-ESRGAN's degradation: its settings, and what is drawn from them for an image."""
+"""One of the two stages of Real-ESRGAN's degradation: its settings, and what is drawn from them for an image."""
 
 import math
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ def _around_one(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
-def _some(shares: "KernelShares | ResizeShares") -> "KernelShares | ResizeShares":
-    if not sum(shares.values() if isinstance(shares, dict) else shares) > 0:
+def _some(probabilities: "KernelProbabilities | ResizeProbabilities") -> "KernelProbabilities | ResizeProbabilities":
+    if not sum(probabilities.values() if isinstance(probabilities, dict) else probabilities) > 0:
         raise ValueError("at least one must be above 0")
-    return shares
+    return probabilities
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -36,23 +36,23 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Quality = Annotated[int, Field(ge=1, le=100)]
 
-KernelShares = dict[Kind, NonNegative]
-ResizeShares = tuple[NonNegative, NonNegative, NonNegative]
+KernelProbabilities = dict[Kind, NonNegative]
+ResizeProbabilities = tuple[NonNegative, NonNegative, NonNegative]
 
-KernelProb = Annotated[KernelShares, AfterValidator(_some)]
-ResizeProb = Annotated[ResizeShares, AfterValidator(_some)]
+KernelProb = Annotated[KernelProbabilities, AfterValidator(_some)]
+ResizeProb = Annotated[ResizeProbabilities, AfterValidator(_some)]
 Range = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
 RangeAroundOne = Annotated[tuple[Positive, Positive], AfterValidator(_around_one)]
 QualityRange = Annotated[tuple[Quality, Quality], AfterValidator(_ordered)]
 
-KERNEL_PROB: KernelShares = dict(zip(KINDS, (0.45, 0.25, 0.12, 0.03, 0.12, 0.03), strict=True))
+KERNEL_PROB: KernelProbabilities = dict(zip(KINDS, (0.45, 0.25, 0.12, 0.03, 0.12, 0.03), strict=True))
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What happens to one image in one stage. kernel: [21, 21] or None for no blur; factor: of the resize; strength:
-    of the noise, in grey levels if it is Gaussian; quality: of the JPEG."""
+    """What was drawn for one image in one stage. kernel: [21, 21], or None for no blur; factor: of the resize;
+    strength: of the noise, in grey levels if it is Gaussian; quality: of the JPEG."""
 
     kernel: np.ndarray | None
     factor: float
@@ -65,7 +65,7 @@ class Drawn:
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Stage:
-    """The settings of one stage; see `SecondOrder`. blur_prob: of any blur at all."""
+    """The settings of one stage, see `SecondOrder`. blur_prob: the probability of a blur."""
 
     blur_prob: Probability
     kernel_prob: KernelProb
@@ -82,6 +82,7 @@ class Stage:
     jpeg_range: QualityRange
 
     def draw(self, rng: np.random.Generator) -> Drawn:
+        """What happens to one image. Draws the same numbers whether or not the image is blurred."""
         kernel = self._kernel(rng)
         blurs = rng.random() < self.blur_prob
         gaussian = rng.random() < self.gaussian_noise_prob
@@ -111,9 +112,10 @@ class Stage:
 
 
 def drawn_mode(rng: np.random.Generator) -> Mode:
+    """How a resize interpolates; each of the three ways is equally likely."""
     modes: tuple[Mode, ...] = get_args(Mode)
     return modes[int(rng.integers(len(modes)))]
 
 
-def _choice(rng: np.random.Generator, shares: "list[float] | tuple[float, ...]") -> int:
-    return int(rng.choice(len(shares), p=np.array(shares) / sum(shares)))
+def _choice(rng: np.random.Generator, probabilities: "list[float] | tuple[float, ...]") -> int:
+    return int(rng.choice(len(probabilities), p=np.array(probabilities) / sum(probabilities)))

@@ -15,10 +15,10 @@ from advloss.data.random_streams import augment_stream, random
 class Augmenter:
     """Transforms such as `[{name: ColorJitter, brightness: 0.2, p: 0.5}]`, in this order, on uint8 [H, W, 3].
 
-    What is drawn together gets the same. The random numbers come from (seed, epoch, position): albumentations' own
-    state repeats over workers and epochs.
+    Pictures and masks that are drawn together get the same transform. The random numbers come from (seed, epoch,
+    position), since albumentations' own random state repeats over workers and epochs.
 
-    pictures: how many are drawn together at most. masks: whether masks are among what is drawn together.
+    pictures, masks: the largest number of each that are drawn together.
     """
 
     def __init__(self, transforms: Sequence[Mapping[str, Any]], seed: int, pictures: int = 2, masks: int = 0) -> None:
@@ -42,7 +42,7 @@ class Augmenter:
 
 
 def composed(transforms: Sequence[Mapping[str, Any]], place: str, **options: Any) -> Any:
-    """albumentations' Compose of transforms on uint8 [H, W, 3], each checked and tried out.
+    """albumentations' Compose of transforms on uint8 [H, W, 3]. Each transform is checked and called once.
 
     place: where in the recipe they stand. options: of Compose. Raises `InputError`.
     """
@@ -54,17 +54,17 @@ def composed(transforms: Sequence[Mapping[str, Any]], place: str, **options: Any
 
 
 def _try_out(transform: Any, place: str) -> None:
-    """So that a transform that can't serve is found before the first batch."""
+    """Calls a transform once, to find before the first batch that it can't be used."""
     blank = np.zeros((64, 64, 3), np.uint8)
     name, before, transform.p = type(transform).__name__, transform.p, 1.0
     try:
         done = transform(image=blank)["image"]
-    except Exception as error:  # whatever a transform wants that a picture alone doesn't give
+    except Exception as error:  # a transform may need boxes or other inputs, and then raises any type of error
         raise InputError(f"{place}: {name} can't be used on pictures alone: {error}") from error
     transform.p = before
     if done.dtype != np.uint8 or done.shape != blank.shape:
         raise InputError(
-            f"{place}: {name} turns a picture of uint8 {blank.shape} into {done.dtype} {done.shape}; "
+            f"{place}: {name} changes a picture of uint8 {blank.shape} to {done.dtype} {done.shape}; "
             "it must keep type and size (data.load, data.crop and the scaling to [-1, 1] are done elsewhere)"
         )
 
@@ -107,5 +107,5 @@ def _transform(albumentations: Any, place: str, given: dict[str, Any]) -> Any:
 
 
 def _short(message: str) -> str:
-    """Without the list of all the transforms: there are over a hundred."""
+    """The message without the list of all transforms, which are over a hundred."""
     return message.split(" (known:")[0] + "; see the transforms of albumentations 2.0"

@@ -1,4 +1,4 @@
-"""One field's pictures, resized: decoded each time, or decoded once and kept in memory."""
+"""One field's pictures, resized: decoded at each use, or decoded once and kept in memory."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Shaped(Protocol):
-    """A picture's bytes, or where they lie."""
+    """A picture as an array, or the place of its values in a larger array."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,11 +35,11 @@ class Pictures(Protocol[Picture]):
     values: Values
 
     def get(self, index: int) -> Picture:
-        """[C, H, W] of the field's type, to be left as it is. Raises `UnreadableImage`."""
+        """The picture [C, H, W] in the field's type; don't change it in place. Raises `UnreadableImage`."""
 
 
-class Decoded:
-    """Read and resized each time. hard: see `resized`."""
+class Decoded(Pictures[np.ndarray]):
+    """Pictures that are read and resized at each use. hard: see `resized`."""
 
     def __init__(self, values: Values, view: View, form: FieldFormat, hard: bool = False) -> None:
         self.values, self.view, self.form, self.hard = values, view, form, hard
@@ -49,8 +49,11 @@ class Decoded:
         return resized(whole, self.view.resize, self.view.load, self.hard).transpose(2, 0, 1)
 
 
-class Cache:
-    """Read and resized once, kept in the files' own type: one array where all sizes agree, else a list."""
+class Cache(Pictures[np.ndarray]):
+    """Pictures that are read and resized once, and kept in the files' type: one array if all sizes agree, else a list.
+
+    found: called with the index and the error of each picture that can't be read.
+    """
 
     def __init__(self, decoded: Decoded, sizes: "Sizes", found: Callable[[int, UnreadableImage], None]) -> None:
         self.values, self.form, one = decoded.values, decoded.form, sizes.only
@@ -84,7 +87,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a field's pictures will take once they are resized."""
+    """How many pictures a field has, and how many bytes they take once they are resized."""
 
     count: int
     bytes: int
@@ -93,9 +96,10 @@ class Sizes:
 
     @classmethod
     def of(cls, values: Values, view: View, form: FieldFormat) -> "Sizes":
-        """From the headers alone, or from nothing where the resize settles it. What can't be read counts nothing.
+        """Computes the sizes from the files' headers; with resize "stretch", which fixes the size, from nothing.
 
-        Of pictures in shards a sample's headers are read, and the rest taken to be like it.
+        A file that can't be read counts 0 bytes. Of pictures in shards the headers of a sample are read, and the others
+        are taken to be like them.
         """
         if view.resize == "stretch":
             return cls(len(values), len(values) * form.pixel_bytes * view.load**2, (view.load, view.load))

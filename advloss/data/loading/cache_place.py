@@ -1,4 +1,4 @@
-"""Where a training set's resized pictures are kept, and what would make its batches faster."""
+"""Chooses where the cache of a training set's resized pictures is, and advises how to load faster."""
 
 import os
 from typing import Literal
@@ -10,22 +10,23 @@ from advloss.core.errors import InputError
 
 Memory = Literal["auto", "device", "on", "off"]
 Place = Literal["device", "on", "off"]
-"""On the device that trains, in the host's memory, or nowhere: decoded each time."""
+"""In the memory of the device that trains; in the host's memory; or no cache, so that each use decodes."""
 
 SHARE_OF_DEVICE = 1 / 4
-"""Of what a GPU has free when its networks are there and the optimizers' state and the iterations' tensors are
-not yet."""
+"""The part of a GPU's free memory that the cache may take. It is chosen when the networks are on the GPU, and the
+optimizers' state and the iterations' tensors are not yet."""
 SHARE_OF_HOST = 1 / 2
 
 
 def place(asked: Memory, needed: int, device: torch.device, copies: int, on_host: str | None) -> Place:
     """Where pictures of `needed` bytes are kept.
 
-    "auto" is the first place that serves: a GPU, if they take at most a quarter of what it has free; the host's memory,
-    if they take at most half of that; nowhere.
+    "auto" takes the GPU if the pictures take at most a quarter of its free memory, else the host if they take at most
+    half of its free memory, else "off".
 
-    copies: processes that keep their own on this host, for a while at least. on_host: the option that has each batch
-    worked on there, which rules the device out, or None. Raises InputError where what is asked for can't be.
+    copies: how many processes on this host keep the pictures, if only for a while. on_host: the option that changes
+    each batch on the host, with which the cache can't be on the device; or None. Raises InputError if `asked` is not
+    possible.
     """
     if asked == "device":
         _check_device(needed, device, on_host)
@@ -38,7 +39,7 @@ def place(asked: Memory, needed: int, device: torch.device, copies: int, on_host
 
 
 def free(device: torch.device) -> int:
-    """Bytes of a device's memory that nobody has taken."""
+    """The free bytes of a device's memory."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
 
@@ -53,7 +54,7 @@ def _check_device(needed: int, device: torch.device, on_host: str | None) -> Non
 
 
 def faster(where: Place, workers: int, device: torch.device, on_host: str | None) -> str:
-    """What a user can do where training waits for data, as the end of a sentence."""
+    """What a user can do when training waits for data, as the end of a sentence."""
     more = f"data.workers={max(2 * workers, min(8, os.cpu_count() or 1))}"
     if where == "off":
         return f"{more} decodes the pictures in so many processes, data.memory=on keeps them decoded, if they fit"

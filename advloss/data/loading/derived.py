@@ -1,4 +1,4 @@
-"""The fields of a batch that are no pictures of files: labels, vectors, noise, and masks that are drawn."""
+"""The fields of a batch that don't come from picture files: labels, vectors, noise, and masks that are drawn."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,10 @@ from advloss.data.sources.base import Split
 
 
 class Derived:
-    """Rows of a split by the items' numbers, and what is drawn from (seed, epoch, position) alone.
+    """Makes these fields of a sample: labels and vectors from the items' rows; noise and masks from (seed, epoch,
+    position).
 
-    evaluation: in streams of their own, so that no item to look at has a training sample's noise.
+    evaluation: draws from other random streams, so that no evaluation item has the noise of a training sample.
     """
 
     def __init__(self, split: Split, seed: int, evaluation: bool = False) -> None:
@@ -28,7 +29,7 @@ class Derived:
         }
 
     def sample(self, indices: Sequence[int], epoch: int, position: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
-        """Of one sample. indices: of its item in each source. size: (height, width) of a mask, in pixels."""
+        """The fields of one sample. indices: of its item in each source. size: (height, width) of a mask, in pixels."""
         made = {name: rows.values[indices[place]] for name, (place, rows) in self.rows.items()}
         for name, (number, field) in self.drawn.items():
             if isinstance(field, Noise):
@@ -40,5 +41,5 @@ class Derived:
 
 
 def batched(samples: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """[B, ...] of each field."""
+    """Stacks samples: [B, ...] of each field."""
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]} if samples else {}

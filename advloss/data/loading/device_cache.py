@@ -1,4 +1,4 @@
-"""All pictures of a training set in the device's memory, and batches made there."""
+"""The device cache: all pictures of a training set in the device's memory, and batches that are cut there."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from advloss.data.sampling.samples import SamplePictures, Skip
 
 
 class Stored(NamedTuple):
-    """Where a picture lies among its field's others: its first value, and its shape (C, H, W)."""
+    """The place of a picture in the array of its field: the index of its first value, and its shape (C, H, W)."""
 
     start: int
     shape: tuple[int, int, int]
 
 
 class StoredField:
-    """One field's pictures, which lie elsewhere: `get` says where. end: behind the last one's values."""
+    """The places of one field's pictures in its array. end: the number of values in the array."""
 
     def __init__(self, kept: Cache) -> None:
         self.values, self.bad = kept.values, kept.bad
@@ -32,21 +32,21 @@ class StoredField:
             self.end += channels * height * width
 
     def get(self, index: int) -> Stored:
-        """Raises `UnreadableImage`."""
+        """The place of picture number `index`. Raises `UnreadableImage`."""
         if index in self.bad:
             raise self.bad[index]
         return self.places[index]
 
 
 def stored(kept: Mapping[str, Cache], device: torch.device) -> tuple[dict[str, StoredField], dict[str, Tensor]]:
-    """The pictures sent to the device: where each lies, and the values [N] of each field, in its own type."""
+    """Copies the pictures to the device. Gives the places of each field's pictures, and its values [N] in its type."""
     places = {name: StoredField(cache) for name, cache in kept.items()}
     pixels = {}
     for name, cache in kept.items():
         pixels[name] = torch.empty(places[name].end, dtype=_gathered(cache.form.dtype), device=device)
         for index, place in enumerate(places[name].places):
             if index not in cache.bad:
-                flat = np.require(cache.pictures[index].reshape(-1), requirements="W")  # as torch wants it
+                flat = np.require(cache.pictures[index].reshape(-1), requirements="W")  # for torch.from_numpy
                 picture = torch.from_numpy(flat.view(np.int16) if flat.dtype == np.uint16 else flat)
                 pixels[name][place.start : place.start + len(picture)] = picture
     if device.type == "cuda":
@@ -55,17 +55,17 @@ def stored(kept: Mapping[str, Cache], device: torch.device) -> tuple[dict[str, S
 
 
 def _gathered(dtype: np.dtype) -> torch.dtype:
-    """uint16 is kept as int16: torch gathers the bits of both, and has no gather for the former."""
+    """The type on the device. uint16 becomes int16 with the same bits, since torch can't gather uint16."""
     return {np.dtype(np.uint8): torch.uint8, np.dtype(np.uint16): torch.int16}.get(dtype, torch.float32)
 
 
 class DeviceCache:
-    """Batch after batch, cut, mirrored and turned on the device: the values that `HostBatches` makes on the host.
+    """Makes batches on the device, with the same values that `HostBatches` makes on the host.
 
-    Pixel (c, y, x) of a sample is the picture's value at first + plane * c + down * y + across * x, whatever way it is
-    turned, so four numbers a sample are all that the host sends, and it does not wait for the device.
+    Pixel (c, y, x) of a sample is the value at first + plane * c + down * y + across * x of its field's array, also if
+    the crop is mirrored or rotated. So the host sends four numbers a sample, and does not wait for the device.
 
-    samples: of pictures that lie in `pixels`, [N] of each field on the device.
+    samples: chooses the pictures and crops. pixels: the values of each field, [N] on the device.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class DeviceCache:
         self.steps: dict[int, Tensor] = {}
 
     def batch(self, number: int) -> tuple[dict[str, Tensor], list[Skip]]:
-        """[B, C, h, w] of each field of pictures, in its own type, and the other fields; what was found unreadable."""
+        """Batch `number`: [B, C, h, w] of each field of pictures, in its type, and the other fields. And the pictures
+        that could not be read."""
         samples = self.samples
         before, side = len(samples.bad), samples.crop.at(number)
         sides = samples.sides(number)
@@ -100,7 +101,7 @@ class DeviceCache:
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
     def _cut(self, name: str, numbers: Tensor, size: int) -> Tensor:
-        """int64 [B, 4] -> [B, C, size, size]."""
+        """The crops of a field, from (first, plane, down, across) of each: int64 [B, 4] -> [B, C, size, size]."""
         along = self._steps(size)
         first, plane, down, across = numbers[:, :, None, None, None].unbind(1)  # [B, 1, 1, 1] each
         places = torch.addcmul(first, plane, self._steps(self.channels[name])[:, None, None])  # [B, C, 1, 1]

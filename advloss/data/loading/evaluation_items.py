@@ -1,4 +1,4 @@
-"""A split's items one by one, the same every time: to look at or to score."""
+"""A split's items one by one, the same at each call: for samples, validation and evaluation."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from advloss.images.reading import UnreadableImage
 
 @dataclass(frozen=True)
 class EvaluationItem:
-    """One item to look at or to score. fields: [1, C, H, W] of each picture, in the files' type, and the other fields.
+    """One item. fields: pictures [1, C, H, W] in the files' type, and the other fields.
 
     index: its number in the split.
     """
@@ -35,12 +35,12 @@ def evaluation_items(
     formats: Mapping[str, FieldFormat] | None = None,
     seed: int = 0,
 ) -> Iterator[EvaluationItem]:
-    """All items in order, up to the end of the shortest source; the same every time.
+    """All items in order, up to the end of the shortest source; the same at each call.
 
-    size: in pixels; each picture is resized to it as for training and its middle cut out (of a field with a scale, so
-    many pixels times its scale). None leaves pictures whole: a larger one is cut at the right and at the bottom to a
-    multiple of its smaller partner's size, or to multiples of the scale of what is made from it. seed: of noise and of
-    masks that are drawn. What can't be read is named through `say` and left out.
+    size: in pixels. Each picture is resized as for training, and its middle `size` pixels (times the field's scale) are
+    cut out. With None pictures stay whole, but a larger one is cut at the right and the bottom to a multiple of its
+    smaller partner's size, or to multiples of the scale if the small picture is made from it. seed: of noise and of
+    masks that are drawn. A picture that can't be read is skipped, and `say` names it.
     """
     formats = formats or {}
     if split.paired:
@@ -62,7 +62,7 @@ def evaluation_items(
 def _pictures(
     split: Split, index: int, size: int | None, resize: Resize, formats: Mapping[str, FieldFormat]
 ) -> dict[str, np.ndarray]:
-    """[H, W, C] of each field."""
+    """The pictures [H, W, C] of one item, by field."""
     declared = split.declared
     pictures = {}
     for name, values in split.images.items():
@@ -86,7 +86,7 @@ def _pictures(
 
 
 def _small_ones_large(split: Split) -> str | None:
-    """The field from which another one is made that the data lacks."""
+    """The field from which the missing field is made; None if no field is missing."""
     made = made_field(split.declared)
     return None if made is None or made in split.images else made_from(split.declared[made])
 
@@ -94,7 +94,7 @@ def _small_ones_large(split: Split) -> str | None:
 def _on_the_smallest(
     split: Split, index: int, pictures: dict[str, np.ndarray], larger: dict[str, int]
 ) -> dict[str, np.ndarray]:
-    """Pictures that lie on each other, each cut to so many times the size of the smallest."""
+    """The pictures, each cut at the right and the bottom to a multiple of the smallest one's size."""
     sizes = {name: (picture.shape[0], picture.shape[1]) for name, picture in pictures.items()}
     check_fit(split.images, index, sizes, larger)
     height, width = sizes[min(sizes, key=lambda name: larger[name])]

@@ -1,4 +1,4 @@
-"""Batches made on the host: chosen pictures cut, augmented, made small."""
+"""Makes batches on the host: cuts the pictures, augments them, makes small ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Small(NamedTuple):
-    """Makes field `field` from `of`. make: [H, W, C] of the field's type -> [H / scale, W / scale, C]."""
+    """How field `field` is made from field `of`. make: [H, W, C] of its type -> [H / scale, W / scale, C]."""
 
     field: str
     of: str
@@ -29,9 +29,9 @@ class Small(NamedTuple):
 
 @dataclass
 class HostBatches:
-    """Batch after batch as arrays. Goes to worker processes as it is, so it holds nothing that says or counts.
+    """Makes batches as arrays. It is copied to worker processes, so it prints and counts nothing.
 
-    types: the channels and the type of each field of pictures. small: makes the field that the data lacks.
+    types: the channels and the type of each field of pictures. small: makes the field that the data set does not have.
     """
 
     samples: SamplePictures[np.ndarray]
@@ -41,7 +41,8 @@ class HostBatches:
     small: Small | None = None
 
     def batch(self, number: int) -> tuple[Arrays, list[Skip]]:
-        """[B, C, h, w] of each field of pictures, in its own type, and the other fields; what was found unreadable."""
+        """Batch `number`: [B, C, h, w] of each field of pictures, in its type, and the other fields. And the pictures
+        that could not be read."""
         samples = self.samples
         items = samples.sampler.items(number)
         sides = samples.sides(number)
@@ -62,7 +63,7 @@ class HostBatches:
         return np.empty((count, channels, side, side), dtype)
 
     def _fill(self, item: Item, sides: dict[str, int], out: Arrays) -> list[int]:
-        """One sample, written into `out` [C, side, side] of each field; the numbers of its items."""
+        """Writes one sample into `out` [C, side, side] of each field. Gives the number of its item in each source."""
         sample = self.samples.of(item, sides)
         for name, (crop, picture) in sample.cuts.items():
             copy_crop(crop, picture, out[name])
@@ -75,7 +76,7 @@ class HostBatches:
         return sample.indices
 
     def _augmented(self, augment: Augmenter, fields: tuple[str, ...], stream: int, item: Item, out: Arrays) -> None:
-        """The same transform for all pictures and masks that are drawn together."""
+        """Applies the same transform to all pictures and masks that are drawn together."""
         declared = self.samples.split.declared
         masks = {name: out[name][0] for name in fields if isinstance(declared[name], Mask)}
         images = {name: _whole(out[name]) for name in fields if name not in masks}
@@ -86,5 +87,5 @@ class HostBatches:
 
 
 def _whole(picture: np.ndarray) -> np.ndarray:
-    """[C, H, W] as [H, W, C] in one piece."""
+    """[C, H, W] -> [H, W, C], contiguous."""
     return np.ascontiguousarray(picture.transpose(1, 2, 0))

@@ -35,31 +35,31 @@ from advloss.data.sources.shards import pieces_of
 Batch = dict[str, torch.Tensor]
 CPU = torch.device("cpu")
 MOST_UNREADABLE = 0.01
-"""Fraction of a split's pictures (pairs, where they are paired) beyond which training stops."""
+"""If more than this fraction of a split's pictures (or pairs) can't be read, training stops."""
 
 
 class InWorkers(Protocol):
-    """A degradation with `in_workers`."""
+    """A degradation whose `in_workers` is true."""
 
     scale: int
 
     def small(self, large: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """[H, W, C] -> [H / scale, W / scale, C] of the same type; what it looks like depends on these alone."""
+        """[H, W, C] -> [H / scale, W / scale, C] of the same type, a function of its two arguments."""
 
 
 class Loader:
-    """Batches of a split by field; number n is the same however it is reached.
+    """Makes the batches of a split, by field. Batch number n is the same in each run, also in a resumed one.
 
-    Pictures are [B, C, side, side] in the type of their files, a field with a scale in its own size; labels int64 [B];
-    vectors and noise float32 [B, F]. A field that is made from another is there where the data has it, or where
-    `degradation` makes it in the workers.
+    Pictures are [B, C, side, side] in the type of their files, with the side times the field's scale; labels are int64
+    [B]; vectors and noise are float32 [B, F]. A batch has a field that is made from another one only if the data set
+    has its pictures, or if `degradation` works in the workers.
 
-    formats: of the fields of pictures, 8-bit RGB where none is said. load, crop: in pixels; see `View` for these,
-    `resize`, `flip` and `rotate`; a crop may be a schedule by iterations of `per_iteration` batches, rounded down to
-    multiples of `multiple`. batch: samples, for each process. workers: processes that decode, used only where the
-    pictures are not kept, or `degradation` works in them. augment: see `Augmenter`. memory: where the resized pictures
-    are kept; see `cache_place.place`. say: where notices to the user go. device: where the batches go; for a GPU they
-    are made ahead, beside its work.
+    formats: of the fields of pictures; 8-bit RGB for those not named. load, crop, resize, flip, rotate: see `View`.
+    crop: in pixels, a number or a schedule by iterations of `per_iteration` batches; rounded down to multiples of
+    `multiple`. batch: samples, for each process. augment: see `Augmenter`. rank, world: the number of this process, and
+    of all. workers: processes that decode, used only if the pictures are not cached or `degradation` works in them.
+    memory: where the pictures are cached, see `cache_place.place`. say: shows a line to the user. device: where the
+    batches go; for a GPU they are prefetched.
     """
 
     def __init__(
@@ -89,11 +89,7 @@ class Loader:
         self.formats = {name: (formats or {}).get(name, _default(split, name)) for name in split.declared}
         self.crop = CropSide(crop, per_iteration, lcm(multiple, _denominator(split)))
         self.view = View(resize, load, self.crop.ends[1], flip, rotate)
-        for side in self.crop.ends:
-            if side % _denominator(split) or side < 1:
-                raise InputError(f"data.crop: {side} pixels are no multiple of the scale, {_denominator(split)}")
-        if split.paired:
-            check_scale(resize, max(scales(split).values()), bool(augment))
+        self._check(bool(augment))
         counts = tuple(len(source) for source in split.sources.values())
         self.sampler = Sampler(counts, split.together, batch, seed, rank, world, pieces_of(split))
         self.derived = Derived(split, seed)
@@ -110,21 +106,30 @@ class Loader:
         return self.sampler.per_epoch
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Batch number `start` and all that follow, without end."""
+        """Yields batch number `start` and all that follow, without end."""
         return self._taken(start, lambda name, values: values)
 
     def images(self, start: int = 0) -> Iterator[Batch]:
-        """The same batches as a network sees them: images in float32, in [-1, 1], masks of 0 and 1."""
+        """Yields the same batches as a network takes them: images float32 in [-1, 1], masks float32 of 0 and 1."""
         return self._taken(start, scaling(self.split.declared, self.formats))
 
     def rngs(self, number: int) -> list[np.random.Generator]:
-        """For each sample of this process's batch `number`, what a degradation on the device is drawn from."""
+        """A generator for each sample of this process's batch `number`, for a degradation on the device."""
         return [random(DEGRADE, self.sampler.seed, item.epoch, item.position) for item in self.sampler.items(number)]
 
     @property
     def faster(self) -> str:
-        """What a user can do where training waits for its batches, as the end of a sentence."""
+        """What a user can do when training waits for its batches, as the end of a sentence."""
         return faster(self.place, self.workers, self.device, self._on_host)
+
+    def _check(self, augmented: bool) -> None:
+        """Raises `InputError` for a crop or a resize that does not agree with the scale of a field."""
+        multiple = _denominator(self.split)
+        for side in self.crop.ends:
+            if side % multiple or side < 1:
+                raise InputError(f"data.crop: {side} pixels are no multiple of the scale, {multiple}")
+        if self.split.paired:
+            check_scale(self.view.resize, max(scales(self.split).values()), augmented)
 
     def _augmenter(self, augment: Sequence[Mapping[str, Any]], seed: int) -> Augmenter:
         kinds = [[isinstance(self.split.declared[name], Mask) for name in g.fields] for g in groups_of(self.split)]
@@ -138,7 +143,7 @@ class Loader:
         return Augmenter(augment, seed, max(k.count(False) for k in kinds), max(k.count(True) for k in kinds))
 
     def _small(self, degradation: Degradation | None) -> Small | None:
-        """What makes a field in the workers, where the data lacks it and the degradation works there."""
+        """How a missing field is made in the workers; None if no field is missing or the device makes it."""
         made = made_field(self.split.declared)
         if made is None or made in self.split.images or degradation is None or not degradation.in_workers:
             return None
@@ -170,18 +175,18 @@ class Loader:
 
     @property
     def _on_host(self) -> str | None:
-        """The option that has the pictures of each batch worked on in the host's memory, if one has."""
+        """The option that changes the pictures of each batch in the host's memory, or None."""
         if self.augment is not None:
             return "data.augment"
         return "data.degradation" if self.small is not None else None
 
     def _prepared(self) -> HostBatches | DeviceCache:
-        """At the first use: the pictures decoded, if they are to be kept."""
+        """What makes the batches. The first call decodes all pictures, if they are cached."""
         if self._maker is None:
             sizes = {name: Sizes.of(v, self.view, self.formats[name]) for name, v in self.split.images.items()}
             count = sum(size.count for size in sizes.values())
             needed = sum(size.bytes for size in sizes.values())
-            # workers may get their own
+            # each worker may get a copy
             copies = self.sampler.world * (1 + self.workers if self.small is not None else 1)
             self.place = place(self.memory, needed, self.device, copies, self._on_host) if sizes else "off"
             self._maker = self._placed(sizes)
@@ -215,7 +220,7 @@ class Loader:
         return Cache(decoded, sizes, lambda index, error: self._skip(Skip(name, index, str(error))))
 
     def _skip(self, skip: Skip) -> None:
-        """Says so, once for each file; too many of them stop the training."""
+        """Names a file that can't be read, once. Raises InputError if there are too many of them."""
         if any((skip.field, skip.index) == (known.field, known.index) for known in self.skipped):
             return
         self.skipped.append(skip)
@@ -236,5 +241,5 @@ def _default(split: Split, name: str) -> FieldFormat:
 
 
 def _denominator(split: Split) -> int:
-    """What a crop must be a multiple of, so that every field's side is a whole number of pixels."""
+    """The number of which a crop must be a multiple, so that each field's side is a whole number of pixels."""
     return lcm(*(Fraction(scale_of(field)).denominator for field in split.declared.values()))

@@ -1,4 +1,4 @@
-"""Batches made ahead, by a thread and on a stream of their own, while the device works."""
+"""Prefetch: a thread makes the next batches, on a stream of its own, while the device works on the last one."""
 
 from collections import deque
 from collections.abc import Generator
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 PREFETCHED = 2
-"""Batches that are made or being made beside the one in use."""
+"""How many batches are prefetched."""
 
 Rest = TypeVar("Rest")
 Made = tuple[dict[str, Tensor], Rest]
 
 
 def prefetched(made: Generator[Made[Rest], None, None], device: torch.device) -> Generator[Made[Rest], None, None]:
-    """What `made` gives, in its order, up to `PREFETCHED` before it is asked for. Ends `made` when it is closed.
+    """Yields what `made` yields, in its order, and computes up to `PREFETCHED` of it in advance. Closes `made`.
 
-    The device's work for it runs beside that of the stream which is current where a batch is taken, and is done before
-    what that stream is given afterwards. An error comes where the batch would have come.
+    The device makes a batch on another stream than the current one. The current stream waits for it before it does any
+    work that it gets after the batch was taken. An error is raised where its batch would have been yielded.
     """
     stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
@@ -29,8 +29,8 @@ def prefetched(made: Generator[Made[Rest], None, None], device: torch.device) ->
             batch = next(made)
             return batch, stream.record_event() if stream is not None else None
 
-    first = make()  # not in the thread: processes that decode are started while no other thread is at work
-    pool = ThreadPoolExecutor(1, "data")  # waits for nobody, so it lives no longer than what it is doing
+    first = make()  # not in the thread: it starts the processes that decode, and no other thread may run then
+    pool = ThreadPoolExecutor(1, "data")  # its shutdown waits for one batch at most
     try:
         waiting = deque(pool.submit(make) for _ in range(PREFETCHED))
         yield _taken(*first, device)
@@ -43,7 +43,7 @@ def prefetched(made: Generator[Made[Rest], None, None], device: torch.device) ->
 
 
 def _taken(made: Made[Rest], ready: torch.cuda.Event | None, device: torch.device) -> Made[Rest]:
-    """What the device has made or is making on another stream, to be used on the current one."""
+    """Makes a batch of another stream usable on the current stream."""
     if ready is not None:
         here = torch.cuda.current_stream(device)
         here.wait_event(ready)

@@ -1,4 +1,4 @@
-"""From the values of files to what a network sees, on the device where they are."""
+"""Scales the values of files to the range that networks take, on the device where they are."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ from advloss.data.fields import Field, Fields, Image, Mask
 from advloss.data.formats import RGB8, FieldFormat
 
 Convert = Callable[[str, Tensor], Tensor]
-"""(field's name, values of a batch) to what a network sees."""
+"""Maps (a field's name, its values in a batch) to the tensor that a network takes."""
 
 
 def to_images(values: Tensor, form: FieldFormat = RGB8) -> Tensor:
@@ -20,12 +20,12 @@ def to_images(values: Tensor, form: FieldFormat = RGB8) -> Tensor:
 
 
 def scaled(values: Tensor, field: Field | None, form: FieldFormat) -> Tensor:
-    """A mask becomes float32 of 0 and 1, labels and vectors stay as they are."""
+    """Images become float32 in [-1, 1], masks float32 of 0 and 1; labels and vectors stay as they are."""
     if isinstance(field, Image):
         return to_images(values, form)
     return (values >= 128).float() if isinstance(field, Mask) else values
 
 
 def scaling(fields: Fields, formats: Mapping[str, FieldFormat]) -> Convert:
-    """The scaling of each of these fields."""
+    """A function that scales each of these fields."""
     return lambda name, values: scaled(values, fields[name], formats.get(name, RGB8))

@@ -14,7 +14,7 @@ from advloss.data.sampling.samples import Skip
 
 
 def from_workers(samples: HostBatches, start: int, workers: int) -> Iterator[tuple[Arrays, list[Skip]]]:
-    """Batch number `start` and all that follow, from processes that live as long as this iterator."""
+    """Yields batch number `start` and all that follow, from processes that end with this iterator."""
     loader: DataLoader[Any] = DataLoader(
         _Numbered(samples),
         batch_size=None,
@@ -31,7 +31,7 @@ def from_workers(samples: HostBatches, start: int, workers: int) -> Iterator[tup
 
 
 class _Numbered(Dataset[Any]):
-    """What a worker process does. An `InputError` travels as a value: raised there, it would arrive as a traceback."""
+    """What a worker process does. It returns an `InputError` as a value: raised, it would arrive as a traceback."""
 
     def __init__(self, samples: HostBatches) -> None:
         self.samples = samples

@@ -1,4 +1,4 @@
-"""cityscapes as CycleGAN and pix2pix use it, made from the two archives that its licence lets only the user fetch."""
+"""cityscapes as CycleGAN and pix2pix use it. The user must download its two archives, because of its licence."""
 
 import shutil
 import zipfile
@@ -22,7 +22,7 @@ SPLITS = {"train": "train", "val": "test"}
 
 
 def prepare(cache: Path, folder: Path) -> Path:
-    """trainA/ and testA/ (photographs), trainB/ and testB/ (labels of the same names) in `folder`."""
+    """Makes trainA/ and testA/ (photographs), trainB/ and testB/ (labels of the same names) in `folder`."""
     absent = [name for name in (PHOTOS, LABELS) if not (cache / name).exists()]
     if absent:
         raise InputError(

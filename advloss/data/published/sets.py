@@ -29,7 +29,7 @@ UNPAIRED = {
     "facades": ("photographs of facades", "labels"),
     "iphone2dslr_flower": ("flowers by a phone", "flowers by a camera"),
 }
-"""name -> what side a and side b show (folders ..A and ..B)."""
+"""By name, what side a and side b show (the folders ending in A and B)."""
 
 PAIRED = {
     "facades": ("photographs of facades", "labels"),
@@ -39,7 +39,7 @@ PAIRED = {
     "edges2handbags": ("edges", "handbags"),
     "night2day": ("night", "day"),
 }
-"""name -> what side a (the left half) and side b (the right half) show."""
+"""By name, what side a (the left half) and side b (the right half) show."""
 
 NAMES = sorted({*UNPAIRED, *PAIRED})
 
@@ -49,9 +49,10 @@ PAIRS: Fields = {"a": Image("pairs"), "b": Image("pairs")}
 
 
 def open_published(name: str, *, kind: Kind) -> DataSet:
-    """The published set `name` in the form that the method needs; a set of pairs serves unpaired methods, too.
+    """Opens the published set `name`, downloading it at its first use.
 
-    Where pictures of one domain are wanted, it is unpaired if it can be.
+    kind: what the method needs. A set of pairs can also be used unpaired. For "single" the unpaired form is opened, if
+    there is one. Raises `InputError`.
     """
     if kind == "single":
         return open_published(name, kind="unpaired" if name in UNPAIRED else "pairs")
@@ -70,7 +71,7 @@ def open_published(name: str, *, kind: Kind) -> DataSet:
 
 
 def _paired(name: str, paired: bool) -> DataSet:
-    """train, val and test of pairs side by side; unpaired training takes no notice of who belongs to whom."""
+    """The splits of a set of pairs side by side. If not `paired`, the two halves are used as two domains."""
     folder = _folder(name, "paired", f"pix2pix/datasets/{name}.tar.gz")
     found = {split: list_images(folder / split) for split in SPLITS if (folder / split).is_dir()}
     if not found.get("train"):
@@ -90,19 +91,19 @@ def _cityscapes(kind: Kind) -> DataSet:
 
 
 def _folder(name: str, kind: str, address: str) -> Path:
-    """The set unpacked in the cache folder, downloaded if need be."""
+    """The set's folder in the cache folder. Downloads and unpacks it if it is not there."""
 
     def make(folder: Path) -> None:
         base = os.environ.get("ADVLOSS_DATA_URL", BASE_URL).rstrip("/")
         archive = fetch(f"{base}/{address}", cache_folder() / Path(address).name)
         unpack(archive, folder)
-        record(archive)  # not before: what can't be unpacked must not be what later downloads are compared with
+        record(archive)  # after unpacking, so that a damaged archive's SHA-256 is not recorded
 
     return _made(f"{kind}/{name}", make)
 
 
 def _made(place: str, make: Callable[[Path], object]) -> Path:
-    """The folder at `place` in the cache folder, made by one process if it is not there; a whole one is only read."""
+    """The folder at `place` in the cache folder. If it does not exist, one process makes it."""
     folder = cache_folder() / place
     try:
         if not folder.exists():

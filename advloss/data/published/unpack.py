@@ -1,4 +1,4 @@
-"""Archives to folders: nothing is written outside, and a folder that is there is always whole."""
+"""Unpacks archives. Nothing is written outside the folder, and a folder that exists is always whole."""
 
 import gzip
 import shutil
@@ -14,10 +14,10 @@ DAMAGED = (zipfile.BadZipFile, tarfile.ReadError, gzip.BadGzipFile, EOFError, zl
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """The archive's content as `folder`; a single folder at the archive's top is taken off.
+    """Unpacks an archive as `folder`. If the archive holds a single folder, that folder's content is taken.
 
-    Unpacked under a temporary name beside it and renamed; the caller sees to it that one process does. A member with an
-    absolute path or with `..`, or a link out of the archive, raises `InputError` before anything is written.
+    It is unpacked under a temporary name in the same folder, then renamed. Call it in one process at a time. Raises
+    `InputError`, before anything is written, for a member with an absolute path or `..`, or a link out of the archive.
     """
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left

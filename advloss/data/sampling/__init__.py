@@ -1,0 +1,1 @@
+"""Which items make which batch, and where each picture is cropped."""

@@ -1,7 +1,6 @@
-"""What happens to a picture on its way into a batch: resize, random crop, random flip.
+"""How a picture becomes a sample of a batch: resize, random crop, random flip and rotation.
 
-Every random number is a function of (stream, seed, epoch, position) and of nothing else, so that a sample looks the
-same whichever process makes it and whatever ran before.
+Every random number is a function of (stream, seed, epoch, position) alone, see `random_streams`.
 """
 
 from collections.abc import Sequence
@@ -20,10 +19,11 @@ Resize = Literal["stretch", "shorter", "none"]
 
 @dataclass(frozen=True)
 class View:
-    """How a picture is cut to size: `resize` to `load` pixels, then a crop of `crop` pixels, mirrored and turned.
+    """How a picture becomes a sample: resized to `load` pixels, cropped to `crop` pixels, mirrored and rotated.
 
-    resize: "stretch" makes it load x load, "shorter" its shorter side `load` (the shape stays), "none" leaves it.
-    flip: every other crop is mirrored. rotate: each is turned by 0, 1, 2 or 3 quarters; with `flip` 8 symmetries.
+    resize: "stretch" makes it load x load; "shorter" makes its shorter side `load` and keeps its shape; "none" does not
+    resize. flip: a crop is mirrored left to right with probability 1/2. rotate: a crop is rotated by 0, 90, 180 or 270
+    degrees, each equally likely.
     """
 
     resize: Resize
@@ -43,7 +43,7 @@ class View:
 class CropSide:
     """The crop's side in each batch, in pixels: a number, or a schedule by the iteration.
 
-    per_iteration: batches that an iteration takes. multiple: what a side of the schedule is rounded down to.
+    per_iteration: batches that an iteration takes. multiple: a side of the schedule is rounded down to its multiples.
     """
 
     side: int | Schedule
@@ -51,14 +51,14 @@ class CropSide:
     multiple: int = 1
 
     def at(self, number: int) -> int:
-        """In batch `number`, a function of it alone."""
+        """The side in batch `number`."""
         if not isinstance(self.side, Schedule):
             return self.side
         return self._rounded(self.side.at(number // self.per_iteration))
 
     @property
     def ends(self) -> tuple[int, int]:
-        """The smallest and the largest."""
+        """The smallest and the largest side."""
         if not isinstance(self.side, Schedule):
             return self.side, self.side
         return self._rounded(min(self.side.bounds)), self._rounded(max(self.side.bounds))
@@ -69,7 +69,8 @@ class CropSide:
 
 @dataclass(frozen=True)
 class Crop:
-    """One drawn crop, in pixels from the top left; mirrored first, then turned to the left by so many quarters."""
+    """One drawn crop, in pixels from the top left. It is mirrored first, then rotated to the left `quarters` times by
+    90 degrees."""
 
     top: int
     left: int
@@ -82,7 +83,8 @@ class Crop:
         return replace(self, top=scale * self.top, left=scale * self.left, side=scale * self.side)
 
     def steps(self, width: int) -> tuple[int, int, int]:
-        """Where the crop's pixel (y, x) lies in rows of `width` pixels: at first + down * y + across * x."""
+        """(first, down, across): the crop's pixel (y, x) is pixel first + down * y + across * x of the picture, counted
+        along its rows of `width` pixels."""
         first, down, across = self.top * width + self.left, width, 1
         if self.mirrored:
             first, across = first + (self.side - 1) * across, -across
@@ -103,9 +105,10 @@ def resized_size(size: tuple[int, int], resize: Resize, load: int) -> tuple[int,
 
 
 def resized(picture: np.ndarray, resize: Resize, load: int, hard: bool = False) -> np.ndarray:
-    """[H, W, C] of uint8, uint16 or float32, bicubic with antialias (OpenCV has none and differs by up to 22 levels).
+    """Resizes [H, W, C] of uint8, uint16 or float32 by Pillow's bicubic with antialias. Integers are rounded and
+    clipped to their range. OpenCV's bicubic has no antialias and differs by up to 22 levels.
 
-    hard: the nearest pixel instead, as for masks. Whole numbers are rounded, and stay within their range.
+    hard: takes the nearest pixel instead, as for masks.
     """
     height, width = resized_size((picture.shape[0], picture.shape[1]), resize, load)
     if (height, width) == picture.shape[:2]:
@@ -117,7 +120,7 @@ def resized(picture: np.ndarray, resize: Resize, load: int, hard: bool = False) 
 
 
 def _resized_channel(channel: np.ndarray, width: int, height: int, method: Image.Resampling) -> np.ndarray:
-    """[H, W] to [height, width], the type kept."""
+    """[H, W] -> [height, width] of the same type."""
     wide = channel if channel.dtype == np.uint8 else channel.astype(np.float32)
     made = np.asarray(Image.fromarray(np.ascontiguousarray(wide)).resize((width, height), method))
     if channel.dtype != np.uint16:
@@ -126,19 +129,19 @@ def _resized_channel(channel: np.ndarray, width: int, height: int, method: Image
 
 
 def drawn_crop(drawn: Sequence[float], size: tuple[int, int], view: View, side: int) -> Crop:
-    """A crop of `side` pixels inside (height, width), each place and each of the view's symmetries equally likely.
+    """A crop of `side` pixels inside (height, width). Each place, flip and rotation of the view is equally likely.
 
-    drawn: see `draws`.
+    drawn: four numbers in [0, 1), see `draws`.
     """
-    down, across, mirror, turn = drawn
+    down, across, mirror, quarter = drawn
     top, left = int(down * (size[0] - side + 1)), int(across * (size[1] - side + 1))
-    return Crop(top, left, side, view.flip and mirror < 0.5, int(4 * turn) if view.rotate else 0)
+    return Crop(top, left, side, view.flip and mirror < 0.5, int(4 * quarter) if view.rotate else 0)
 
 
 def copy_crop(crop: Crop, picture: np.ndarray, out: np.ndarray) -> None:
-    """The crop of `picture` [C, H, W] into `out` [C, side, side], both of one type.
+    """Copies the crop of `picture` [C, H, W] into `out` [C, side, side] of the same type.
 
-    OpenCV mirrors and transposes in place, six times as fast as numpy's negative and exchanged steps.
+    OpenCV mirrors and transposes: six times as fast as numpy with negative and exchanged strides.
     """
     out[:] = picture[:, crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
     rows = out.reshape(-1, crop.side)  # [C side, side]
@@ -155,18 +158,18 @@ def copy_crop(crop: Crop, picture: np.ndarray, out: np.ndarray) -> None:
 
 
 def middle_crop(picture: np.ndarray, side: int, scale: int = 1) -> np.ndarray:
-    """The middle `side` x `side` pixels of [H, W, C]; their corner lies at multiples of `scale` pixels."""
+    """The middle `side` x `side` pixels of [H, W, C]. Their top left corner is at multiples of `scale` pixels."""
     top, left = ((length - side) // 2 // scale * scale for length in picture.shape[:2])
     return picture[top : top + side, left : left + side]
 
 
 def fit(size_a: tuple[int, int], size_b: tuple[int, int], scale: int) -> bool:
-    """Whether b is `scale` times as large as a, each (height, width); less than `scale` pixels more are no matter."""
+    """Whether b is `scale` times as large as a, each (height, width). b may have up to `scale` - 1 pixels more."""
     return all(scale * a <= b < scale * (a + 1) for a, b in zip(size_a, size_b, strict=True))
 
 
 def check_crop_fits(name: str, size: tuple[int, int], crop: int) -> None:
-    """Raises unless a crop of `crop` pixels fits into (height, width)."""
+    """Raises InputError unless a crop of `crop` pixels fits into (height, width)."""
     if min(size) < crop:
         raise InputError(
             f"{name}: {size[1]}x{size[0]} pixels after the resize, smaller than the crop of {crop}x{crop}; "

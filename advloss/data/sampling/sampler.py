@@ -1,4 +1,4 @@
-"""Which items make which batch: a function of (seed, batch number, process) alone."""
+"""The sampler: which items make which batch. It is a function of (seed, batch number, process) alone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,13 +20,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Sampler:
-    """A new permutation of the first source every epoch; of the others, items are drawn at random (as in CycleGAN).
+    """Draws the items of each batch: in each epoch a new permutation of the first source, and random items of the
+    others, as CycleGAN does.
 
-    Process r of w takes samples r * batch to (r + 1) * batch of every global batch of w * batch samples: together they
-    see what one process with batch w * batch sees.
+    Process r of w takes samples r * batch to (r + 1) * batch of each global batch of w * batch samples. So w processes
+    see the samples that one process with batch w * batch sees.
 
-    counts: items of each source; the shorter ones wrap round. together: whether all sources give the same item.
-    pieces: what the pictures of one source lie in; None where any is as near as any other.
+    counts: items of each source; a shorter source repeats. together: whether a sample is item i of all sources.
+    pieces: the parts in which a source is read from the disk, see `Pieces`; None if each item is a file of its own.
     """
 
     counts: tuple[int, ...]
@@ -39,11 +40,11 @@ class Sampler:
 
     @property
     def per_epoch(self) -> int:
-        """Batches an epoch, for each process; the last ones that don't fill a global batch are left out."""
+        """Batches an epoch, for each process. Samples at the end that don't fill a global batch are not used."""
         return max(1, max(self.counts) // (self.batch * self.world))
 
     def items(self, number: int) -> list[Item]:
-        """The samples of this process's batch `number`, counted from the first epoch's first."""
+        """The samples of this process's batch `number`, counted from 0 over all epochs."""
         epoch, within = divmod(number, self.per_epoch)
         longest = max(self.counts)
         drawn = [_permutation(self.seed, epoch, longest, self.pieces)]

@@ -1,4 +1,4 @@
-"""Which pictures make a sample, where they are cut, and what replaces a file that can't be read."""
+"""The pictures of a sample: which ones, where each is cropped, and what replaces a file that can't be read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ class Skip:
 
 @dataclass(frozen=True)
 class Group:
-    """What is drawn together: fields of pictures, from the sources of these numbers. number: of its random streams.
+    """Fields whose pictures get the same crop. sources: the numbers of the sources that they are drawn from.
 
-    larger: by field, how many times as large its pictures are as the group's smallest ones.
+    number: of the group's random streams. larger: each field's side over that of the group's smallest pictures.
     """
 
     fields: tuple[str, ...]
@@ -50,9 +50,9 @@ class Group:
 
 
 def groups_of(split: Split) -> list[Group]:
-    """What is drawn together: every source by itself, or all of them.
+    """The groups of a split: one for each source, or one for all sources if they are drawn together.
 
-    Pictures of one field alone are drawn as the second source's are: the numbers of runs so far are theirs.
+    If there is one field of pictures, it has the random streams of the second source, so that old runs don't change.
     """
     larger = scales(split)
     if split.together:
@@ -68,7 +68,7 @@ def groups_of(split: Split) -> list[Group]:
 
 @dataclass
 class Sample(Generic[Picture]):
-    """One sample. indices: of its item in each source. cuts: by field, a picture and what is cut out of it."""
+    """One sample. indices: of its item in each source. cuts: by field, a picture and its crop."""
 
     indices: list[int]
     cuts: dict[str, tuple[Crop, Picture]]
@@ -76,9 +76,9 @@ class Sample(Generic[Picture]):
 
 @dataclass
 class SamplePictures(Generic[Picture]):
-    """What each sample is made of, the same wherever the pictures lie and whatever cuts them.
+    """Chooses the pictures and crops of each sample. The choice does not depend on where the pictures are stored.
 
-    pictures: by field. crop: the side of the crop in each batch. bad: what was found unreadable so far.
+    pictures: by field. crop: the side of the crop in each batch. bad: the pictures that could not be read so far.
     """
 
     split: Split
@@ -90,6 +90,7 @@ class SamplePictures(Generic[Picture]):
 
     @cached_property
     def groups(self) -> list[Group]:
+        """The groups of the split, see `groups_of`."""
         return groups_of(self.split)
 
     def sides(self, number: int) -> dict[str, int]:
@@ -98,7 +99,10 @@ class SamplePictures(Generic[Picture]):
         return {name: int(crop * scale_of(self.split.declared[name])) for name in self.pictures}
 
     def of(self, item: Item, sides: Mapping[str, int]) -> Sample[Picture]:
-        """The sample's pictures, or the next ones that can be read, and what is cut out of each. sides: see above."""
+        """The sample's pictures and their crops. A picture that can't be read is replaced by the next one that can.
+
+        sides: of the crop, by field, in pixels.
+        """
         sample = Sample[Picture](list(item.indices), {})
         for group in self.groups:
             if group.fields:
@@ -106,7 +110,7 @@ class SamplePictures(Generic[Picture]):
         return sample
 
     def _add(self, sample: Sample[Picture], group: Group, item: Item, sides: Mapping[str, int]) -> None:
-        """The pictures of one group, and one crop for all of them."""
+        """Adds the pictures of one group, and the crop that they share."""
         index, pictures = self._readable(group.fields, item.indices[group.sources[0]])
         for source in group.sources:
             sample.indices[source] = index
@@ -125,7 +129,7 @@ class SamplePictures(Generic[Picture]):
             sample.cuts[name] = crop if scale == 1 else crop.scaled(scale), picture
 
     def _readable(self, fields: tuple[str, ...], start: int) -> tuple[int, dict[str, Picture]]:
-        """The pictures number `start` of these fields, or the next ones that can all be read; and their number."""
+        """The first number from `start` on at which the pictures of all these fields can be read, and the pictures."""
         count = min(len(self.pictures[name].values) for name in fields)
         for step in range(count):
             index = (start + step) % count

@@ -12,7 +12,8 @@ from advloss.data.sources.values import JoinedValues, Values
 
 @dataclass(frozen=True)
 class Source:
-    """Fields that are drawn together: item i of a source is value i of each. fields: pictures. rows: all others."""
+    """Fields that are drawn together: item i of a source is value i of each field. fields: pictures. rows: labels and
+    vectors."""
 
     fields: dict[str, Values] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
@@ -26,8 +27,8 @@ class Source:
 class Split:
     """The sources of train, val or test.
 
-    aligned: whether item i of all sources belong together, such as one scene in two domains; they are then drawn
-    together, too. declared: all fields of a batch, those among them that are derived or made from others.
+    aligned: whether item i of all sources show the same, such as one scene in two domains; they are then drawn
+    together. declared: all fields of a batch, also those that are drawn or made from others.
     """
 
     sources: dict[str, Source]
@@ -47,12 +48,12 @@ class Split:
 
     @property
     def paired(self) -> bool:
-        """Whether an item has several pictures that belong together."""
+        """Whether an item has several pictures of the same thing."""
         return len(self.images) > 1 and (self.aligned or len(self.sources) == 1)
 
     @property
     def together(self) -> bool:
-        """Whether one number draws an item of every source."""
+        """Whether a sample is item i of all sources."""
         return self.aligned or len(self.sources) == 1
 
     def __len__(self) -> int:
@@ -60,7 +61,7 @@ class Split:
         return min(len(source) for source in self.sources.values())
 
     def swapped(self) -> "Split":
-        """The first two pictures exchanged."""
+        """The split with its first two fields of pictures exchanged."""
         if len(self.images) != 2 or len({len(source.fields) for source in self.sources.values()}) != 1:
             raise InputError("data.direction=b2a exchanges two images, and this data set has not two; use a2b")
         (first, one), (second, other) = self.images.items()
@@ -79,29 +80,31 @@ class DataSet:
     name: str
     splits: dict[str, Split]
     titles: dict[str, str] = field(default_factory=dict)
-    """What the pictures of a field are called where they come from: {"a": "edges", "b": "photo"}."""
+    """The name of each field's pictures in the data set, such as {"a": "edges", "b": "photo"}."""
     notes: tuple[str, ...] = ()
-    """What the user should know of how it was read, in sentences."""
+    """Sentences for the user about how the set was read."""
     alone: dict[str, tuple[Path, ...]] = field(default_factory=dict)
-    """Per split, files of a paired set that have no partner and were left out."""
+    """For each split, the files of a paired set that were skipped, since they have no partner."""
 
     @property
     def train(self) -> Split:
+        """The split that is trained on."""
         return self.splits["train"]
 
     @property
     def validation(self) -> Split | None:
+        """The split to validate on: val, else test, else None."""
         return self.splits.get("val") or self.splits.get("test")
 
     def swapped(self) -> "DataSet":
-        """The same with the two images exchanged: for training b2a."""
+        """The data set with the two images exchanged, for `data.direction=b2a`."""
         splits = {name: split.swapped() for name, split in self.splits.items()}
         titles = dict(zip(self.titles, reversed(self.titles.values()), strict=True))
         return replace(self, splits=splits, titles=titles)
 
 
 def split_of(fields: Fields, images: dict[str, Values], aligned: bool, rows: dict[str, Rows] | None = None) -> Split:
-    """A split of these pictures and rows, each in the source that its field is declared to be drawn from."""
+    """A split of these pictures and rows; each goes into the source that its field declares."""
     rows = rows or {}
     sources: dict[str, Source] = {}
     for name, declared in fields.items():
@@ -113,9 +116,9 @@ def split_of(fields: Fields, images: dict[str, Values], aligned: bool, rows: dic
 
 
 def declared_as(opened: DataSet, fields: Fields) -> DataSet:
-    """A data set of two domains with its pictures as these fields, in their order.
+    """A data set of two domains, with its domains renamed to these fields, in order.
 
-    Where one field is wanted: the second domain's pictures if train has pairs, else those of both.
+    If there is one field, it gets the second domain's pictures if train has pairs, else those of both domains.
     """
     wanted, have = from_files(fields), list(opened.train.images)
     if len(wanted) == 1:

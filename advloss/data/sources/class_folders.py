@@ -1,4 +1,4 @@
-"""One folder for each class: pictures with the labels that their folders' names are."""
+"""Pictures in one folder for each class. The folder's name is the label."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ from advloss.images.reading import list_images
 
 
 def class_folders(folders: list[Path], fields: Fields, label: str, classes: tuple[str, ...] | None) -> Split:
-    """All pictures below some folders, each labelled with the name of the first folder below.
+    """All pictures below some folders. The label is the name of the folder directly below the given one.
 
-    classes: the known names, those of train; None takes the folders' own, sorted.
+    classes: the names of the classes, those of train; None: the names of the folders, sorted.
     """
     image = next(name for name in from_files(fields) if fields[name].source == fields[label].source)
     values, rows = labelled(folders, classes)

@@ -1,4 +1,4 @@
-"""Folders of pictures as a data set: which layouts are understood."""
+"""Opens folders of pictures as a data set, and finds out which layout they have."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ LETTERS = "ABCDEFGHIJKLMNOP"
 def open_folder(path: str | Path, fields: Fields, given: frozenset[str] = frozenset()) -> DataSet:
     """The data set in a folder. Raises `InputError` with what to do.
 
-    fields: what the method declares. given: labels, masks and vectors that come from elsewhere.
+    fields: what the method declares. given: the fields that are read from files of their own.
     """
     root = folder(path)
     name = root.resolve().name
@@ -38,7 +38,7 @@ def open_folder(path: str | Path, fields: Fields, given: frozenset[str] = frozen
 def with_validation(opened: DataSet, path: str | Path, fields: Fields) -> DataSet:
     """`opened` with the pictures in a folder as its val split: all domains, or large pictures for super-resolution.
 
-    path: or shards, where pictures of one domain are wanted.
+    path: a folder; also shards, if the method needs pictures of one domain.
     """
     single = kind_of(fields) == "single"
     try:
@@ -84,7 +84,7 @@ T = TypeVar("T")
 
 
 def _with_train(root: Path, found: dict[str, T]) -> dict[str, T]:
-    """What was found of each split, if there is something to train on."""
+    """`found` by split; raises InputError if nothing was found for train."""
     if "train" in found:
         return found
     if found:
@@ -93,7 +93,7 @@ def _with_train(root: Path, found: dict[str, T]) -> dict[str, T]:
 
 
 def _single(name: str, root: Path, fields: Fields, label: str | None) -> DataSet:
-    """Every picture below `root`, or below each of its splits' folders. label: the field of the classes' folders."""
+    """Every picture below `root`, or below each of its splits' folders. label: the field of the folder names."""
     (field,) = from_files(fields)
     lettered = {} if label else {split: list(folders) for split, folders in _lettered(root, 2).items()}
     named = {split: [root / split] for split in SPLITS if (root / split).is_dir()}
@@ -114,7 +114,7 @@ def _validated(root: Path, opened: DataSet, fields: Fields) -> Split:
 
 
 def alone(folders: list[Path], fields: Fields, least: int) -> Split:
-    """All pictures in and below some folders, as the one field; those in shards, where there are no others."""
+    """All pictures in and below some folders as the one field. If there are none, the pictures in their shards."""
     paths = [path for each in folders for path in list_images(each)]
     shards = [] if paths else sorted(path for each in folders for path in each.glob("*.tar"))
     if shards:
@@ -124,7 +124,7 @@ def alone(folders: list[Path], fields: Fields, least: int) -> Split:
 
 
 def _lettered(root: Path, count: int) -> dict[str, Folders]:
-    """trainA/ and trainB/, valA/ and valB/, testA/ and testB/, those that are there; further letters likewise."""
+    """The folders trainA/ and trainB/, valA/ and valB/, testA/ and testB/ that exist; trainC/ and so on for more."""
     lettered = {name: tuple(root / f"{name}{letter}" for letter in LETTERS[:count]) for name in SPLITS}
     found = {name: folders for name, folders in lettered.items() if any(each.is_dir() for each in folders)}
     for folders in found.values():
@@ -148,7 +148,7 @@ def _split_folders(root: Path, count: int) -> dict[str, Folders]:
 
 
 def sides(root: Path, count: int) -> Folders | None:
-    """As many sub-folders with pictures, by alphabet; or the folder itself for both if pictures lie in it."""
+    """The `count` folders with pictures in `root`, by alphabet; or `root` itself, `count` times, if it has pictures."""
     if any(is_image(path) and path.is_file() for path in root.iterdir()):
         return (root, root)
     below = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
@@ -165,16 +165,16 @@ def sides(root: Path, count: int) -> Folders | None:
 def data_set(name: str, found: dict[str, Folders], fields: Fields) -> DataSet:
     """The data set of the folders of each split, one for each image field."""
     splits: dict[str, Split] = {}
-    left_out: dict[str, tuple[Path, ...]] = {}
+    skipped_files: dict[str, tuple[Path, ...]] = {}
     names = {split: side_names(split, folders) for split, folders in found.items()}
     for split, folders in found.items():
         if names[split] != names["train"]:
             raise InputError(f"the sides are {names['train']} in train and {names[split]} in {split}; name them alike")
         splits[split], skipped = split_folders(folders, fields, 2 if split == "train" else 1)
         if skipped:
-            left_out[split] = skipped
+            skipped_files[split] = skipped
     titles = dict(zip(splits["train"].images, names["train"], strict=True))
-    return DataSet(name, splits, titles, _notes(found["train"], names["train"]), left_out)
+    return DataSet(name, splits, titles, _notes(found["train"], names["train"]), skipped_files)
 
 
 def side_names(split: str, folders: Folders) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How the pictures of several folders find each other: by their names."""
+"""Matches the pictures of several folders by their names."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,10 +35,9 @@ def enough(folder: Path, count: int, least: int) -> None:
 
 
 def matched(folders: Mapping[str, Sequence[Path]], fields: Fields) -> tuple[dict[str, Values], tuple[Path, ...]]:
-    """Pictures of one name, by field; and the files that lack a partner.
+    """The pictures of the same names, by field; and the files that have no partner.
 
-    folders: of each field. A picture from which another field is made may have its name without a scale, such as
-    0001.png for 0001x4.png.
+    folders: of each field. The large picture of 0001x4.png may be named 0001.png.
     """
     made = next((name for name in folders if made_from(fields[name])), None)
     order = [name for name in folders if name != made] + ([made] if made else [])

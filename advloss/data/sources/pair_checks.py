@@ -1,4 +1,4 @@
-"""Whether the pictures of an item lie on each other, and what is said where they don't."""
+"""Checks that the pictures of an item have sizes that fit, so that their pixels show the same."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,17 +13,18 @@ from advloss.images.reading import UnreadableImage
 
 
 def scales(split: Split) -> dict[str, int]:
-    """How many times as large a picture of each field is as the smallest one of its item."""
+    """The side of each field's pictures over that of the item's smallest picture."""
     own = {name: scale_of(split.declared[name]) for name in split.images}
     least = min(own.values(), default=Fraction(1))
     return {name: int(scale / least) for name, scale in own.items()}
 
 
 def check_pairs(split: Split, resize: Resize, load: int) -> None:
-    """Raises for the first pair of two sizes after the resize, by the headers; a file that can't be read is no matter.
+    """Raises InputError for the first pair whose sizes don't fit after the resize. It reads headers alone, and passes
+    over files that can't be read.
 
-    load: in pixels; see `View` for it and `resize`. What a larger picture has at the right and at the bottom beyond a
-    multiple of the smaller one's size, less than that multiple, is no matter.
+    resize, load: see `View`. A picture that is n times as large as its partner may have up to n - 1 more pixels at the
+    right and at the bottom.
     """
     if not split.paired:
         return
@@ -32,7 +33,7 @@ def check_pairs(split: Split, resize: Resize, load: int) -> None:
     if resize == "stretch":
         return
     for index in range(len(split)):
-        with suppress(UnreadableImage):  # is skipped when its turn comes
+        with suppress(UnreadableImage):  # the loader skips it
             sizes = {
                 name: resized_size(values.header(index).size, resize, load) for name, values in split.images.items()
             }
@@ -40,7 +41,7 @@ def check_pairs(split: Split, resize: Resize, load: int) -> None:
 
 
 def check_scale(resize: Resize, scale: int, augmented: bool = False) -> None:
-    """Raises where the pictures of a pair would lose their scale."""
+    """Raises InputError if a resize or an augmentation would change the ratio of a pair's sizes."""
     if scale > 1 and augmented:
         raise InputError(
             "data.augment can't treat a small and a large picture alike; leave it out, or train on the large pictures "
@@ -56,7 +57,7 @@ def check_scale(resize: Resize, scale: int, augmented: bool = False) -> None:
 def check_fit(
     images: Mapping[str, Values], index: int, sizes: Mapping[str, tuple[int, int]], larger: Mapping[str, int]
 ) -> None:
-    """Raises unless the pictures of an item, of these (height, width), lie on the smallest. larger: see `scales`."""
+    """Raises InputError unless the pictures of an item, with these (height, width), fit. larger: see `scales`."""
     first = min(sizes, key=lambda name: larger[name])
     for name, size in sizes.items():
         if name != first and not fit(sizes[first], size, larger[name]):

@@ -17,26 +17,26 @@ Paths = Mapping[str, Sequence[Path]]
 
 
 def open_paths(paths: Paths, fields: Fields) -> DataSet:
-    """The data set in these folders, a train split alone. Raises `InputError` with what to do.
+    """The data set in these folders. It has a train split only. Raises `InputError` with what to do.
 
-    paths: of all fields that need one, see `check_given`. A source's folder holds its pictures: with a label, one
-    folder for each class; of several fields, a folder for each or files of two side by side.
+    paths: of all fields that need one, see `check_given`. The folder of a source with a label holds a folder for each
+    class. That of a source with several image fields holds a folder for each, or files of two pictures side by side.
     """
     _check_apart(paths, fields)
     images: dict[str, Values] = {}
     rows: dict[str, Rows] = {}
-    left_out: tuple[Path, ...] = ()
+    skipped_files: tuple[Path, ...] = ()
     for source in sources_of(fields):
         own = {name: field for name, field in fields.items() if field.source == source}
         found, labels, skipped = _source(source, own, paths)
         images |= found
         rows |= labels
-        left_out += skipped
+        skipped_files += skipped
     aligned = kind_of(fields) != "unpaired" and len(images) > 1
     split = split_of(fields, {name: images[name] for name in fields if name in images}, aligned, rows)
     titles = {name: (paths.get(name) or paths[fields[name].source])[0].name for name in split.images}
     name = "-".join(where[0].resolve().name for where in paths.values() if where)
-    return DataSet(name, {"train": split}, titles, (), {"train": left_out} if left_out else {})
+    return DataSet(name, {"train": split}, titles, (), {"train": skipped_files} if skipped_files else {})
 
 
 def _source(name: str, own: Fields, paths: Paths) -> tuple[dict[str, Values], dict[str, Rows], tuple[Path, ...]]:

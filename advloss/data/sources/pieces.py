@@ -7,19 +7,19 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """A source cut into pieces whose pictures lie side by side on the disk.
+    """A source cut into pieces; the pictures of a piece are stored next to each other on the disk.
 
-    An epoch goes through the pieces in a new order and shuffles the pictures of every `window` places: each is shown
-    once, in company from all over the source, and at any time the disk is read in a few pieces alone.
+    An epoch takes the pieces in a random order, and shuffles the pictures within each `window` of them. So it shows
+    each picture once, a batch has pictures from all over the source, and few pieces are read at any time.
 
-    ends: integers [P], the number behind each piece's last picture.
+    ends: integers [P], one more than the number of each piece's last picture.
     """
 
     ends: np.ndarray
     window: int
 
     def permutation(self, rng: np.random.Generator) -> np.ndarray:
-        """All numbers below ends[-1] in such an order."""
+        """The numbers 0 to ends[-1] - 1 in the order of an epoch."""
         drawn = rng.permutation(len(self.ends))
         lengths = np.diff(self.ends, prepend=0)[drawn]
         behind = self.ends[drawn]

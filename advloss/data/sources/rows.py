@@ -1,4 +1,4 @@
-"""Values that are no pictures: labels and vectors, one row an item."""
+"""Labels and vectors: one row for each item."""
 
 from dataclasses import dataclass
 
@@ -16,5 +16,5 @@ class Rows:
         return len(self.values)
 
     def taken(self, numbers: list[int]) -> "Rows":
-        """These rows alone, in this order."""
+        """The rows of these numbers, in this order."""
         return Rows(self.values[numbers], self.classes)

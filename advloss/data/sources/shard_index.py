@@ -1,4 +1,4 @@
-"""Where the pictures lie in shards, which are tar files as webdataset writes them: read once, kept in the cache."""
+"""The index of shards (tar files as webdataset writes them): where each picture is. It is made once and cached."""
 
 import hashlib
 import importlib
@@ -21,8 +21,8 @@ from advloss.images.formats import FORMATS
 
 BLOCK = 512
 """A tar file consists of blocks of so many bytes; one of zeros marks its end."""
-KEPT_AS = 2
-"""Part of a kept index's name; to be raised when what it holds changes."""
+KEPT_AS = 3
+"""The version of cached indices, part of their names. Raise it when `Index` changes."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,22 @@ class Index:
     sizes: np.ndarray  # [N] int64, how many they are
     names: np.ndarray  # uint8, all members' names in UTF-8, one after the other
     ends: np.ndarray  # [N] int64, where each name ends
-    skipped: np.ndarray  # [] int64, how many pictures are left out for their second extension
-    first_left_out: np.ndarray  # uint8, the name of the first of them
+    skipped: np.ndarray  # [] int64, how many pictures are skipped for their second extension
+    first_skipped: np.ndarray  # uint8, the name of the first of them
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def name(self, number: int) -> str:
-        """What picture `number` is called within its shard."""
+        """The name of picture `number` within its shard."""
         start = self.ends[number - 1] if number else 0
         return self.names[start : self.ends[number]].tobytes().decode(errors="replace")
 
 
 def read_index(paths: Sequence[Path]) -> Index:
-    """The pictures of these shards, from the cache if none of them has changed since (by path, size and time).
+    """The index of these shards. It is read from the cache if no shard has changed (by path, size and time).
 
-    Raises `InputError` for a shard that is no tar file, damaged or cut short.
+    Raises `InputError` for a shard that is not a tar file, damaged or cut short.
     """
     kept = _kept(paths)
     with suppress(OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile), np.load(kept) as arrays:
@@ -74,7 +74,7 @@ def webdataset(module: str) -> Any:
 
 
 def _kept(paths: Sequence[Path]) -> Path:
-    """The file for the index of these shards as they are now."""
+    """The cache file for the index of these shards as they are now."""
     states = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     key = hashlib.sha256(json.dumps([KEPT_AS, *FORMATS, states]).encode()).hexdigest()
     return cache_folder() / "shards" / f"{key[:32]}.npz"
@@ -90,10 +90,10 @@ class _Found:
     skipped: list[bytes] = field(default_factory=list)
 
     def add(self, number: int, path: Path) -> None:
-        """The pictures of shard `number`: members whose extension is a picture's.
+        """Adds the pictures of shard `number`: the members whose extension is a picture's.
 
-        The extension is what webdataset takes for it, all behind the first dot: 7.jpg is sample 7's jpg and 7.mask.png
-        its mask.png, which is left out.
+        As in webdataset, the extension is all behind the first dot: 7.jpg is sample 7's jpg. 7.mask.png is its
+        mask.png, which is not a picture's extension, so it is skipped.
         """
         split_name = webdataset("tariterators").base_plus_ext
         for member in _members(path):
@@ -123,10 +123,10 @@ class _Found:
 
 
 def _members(path: Path) -> list[tarfile.TarInfo]:
-    """All members, by their headers; the bytes between are passed over. Python's tarfile reads every kind of header.
+    """All members, read from their headers. Python's tarfile is used, since it reads every kind of header.
 
-    It takes anything that is no header for the end, so the end is looked at here: a block of zeros, or the file is cut
-    short or damaged.
+    tarfile takes any block that is not a header for the end. So this checks that the end is a block of zeros; if not,
+    the file is cut short or damaged.
     """
     try:
         with tarfile.open(path, "r:") as tar, path.open("rb") as file:

@@ -1,11 +1,11 @@
-"""Pictures in shards, tar files as webdataset writes them: values like any other, read in place.
+"""Pictures in shards (tar files as webdataset writes them), read in place.
 
-An index of where each picture lies (shard_index.py) lets a process read any of them at once, so that which picture
-makes which sample is what it is for files: a function of (seed, epoch, position), whatever the number of workers and
-processes and wherever a run was stopped. Streams through shuffle buffers, webdataset's own way to read, can't promise
-that. What they are for, reading in long pieces, is here the order's (order.py, `Pieces`). Webdataset names the shards
-and splits the members' names. Its random access (wids) is not used: webdataset 1.0.2 came without it, it knows no
-header for long names, and does not see that a shard was cut short.
+With an index of where each picture is (shard_index.py), a process can read any picture at once. So the picture of a
+sample is a function of (seed, epoch, position), as for files, with any number of workers and processes, also in a
+resumed run. Webdataset's own streams with shuffle buffers don't have this property. They read long pieces of the disk;
+here the sampler does so too (`Pieces`). Webdataset is used to expand the names of shards and to split members' names.
+Its random access (wids) is not used: webdataset 1.0.2 does not contain it, it can't read headers for long names, and it
+does not notice that a shard was cut short.
 """
 
 import re
@@ -28,15 +28,15 @@ PIECE = 256
 """Pictures of one shard that are read at about the same time: some 30 MB of ImageNet."""
 WINDOW = 32 * PIECE
 """Pictures that are shuffled together, some 1 GB of ImageNet. One process that read 6.8 GB of shards (110 kB a picture)
-from a disk, nothing of them cached, read twice as fast so as in an order without pieces (4200 for 2100 pictures/s)."""
+from a disk without a cache read 4200 pictures/s in this order, and 2100 pictures/s in a random order."""
 LOOKED_AT = 1000
-"""Of so many pictures in shards the headers are read before the training; of pictures in files all are."""
+"""How many headers of pictures in shards are read before the training. Of pictures in files all headers are read."""
 SHARD = re.compile(r"\.(tar|tgz)\b")
 REMOTE = re.compile(r"(pipe:|[a-z][a-z0-9+]+:/)", re.IGNORECASE)
 
 
-class ShardValues:
-    """The pictures in some shards, shard after shard. Each is opened for one picture and closed again."""
+class ShardValues(Values):
+    """The pictures in some shards, in their order. To read a picture opens its shard and closes it again."""
 
     def __init__(self, shards: Sequence[Path], index: Index) -> None:
         self.shards, self.index = list(shards), index
@@ -59,7 +59,7 @@ class ShardValues:
 
     @property
     def pieces(self) -> Pieces:
-        """Up to `PIECE` pictures of one shard each."""
+        """Pieces of up to `PIECE` pictures of one shard."""
         ends: list[int] = []
         counts = np.bincount(self.index.shards, minlength=len(self.shards))
         for end, count in zip(np.cumsum(counts), counts, strict=True):
@@ -68,12 +68,12 @@ class ShardValues:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of how it was read, in sentences."""
+        """Sentences for the user about how the shards were read."""
         count = int(self.index.skipped)
         if not count:
             return []
-        first = self.index.first_left_out.tobytes().decode(errors="replace")
-        return [f"{count} pictures in shards have two extensions and are left out, such as {first}"]
+        first = self.index.first_skipped.tobytes().decode(errors="replace")
+        return [f"{count} pictures in shards have two extensions and are skipped, such as {first}"]
 
     def _shard(self, index: int) -> Path:
         return self.shards[self.index.shards[index]]
@@ -102,7 +102,7 @@ def looked_at(values: Values) -> Sequence[int]:
 
 
 def pieces_of(split: Split) -> Pieces | None:
-    """What the pictures of a split lie in, if that is shards."""
+    """The pieces of a split's pictures if they are in shards, else None."""
     values = list(split.images.values())
     return values[0].pieces if len(values) == 1 and isinstance(values[0], ShardValues) else None
 
@@ -113,7 +113,7 @@ def names_shards(name: str | Path) -> bool:
 
 
 def title(name: str | Path) -> str:
-    """What shards of that name are called, in a word: `imagenet` for shards/imagenet-{000..146}.tar."""
+    """A short name for shards: `imagenet` for shards/imagenet-{000..146}.tar."""
     beginning = re.split(r"[{*?\[]|\.t", Path(name).name)[0].rstrip("-_.")
     return beginning or Path(name).parent.name or "shards"
 
@@ -135,7 +135,7 @@ def with_shards_to_validate(opened: DataSet, name: str | Path, fields: Fields) -
 
 
 def shard_split(paths: Sequence[Path], fields: Fields, least: int) -> Split:
-    """The pictures in these shards; at least so many are needed."""
+    """A split of the pictures in these shards. least: how many are needed."""
     values = ShardValues(paths, read_index(paths))
     if len(values) < least:
         what = f"{paths[0]} and {len(paths) - 1} more shards hold" if len(paths) > 1 else f"{paths[0]} holds"
@@ -145,9 +145,10 @@ def shard_split(paths: Sequence[Path], fields: Fields, least: int) -> Split:
 
 
 def shard_paths(name: str) -> list[Path]:
-    """The files that a name means: itself, `{000..146}` for a range, `*` and `?` for any that are there, `::` between.
+    """The files that a name stands for. `{000..146}` is a range, `*` and `?` match existing files, `::` separates
+    names.
 
-    Raises `InputError` where one is missing, or lies elsewhere than in a file.
+    Raises `InputError` if a file is missing, or if the name is an address instead of a file.
     """
     if Path(name).expanduser().is_file():
         return [Path(name).expanduser()]
@@ -170,7 +171,7 @@ def shard_paths(name: str) -> list[Path]:
 
 
 def _matching(path: Path) -> list[Path]:
-    """The files that fit a path with `*`, `?` or `[...]`, sorted; none for a path without."""
+    """The files that match a path with `*`, `?` or `[...]`, sorted; none if the path has none of these."""
     if not any(mark in str(path) for mark in "*?["):
         return []
     top = Path(path.anchor)

@@ -1,4 +1,4 @@
-"""Masks, labels and vectors that stand beside the pictures: a folder, a CSV, a .npy."""
+"""Masks, labels and vectors that have files of their own: a folder, a CSV, a .npy."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from advloss.images.reading import list_images
 
 
 def with_tables(opened: DataSet, paths: Mapping[str, Sequence[Path]]) -> DataSet:
-    """`opened` with the masks, labels and vectors in these files, each with the picture that it belongs to.
+    """`opened` with the masks, labels and vectors of these files added to their pictures.
 
-    A split whose pictures none of the files knows is left out, train excepted.
+    A val or test split whose pictures are not in the files is dropped, with a note. For train that is an InputError.
     """
     for name, where in paths.items():
         splits: dict[str, Split] = {}
@@ -31,7 +31,7 @@ def with_tables(opened: DataSet, paths: Mapping[str, Sequence[Path]]) -> DataSet
             except InputError as error:
                 if split == "train":
                     raise InputError(f"data.{name}: {error}") from None
-                notes += (f"{split} is left out: {error}",)
+                notes += (f"{split} is dropped: {error}",)
         opened = replace(opened, splits=splits, notes=notes)
     return opened
 
@@ -51,7 +51,7 @@ def _with(split: Split, name: str, where: Sequence[Path], classes: tuple[str, ..
 
 
 def _with_masks(source: Source, name: str, where: Sequence[Path]) -> Source:
-    """The items that have a mask, with it."""
+    """The source with masks; items without a mask are dropped."""
     images = next(iter(source.fields.values()))
     keyed = {key: path for folder in where for key, path in by_name(folder, list_images(folder)).items()}
     keys = [_key(images, index, keyed) for index in range(len(images))]
@@ -64,7 +64,10 @@ def _with_masks(source: Source, name: str, where: Sequence[Path]) -> Source:
 
 
 def _key(images: Values, index: int, known: Mapping[str, object]) -> str | None:
-    """The name under which a picture is known: the end of its path, without extension, the longest that is."""
+    """The longest end of a picture's path, with or without extension, that is a key of `known`; None if none is.
+
+    Such as `train/cat/1` or `1` for train/cat/1.png.
+    """
     path = Path(images.path(index) or images.name(index))
     for whole in (path.with_suffix(""), path):
         for start in range(len(whole.parts)):
@@ -97,7 +100,7 @@ def _from_npy(path: Path, label: bool) -> Rows:
 
 
 def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None) -> Rows:
-    """A line a picture: its file's name, and its label. A first line whose name is no picture's is a heading."""
+    """Labels from lines of (a picture's file name, its label). Lines for other names, as a heading, have no effect."""
     if images is None:
         raise InputError(f"{path}: a .csv names pictures, and these items have none; use a .npy [N]")
     try:

@@ -1,4 +1,4 @@
-"""The pictures of one field, numbered: files, halves of files, several lists as one, some of a list."""
+"""Numbered lists of pictures: files, halves of files, several lists as one, some pictures of a list."""
 
 import bisect
 import itertools
@@ -16,23 +16,25 @@ from advloss.images.reading import Header, UnreadableImage, read_header, read_pi
 class Values(Protocol):
     """The pictures of one field in one split, numbered."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        raise NotImplementedError
 
     def name(self, index: int) -> str:
-        """What the picture is called: for a file, its name without the folder; in a shard, with the shard's path."""
+        """The picture's name: of a file, without the folder; in a shard, with the shard's path."""
 
     def path(self, index: int) -> Path | None:
-        """The file that it is, None if it is drawn or lies in a shard."""
+        """The picture's file; None if it is drawn or in a shard."""
 
     def header(self, index: int) -> Header:
-        """Its size and form, cheap: from the file's header. Raises `UnreadableImage`."""
+        """The picture's size and format, from the file's header. Raises `UnreadableImage`."""
 
     def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
-        """[H, W, form.channels] of the form's type. Raises `UnreadableImage`."""
+        """The picture [H, W, form.channels] in the format's type. Raises `UnreadableImage`."""
 
 
-class FileValues:
-    """One picture a file."""
+class FileValues(Values):
+    """Pictures of which each is a file."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = list(paths)
@@ -54,7 +56,7 @@ class FileValues:
 
 
 class HalfValues(FileValues):
-    """The left or the right half of every file: pairs that lie side by side."""
+    """The left or the right halves of files that hold two pictures side by side."""
 
     def __init__(self, paths: Sequence[Path], side: Literal["left", "right"]) -> None:
         super().__init__(paths)
@@ -75,7 +77,7 @@ class HalfValues(FileValues):
         return width // 2
 
 
-class JoinedValues:
+class JoinedValues(Values):
     """The pictures of several lists, one after the other."""
 
     def __init__(self, lists: Sequence[Values]) -> None:
@@ -106,8 +108,8 @@ class JoinedValues:
         return self.lists[which], index - (self.ends[which - 1] if which else 0)
 
 
-class PickedValues:
-    """Some pictures of a list, by their numbers there."""
+class PickedValues(Values):
+    """Some pictures of a list. numbers: which ones, by their index in the list."""
 
     def __init__(self, values: Values, numbers: Sequence[int]) -> None:
         self.values, self.numbers = values, list(numbers)

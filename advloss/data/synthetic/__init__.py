@@ -1,0 +1,1 @@
+"""Data sets that are drawn instead of downloaded: `stripes` and `facades-like`."""

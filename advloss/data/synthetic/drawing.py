@@ -1,4 +1,4 @@
-"""What both synthetic sets draw with: smooth noise, soft shapes by signed distance, and mixing by a mask."""
+"""Functions that both synthetic sets draw with: smooth noise, soft shapes by signed distance, and mixing by a mask."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ def grid(size: int) -> tuple[Array, Array]:
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: tuple[int, int]) -> Array:
-    """Noise in about [-1, 1] with so many bumps down and across: [S, S]. Looks alike at every size."""
+    """Smooth noise [S, S], mostly in [-1, 1]. cells: how many bumps it has down and across, at each size."""
     coarse = rng.uniform(-1, 1, cells).astype(np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
 
@@ -28,7 +28,7 @@ def capsule(x: Array, y: Array, start: tuple[float, float], end: tuple[float, fl
 
 
 def ellipse(x: Array, y: Array, centre: tuple[float, float], radii: tuple[float, float]) -> Array:
-    """Signed distance to an ellipse, exact on its outline and near enough around it."""
+    """Signed distance to an ellipse: exact on its outline, approximate elsewhere."""
     p, q = (x - centre[0]) / radii[0], (y - centre[1]) / radii[1]
     level = np.hypot(p, q)
     slope = np.hypot(p / radii[0], q / radii[1]) / np.maximum(level, 1e-6)
@@ -36,12 +36,12 @@ def ellipse(x: Array, y: Array, centre: tuple[float, float], radii: tuple[float,
 
 
 def inside(distance: Array, pixel: float) -> Array:
-    """How much of each pixel lies inside, in [0, 1], where a pixel is `pixel` wide."""
+    """The part of each pixel that is inside, in [0, 1]. pixel: the width of a pixel, in the unit of `distance`."""
     return np.clip(0.5 - distance / pixel, 0, 1)
 
 
 def mix(below: Array, above: Array | tuple[float, float, float], cover: Array) -> Array:
-    """`above` laid over `below` where `cover` [H, W] says so: [H, W, 3]."""
+    """cover above + (1 - cover) below: [H, W, 3], with `cover` [H, W] in [0, 1]."""
     cover = cover[..., None]
     return below * (1 - cover) + np.asarray(above, np.float32) * cover
 

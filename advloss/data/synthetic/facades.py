@@ -22,13 +22,14 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, as fraction
 
 @dataclass
 class House:
-    """Where things are, by label."""
+    """The boxes of a house's parts, by label."""
 
     boxes: dict[str, list[Box]] = field(default_factory=dict)
     gable: bool = False
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "House":
+        """A random house of 2 to 4 floors with 3 to 5 windows each, one of which is the door."""
         left, right = rng.uniform(0.02, 0.10), rng.uniform(0.90, 0.98)
         top, eaves = rng.uniform(0.06, 0.12), rng.uniform(0.20, 0.28)
         wall = (left + 0.02, eaves, right - 0.02, 1.0)
@@ -52,6 +53,7 @@ class House:
         return house
 
     def add(self, kind: str, box: Box) -> None:
+        """Adds a box with the label `kind`; later boxes of one label are drawn over earlier ones."""
         self.boxes.setdefault(kind, []).append(box)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from advloss.data.fields import Fields, Image
 from advloss.data.formats import RGB8, FieldFormat
 from advloss.data.sources.base import DataSet, split_of
+from advloss.data.sources.values import Values
 from advloss.data.synthetic import facades, stripes
 from advloss.images.picture import Header, Picture, converted
 
@@ -16,16 +17,19 @@ COUNTS = {"train": 1000, "val": 32, "test": 64}
 """Pictures a side."""
 SPLIT_NUMBERS = {"train": 1, "val": 2, "test": 3}
 SMALLEST = 16
-"""In pixels; below it nothing can be recognised."""
+"""The smallest side of a picture, in pixels."""
 
 TWO: Fields = {"a": Image("a"), "b": Image("b")}
-"""What each of the sets has; a method's own fields take their places in this order."""
+"""The fields of each synthetic set. A method's own fields replace them in this order."""
 Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
 
 
 @dataclass(frozen=True)
-class SyntheticValues:
-    """One domain of one split. Scene number `first + step * index` is drawn in one of its two forms."""
+class SyntheticValues(Values):
+    """The drawn pictures of one domain in one split. Picture `index` is scene number `first + step * index`.
+
+    form: in which of the scene's two domains it is drawn.
+    """
 
     draw: Draw
     form: bool
@@ -79,4 +83,4 @@ def open_facades_like(size: int, seed: int) -> DataSet:
 
 
 SETS: dict[str, Callable[[int, int], DataSet]] = {"stripes": open_stripes, "facades-like": open_facades_like}
-"""name -> (size in pixels, seed) -> the set."""
+"""By name, a function that makes the set from (size in pixels, seed)."""

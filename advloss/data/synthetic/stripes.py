@@ -1,8 +1,8 @@
 """The drawings of `stripes`: animals on grass or sand, once with a plain brown coat (a), once with stripes (b).
 
-What lets an unpaired translator be scored: a scene has exactly one picture in either coat, and each coat can be told
-from the other by a small network. Along the body coordinate (0 at the rump, 1 at the muzzle) the plain coat goes from
-dark to light, and the stripes stand at fixed places of the same coordinate. Everything else is the same in both.
+An unpaired translator can be scored on it: a scene has exactly one picture with each coat, and a small network can
+recognise the coats. Along the body (coordinate 0 at the rump, 1 at the muzzle) the plain coat goes from dark to light,
+and the stripes are at fixed coordinates. Everything else is the same in both pictures.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from advloss.data.synthetic.drawing import Array, capsule, ellipse, grid, inside
 CYCLES = 4.0
 """Dark stripes from rump to muzzle: at 64 pixels about 6 pixels wide."""
 FRONT, BACK = 0.80, -0.56
-"""Where the muzzle and the rump are, in body lengths from the middle."""
+"""The places of the muzzle and the rump, in body lengths from the middle."""
 
 BROWN_DARK, BROWN_LIGHT = (0.33, 0.15, 0.05), (0.86, 0.60, 0.30)
 CREAM_DARK, CREAM_LIGHT = (0.80, 0.74, 0.60), (0.98, 0.96, 0.90)
 STRIPE_DARK, STRIPE_LIGHT = (0.13, 0.12, 0.16), (0.27, 0.26, 0.28)
 GROUNDS = (((0.36, 0.52, 0.22), (0.10, 0.12, 0.06)), ((0.74, 0.64, 0.44), (0.10, 0.09, 0.08)))
-"""Grass and sand: the colour, and how much it varies."""
+"""Grass and sand: each with its colour and how much the colour varies."""
 SKY = (0.62, 0.78, 0.92)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything random about one picture but the ground's texture. Lengths are fractions of the picture's side."""
+    """All random numbers of one picture, except the ground's texture. Lengths are fractions of the picture's side."""
 
     middle: tuple[float, float]
     length: float
@@ -39,9 +39,10 @@ class Scene:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Scene":
+        """A random scene: where the animal stands, which way it faces, how it holds its legs, and what is around it."""
         length = rng.uniform(0.58, 0.68)
         facing = int(rng.choice([-1, 1]))
-        room = 0.5 - 0.70 * length  # what is left beside the animal
+        room = 0.5 - 0.70 * length  # how far the animal can be moved to one side
         middle = (0.5 - facing * 0.12 * length + rng.uniform(-1, 1) * max(room, 0.01), rng.uniform(0.46, 0.54))
         swing = (rng.uniform(-0.12, 0.12), rng.uniform(-0.12, 0.12))
         tilt, neck = rng.uniform(-0.10, 0.10), rng.uniform(-0.10, 0.10)

@@ -1,6 +1,6 @@
-"""Background reading and writing: while the network works, a thread reads the next pictures, and one writes results.
+"""Background reading and writing: while the network works, one thread reads the next pictures, and one writes results.
 
-All else, such as messages and counts, is done by the thread that uses these classes.
+Messages and counts are done in the thread that uses these classes.
 """
 
 from collections import deque
@@ -14,25 +14,26 @@ from advloss.images.writing import write_picture
 from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
 
-AHEAD = 2
-"""Pictures that are read in advance, at most."""
+PREFETCHED = 2
+"""How many pictures are read in advance, at most."""
 LARGE = 1 << 25
-"""Pixels of a result above which its picture is not read in advance, and the network waits until it is written."""
+"""If a result has more pixels, its picture is not read in advance, and the network waits until the result is
+written."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A picture's file. picture: None where it is too large to be read in advance."""
+    """A file that was looked at. picture: None if it is too large to be read in advance."""
 
     picture: Picture | None
     pages: int
 
 
 class BackgroundReader:
-    """Each job with a future of its source's `Read`; of None where the result exists already.
+    """Yields each job with a future of its source's `Read`, or of None if the result exists already.
 
-    The future raises what goes wrong with the file. scale: of a result's sides; overwrite: whether existing results are
-    replaced. A context manager, which ends the thread.
+    The future raises an error if the file can't be read. scale: of a result's sides; overwrite: whether existing
+    results are replaced. Use it as a context manager, which ends the thread.
     """
 
     def __init__(self, jobs: Sequence[Job], scale: int, overwrite: bool) -> None:
@@ -52,7 +53,7 @@ class BackgroundReader:
         coming: deque[tuple[Job, Future[Read | None]]] = deque()
         for job in self.jobs:
             coming.append((job, self._pool.submit(self._read, job)))
-            if len(coming) > AHEAD:
+            if len(coming) > PREFETCHED:
                 yield coming.popleft()
         while coming:
             yield coming.popleft()
@@ -66,9 +67,10 @@ class BackgroundReader:
 
 
 class BackgroundWriter:
-    """Writes pictures on a thread, one at a time: a call first waits until the one before is written, and counts it.
+    """Writes pictures on a thread, one at a time. A call first waits until the last picture is written, and counts it.
 
-    A context manager: when it ends, also by Ctrl-C, each picture is written and counted, or told to `skipped`.
+    Use it as a context manager. When it ends, also by Ctrl-C, each picture is written and counted, or reported to
+    `skipped`.
     """
 
     def __init__(self, summary: Summary, skipped: Skipped) -> None:
@@ -86,7 +88,7 @@ class BackgroundWriter:
             self._pool.shutdown()
 
     def __call__(self, source: object, result: Path, picture: Picture) -> None:
-        """Writes `result`, the folders above it made first. source: what a failure may be called by."""
+        """Writes `result`, and makes its folders first. source: the file's name in an error's message."""
         self.wait()
         self._last = source, result, self._pool.submit(_write, result, picture)
         height, width = picture.pixels.shape[:2]
@@ -94,11 +96,11 @@ class BackgroundWriter:
             self.wait()
 
     def wait(self) -> None:
-        """Until nothing is being written."""
+        """Waits until nothing is being written."""
         if self._last is None:
             return
         source, result, written = self._last
-        wait([written])  # Ctrl-C here leaves it to be counted at the end
+        wait([written])  # after Ctrl-C here it is counted at the end
         self._last = None
         with failures_named(self.skipped, source, result):
             written.result()

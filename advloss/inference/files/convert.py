@@ -1,4 +1,4 @@
-"""Files and folders through a model. A bad file is named and the rest is done; no file is written by half."""
+"""Applies a model to files and folders. A bad file is skipped and named; no file is left half-written."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from advloss.inference.upscaler import Upscaler
 
 @dataclass(frozen=True)
 class Writing:
-    """How results are written. form: their extension without the dot, each file's own if None.
+    """How results are written. form: their extension without the dot; None: each file's own.
 
-    overwrite: whether results that are there are replaced, rather than skipped.
+    overwrite: whether existing results are replaced; if not, their pictures are skipped.
     """
 
     form: str | None = None
@@ -46,7 +46,7 @@ def translate_files(
     *,
     say: Say,
 ) -> Summary:
-    """Translates a file or a folder; see `convert_files`. direction: the model's first if None."""
+    """Translates a file or a folder; see `convert_files`. direction: None is the model's first one."""
     way = model.direction(direction)
     takes, gives = model.format(way.takes), model.format(way.gives)
     with TileBar(source.is_file()) as bar:
@@ -88,11 +88,11 @@ class TileBar:
         if self.bar is None or done < self.bar.n:
             self.close()
             self.bar = self.new(unit="tile", disable=None)
-        self.bar.total = total  # it grows where memory runs out
+        self.bar.total = total  # it grows if memory runs out
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:
-        """Ends the bar where it is."""
+        """Closes the bar."""
         if self.bar is not None:
             self.bar.close()
 
@@ -113,14 +113,15 @@ def convert_files(
     *,
     say: Say,
 ) -> Summary:
-    """Converts a file, or every picture in a folder (its tree is kept); results that are there already are skipped.
+    """Converts a file, or every picture in a folder, whose tree is kept. Existing results are not made again.
 
-    convert: the picture to its result, `by` a network. Whatever goes wrong with one file is said, counted in the
-    summary, and does not stop the others. Said, too, is what of a picture is not in its result: further pages, colours
-    that become grey, and what the format can't hold (each once).
-    Raises InputError if there is nothing to convert, or a single target exists, or the target can't be written to, and
-    for a tile that its overlap fills; Interrupted, with what was done, on Ctrl-C: finished files stay, and the same
-    call goes on from there. Pictures are read and written on threads meanwhile: see `background`.
+    convert: makes the result of a picture, `by` a network. An error of one file is shown and counted in the summary,
+    and does not stop the others. What is lost of a picture is shown too, once: further pages, colours that become grey,
+    and what the format can't hold. Pictures are read and written in the background, see `background`.
+
+    Raises InputError if there is nothing to convert, if a single target exists, if the target can't be written to, and
+    for a tile that is no larger than its overlap. Raises Interrupted on Ctrl-C, with the summary: finished files stay,
+    and the same call goes on from there.
     """
     skipped = reporter(summary, say)
     jobs = open_jobs(source, target, writing, skipped)
@@ -143,7 +144,7 @@ def convert_files(
 
 
 def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped) -> list[Job]:
-    """The jobs of `plan`. Raises InputError where results can't be written, and where a single one exists."""
+    """The jobs of `plan`. Raises InputError if results can't be written, or if the result of a single job exists."""
     with closed_named():
         jobs = plan(source, target, writing.form, skipped)
         if source.is_file() and jobs[0].result.exists() and not writing.overwrite:
@@ -175,7 +176,7 @@ def _converted(
 
 
 def check_depth(result: Path, gives: FieldFormat) -> None:
-    """InputError for a file that can't hold the levels that a model makes, where it was trained on more than 8 bits."""
+    """Raises InputError for a file that can't hold the 16 bits or floats that a model makes."""
     form = format_of(result)
     if gives.depth == 16 and 16 not in form.depths:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Which pictures are read and where their results go, checked before any work is done."""
+"""Which pictures are read, and the file of each result; checked before any work is done."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from advloss.images.reading import UnreadableImage, is_image, list_images
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to read, and the file that its result goes to."""
+    """One picture to read, and the file of its result."""
 
     source: Path
     result: Path
@@ -20,8 +20,8 @@ class Job:
 def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object], None]) -> list[Job]:
     """The jobs for a picture, or for every picture in a folder, whose tree is kept.
 
-    form: the results' extension without the dot, each file's own if None. skipped: is told of folders that can't
-    be read. Raises InputError if there is nothing to do, or the target's name can't be one.
+    form: the results' extension without the dot; None: each file's own. Folders that can't be read are reported to
+    `skipped`. Raises InputError if there is nothing to do, or if the target can't be written under its name.
     """
     suffix = f".{form}" if form else None
     if suffix and suffix not in FORMATS:
@@ -63,13 +63,13 @@ def _folder_jobs(source: Path, target: Path, suffix: str | None, skipped: Callab
 
 
 def _named(name: Path, suffix: str | None) -> Path:
-    """The result's name: the picture's, with the extension of the wanted format if it has another."""
+    """The result's name: the picture's, with the extension of the wanted format."""
     same = suffix is None or FORMATS[name.suffix.lower()] == FORMATS[suffix]
     return name if same or suffix is None else name.with_suffix(suffix)
 
 
 def apart(jobs: list[Job], skipped: Callable[[object], None]) -> list[Job]:
-    """The jobs without those that have the same result; `skipped` is told of these."""
+    """The jobs without those that have the same result as another; these are reported to `skipped`."""
     by_result: dict[Path, list[Job]] = {}
     for job in jobs:
         by_result.setdefault(job.result, []).append(job)

@@ -1,7 +1,7 @@
-"""Pictures through a network: levels to [-1, 1] and back, a few finished rows at a time.
+"""Applies a network to pictures: levels to [-1, 1] and back, a few finished rows at a time.
 
-The engine (`Tiler`) gives rows as it finishes them; they become the result's type on the device that made them, and go
-into one array, so that a large result exists once, and never as floats unless the model was trained on floats.
+`Tiler` yields rows as it finishes them. Each is converted to the result's type on its device and copied into one array.
+So a large result is in memory once, and not as floats, unless the model was trained on floats.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Bands = Callable[[Tensor, int], Iterator[Tensor]]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A network for pictures. takes, gives: what it was trained on; scale: of its results' sides."""
+    """A network for pictures. takes, gives: the formats of its training images; scale: of its results' sides."""
 
     bands: Bands
     takes: FieldFormat = RGB8
@@ -31,8 +31,8 @@ class Conversion:
     scale: int = 1
 
     def fitting(self, picture: Picture) -> Picture:
-        """The picture as the model takes it: alpha is a channel where the model takes one more, and is laid over white
-        where results are floats. InputError if the model can't take it."""
+        """The picture as the model takes it. Alpha becomes a channel if the model takes one channel more. It is laid
+        over white if results are floats. Raises InputError if the model can't take the picture."""
         as_channel = picture.pixels.shape[2] + 1 == self.takes.channels
         if picture.alpha is not None and (as_channel or self.gives.depth == "float"):
             picture = Picture(with_channels(picture, self.takes.channels), None, picture.icc)
@@ -46,12 +46,12 @@ class Conversion:
 
 
 def upscaled(picture: Picture, by: Conversion) -> Picture:
-    """The picture enlarged; grey and colour profile are kept, and the bit depth unless the model gives another.
+    """The picture enlarged. Grey and the colour profile are kept; so is the bit depth, unless the model gives another.
 
-    Grey goes into a model for colours as three equal channels, and comes out as their mean. Colours are multiplied by
-    alpha before and divided by the enlarged alpha after, so that what is hidden does not bleed into what is seen; where
-    nothing is left to be seen they become black. Alpha is enlarged by the same network as a grey picture; one that is
-    the same everywhere stays so exactly.
+    A model for colours gets grey as three equal channels; the mean of its three output channels is the result. Colours
+    are multiplied by alpha before, and divided by the enlarged alpha after, so that transparent pixels don't change
+    visible ones; where the enlarged alpha is 0 they become black. Alpha is enlarged by the same network as a grey
+    picture. An alpha that is constant stays exactly constant.
     """
     picture = by.fitting(picture)
     kept = picture.pixels.shape[2] if by.takes.channels == by.gives.channels else by.gives.channels
@@ -66,15 +66,14 @@ def upscaled(picture: Picture, by: Conversion) -> Picture:
         return Picture(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), alpha, icc)
     plane = picture.alpha[..., None]  # [H, W, 1]
     alpha = _through(by, to_tensor(plane, FieldFormat(by.takes.channels)), FieldFormat(1), kind)[..., 0]
-    shares = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
-    covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(shares).sub_(1)  # [1, C, H, W] in [-1, 1]
+    visible = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
+    covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(visible).sub_(1)  # [1, C, H, W] in [-1, 1]
     return Picture(_through(by, covered, gives, kind, alpha), alpha, icc)
 
 
 def translated(picture: Picture, by: Conversion) -> Picture:
-    """The picture translated; its alpha is carried over, and its bit depth is kept unless the model gives another.
-
-    So is its colour profile, unless the result has another number of channels, which it does not describe.
+    """The picture translated. Its alpha is kept; so is its bit depth, unless the model gives another. Its colour
+    profile is kept if the result has the same number of channels.
     """
     picture = by.fitting(picture)
     channels, kind = by.gives.channels, by.result_type(picture)
@@ -91,7 +90,8 @@ def _converted(alpha: np.ndarray, kind: np.dtype) -> np.ndarray:
 def _through(
     by: Conversion, image: Tensor, gives: FieldFormat, kind: np.dtype, alpha: np.ndarray | None = None
 ) -> np.ndarray:
-    """The result [scale H, scale W, gives.channels] of a type, the mean if that is one; divided by `alpha` if given."""
+    """The result [scale H, scale W, gives.channels] of type `kind`, divided by `alpha` if given. If gives.channels is
+    1, it is the mean of the network's channels."""
     height, width = (side * by.scale for side in image.shape[-2:])
     result = np.empty((height, width, gives.channels), kind)
     top = 0
@@ -103,7 +103,7 @@ def _through(
         if gives.channels == 1:
             band = band.mean(1, keepdim=True)
         result[rows] = to_pixels(band, kind, gives)
-        if not finite:  # looked at here, where the pixels have been waited for
+        if not finite:  # checked here, since the device has finished the pixels
             raise InputError("the network's output is not a number in places, in float32 too")
         top = rows.stop
     assert top == len(result), f"{top} of {len(result)} rows"

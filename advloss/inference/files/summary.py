@@ -1,4 +1,4 @@
-"""What happened to each file: what goes wrong with one is said and counted, and does not stop the others."""
+"""The summary of a command: errors of single files are shown and counted, and don't stop the others."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from advloss.inference.tiles.tiler import TileTooSmall
 
 Say = Callable[[str], None]
 Skipped = Callable[[object], None]
-"""Told why a picture is skipped."""
+"""A function that gets the reason why a picture is skipped."""
 
 
 @dataclass
 class Summary:
-    """How many files were written, how many were there already, and why others failed.
+    """How many files were written, how many existed already, and why others failed.
 
-    done: what is done to a picture, in one word: `translated`, `upscaled`.
+    done: the participle for messages: `translated`, `upscaled`.
     """
 
     done: str
@@ -36,13 +36,13 @@ class Summary:
         return ", ".join(parts)
 
     def check(self) -> None:
-        """InputError that names all that failed, if any did."""
+        """Raises InputError with the names of all files that failed, if any did."""
         if self.failed:
             raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
 def once(say: Say) -> Say:
-    """Says each thing once."""
+    """A function that shows each sentence once, with `say`."""
     said: set[str] = set()
 
     def say_once(words: str) -> None:
@@ -54,7 +54,7 @@ def once(say: Say) -> Say:
 
 
 def reporter(summary: Summary, say: Say) -> Skipped:
-    """A function that says why a picture is skipped, and counts it in the summary."""
+    """A function that shows why a picture is skipped, and counts it in the summary."""
 
     def skipped(why: object) -> None:
         summary.failed.append(str(why))
@@ -65,9 +65,9 @@ def reporter(summary: Summary, say: Say) -> Skipped:
 
 @contextmanager
 def failures_named(skipped: Skipped, source: object, result: Path) -> Iterator[None]:
-    """What goes wrong inside is told to `skipped`, in a sentence that names the file, and is not raised.
+    """A context in which errors are not raised, but reported to `skipped` in a sentence that names the file.
 
-    A tile that its overlap fills is raised, since it is the same for all pictures.
+    `TileTooSmall` is raised, since it would be the same for all pictures.
     """
     try:
         yield

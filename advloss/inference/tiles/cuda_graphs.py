@@ -1,6 +1,6 @@
-"""CUDA graphs of passes that come again and again in one shape on a GPU, and cuDNN's search for algorithms.
+"""CUDA graphs for passes that are repeated with the same shape, and cuDNN's search for algorithms.
 
-A small pass costs more to start, layer by layer, than to run.
+For a small pass, to start its kernels takes longer than to run them.
 """
 
 from collections import Counter
@@ -17,17 +17,17 @@ from advloss.inference.tiles.peak_memory import out_of_memory
 DEVICES = ("cuda",)
 """Devices on which both are faster."""
 TIMES = 3
-"""The pass of a shape that is recorded: by then libraries have chosen their algorithms for it."""
+"""Which pass of a shape is recorded: at the third, libraries have chosen their algorithms."""
 KEPT = 4
-"""Recordings that are kept; a further one replaces the one unused for longest. They share their memory."""
+"""How many recordings are kept; a further one replaces the least recently used. They share their memory."""
 SHARE = 0.25
-"""The part of the free memory that a pass may take to be recorded: a recording holds it for as long as it is kept."""
+"""A pass is recorded only if it takes at most this part of the free memory, since a recording keeps its memory."""
 MANY = 16
-"""Passes of one shape from which cuDNN's search for the fastest algorithm is worth its time."""
+"""From this number of passes of one shape, cuDNN's search for the fastest algorithm saves time."""
 MAKERS = ("advloss", "torch")
-"""Packages whose layers keep nothing from one pass for the next, and take the images of a batch each by itself.
+"""Packages whose layers have no state between passes, and treat each image of a batch separately.
 
-Others' (spandrel's) may hold masks and tables for the size they saw last, which a recording would go on reading.
+Others' layers (spandrel's) may keep masks and tables for the last size, and a recording would go on reading them.
 """
 
 
@@ -37,10 +37,10 @@ def is_plain(network: nn.Module) -> bool:
 
 
 class Recordings:
-    """Passes through one network, of which those that come up again are recorded and played.
+    """Runs passes through one network, and records those that are repeated.
 
-    Where a pass can't be recorded it goes on as it is. The memory estimates count what recordings hold as free, since
-    they are given up (`close`) before anything else where memory runs out.
+    A pass that can't be recorded runs normally. Memory estimates count the recordings' memory as free, since recordings
+    are the first thing that is released (`close`) if memory runs out.
     """
 
     def __init__(self, budget: MemoryBudget) -> None:
@@ -51,7 +51,7 @@ class Recordings:
         self._closed = False
 
     def __call__(self, run: Callable[[Tensor], Tensor], tiles: Tensor, half: torch.dtype | None) -> Tensor:
-        """What `run` makes of tiles [n, C, h, w]: good until the next call.
+        """run(tiles) for tiles [n, C, h, w]; the result is valid until the next call.
 
         run: must be the same function for all tiles of one shape and `half` (see `advloss.core.devices.Recording`).
         """
@@ -65,7 +65,7 @@ class Recordings:
         return self._kept[key](tiles)
 
     def begin(self) -> None:
-        """Forgets all if the weights have moved since the last call: recordings read them where they were."""
+        """Drops all recordings if the weights were moved since the last call, since recordings read the old memory."""
         network = self._budget.network
         places = [tensor.data_ptr() for tensor in (*network.parameters(), *network.buffers())]
         if places != self._places:
@@ -74,14 +74,14 @@ class Recordings:
             self._times.clear()
 
     def close(self) -> bool:
-        """Gives up what is recorded, and records no more. Whether there was anything to give up."""
+        """Drops all recordings, and records no more. Gives whether there were any."""
         held = bool(self._kept)
         self._kept.clear()
         self._closed = True
         return held
 
     def _is_due(self, key: object, tiles: Tensor, half: bool) -> bool:
-        """Whether to record this pass. Each is tried once: what failed, or was replaced, is not recorded again."""
+        """Whether to record this pass. A recording that failed or was replaced is not made again."""
         number, _, height, width = tiles.shape
         if self._closed or not _records(tiles.device) or number * height * width > FULL:
             return False
@@ -93,7 +93,7 @@ class Recordings:
         short = False
         try:
             made = Recording(run, [tiles], pool=pool)
-        except Exception as error:  # whatever torch and CUDA raise for what a recording can't hold
+        except Exception as error:  # torch and CUDA raise many types for what can't be recorded
             short = out_of_memory(error)
         else:
             if len(self._kept) == KEPT:
@@ -111,9 +111,9 @@ def _records(device: torch.device) -> bool:
 
 @contextmanager
 def tuned(device: torch.device, passes: int) -> Iterator[None]:
-    """Within it cuDNN searches for the fastest algorithm of each layer, where so many passes of one shape follow.
+    """A context in which cuDNN searches for the fastest algorithm of each layer, if enough passes of one shape follow.
 
-    Not where the user asks for deterministic algorithms: two searches may end differently.
+    It does not search if deterministic algorithms are asked for, since two searches may choose differently.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark

@@ -1,4 +1,4 @@
-"""A network that tiles go through: what is known of it, how many tiles it takes at once, and what it is recorded on."""
+"""A network for tiles: its measured properties, how many tiles it takes at once, and its recordings."""
 
 import functools
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from advloss.inference.tiles.self_ensemble import SelfEnsemble
 from advloss.networks.layers.basic import Dropout
 
 BATCHED = ("cuda",)
-"""Devices on which tiles go through the network together; on a CPU it is no faster."""
+"""Devices on which several tiles are one batch; on a CPU that is not faster."""
 
 
 def ignore(*_: object) -> None:
-    """Says nothing."""
+    """A `say` that shows nothing."""
 
 
 class Engine:
-    """A network, and what is measured of it once and kept. Arguments: those of `Tiler`."""
+    """A network and its properties, each measured once. Arguments: those of `Tiler`."""
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class Engine:
 
     @property
     def reach(self) -> int | None:
-        """How far the network sees, in input pixels; None: the whole image. Norms' statistics don't count."""
+        """The reach of the receptive field in input pixels, without norms' statistics; None: the whole image."""
         return self._sight[0]
 
     @property
     def step(self) -> int:
-        """What starts and sides of tiles are multiples of, in input pixels: the grid that the network computes on."""
+        """The grid on which the network computes, in input pixels. Starts and sides of tiles are multiples of it."""
         return self._sight[1]
 
     @functools.cached_property
@@ -85,7 +85,7 @@ class Engine:
 
     @functools.cached_property
     def is_plain(self) -> bool:
-        """Whether passes may be recorded, and tiles go through together: no noise, and layers that are known."""
+        """Whether passes may be recorded and tiles batched: the network has no noise, and only known layers."""
         return not self.noisy and is_plain(self.network)
 
     def together(self, height: int, width: int, half: bool) -> int:
@@ -94,7 +94,7 @@ class Engine:
         return self.budget.together(height, width, half) if several else 1
 
     def say_once(self, words: str) -> None:
-        """Tells the user, unless that was said."""
+        """Shows a sentence to the user, once."""
         if words not in self._said:
             self._said.add(words)
             self._say(words)

@@ -7,16 +7,17 @@ from advloss.inference.tiles.receptive_field import device_of
 from advloss.networks.layers.padding import padded_side
 
 FULL = 1 << 19
-"""Input pixels of one pass that keep a GPU busy: more tiles at once gain nothing, and so does recording larger passes.
+"""Input pixels of a pass that keep a GPU busy. Larger batches and recordings of larger passes would save no time.
 
-Not measured: a layer of 64 channels then takes some 0.1 ms of an H100, ten times as long as starting it.
+It is an estimate: a layer of 64 channels then takes about 0.1 ms on an H100, ten times as long as starting it.
 """
 
 
 class MemoryBudget:
-    """The memory for one network. Each size is measured once, so that a decision for it stays.
+    """Decides what fits into memory for one network. Each size is measured once, so that its decision does not change.
 
-    network: as it runs on a tile of so many channels, self-ensemble included. half: whether it runs in 16 bits.
+    network: as it runs on a tile, with self-ensemble if that is on. channels: of a tile. half: whether it runs in 16
+    bits.
     """
 
     def __init__(self, network: nn.Module, channels: int = 3) -> None:
@@ -39,7 +40,7 @@ class MemoryBudget:
         return self.share(height, width, half) <= 1
 
     def together(self, height: int, width: int, half: bool) -> int:
-        """How many tiles of this size are worth taking at once, and fit: at least 1."""
+        """How many tiles of this size to put into one batch, so that they fit and a GPU is busy: at least 1."""
         useful = FULL // (height * width)
         if useful <= 1 or self._closed:
             return 1
@@ -48,7 +49,7 @@ class MemoryBudget:
         return number
 
     def close(self) -> bool:
-        """Tiles go one by one from now on. Gives whether several went at once before."""
+        """From now on tiles are not batched. Gives whether they were before."""
         gave_up = self._several and not self._closed
         self._closed = True
         return gave_up

@@ -1,8 +1,9 @@
 """Norms that compute mean and variance of their input: in tiles they use those of the whole image.
 
-One pass over all tiles for each norm: it runs up to that norm, with the statistics of those before, and sums up this
-one's, each pixel counted once. Half as much work as letting all norms' statistics move in each pass until they settle:
-a CycleGAN generator's 23 took 18 such passes to within a tenth, since errors grow from norm to norm.
+There is one pass over all tiles for each norm. It runs up to that norm, with the statistics of the norms before it, and
+sums up the norm's own statistics, with each pixel counted once. An iterative way, which updates all norms' statistics
+in each pass until they converge, is twice as much work: the 23 norms of a CycleGAN generator took 18 passes to come
+within a tenth, since errors grow from norm to norm.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ class Moments:
 
 
 def moments(x: Tensor, groups: int, rows: Tensor | None, columns: Tensor | None) -> Moments:
-    """Of [1, C, H, W] in groups of channels, pixels weighted by rows [H] times columns [W] (None: all alike)."""
+    """The moments of [1, C, H, W] in groups of channels. Pixel (y, x) has weight rows[y] columns[x] (None: 1)."""
     values = x.float().reshape(groups, -1, *x.shape[2:])  # [G, C/G, H, W]
     if rows is None or columns is None or x.ndim != 4:
         values = values.flatten(1)
@@ -57,7 +58,7 @@ def moments(x: Tensor, groups: int, rows: Tensor | None, columns: Tensor | None)
 
 
 def own_moments(x: Tensor, window: tuple[AxisTile, AxisTile], groups: int) -> Moments:
-    """Of a tile's feature map [1, C, H, W], those of the tile's own part; of any other tensor, all of it."""
+    """The moments of the tile's own part of its feature map [1, C, H, W]; of all of any other tensor."""
     if x.ndim != 4:
         return moments(x, groups, None, None)
     rows, columns = (span.own_share(side, x.device) for span, side in zip(window, x.shape[2:], strict=True))
@@ -69,11 +70,11 @@ class Enough(Exception):
 
 
 class HeldStatistics(TorchFunctionMode):
-    """Within it, norms that compute statistics of their input use those given, in the order in which they are called.
+    """A context in which norms that compute statistics of their input use given statistics instead.
 
-    known: what to use. windows: each tile of [B, C, H, W] along rows and columns; the first norm that nothing
-    is known for leaves the moments of each tile's own part in `found`, and raises `Enough`.
-    fixed: mean 0 and variance 1 for all. calls: how many norms were called.
+    known: the statistics, in the order in which the norms are called. windows: the tiles in the batch [B, C, H, W],
+    each along rows and columns. The first norm without known statistics puts the moments of each tile's own part into
+    `found`, and raises `Enough`. fixed: whether all norms use mean 0 and variance 1. calls: how many norms were called.
     """
 
     def __init__(
@@ -152,4 +153,5 @@ NORMS: dict[Callable, Callable[..., Norm | None]] = {
     F.instance_norm: _instance,
     F.batch_norm: _batch,
 }
-"""How the arguments of torch's norms are read: (input, groups, weight, bias, eps), or None if statistics are given."""
+"""For each norm of torch, a function from its arguments to (input, groups, weight, bias, eps), or to None if it is
+called with statistics."""

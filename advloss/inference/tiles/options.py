@@ -1,4 +1,4 @@
-"""How an image is tiled and computed: from the command line down to the `Tiler`."""
+"""The options of tiling and precision, from the command line to `Tiler`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,15 +9,15 @@ Overlap = int | Literal["exact"] | None
 
 @dataclass(frozen=True)
 class TileOptions:
-    """What a user may choose.
+    """The options of a user.
 
-    tile: the side, in input pixels, of what the network sees at once, at most; None: from the free memory, 0: the whole
-        image at once. Halved where memory runs out.
-    overlap: input pixels around each tile's own part, part of `tile`; None: as far as the network sees, within limits
-        (`OVERLAP`) that leave less than half a grey level of difference; "exact": as far as the network sees, so that
-        the result is that of the whole image. Tiles fade into each other unless that is so.
-    precision: auto is what the device is fast with and the file's bit depth allows: see `half_type`.
-    ensemble: the mean over the 8 flips and rotations of each tile.
+    tile: the largest side of a tile, in input pixels, with the overlap; None: chosen from the free memory; 0: the whole
+        image is one tile. It is halved if memory runs out.
+    overlap: input pixels around each tile's own part. "exact": the reach of the network's receptive field, so that the
+        result is that of the whole image. None: the same, but limited (`OVERLAP`), with a difference of less than half
+        a grey level. If an overlap is smaller than the reach, tiles fade into each other.
+    precision: auto is a type that is fast on the device, if the file's bit depth allows it: see `half_type`.
+    ensemble: whether the result is the mean over the 8 flips and rotations of each tile.
     """
 
     tile: int | None = None

@@ -1,4 +1,4 @@
-"""How much memory a network needs for a tile, and how much there is."""
+"""How much memory a network needs for a tile, and how much is free."""
 
 import functools
 import weakref
@@ -15,7 +15,7 @@ from advloss.inference.tiles.receptive_field import device_of, without_a_trace
 from advloss.networks.layers.padding import padded_side
 
 MARGIN = 1.3
-"""What is used beyond the tensors themselves: convolutions' scratch space, memory that is free but in pieces."""
+"""Memory needed over that of the tensors: for scratch space of convolutions and for fragmentation."""
 CPU_MOST = 7 << 28
 """Bytes that a tile may take on a CPU, however many are free: larger tiles are hardly faster."""
 
@@ -38,10 +38,10 @@ def budget(device: torch.device) -> int:
 
 @torch.inference_mode()
 def peak_bytes(network: nn.Module, height: int, width: int, channels: int = 3) -> int:
-    """The most bytes alive at once while the network works on a float32 image of a size, weights aside.
+    """The peak of the bytes of all tensors, without weights, while the network works on a float32 image of a size.
 
-    Nothing is computed: the network runs on the meta device. One that can't is run on a small image, and what that
-    takes is scaled up.
+    The network runs on the meta device, which computes nothing. If it can't, it runs on a small image, and the result
+    is scaled up.
     """
     weights = [*network.named_parameters(), *network.named_buffers()]
     try:
@@ -49,7 +49,7 @@ def peak_bytes(network: nn.Module, height: int, width: int, channels: int = 3) -
         shape = 1, channels, height, width
         call = functools.partial(torch.func.functional_call, network, state)
         return _live_bytes(lambda image: call((image,)), shape, "meta")
-    except Exception:  # whatever a network raises that asks for a tensor's values
+    except Exception:  # networks that read a tensor's values raise many types
         side = padded_side(network, 64)
         with without_a_trace(device_of(network)):
             part = _live_bytes(network, (1, channels, side, side), device_of(network))

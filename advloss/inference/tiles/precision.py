@@ -1,7 +1,7 @@
-"""In which floating-point type a network runs.
+"""The floating-point type in which a network runs.
 
-16-bit types through autocast, not by converting the network: tensors that no convolution made stay float32, such as an
-enlarged input that the network adds. That costs no time, and the error is 10 to 15 dB smaller.
+16-bit types are used through autocast; the network is not converted. So tensors that don't come from a convolution stay
+float32, such as an enlarged input that the network adds. That costs no time, and the error is 10 to 15 dB smaller.
 """
 
 import torch
@@ -46,4 +46,4 @@ def accurate(network: nn.Module, dtype: torch.dtype, channels: int = 3) -> bool:
         with torch.autocast(device.type, dtype):
             rounded = network(image).float()
     error = (rounded.clamp(-1, 1) - exact.clamp(-1, 1)).square().mean().item()
-    return error <= 4 * 10 ** (-LEAST / 10)  # not where it isn't a number
+    return error <= 4 * 10 ** (-LEAST / 10)  # False for NaN

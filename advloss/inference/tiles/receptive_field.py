@@ -1,7 +1,7 @@
-"""A network's receptive field and the grid that it computes on, found by trying.
+"""Measures a network's receptive field and the grid on which it computes.
 
-A pixel that is not a number makes all that depends on it not a number. A network that computes in windows (attention)
-gives another result for a shifted image, unless the shift is a whole number of windows.
+A NaN pixel makes every output that depends on it NaN. A network that computes in windows (attention) gives another
+result for a shifted image, unless the shift is a whole number of windows.
 """
 
 from contextlib import AbstractContextManager
@@ -14,28 +14,28 @@ from advloss.inference.tiles.norm_statistics import HeldStatistics
 from advloss.networks.layers.padding import padded_side
 
 FIRST, LAST = 512, 2048
-"""Lengths, in pixels, of the images that are tried. A network that sees farther than half the last one counts as one
-that sees the whole image."""
+"""Lengths of the images that are tried, in pixels. If a network's reach is more than half of the last one, it counts as
+the whole image."""
 THICKEST = 256
 LARGEST = 64
-"""The largest grid, in pixels, that is looked for. Networks that take multiples of that or more compute on those."""
+"""The largest grid that is looked for, in pixels. If a network's `multiple` is as large, that is taken as its grid."""
 SHIFTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Grids that are tried, in units of `network.multiple`."""
 SAME = 1e-3
-"""By how much two pictures may differ that are the same, as a fraction of the largest value: rounding, and no more."""
+"""Two pictures are the same if they differ by less than this fraction of the largest value, which allows rounding."""
 
 
 def sight(network: nn.Module, noisy: bool = False, channels: int = 3) -> tuple[int | None, int]:
-    """How far a network sees beyond a tile's border (see `reach`), and the step, in pixels, of the grid it computes on.
+    """The reach of a network's receptive field (see `reach`), and the grid on which it computes, both in pixels.
 
-    Tiles that start on that grid compute what the whole image computes. A network that has none counts as one that sees
-    the whole image. noisy: whether no two passes are alike; then only the way in which pixels spread is looked at.
+    Tiles that start on the grid give the output of the whole image. If no grid is found, the reach is None, the whole
+    image. noisy: whether two passes differ; then values are not compared, only which outputs become NaN.
     """
     multiple = int(getattr(network, "multiple", 1))
     seen = reach(network, channels=channels)
     if seen is None or multiple >= LARGEST:
         return seen, multiple
-    # with fixed statistics some networks' values grow until rounding decides
+    # with fixed statistics the values of some networks grow, so that rounding changes them much
     step = period(network, seen, noisy or norm_calls(network, channels) > 0, channels)
     if step is None:
         return None, multiple
@@ -44,10 +44,11 @@ def sight(network: nn.Module, noisy: bool = False, channels: int = 3) -> tuple[i
 
 @torch.inference_mode()
 def period(network: nn.Module, seen: int, noisy: bool = False, channels: int = 3) -> int | None:
-    """The least shift of an image, in pixels, that only shifts the output, away from the borders; None: there is none.
+    """The smallest shift of an image, in pixels, that shifts the output and changes nothing else, away from the
+    borders; None if there is none.
 
-    seen: the network's reach. Two things must hold: a pixel that is not a number spoils the same places around it, so
-    that windows show however little is made of them; and the values are the same, unless the network is `noisy`.
+    seen: the network's reach. A NaN pixel must make the same places around it NaN, which finds windows of any weight;
+    and the values must be the same, unless the network is `noisy`.
     """
     multiple = int(getattr(network, "multiple", 1))
     shape = channels, least_side(network, channels)
@@ -59,9 +60,9 @@ def period(network: nn.Module, seen: int, noisy: bool = False, channels: int = 3
 
 
 def _shifts(network: nn.Module, axis: int, shift: int, seen: int, shape: tuple[int, int], noisy: bool) -> bool:
-    """Whether an image that is shifted along an axis gives the shifted output. shape: its channels, its other side."""
+    """Whether an image that is shifted along an axis gives the shifted output. shape: (channels, its other side)."""
     multiple, scale = (int(getattr(network, name, 1)) for name in ("multiple", "scale"))
-    # where windows hide how far is seen from their other end, it is a window more at most
+    # with windows, the reach measured from one end may be too small, by one window at most
     margin = seen + (2 * shift if shift > multiple else 0)
     length = padded_side(network, max(2 * margin + 3 * shift, 2 * shape[1]))
     place = length // 2 // multiple * multiple - shift // multiple // 2 * multiple
@@ -81,12 +82,13 @@ def _shifts(network: nn.Module, axis: int, shift: int, seen: int, shape: tuple[i
 
 @torch.inference_mode()
 def reach(network: nn.Module, step: int | None = None, channels: int = 3) -> int | None:
-    """How many pixels beyond a tile's border the network looks, at most, to any side. None: at the whole image.
+    """The largest distance in pixels, to any side, between an output and an input that it depends on; None: the whole
+    image.
 
-    Columns that are not a number go through the network within a thin image, and rows; an output that depends on none
-    of them stays a number. They are `step` wide (`network.multiple` if not given), so that they meet every phase of
-    strided layers and windows. Norms that compute statistics of their input have fixed ones here, as in tiles. What a
-    weight of zero hides counts as seen.
+    A thin image with NaN columns goes through the network, and one with NaN rows; outputs that don't depend on them are
+    not NaN. The columns are `step` wide (by default `network.multiple`), so that they meet every phase of strided
+    layers and windows. Norms that compute statistics of their input have fixed ones here, as in tiles. Inputs with a
+    weight of zero count too, since 0 times NaN is NaN.
     """
     shape = channels, least_side(network, channels)
     step = int(getattr(network, "multiple", 1)) if step is None else step
@@ -120,7 +122,10 @@ def _reach_along(network: nn.Module, axis: int, shape: tuple[int, int], length: 
 def _spoilt(
     network: nn.Module, axis: int, shape: tuple[int, int], length: int, start: int, width: int | None = None
 ) -> Tensor:
-    """What depends on [start, start + width) of an axis, `network.multiple` if not given: bool [length * scale]."""
+    """The outputs along an axis that depend on inputs [start, start + width): bool [length * scale].
+
+    width: by default `network.multiple`.
+    """
     image = torch.zeros(_shape(axis, shape, length), device=device_of(network))
     image.narrow(axis, start, width or int(getattr(network, "multiple", 1))).fill_(torch.nan)
     return _run(network, image).isnan().any(1).any(-1 if axis == -2 else -2)[0]
@@ -134,7 +139,7 @@ def _shape(axis: int, shape: tuple[int, int], length: int) -> list[int]:
 
 
 def least_side(network: nn.Module, channels: int = 3) -> int:
-    """The smallest side, in pixels, of images that the network takes, found by trying."""
+    """The smallest side, in pixels, of images that the network takes. It tries sides from small to large."""
     side = padded_side(network, 1)
     device = device_of(network)
     while True:
@@ -163,12 +168,12 @@ def norm_calls(network: nn.Module, channels: int = 3) -> int:
 
 
 def without_a_trace(device: torch.device) -> AbstractContextManager[None]:
-    """Within it, random numbers are drawn as if it had not been there."""
+    """A context in which random numbers may be drawn; after it the global random state is as before."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 def _run(network: nn.Module, image: Tensor) -> Tensor:
-    # cuDNN's fast algorithms for convolutions compute blocks of pixels together, and would spoil whole blocks
+    # cuDNN's fast convolutions compute blocks of pixels together, so that a NaN would spread in a whole block
     exact = torch.backends.cudnn.flags(enabled=False)
     with HeldStatistics(fixed=True), exact, without_a_trace(image.device):
         output: Tensor = network(image)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AxisTile:
-    """One tile along an axis; all numbers in input pixels of the padded image.
+    """One tile along an axis; all numbers are input pixels of the padded image.
 
-    [start, stop): what the network sees. [first, last): the tile's own part; every pixel is in exactly one tile's own
-    part. Around `first` the tile fades in, around `last` it fades out, over `fade` pixels to either side; at the
-    image's own edges nothing fades.
+    [start, stop): the network's input. [first, last): the tile's own part; each pixel is in the own part of exactly one
+    tile. The tile fades in over [first - fade, first + fade) and fades out over [last - fade, last + fade), except at
+    the image's edges.
     """
 
     start: int
@@ -27,15 +27,15 @@ class AxisTile:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """[from, to): the pixels of the result that the tile counts in."""
+        """[from, to): the pixels of the result to which the tile adds."""
         return self.first - self.fade_in, self.last + self.fade_out
 
     def mirrored(self) -> "AxisTile":
-        """The same tile on the axis in reverse, which then runs below 0."""
+        """The same tile on the reversed axis, where pixel i becomes -i."""
         return AxisTile(-self.stop, -self.start, -self.last, -self.first, self.fade_out, self.fade_in)
 
     def weights(self, scale: int, device: torch.device) -> Tensor:
-        """How much this tile counts at each output pixel of `reach`: float32 [scale * (to - from)], in [0, 1].
+        """The tile's weight at each output pixel of `reach`: float32 [scale * (to - from)], in [0, 1].
 
         The weights of all tiles sum to 1 at each pixel.
         """
@@ -51,9 +51,9 @@ class AxisTile:
         return weights
 
     def own_share(self, length: int, device: torch.device) -> Tensor:
-        """How much of each of `length` equal parts of [start, stop) lies in the own part: float32 [length], in [0, 1].
+        """The part of each of `length` equal intervals of [start, stop) that is in the own part: float32 [length].
 
-        length: the side of a feature map of this tile, at whatever resolution.
+        length: the side of a feature map of this tile, at any resolution.
         """
         pixel = Fraction(self.stop - self.start, length)
         edges = torch.arange(length + 1, dtype=torch.float64, device=device) * float(pixel) + self.start
@@ -62,13 +62,12 @@ class AxisTile:
 
 
 def axis_tiles(length: int, tile: int, overlap: int, multiple: int, fade: int) -> list[AxisTile]:
-    """The tiles of an axis, in order. All have the same size; the last is shifted inwards, its overlap is larger.
+    """The tiles of an axis, in order. All have the same size; the last is shifted inwards, so its overlap is larger.
 
-    length: of the axis, tile: what the network sees, a multiple of `multiple`, as each start will be. Where the length
-    is no multiple, the last tile is smaller, by less than `multiple`.
-    overlap: pixels at least between a tile's own part and its artificial borders. fade: pixels to either side of the
-    border of two tiles over which one fades into the other, less than `overlap` (0: a cut); fewer in small tiles, where
-    a third tile would come in.
+    length: of the axis. tile: the side of the network's input, a multiple of `multiple`. Each start is a multiple too.
+    If the length is not, the last tile is smaller, by less than `multiple`. overlap: the least number of pixels between
+    a tile's own part and its artificial borders. fade: pixels on each side of the border of two own parts over which
+    one tile fades into the other, less than `overlap` (0: none); fewer if a third tile would overlap there.
     """
     if tile >= length:
         return [AxisTile(0, length, 0, length, 0, 0)]
@@ -104,9 +103,9 @@ def even_tile(length: int, tile: int, overlap: int, multiple: int, least: int = 
 
 
 def batches(axis: Sequence[AxisTile], most: int) -> Iterator[list[AxisTile]]:
-    """The tiles of an axis, in order, in as few parts as there can be of `most` each, and as even as can be.
+    """The tiles of an axis, in order, in as few batches of up to `most` tiles as possible, of nearly equal sizes.
 
-    Tiles of another size (the last may be) are a part of their own.
+    A tile of another size (the last may be smaller) is a batch of its own.
     """
     for _, alike in groupby(axis, lambda span: span.stop - span.start):
         tiles = list(alike)

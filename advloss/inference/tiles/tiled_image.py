@@ -1,4 +1,4 @@
-"""One image through a network, tile by tile: rows are added up, norms get the whole image's statistics."""
+"""Applies a network to one image, tile by tile. Rows of tiles are added up; norms get the whole image's statistics."""
 
 import functools
 import operator
@@ -21,20 +21,21 @@ from advloss.networks.layers.padding import padded_side
 
 T = TypeVar("T")
 Run = Callable[[Tensor, AxisTile, Sequence[AxisTile], torch.dtype | None], Sequence[T]]
-"""(tiles [n, C, h, w] of a row, the row, their columns, the 16-bit type or None) -> what becomes of each tile"""
+"""(tiles [n, C, h, w] of a row, the row, their columns, the 16-bit type or None) -> the result of each tile"""
 
 BAND = 1 << 22
-"""Values of a band that is handed out at once: what the receiver makes of it stays small too."""
+"""How many values are yielded at once, so that the receiver's copies of them are small too."""
 MEMORY_FORMAT = torch.channels_last
-"""The layout of tiles for networks without norms that take statistics: 1.3 to 1.5 times as fast on a CPU as the
-contiguous one. Such norms gain nothing from it, and where an image is all one colour they show its other rounding."""
+"""The memory layout of tiles for networks without norms that take statistics: 1.3 to 1.5 times as fast on a CPU as the
+contiguous one. Networks with such norms are not faster with it; and for an image of a single colour these norms make
+its different rounding visible."""
 
 
 class TiledImage:
-    """One image on its way through a tiler, a row of tiles after the other.
+    """The state of one image that is computed row of tiles by row of tiles.
 
-    done: how many output rows are finished; statistics: the norms', once they are known. Both survive a change of grid.
-    half: the 16-bit type to run in; None: float32.
+    done: how many output rows are finished; statistics: those of the norms, once they are known. Both stay valid if the
+    grid changes. half: the 16-bit type to run in; None: float32.
     """
 
     def __init__(self, tiler: Engine, image: Tensor, half: torch.dtype | None) -> None:
@@ -58,7 +59,7 @@ class TiledImage:
         height, width = (side * self.tiler.scale for side in self.image.shape[-2:])
         started: Tensor | None = None  # rows from `done` on that wait for the next tiles
         for number, row in enumerate(left):
-            with self._tuned(grid):  # not while the receiver works on the band before
+            with self._tuned(grid):  # not around `yield`, where the receiver's code runs
                 rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
             if started is not None:
                 rows[:, :, : started.shape[2]] += started
@@ -74,7 +75,7 @@ class TiledImage:
                 return
 
     def _row(self, grid: Grid, row: AxisTile, length: int) -> Tensor:
-        """What one row of tiles adds to the output rows from `done` on: [1, C, length, padded width * scale]."""
+        """The sum of one row of tiles for the output rows from `done` on: [1, C, length, padded width * scale]."""
         scale, device = self.tiler.scale, self.tiler.device
         rows: Tensor | None = None
         first = max(row.reach[0] * scale, self.done)
@@ -92,10 +93,10 @@ class TiledImage:
     def _tiles(
         self, grid: Grid, row: AxisTile, run: Run[T], look_at: Callable[[T], Tensor]
     ) -> Iterator[tuple[AxisTile, T, Tensor | None]]:
-        """(column, what `run` makes of the tile, whether that is finite) for each tile of a row.
+        """Yields (column, the result of `run`, whether it is finite) for each tile of a row.
 
-        Whether it is finite, bool [], is on the device still, and None in float32. Tiles that were not come again, in
-        float32. What comes is good until the next.
+        Whether it is finite is a bool [] on the device; None in float32. Tiles that are not finite are yielded again,
+        in float32. A result is valid until the next one.
         """
         strip = self._strip(row)
         finite: list[Tensor] = []
@@ -106,7 +107,7 @@ class TiledImage:
             self._tick()
         if self.half is None:
             return
-        # one look for the whole row, since the host waits for the device
+        # one check for the whole row, since it waits for the device
         spoilt = [column for column, whole in zip(grid.columns, torch.stack(finite).tolist(), strict=True) if not whole]
         if not spoilt:
             return
@@ -118,22 +119,22 @@ class TiledImage:
     def _passes(
         self, strip: Tensor, row: AxisTile, columns: Sequence[AxisTile], run: Run[T], half: torch.dtype | None
     ) -> Iterator[tuple[AxisTile, T]]:
-        """(column, what `run` makes of the tile) for some tiles of a row, of which several may go through at once."""
+        """Yields (column, the result of `run`) for some tiles of a row, which are batched where possible."""
         for some in batches(columns, self._together(row, columns, half)):
             yield from zip(some, run(self._input(strip, some), row, some, half), strict=True)
 
     def _together(self, row: AxisTile, columns: Sequence[AxisTile], half: torch.dtype | None) -> int:
-        """How many of a row's tiles go through the network at once, at most. Memory is not measured for one alone."""
+        """The largest batch of a row's tiles. For a single tile memory is not measured."""
         height, width = row.stop - row.start, columns[0].stop - columns[0].start
         return self.tiler.together(height, width, half is not None) if len(columns) > 1 else 1
 
     def _strip(self, row: AxisTile) -> Tensor:
-        """[1, C, h, W]: the rows of the image that a row of tiles sees, on the network's device."""
+        """The rows of the image for a row of tiles, [1, C, h, W] on the network's device."""
         strip = self.image.index_select(-2, self.row_index[row.start : row.stop])
         return strip.to(self.tiler.device, torch.float32)
 
     def _input(self, strip: Tensor, columns: Sequence[AxisTile]) -> Tensor:
-        """[n, C, h, w]: what the network sees of a row's strip for some of its tiles."""
+        """The network's input for some tiles of a row, cut from its strip: [n, C, h, w]."""
         tiles = [strip.index_select(-1, self.column_index[column.start : column.stop]) for column in columns]
         layout = torch.contiguous_format if self.tiler.norm_calls else MEMORY_FORMAT
         return torch.cat(tiles).contiguous(memory_format=layout)
@@ -141,7 +142,7 @@ class TiledImage:
     def _outputs(
         self, tiles: Tensor, row: AxisTile, columns: Sequence[AxisTile], half: torch.dtype | None
     ) -> Sequence[Tensor]:
-        """[1, C, h * scale, w * scale] of each tile: what the network makes of it."""
+        """The network's output for each tile: [1, C, h * scale, w * scale]."""
 
         def run(tiles: Tensor) -> Tensor:
             held = nullcontext() if self.statistics is None else HeldStatistics(self.statistics)
@@ -154,7 +155,7 @@ class TiledImage:
         return (self.tiler.recordings(run, tiles, half) if recorded else run(tiles)).split(1)
 
     def _moments(self, grid: Grid, row: AxisTile, known: list[Moments], orientation: Orientation) -> list[Moments]:
-        """What the first norm that nothing is known of finds in the own part of each tile of a row."""
+        """The moments of a row's own parts at the first norm whose statistics are not known."""
 
         def run(tiles: Tensor, row: AxisTile, columns: Sequence[AxisTile], half: torch.dtype | None) -> list[Moments]:
             windows = [turned_window(row, column, orientation) for column in columns]
@@ -165,7 +166,7 @@ class TiledImage:
 
         found: dict[AxisTile, Moments] = {}
         for column, one, _ in self._tiles(grid, row, run, lambda one: one.squares):
-            found[column] = one  # the last is the finite one
+            found[column] = one  # if a tile is yielded twice, the second one is finite
         return list(found.values())
 
     def _settled(self, grid: Grid) -> list[Moments]:
@@ -187,22 +188,22 @@ class TiledImage:
         return statistics
 
     def _tick(self) -> None:
-        """One tile more is done, of those that are to be done as far as is known."""
+        """Reports that one more tile is done, and how many there are as far as is known."""
         self.ticks += 1
         if self.ticks_wanted > 1:
             self.tiler.tick(self.ticks, self.ticks_wanted)
 
     def _seed(self, row: AxisTile, column: AxisTile) -> int:
-        """Of a tile's noise: the same in each pass, and the tiler's own for the first tile, whatever its size."""
+        """The seed of a tile's noise: the same in each pass. For the first tile it is the tiler's seed."""
         return self.tiler.seed + row.first * len(self.column_index) + column.first
 
     def _tuned(self, grid: Grid) -> AbstractContextManager[None]:
-        """Lets cuDNN search for the fastest algorithms where many passes of one shape are to come."""
+        """A context in which cuDNN searches for the fastest algorithms, if many passes of one shape follow."""
         return tuned(self.tiler.device, self.ticks_wanted // self._together(grid.rows[0], grid.columns, self.half))
 
     @contextmanager
     def _context(self, half: torch.dtype | None, seed: int) -> Iterator[None]:
-        """What the network runs in."""
+        """The context in which the network runs: no gradients, the precision, the seed of its noise."""
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
             if self.tiler.noisy:

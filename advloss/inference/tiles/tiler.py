@@ -1,4 +1,4 @@
-"""A network over an image of any size, in tiles, so that no seams show."""
+"""Applies a network to an image of any size, in tiles, without visible seams."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,39 +16,40 @@ from advloss.networks.layers.padding import padded_side
 from advloss.networks.layers.parameters import check_at_least, check_choice
 
 OVERLAP, MOST_OVERLAP = 16, 64
-"""Input pixels around each tile's own part, at most, where none are asked for: the first times `Tiler.step`.
+"""The default overlap, in input pixels, is the network's reach, but at most OVERLAP * `Tiler.step` and MOST_OVERLAP.
 
-Trained networks that see 35 and 94 pixels far differ by 0.05 grey levels at 8, 1e-3 at 12 and 1e-4 at 16 pixels.
+With trained networks of reach 35 and 94, an overlap of 8 pixels changes the result by 0.05 grey levels, 12 by 1e-3, and
+16 by 1e-4.
 """
 OVERLAP_OF_NORMS = 512
-"""The same for networks with norms that take statistics of the image: they make small errors large, and the image goes
-through them at once where memory allows."""
+"""The largest default overlap for networks with norms that take statistics of the image, since such norms amplify small
+errors."""
 OWN_PARTS = (480, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 16)
-"""Sides, in input pixels, of own parts that are tried for the largest that fits; beyond these nothing is gained."""
+"""Sides of own parts, in input pixels, from which the largest that fits is chosen. Larger ones are not faster."""
 SMALL = 128**2
-"""Pixels of an image up to which it is one tile unless tiles are asked for, and no memory is measured."""
+"""An image of up to so many pixels is one tile, and no memory is measured, unless the user asks for tiles."""
 LEAST = 16
-"""The smallest tile, in input pixels, before running out of memory is final."""
+"""The smallest tile, in input pixels. If memory runs out with it, that is an error."""
 
 
 class TileTooSmall(InputError):
-    """The tile that was asked for is no larger than its overlap, so that no picture can be cut into such tiles."""
+    """The tile that was asked for is not larger than its overlap, so that no picture can be cut into such tiles."""
 
 
 class Tiler(Engine):
-    """A network over an image of any size, in tiles.
+    """Applies a network to images of any size, in tiles.
 
     network: images [B, channels, H, W] -> [B, C, scale H, scale W], with attributes `scale`, `multiple` and `smallest`
-        (1 if absent). It runs where its weights are, in eval mode, in which it is left. B is 1 but on a GPU, where
-        networks of our own and torch's layers take several tiles at once, and passes that come again are recorded.
+        (1 if absent). It runs on the device of its weights, and is put into eval mode. On a GPU, tiles are batched and
+        repeated passes recorded, if all layers are advloss's or torch's; else B is 1.
     options: see `TileOptions`; a tile that is not finite in 16 bits is computed again in float32.
     channels: of the images that the network takes.
-    say: is told in plain words what a user should know, each thing once.
-    tick: is told after each tile how many are done and how many there are, if there are several.
+    say: shows a sentence to the user, each sentence once.
+    tick: called after each tile with (how many are done, how many there are), if there are several.
     seed: of the noise of networks that keep dropout on at inference.
 
     Norms that compute statistics of their input get those of the whole image, in several passes over it.
-    Raises InputError for options out of range, and where no tile fits into memory.
+    Raises InputError for options out of range, and if no tile fits into memory.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class Tiler(Engine):
         check_at_least(0, **{name: number for name, number in numbers.items() if isinstance(number, int)})
         super().__init__(network, options, channels=channels, say=say, tick=tick, seed=seed)
         self._last: torch.Size | None = None
-        """the shape of the image before"""
+        """the shape of the last image"""
 
     def __call__(self, image: Tensor, depth: int = 8) -> Tensor:
-        """image: float32 [B, channels, H, W] in [-1, 1], each by itself -> [B, C, scale H, scale W] there."""
+        """image: float32 [B, channels, H, W] in [-1, 1] -> [B, C, scale H, scale W] on the network's device."""
         return torch.cat([torch.cat(list(self.bands(one[None], depth)), dim=2) for one in image])
 
     def bands(self, image: Tensor, depth: int = 8) -> Iterator[Tensor]:
@@ -95,22 +96,22 @@ class Tiler(Engine):
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-            # outside of `except`, whose traceback holds the tensors that did not fit
-            if not (self.recordings.close() | self.budget.close()):  # speed is given up before size
+            # after `except`, since its traceback keeps the tensors that did not fit
+            if not (self.recordings.close() | self.budget.close()):  # these go first, then tiles become smaller
                 grid = self._smaller(height, width, grid)
             give_back_freed_memory()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
     def _first_side(self, height: int, width: int, half: bool) -> int:
-        """The side of tiles to begin with, in input pixels."""
+        """The first side of tiles, in input pixels; it is halved if memory runs out."""
         whole = max(padded_side(self.network, height), padded_side(self.network, width))
         if self.options.tile is not None:
             return self.options.tile or whole
         most = (OWN_PARTS[0] + 2 * MOST_OVERLAP) ** 2
         if height * width <= SMALL:
             return whole
-        # passes over the whole image, or seams, are worth some memory
+        # tiles would need passes over the whole image, or leave seams, so the whole image may take more memory
         if (height * width <= most or self.norm_calls or self.reach is None) and self.budget.fits(height, width, half):
             return whole
         around = 2 * self._margin(self.options.overlap)
@@ -127,14 +128,14 @@ class Tiler(Engine):
         return self.reach if overlap == "exact" else min(self.reach, most)
 
     def _least(self, margin: int) -> int:
-        """The smallest tile that there can be with this overlap, the last of a row included."""
+        """The smallest tile with this overlap, so that the last tile of a row is possible too."""
         smallest = padded_side(self.network, 1)
         if self.step > int(getattr(self.network, "multiple", 1)):
-            smallest = -(-smallest // self.step) * self.step + self.step  # the last is smaller, by less than a step
+            smallest = -(-smallest // self.step) * self.step + self.step  # the last may be smaller, by less than a step
         return max(least_tile(margin, self.step), smallest)
 
     def _grid(self, height: int, width: int, side: int, overlap: Overlap) -> Grid:
-        """The tiles of an image; InputError for a tile that its overlap fills."""
+        """The tiles of an image. Raises InputError for a tile that is not larger than its overlap."""
         lengths = padded_side(self.network, height), padded_side(self.network, width)
         if side >= max(lengths):
             return Grid(*(axis_tiles(length, length, 0, 1, 0) for length in lengths))
@@ -145,7 +146,7 @@ class Tiler(Engine):
             needed = f"{named} is {margin} pixels on each side, so tile must be at least {least}"
             raise TileTooSmall(f"tile={side}: {needed}")
         side = max(side // self.step * self.step, least)
-        # windows of a turned image start at its other end: on the tiles' grid only where the image ends on it too
+        # windows of a rotated image start at its other end, which is on the tiles' grid only if its size is a multiple
         off_grid = self.runs is not self.network and any(length % self.step for length in lengths)
         exact = self.reach is not None and margin >= self.reach and not off_grid
         cut = [even_tile(length, side, margin, self.step, least) for length in lengths]
@@ -175,7 +176,7 @@ class Tiler(Engine):
             self.say_once("this network's dropout stays on at inference: the noise is each tile's own")
 
     def _smaller(self, height: int, width: int, grid: Grid) -> Grid:
-        """Tiles of half the side; InputError if there are none."""
+        """Tiles of half the side. Raises InputError if they would be too small."""
         overlap: Overlap = self.options.overlap
         half = grid.side // 2
         if overlap != "exact":

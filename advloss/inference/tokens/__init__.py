@@ -1,0 +1,1 @@
+"""Tokens: images encoded to files of integers, and decoded from them."""

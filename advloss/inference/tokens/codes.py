@@ -1,4 +1,4 @@
-"""Tensors through a tokenizer: images to codes and back, on the CPU one by one."""
+"""Applies a tokenizer to tensors: images to codes and back, on the CPU one image at a time."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from advloss.methods.uses import Tokenizing
 
 @torch.no_grad()
 def encoded(tokenizer: Tokenizing, image: Tensor) -> Tensor:
-    """The indices of images [B, C, H, W], or the latents where there are no codes; InputError if not finite."""
+    """The indices of images [B, C, H, W], or the latents if there are no codes. InputError if they are not finite."""
 
     def one(image: Tensor) -> Tensor:
         made = tokenizer.encode(image)
@@ -24,15 +24,15 @@ def encoded(tokenizer: Tokenizing, image: Tensor) -> Tensor:
 
 @torch.no_grad()
 def decoded(tokenizer: Tokenizing, codes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The images [B, C, height, width] of what `encoded` gave; InputError for codes of another size."""
+    """The images [B, C, height, width] of a result of `encoded`. Raises InputError for codes of another size."""
     _check(codes, size, tokenizer.factor, tokenizer.codes is not None)
     return _apart(lambda one: tokenizer.decode(one, size), codes if tokenizer.codes is not None else codes.float())
 
 
 def _apart(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-    """On the CPU, where nothing is gained by a batch, each of its items by itself.
+    """Calls the function, on the CPU for each item of the batch separately, which is not slower there.
 
-    Convolutions may add in another order in a batch, and a latent at the edge of two codes falls to the other.
+    In a batch convolutions may add in another order, so that a latent between two codes may get the other code.
     """
     if batch.device.type != "cpu" or len(batch) < 2:
         return function(batch)
@@ -40,7 +40,7 @@ def _apart(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
 
 
 def _check(codes: Tensor, size: tuple[int, int], f: int, has_codes: bool) -> None:
-    """InputError for codes that are no [B, h, w], [B, h, w, n] or latents [B, D, h, w] of a picture of this size."""
+    """Raises InputError unless codes have the shape [B, h, w], [B, h, w, n] or (latents) [B, D, h, w] of this size."""
     grid = tuple(codes.shape[1:3] if has_codes else codes.shape[2:4])
     right = tuple(-(-side // f) for side in size)
     if min(size) < 1 or grid != right:

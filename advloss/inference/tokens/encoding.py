@@ -1,4 +1,4 @@
-"""Picture files through a tokenizer's encoder, in batches of one size where that helps."""
+"""Encodes picture files by a tokenizer, on a GPU in batches of one size."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,21 +20,21 @@ from advloss.inference.model import Model
 from advloss.inference.tiles.peak_memory import out_of_memory
 
 WAITING = 8
-"""How many batches of pictures wait in memory, at most, until one of a size is full."""
+"""The pictures that wait in memory until there is a full batch of their size are at most so many batches."""
 READERS = 4
-"""Threads that decode pictures in advance, where they become small."""
+"""How many threads decode pictures in advance, if pictures are resized."""
 BATCH = 16
 
 Skipped = Callable[[int, str], None]
-"""Told of a picture that could not be used: its number, and why."""
+"""A function that gets the number of a picture that can't be used, and the reason."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """How pictures are read and encoded.
 
-    size: the shorter side is brought to so many pixels and the middle square cut out; None: as they are.
-    batch: how many of one size go through the encoder at once on a GPU; None: 16 where `size` makes all alike, else 1.
+    size: the shorter side is resized to so many pixels and the middle square cut out; None: pictures stay as they are.
+    batch: of pictures of one size, on a GPU; None: 16 if `size` is given, else 1.
     """
 
     size: int | None = None
@@ -54,10 +54,10 @@ class Encoded:
 
 
 def encoded(model: Model, paths: Sequence[Path], skipped: Skipped, reading: Reading) -> Iterator[Encoded]:
-    """The codes of each picture, as they become ready: not in the order of the paths where there are batches.
+    """Yields the codes of each picture as soon as they are ready. With batches the order is not that of the paths.
 
-    Batches are filled up to one size, so that a picture's codes don't depend on how many others there are.
-    On the CPU each picture goes through by itself, which is as fast.
+    Incomplete batches are filled up, so that a picture's codes don't depend on the number of other pictures.
+    On the CPU each picture is encoded by itself, which is not slower.
     """
     size = reading.size
     batch = reading.batch or (BATCH if size else 1)
@@ -93,7 +93,8 @@ def _through(
 def _pictures(
     paths: Sequence[Path], size: int | None, takes: FieldFormat, skipped: Skipped
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(number, pixels [H, W, C]) of each that can be read; where they become small, a few are read in advance."""
+    """(number, pixels [H, W, C]) of each picture that can be read. If pictures are resized, some are read in
+    advance."""
     readers = READERS if size else 1
     coming: deque[tuple[int, Future[np.ndarray]]] = deque()
     with ThreadPoolExecutor(readers) as pool:
@@ -112,7 +113,7 @@ def _pictures(
 
 
 def _read(path: Path, size: int | None, takes: FieldFormat) -> np.ndarray:
-    """A file's pixels [H, W, C] as `to_tensor` takes them for the model; 8-bit RGB as in training."""
+    """A file's pixels [H, W, C], as `to_tensor` takes them for the model. 8-bit RGB is read as in training."""
     if takes == RGB8:
         pixels = read_rgb8(path)
     else:

@@ -1,7 +1,7 @@
-"""A tokenizer's fingerprint, of all that decides what its tokens mean.
+"""A tokenizer's fingerprint: a hash of all that decides what its tokens mean.
 
-A network's class names what counts in training only: `training_only`, parameters of its constructor, and
-`training_only_tensors`, the last names of tensors in its state dict.
+A network's class names what has an effect in training only: `training_only`, parameters of its constructor, and
+`training_only_tensors`, the last parts of names in its state dict. These are not hashed.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ from advloss.recipe.components import NETWORKS
 from advloss.recipe.schema import Recipe
 
 SHOWN = 12
-"""Hexadecimal digits that a message shows of a fingerprint."""
+"""How many hexadecimal digits of a fingerprint messages show."""
 
 
 def fingerprint(method: Method, recipe: Recipe) -> str:
-    """SHA-256, in hexadecimal, over a method's weights in float32 and what else its networks are.
+    """SHA-256, in hexadecimal, over a method's weights in float32 and the parameters of its networks.
 
-    Two models with the same fingerprint make the same tokens and the same pictures of them. Losses, data, optimizer and
-    what networks declare to count in training only are not in it. Parameters that have their default are not either, so
-    that one which a later version adds changes no fingerprint.
+    Two models with the same fingerprint make the same tokens, and the same pictures of them. Losses, data, optimizer
+    and `training_only` are not hashed. Parameters with their default value are not hashed either, so that a parameter
+    that a later version adds does not change the fingerprint.
     """
     networks = {key: [c.name, _shaping(NETWORKS[key][c.name], c.parameters)] for key, c in recipe.networks.items()}
     digest = hashlib.sha256(json.dumps([recipe.method.name, networks], sort_keys=True).encode())
@@ -40,7 +40,7 @@ def fingerprint(method: Method, recipe: Recipe) -> str:
 
 
 def _training_only(method: Method) -> set[str]:
-    """The tensors of a state dict that count in training only, by their whole names."""
+    """The full names of the tensors of a state dict that have an effect in training only."""
     found: set[str] = set()
     for prefix, module in method.named_modules():
         last_names: frozenset[str] = getattr(type(module), "training_only_tensors", frozenset())

@@ -1,7 +1,7 @@
-"""Tokens to pictures, and pictures through a tokenizer and back.
+"""Decodes tokens to pictures, and reconstructs pictures (encodes and decodes them).
 
-Tokens and back gives the pixels of `reconstruct_files` exactly: each picture's indices do not depend on its neighbours
-(`encoded`), and the decoder always has one picture at a time.
+`tokenize_files` and then `detokenize_files` gives exactly the pixels of `reconstruct_files`: a picture's indices don't
+depend on the other pictures (`encoded`), and the decoder always gets one picture at a time.
 """
 
 from pathlib import Path
@@ -28,12 +28,11 @@ from advloss.inference.tokens.tokens_file import Tokens, check_vocabulary, read_
 
 
 def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: bool = False, say: Say) -> Summary:
-    """The pictures of a tokens file, of an index of shards or of a folder that holds one, under their names.
+    """Writes the pictures of a tokens file, of an index of shards or of a folder that holds one, under their names.
 
-    They are PNGs, or .npy where the model was trained on floats.
-
-    Files that are there already are skipped. Raises InputError before anything is written for files that are missing or
-    of another model, and for a target that can't be written to; Interrupted, with what was done, on Ctrl-C.
+    They are PNGs, or .npy if the model was trained on floats. Existing files are not made again. Raises InputError,
+    before anything is written, for files that are missing or of another model, and for a target that can't be written
+    to; Interrupted, with the summary, on Ctrl-C.
     """
     known = vocabulary(model)
     summary = Summary("decoded")
@@ -86,12 +85,11 @@ def _decode_file(
 def reconstruct_files(
     model: Model, source: Path, target: Path, reading: Reading, *, overwrite: bool = False, say: Say
 ) -> Summary:
-    """What a tokenizer makes of a picture, or of all below a folder (whose tree is kept).
+    """Writes a tokenizer's reconstruction of a picture, or of all pictures below a folder, whose tree is kept.
 
-    Results are what the model was trained on; in folders they are PNGs, or .npy where that was floats.
-
-    Files that are there already are skipped. Raises InputError where there is nothing to do, a single target exists, or
-    can't be written to; Interrupted, with what was done, on Ctrl-C.
+    Results have the model's format; in folders they are PNGs, or .npy if the model was trained on floats. Existing
+    files are not made again. Raises InputError if there is nothing to do, or if a single target exists or can't be
+    written to; Interrupted, with the summary, on Ctrl-C.
     """
     model.tokenizer("reconstruct")
     summary = Summary("reconstructed")
@@ -119,7 +117,7 @@ def reconstruct_files(
 
 
 def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
-    """The picture of one picture's codes, without batch axis, which `result` can hold."""
+    """The picture of the codes of one picture (without batch axis). Raises InputError if `result` can't hold it."""
     gives = model.tokenized
     check_depth(result, gives)
     check_size(result, *size)
@@ -131,11 +129,11 @@ def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -
 
 
 def _extension(gives: FieldFormat) -> str:
-    """Of files that hold what a model makes."""
+    """The extension of files that can hold this format: .png or .npy."""
     return ".npy" if gives.depth == "float" else ".png"
 
 
 def _named(name: str, extension: str) -> Path:
-    """The picture's name with this extension: its own where it has it."""
+    """The picture's name with this extension."""
     path = Path(name)
     return path if path.suffix.lower() == extension else path.with_suffix(extension)

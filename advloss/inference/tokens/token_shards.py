@@ -1,4 +1,4 @@
-"""Tokens of a large folder in several files, and the index that names them when all are there.
+"""Shards: the tokens of a large folder in several files, and an index that is written when all files are complete.
 
 `tokens.safetensors` in shards is `tokens-00000.safetensors`, `tokens-00001.safetensors` ..., and `tokens.json`:
 {"format": 1, "fingerprint": ..., "pictures": N, "shards": [{"file": ..., "pictures": n}, ...]}.
@@ -23,7 +23,7 @@ class Shard(BaseModel):
 
 
 class Index(BaseModel):
-    """All shards of a folder, which has been worked through."""
+    """The index of all shards of a folder."""
 
     format: Literal[1] = 1
     fingerprint: str
@@ -42,7 +42,7 @@ def index_path(target: Path) -> Path:
 
 
 def write_index(target: Path, index: Index) -> None:
-    """Raises InputError where it can't be written."""
+    """Writes the index. Raises InputError if it can't be written."""
     path = index_path(target)
     try:
         write_whole(path, json.dumps(index.model_dump(), indent=1).encode() + b"\n")
@@ -51,7 +51,7 @@ def write_index(target: Path, index: Index) -> None:
 
 
 def remove_shards(target: Path) -> None:
-    """The index and all shards that an earlier call has written for the same target."""
+    """Removes the index and all shards that an earlier call wrote for the same target."""
     index_path(target).unlink(missing_ok=True)
     for path in target.parent.glob("*" + target.suffix):
         if re.fullmatch(rf"{re.escape(target.stem)}-\d{{5,}}", path.stem):
@@ -59,9 +59,9 @@ def remove_shards(target: Path) -> None:
 
 
 def token_files(source: Path) -> list[Path]:
-    """The files that hold what `source` names: itself, the shards of an index, or those of a folder's one index.
+    """The tokens files of `source`: the file itself, the shards of an index, or those of the only index in a folder.
 
-    Raises InputError where there is none, or a shard is missing.
+    Raises InputError if there is none, or if a shard is missing.
     """
     if source.is_dir():
         found = sorted(path for path in source.glob("*.json") if is_index(path))
@@ -80,7 +80,7 @@ def token_files(source: Path) -> list[Path]:
     files = [source.with_name(shard.file) for shard in _read_index(source).shards]
     missing = [path.name for path in files if not path.is_file()]
     if missing:
-        raise InputError(f"{source}: names shards that are not beside it: {', '.join(missing[:4])}")
+        raise InputError(f"{source}: names shards that are not in its folder: {', '.join(missing[:4])}")
     return files
 
 
@@ -94,7 +94,7 @@ def _read_index(path: Path) -> Index:
     except ValidationError as error:
         raise InputError(f"{path}: no index of token shards ({error.errors()[0]['msg']})") from None
     if any(Path(shard.file).name != shard.file for shard in index.shards):
-        raise InputError(f"{path}: names shards in other folders; they must lie beside it")
+        raise InputError(f"{path}: names shards in other folders; they must be in its own")
     return index
 
 

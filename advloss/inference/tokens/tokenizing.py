@@ -1,4 +1,5 @@
-"""Folders of pictures to tokens, in one file or in shards. A picture that can't be read is named, the rest is done."""
+"""Encodes folders of pictures to tokens, in one file or in shards. A picture that can't be read is skipped and
+named."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +36,13 @@ def tokenize_files(
     overwrite: bool = False,
     say: Say,
 ) -> Summary:
-    """The tokens of a picture, or of all below a folder, in a tokens file, or in one for each `shard` pictures.
+    """Writes the tokens of a picture, or of all pictures below a folder, to one tokens file, or with `shard` to a file
+    for each `shard` pictures.
 
-    name: the model's, which the file keeps for its user. Shards that are there already are kept, so that a call that
-    was stopped goes on with the one that it was in; the index is written when all are there. Raises InputError for a
-    model without codes, where there is nothing to read, where the target exists and is not to be overwritten, and where
-    shards that are there hold something else; Interrupted on Ctrl-C.
+    name: the model's, which the file stores for messages. Complete shards are kept, so that a call that was stopped can
+    go on; the index is written after the last shard. Raises InputError for a model without codes, if there is nothing
+    to read, if the target exists and `overwrite` is false, and if existing shards hold something else; Interrupted on
+    Ctrl-C.
     """
     header = Header(**vocabulary(model).model_dump(), model=name, size=reading.size)
     summary = Summary("tokenized")
@@ -73,7 +75,7 @@ def _how_to_go_on(shard: int | None, overwrite: bool) -> str:
 
 @dataclass
 class _Tokenizing:
-    """What all shards have in common."""
+    """The state that all shards share."""
 
     model: Model
     header: Header
@@ -82,7 +84,7 @@ class _Tokenizing:
     say: Say
 
     def part(self, file: Path, paths: list[Path], names: list[str], shard: bool, bar: "tqdm") -> int:
-        """Writes the tokens of these pictures, unless they are there; gives how many the file holds."""
+        """Writes the tokens of these pictures, unless the file exists. Gives how many pictures the file holds."""
         if shard and file.exists():
             held = read_header(file)
             self._check_same(file, held, names)
@@ -106,7 +108,8 @@ class _Tokenizing:
     def _encoded(
         self, paths: list[Path], names: list[str], bar: "tqdm"
     ) -> tuple[dict[int, tuple[np.ndarray, tuple[int, int]]], dict[str, str]]:
-        """By number, the indices and the size of each picture that could be read; by name, why others could not."""
+        """The indices and the size of each picture that can be read, by number; and the errors of the others, by
+        name."""
         made: dict[int, tuple[np.ndarray, tuple[int, int]]] = {}
         skipped: dict[str, str] = {}
 
@@ -125,7 +128,7 @@ class _Tokenizing:
         self.say(f"skipped: {why}")
 
     def _check_same(self, file: Path, held: Header, names: list[str]) -> None:
-        """InputError for a shard that is not what this call would write."""
+        """Raises InputError for a shard that holds something else than this call would write."""
         check_vocabulary(file, held, self.header)
         begin = "remove the shards or give --overwrite to begin anew, or name another file"
         if held.size != self.header.size:
@@ -135,7 +138,7 @@ class _Tokenizing:
 
 
 def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
-    """The pictures to read, sorted; the summary is told of folders that can't be read, and names that can't be kept."""
+    """The pictures to read, sorted. Folders that can't be read and names that can't be stored go to the summary."""
     if source.is_file():
         return [source]
     if not source.is_dir():
@@ -158,7 +161,7 @@ def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
 
 
 def _check_target(target: Path, shard: int | None, overwrite: bool) -> None:
-    """InputError for a target that is no name for a tokens file, that exists, or that can't be written."""
+    """Raises InputError for a target that is not a name of a tokens file, that exists, or that can't be written."""
     if target.suffix != ".safetensors":
         raise InputError(f"{target}: a tokens file ends in .safetensors")
     if target.is_dir():

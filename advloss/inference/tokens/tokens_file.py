@@ -1,16 +1,16 @@
-"""The tokens file: pictures as integers, in one `.safetensors` that any reader of that format opens.
+"""The tokens file: pictures as integers, in one `.safetensors`, which each reader of that format can open.
 
 It holds, for N pictures with T tokens in all:
 
-    tokens   [T], or [T, n] where n codebooks choose for each place: the smallest of uint8, uint16, int32, int64 that
-             holds all codes. One picture's tokens after the other's, each row by row from the top left
+    tokens   [T], or [T, n] with n codebooks: the smallest of uint8, uint16, int32, int64 that holds all codes. The
+             pictures' tokens one after the other, each row by row from the top left
     offsets  int64 [N + 1]: the tokens of picture i are tokens[offsets[i] : offsets[i + 1]]
     grids    int32 [N, 2]: rows and columns of each picture's tokens
     sizes    int32 [N, 2]: height and width of each picture in pixels
 
-so `tokens[offsets[i] : offsets[i + 1]].reshape(*grids[i])` is picture i, and where all pictures are of one size
-`tokens.reshape(N, *grids[0])` is all of them. The metadata's one entry, `advloss_tokens`, is JSON with the keys of
-`Header`: the names among them, in the same order.
+so `tokens[offsets[i] : offsets[i + 1]].reshape(*grids[i])` is picture i, and if all pictures have one size
+`tokens.reshape(N, *grids[0])` is all of them. The metadata has one entry, `advloss_tokens`: JSON with the keys of
+`Header`, with the pictures' names in the same order.
 """
 
 import json
@@ -36,9 +36,9 @@ NAMES_MOST = 80 * 2**20
 
 
 class Vocabulary(BaseModel):
-    """What tokens mean. fingerprint: the model's; factor: pixels along each axis that one token stands for.
+    """The meaning of tokens. fingerprint: the model's; factor: pixels along each axis for one token.
 
-    codes: a token is 0 to codes - 1; books: tokens for each place; bits: log2(codes), what one token can tell.
+    codes: a token is 0 to codes - 1; books: tokens at each place, one for each codebook; bits: log2(codes), of a token.
     """
 
     fingerprint: str
@@ -49,9 +49,9 @@ class Vocabulary(BaseModel):
 
 
 class Header(Vocabulary):
-    """What a tokens file says of itself.
+    """The header of a tokens file.
 
-    model: the file name of the model. size: the side in pixels that pictures were brought to; None: each has its own.
+    model: the file name of the model. size: the side in pixels to which pictures were resized; None: not resized.
     names: the pictures' paths below the folder, with `/`. skipped: the names of those that could not be read, and why.
     """
 
@@ -86,12 +86,12 @@ def vocabulary(model: Model) -> Vocabulary:
 
 
 def smallest_type(codes: int) -> np.dtype:
-    """The smallest integer type, of those that torch and numpy read alike, that holds 0 to codes - 1."""
+    """The smallest integer type that torch and numpy both read, and that holds 0 to codes - 1."""
     return next(np.dtype(kind) for kind in (np.uint8, np.uint16, np.int32, np.int64) if codes - 1 <= np.iinfo(kind).max)
 
 
 def write_tokens(path: Path, tokens: Tokens) -> None:
-    """The file, whole or not at all. Raises InputError where it can't be written or has too many names."""
+    """Writes the file, whole or not at all. Raises InputError if it can't be written or has too many names."""
     header = tokens.header
     if sum(len(name) + 4 for name in header.names) > NAMES_MOST:
         raise InputError(f"{path}: {len(header.names)} names are too many for one file; use --shard 100000")
@@ -113,7 +113,7 @@ def write_tokens(path: Path, tokens: Tokens) -> None:
 
 
 def read_header(path: Path) -> Header:
-    """What the file says of itself. Raises InputError for one that is missing, cut short or no tokens file."""
+    """The header of a file. Raises InputError for one that is missing, cut short, or not a tokens file."""
     header, _ = _read(path, whole=False)
     return header
 
@@ -129,7 +129,7 @@ def check_vocabulary(path: Path, header: Header, model: Vocabulary) -> None:
 
 
 def read_tokens(path: Path, model: Vocabulary) -> Tokens:
-    """The whole file, checked: its tokens are the model's, in range, and as many as its sizes take.
+    """Reads the whole file, and checks that its tokens are the model's, in range, and as many as its sizes need.
 
     Raises InputError for a file that is missing, damaged, or of another model.
     """

@@ -1,4 +1,4 @@
-"""What `AdversarialLoss` is given, checked, so that a mistake stops with a sentence about it."""
+"""Checks the arguments of `AdversarialLoss`, and raises InputError with a sentence about each mistake."""
 
 import warnings
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def check_discriminator(discriminator: Any) -> None:
 
 
 def as_objective(objective: Any) -> Objective:
-    """The objective, given as such or by its name."""
+    """The objective, from an instance or its name."""
     if isinstance(objective, str):
         return get_objective(objective)
     if not isinstance(objective, Objective):
@@ -31,7 +31,7 @@ def as_objective(objective: Any) -> Objective:
 
 
 def as_penalties(penalties: Any) -> list[nn.Module]:
-    """The penalties as a list; one alone is taken for a list of it."""
+    """The penalties as a list. A single penalty becomes a list of one."""
     single = isinstance(penalties, str | type | nn.Module) and not isinstance(penalties, nn.ModuleList)
     penalties = [penalties] if single else list(penalties)
     for each in penalties:
@@ -51,7 +51,7 @@ def _what(thing: Any) -> str:
 
 
 def as_augmentations(augment: Any) -> list[Augmentation]:
-    """The augmentations as a list; one alone is taken for a list of it."""
+    """The augmentations as a list. A single augmentation becomes a list of one."""
     augment = [augment] if isinstance(augment, nn.Module) and not isinstance(augment, nn.ModuleList) else list(augment)
     for each in augment:
         if not isinstance(each, Augmentation):
@@ -63,14 +63,18 @@ def as_augmentations(augment: Any) -> list[Augmentation]:
 
 
 def as_top_k(top_k: Any) -> TopK | None:
-    """The TopK, or None."""
+    """The TopK, or None; raises InputError for anything else."""
     if top_k is not None and not isinstance(top_k, TopK):
         raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
     return top_k
 
 
 def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bool) -> None:
-    """InputError for logits where energies are, and the other way round a warning, since any module may give them."""
+    """Raises InputError if the discriminator gives energies and the objective takes logits.
+
+    If the objective takes energies and the discriminator does not declare them, it warns, since any module may give
+    energies.
+    """
     name = type(objective).__name__
     gives_energy = getattr(discriminator, "energy", False)
     if gives_energy and not objective.energy:
@@ -90,9 +94,9 @@ def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bo
 
 
 def set_thresholds(objective: Objective, augment: Iterable[nn.Module]) -> None:
-    """Gives ADA the objective's boundary as its threshold, unless it has one of its own.
+    """Sets ADA's threshold to the objective's boundary, unless it has a threshold.
 
-    Raises InputError where there is neither.
+    Raises InputError if there is neither.
     """
     for augmentation in augment:
         if not isinstance(augmentation, ADA) or augmentation.target is None:
@@ -108,7 +112,7 @@ def set_thresholds(objective: Objective, augment: Iterable[nn.Module]) -> None:
 
 
 def warn_of_batch_norm(penalties: Iterable[nn.Module], discriminator: nn.Module) -> None:
-    """Warns of a penalty on the gradient at single samples beside batch norm, which mixes them."""
+    """Warns of a penalty on the gradient at single samples if the discriminator has batch norm, which mixes samples."""
     norms = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
     names = [type(penalty).__name__ for penalty in penalties if getattr(penalty, "per_sample", False)]
     if norms and names:
@@ -120,7 +124,7 @@ def warn_of_batch_norm(penalties: Iterable[nn.Module], discriminator: nn.Module)
 
 
 def check_images(fake: Tensor, real: Tensor | None, given: Tensor | None) -> None:
-    """Raises InputError unless they are batches that go together."""
+    """Raises InputError unless they are batches of matching shapes."""
     check_batch(fake, "fake")
     if real is not None:
         check_batch(real, "real")

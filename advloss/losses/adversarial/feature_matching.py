@@ -1,4 +1,4 @@
-"""Feature matching: the discriminator's layers should see the same in a fake as in its real image."""
+"""Feature matching: the distance between the discriminator's feature maps of a fake and of its real image."""
 
 import inspect
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def feature_matching(fake: Maps, real: Maps) -> Tensor:
 
 
 def flat(maps: Maps) -> list[Tensor]:
-    """All feature maps in one list; InputError where there is none, or something else among them."""
+    """All feature maps in one list. Raises InputError if there is none, or if one is not a tensor."""
     found = [maps] if isinstance(maps, Tensor) else []
     if isinstance(maps, list | tuple):
         found = [each for inner in maps for each in flat(inner)]
@@ -53,7 +53,7 @@ def check_gives_features(discriminator: nn.Module) -> None:
 
 
 def split(result: Any) -> tuple[Logits, Maps]:
-    """What a discriminator returned for features=True: logits and maps."""
+    """The logits and the feature maps, from a discriminator's result for features=True."""
     if not isinstance(result, tuple) or len(result) != 2:
         raise InputError(
             "feature_matching: with features=True the discriminator returns (logits, [maps]); "

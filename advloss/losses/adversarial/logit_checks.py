@@ -1,4 +1,4 @@
-"""A look at the logits now and then, for mistakes that no single value shows."""
+"""Logit checks: every 200 iterations, for mistakes that don't raise an error, such as a sigmoid or NaN."""
 
 import warnings
 from collections.abc import Hashable
@@ -10,19 +10,19 @@ from advloss.core.clock import Clock, Timed
 from advloss.core.errors import TrainingError
 
 SPAN = 0.05
-"""Logits that differ by less say nothing of a sigmoid: a critic whose weights are clipped to 0.01 gives such."""
+"""If logits differ by less, there is no warning of a sigmoid: a critic whose weights are clipped to 0.01 gives such."""
 
 
 class LogitChecks(Timed):
-    """Gathers the smallest and the largest logit on the device; looks at them in the first and every 200th iteration.
+    """Stores the smallest and the largest logit on the device, and checks them in the first and every 200th iteration.
 
-    Raises TrainingError where one was not a number. Warns once, at the first of the latter, if all so far were in
-    [0, 1] and not all alike: then there is most likely a sigmoid at the discriminator's end, which is to be left out.
+    Raises TrainingError if one is NaN. Warns once, in the 200th iteration, if all logits so far were in [0, 1] and not
+    all equal: then the discriminator most likely ends in a sigmoid, which must be removed.
 
-    A look waits for the device, so a NaN is reported up to 199 iterations late, and nothing is looked at under
-    torch.compile or on the meta device. Training depends on nothing that it keeps.
+    A check waits for the device, so it is rare, and a NaN is reported up to 199 iterations late. There is no check
+    under torch.compile or on the meta device. Training does not depend on the stored values.
 
-    energies: the discriminator gives energies, which are often in [0, 1]; then it does not warn.
+    energies: whether the discriminator gives energies, which are often in [0, 1]; then it does not warn.
     """
 
     def __init__(self, every: int = 200, energies: bool = False) -> None:
@@ -32,7 +32,7 @@ class LogitChecks(Timed):
         self.range: Tensor | None = None  # [-smallest, largest] since the last look; stays in its place in memory
 
     def phase(self, iteration: int) -> Hashable:
-        """A look is for Python."""
+        """None in an iteration with a check, which needs Python."""
         return None if self.range is None or (iteration + 1) % self.every == 0 else 0
 
     @torch.no_grad()
@@ -52,7 +52,7 @@ class LogitChecks(Timed):
         self.clock.tick(self)
 
     def _look(self, reached: Tensor, ends: bool) -> None:
-        """ends: at the end of `every` iterations, not at the first."""
+        """Checks the logits. ends: whether this is the end of `every` iterations, and not the first iteration."""
         smallest, largest = reached.tolist()
         smallest = -smallest
         if smallest != smallest:

@@ -1,4 +1,4 @@
-"""What objectives, penalties and losses do to a tensor before they compute with it."""
+"""Helpers of objectives, penalties and augmentations: logits as a list, and shifted tensors."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The adversarial loss: a discriminator, an objective and what steadies their game, as one loss module."""
+"""The adversarial loss: a discriminator, an objective, and penalties and other stabilisers, as one loss module."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -24,51 +24,51 @@ from advloss.losses.adversarial.pool import Pool
 from advloss.losses.adversarial.topk import TopK
 
 Output = tuple[list[Tensor], Maps]
-"""Of a discriminator: logits, one tensor a scale, and feature maps if they are matched."""
+"""A discriminator's output: logits, one tensor a scale, and feature maps if feature matching is on."""
 
 
 class AdversarialLoss(TimedModule):
-    """How real `fake` looks to a discriminator that learns to tell it from `real` (Goodfellow et al. 2014).
+    """The loss of a generator against a discriminator that learns to tell `fake` from `real` (Goodfellow et al. 2014).
 
         adv = AdversarialLoss(discriminator, objective="hinge")
         loss = l1(y, x) + 0.8 * adv(y, x)              # the generator's step: leaves no gradient in the discriminator
         adv.discriminator_loss(y, x).backward()        # the discriminator's step: leaves no gradient in the generator
 
-    It owns the discriminator and what that learns from, and no optimizer or weight: give
-    `adv.discriminator.parameters()` to an optimizer of your own and step it after `discriminator_loss`.
+    It owns the discriminator, and neither an optimizer nor a weight: give `adv.discriminator.parameters()` to an
+    optimizer of your own, and step it after the backward of `discriminator_loss`.
 
     discriminator: any module from images [B, C, ...] (or feature vectors [B, F]) to a tensor of logits of any shape, or
         to a sequence of them, one a scale, over which losses are averaged. No sigmoid at its end.
     objective: a name in `objectives.OBJECTIVES`, or an Objective. ebgan takes a discriminator of energies, which says
         so by an attribute `energy = True`; the others take logits.
-    What follows is off by default and costs nothing then.
-    penalties: in the discriminator's step, modules added to its loss, see `penalties`. They are given what the
-        discriminator saw (pooled, augmented, with its condition), or, `LogitPenalty`s, its logits.
-    pool: in the discriminator's step, how many past fakes are kept to take the place of new ones, see `Pool`.
+    All arguments below are off by default, and then cost nothing.
+    penalties: in the discriminator's step, modules whose values are added to its loss, see `penalties`. A `Penalty`
+        gets the discriminator's inputs (pooled, augmented, with the condition), a `LogitPenalty` its logits.
+    pool: in the discriminator's step, how many past fakes are stored to replace new ones, see `Pool`.
     augment: in both steps, random changes of fake, real and condition before the discriminator, see `augmentations`.
     feature_matching: in the generator's step, the weight, or a schedule of it, of the distance between the
-        discriminator's feature maps of fake and real (pix2pixHD: 10), see `feature_matching`; taken from the same pass,
-        with one of the real images besides.
-    top_k: in the generator's step, only the best fakes count, see `TopK`.
-    symmetric: the generator makes both tensors, which are to become indistinguishable, as two domains' features are
-        (Ganin et al. 2016, arXiv:1505.07818): its gradient reaches `real` too. To an objective whose generator's half
-        reads fakes alone, the same half is added for the real ones, their logits mirrored at the objective's boundary
-        (at 0 where it has none): with minimax that is the reversed gradient of the discriminator's loss.
-    clip_weights: the limit of the discriminator's weights, to which `clip()` holds them after each of its steps.
+        discriminator's feature maps of fake and real (pix2pixHD: 10), see `feature_matching`. The maps of the fakes
+        come from the same pass; the real images need one more.
+    top_k: in the generator's step, only the logits of the best fakes count, see `TopK`.
+    symmetric: the generator makes both tensors and should make them indistinguishable, as for the features of two
+        domains (Ganin et al. 2016, arXiv:1505.07818). Its gradient reaches `real` too. If the generator's function of
+        the objective reads fakes alone, its value for the real logits, mirrored at the objective's boundary (or at 0),
+        is added. With minimax this gives the reversed gradient of the discriminator's loss.
+    clip_weights: the limit to which `clip()` clips the discriminator's weights after each of its steps.
 
     With a condition, `given=condition`, the discriminator sees the pair: cat([given, image], 1), on the channel axis
     (Isola et al. 2017, arXiv:1611.07004); `discriminator` takes the channels of both, and the pool keeps such pairs.
 
-    In the generator's step the discriminator is called with its parameters detached. Nothing of it is changed, also
-    which of its parameters are frozen, except what its forward itself moves in the mode it is in: running statistics
-    of batch norm and vectors of spectral norm move in both steps, as in the reference implementations.
+    In the generator's step the discriminator is called with detached parameters. `requires_grad` of its parameters is
+    not changed. Buffers that its own forward updates, such as running statistics of batch norm and vectors of spectral
+    norm, are updated in both steps, as in the reference implementations.
 
-    Schedules and intervals of all parts follow one clock. In a loop of your own it is the loss's: each
-    `discriminator_loss` in training mode is an iteration. In a training it is the training's.
+    Schedules and intervals of all parts follow one clock. In a loop of your own, the loss has the clock: each
+    `discriminator_loss` in training mode is an iteration. In a training, it is the training's clock.
 
     Works under autocast, with gradient accumulation, inside torch.compile(fullgraph=True) (the generator's step) or
     with a compiled discriminator. In several processes call `average_gradients()` before the discriminator's step.
-    The state dict holds the discriminator, the iteration, the pool and what the other parts keep, all tensors.
+    The state dict holds the discriminator, the iteration, the pool and the state of the other parts, all as tensors.
 
     Raises InputError: an unknown objective; a part that is a name, a class or of another kind; a number out of range;
     ADA without a threshold where the objective has no boundary; a discriminator of energies where the objective takes
@@ -113,7 +113,7 @@ class AdversarialLoss(TimedModule):
         follow(self, self.clock)
 
     def phase(self, iteration: int) -> Any:
-        """The scheduled numbers, the objective's among them."""
+        """The values of the scheduled numbers, with those of the objective."""
         return super().phase(iteration), self.objective.at(iteration)
 
     def forward(self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
@@ -147,7 +147,7 @@ class AdversarialLoss(TimedModule):
         return self.loss_of_discriminator(self._logits_of_both(fakes, reals), (fakes, reals))
 
     def clip(self) -> None:
-        """Holds the discriminator's weights within `clip_weights`; without that, does nothing.
+        """Clips the discriminator's weights to [-clip_weights, clip_weights]; without `clip_weights`, does nothing.
 
         Call it after each step of the discriminator's optimizer.
         """
@@ -162,7 +162,7 @@ class AdversarialLoss(TimedModule):
         distributed.average_gradients(self.discriminator.parameters())
 
     def loss_of_generator(self, fake: Output, real: Output | None) -> Tensor:
-        """`forward`, of what the discriminator gave for fake and real images; real: None where nothing needs it."""
+        """`forward`, from the discriminator's outputs for fake and real images. real: None if it is not needed."""
         needs_real = self.objective.needs_real and real is not None
         loss = self._generator_half(fake[0], real[0] if needs_real and real else None)
         if real is None:
@@ -175,7 +175,7 @@ class AdversarialLoss(TimedModule):
         return loss
 
     def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], images: tuple[Tensor, Tensor]) -> Tensor:
-        """`discriminator_loss`, of the logits and the images, each of fake and real ones."""
+        """`discriminator_loss`, from the logits of (fake, real) and the discriminator's inputs (fake, real)."""
         fake_logits, real_logits = logits
         loss = _over_scales(self._objective.discriminator, fake_logits, real_logits)
         for penalty in self.penalties:
@@ -191,7 +191,8 @@ class AdversarialLoss(TimedModule):
         return loss
 
     def split(self, result: Any) -> Output:
-        """What the discriminator returned: logits, one tensor a scale, and feature maps if they are matched."""
+        """The logits, one tensor a scale, and the feature maps if feature matching is on, from a discriminator's
+        result."""
         logits, maps = split(result) if self.feature_matching else (result, ())
         return scales(logits), maps
 
@@ -201,12 +202,13 @@ class AdversarialLoss(TimedModule):
 
     @property
     def options(self) -> dict[str, bool]:
-        """What the discriminator is called with in the generator's step, besides images."""
+        """The keyword arguments of the discriminator in the generator's step."""
         return {"features": True} if self.feature_matching else {}
 
     @property
     def _objective(self) -> Objective:
-        """The objective of this iteration. Without a schedule the clock is not read: a compiled step would follow."""
+        """The objective of this iteration. Without a schedule it does not read the clock, on which torch.compile would
+        specialise."""
         return self.objective.at(self.clock.iteration) if self.objective.changes else self.objective
 
     @property
@@ -221,7 +223,7 @@ class AdversarialLoss(TimedModule):
         return self.split(torch.func.functional_call(self.discriminator, parameters, (x,), self.options))
 
     def _logits_of_both(self, fakes: Tensor, reals: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The logits of fakes and real images, in one call where the discriminator treats each image by itself."""
+        """The logits of fakes and real images, in one call if the discriminator treats each image separately."""
         if not can_batch_calls(self.discriminator):
             return scales(self.discriminator(fakes)), scales(self.discriminator(reals))
         halves = [logits.chunk(2) for logits in scales(self.discriminator(torch.cat([fakes, reals])))]
@@ -233,7 +235,7 @@ class AdversarialLoss(TimedModule):
         return _over_scales(self._objective.generator, fake, real)
 
     def _inputs(self, *images: Tensor, given: Tensor | None) -> list[Tensor]:
-        """What the discriminator gets of each batch of images: augmented by one draw, with the condition."""
+        """The discriminator's input for each batch of images: augmented by the same changes, with the condition."""
         changed = list(images)
         for augmentation in self.augment:
             changed, given = augmentation(*changed, given=given)

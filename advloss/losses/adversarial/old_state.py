@@ -1,4 +1,4 @@
-"""State dicts of before the clock, when parts of the loss counted their own calls."""
+"""Reads older state dicts, in which parts of the loss counted their own calls instead of following a clock."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ COUNTS = re.compile(r"penalties\.\d+\._extra_state|top_k\._extra_state|augment\.
 
 
 def with_iteration(state_dict: dict[str, Any], prefix: str) -> None:
-    """Puts the largest of the parts' counts in the place of them all, in a state dict of an `AdversarialLoss`."""
+    """Replaces the parts' counts in a state dict of an `AdversarialLoss` by one iteration, the largest of them."""
     old = [key for key in state_dict if COUNTS.fullmatch(key.removeprefix(prefix))]
     counts = [int(state_dict.pop(key)) for key in old]
     if counts:

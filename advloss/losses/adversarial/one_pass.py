@@ -1,4 +1,4 @@
-"""One pass of the fakes for the generator's step and the discriminator's, where nothing changes between them."""
+"""One pass of the fakes through the discriminator for both steps, if nothing changes between them."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 
 
 def one_pass(loss: AdversarialLoss) -> bool:
-    """Whether `both` can serve: the discriminator sees the same fakes in both steps, and would say the same.
+    """Whether `both` can be used: in both steps the discriminator has the same input and gives the same output.
 
-    Not with a pool or augmentations, nor in a symmetric game; nor where the discriminator has dropout or spectral norm
-    (see `can_repeat_call`), or is compiled, since a compiled pass works out all of its gradients at once.
+    False with a pool or augmentations, in a symmetric game, if the discriminator has dropout or spectral norm (see
+    `can_repeat_call`), and if it is compiled, since the backward of a compiled pass computes all gradients at once.
     """
     changes = loss.pool.size or len(loss.augment) or loss.symmetric
     return not (changes or compiled(loss.discriminator)) and can_repeat_call(loss.discriminator)
@@ -22,13 +22,13 @@ def one_pass(loss: AdversarialLoss) -> bool:
 def both(loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The generator's loss and the discriminator's: `loss(...)` and `loss.discriminator_loss(...)` from one pass.
 
-    fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The two losses share a graph, so each gradient is
-    to be asked for by itself, the generator's first:
+    fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The two losses share a graph, so compute their
+    gradients separately, the generator's first:
 
         (gradient,) = torch.autograd.grad(generator_loss, fake, retain_graph=True)
         discriminator_loss.backward(inputs=[*loss.discriminator.parameters()])
 
-    Raises InputError where `one_pass` is false, and for images as `AdversarialLoss` does.
+    Raises InputError if `one_pass` is false, and for images as `AdversarialLoss` does.
     """
     if not one_pass(loss):
         raise InputError(

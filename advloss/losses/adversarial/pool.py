@@ -1,4 +1,4 @@
-"""A history of generated images, which keeps the discriminator from forgetting what it has learnt of old ones."""
+"""The pool: a history of fakes, so that the discriminator does not forget what it has learnt about old ones."""
 
 from typing import Annotated, Any
 
@@ -12,16 +12,15 @@ from advloss.core.limits import at_least, check_limits
 class Pool(nn.Module):
     """The last fakes, mixed into what the discriminator sees. Shrivastava et al. 2017, arXiv:1612.07828, section 2.3.
 
-    size: how many images are kept (CycleGAN: 50); 0 turns it off.
+    size: how many images are kept (CycleGAN: 50); with 0 there is no pool.
 
-    Image after image: while the pool fills, each is stored and returned; once it is full, each is, with probability
-    1/2, swapped with a random stored one, which is returned in its place, or else returned itself. Call it on tensors
-    that belong together, such as a fake and its condition, and they are swapped alike.
+    Images are taken one after the other. While the pool is not full, an image is stored and returned. When it is full,
+    with probability 1/2 an image is stored in the place of a random one, which is returned; else it is returned itself.
+    Tensors of one call, such as a fake and its condition, are treated alike.
 
-    The images stay on their device and nothing is read back from it, so that no call waits: the places are worked out
-    there for the whole batch at once, with the result of one image after the other. The random numbers come from the
-    device's global generator, 2 B of them a call, whether the pool is full or not. In eval mode images are returned as
-    they are, and none is stored.
+    No call waits for the device. The places are computed there for the whole batch at once, with the same result as one
+    image after the other. A call draws 2 B random numbers from the device's global generator, also if the pool is not
+    full. In eval mode images are returned as they are, and none is stored.
 
     The images are buffers, made at the first call (zeros until filled); a state dict restores them in a new Pool too.
     """
@@ -48,7 +47,7 @@ class Pool(nn.Module):
         results = []
         for store, image in zip(stored, images, strict=True):
             candidates = torch.cat([store.index_select(0, slot).to(image.dtype), image])  # [2 B, ...]
-            # Where a slot comes up twice, both write what it holds in the end: the order of the writes is no matter.
+            # if a slot occurs twice, both writes have the same value, so their order has no effect
             store.index_copy_(0, slot, candidates.index_select(0, kept).to(store.dtype))
             results.append(candidates.index_select(0, returned))
         return tuple(results)
@@ -85,7 +84,7 @@ class Pool(nn.Module):
         return stored
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        """Makes the buffers that the state has, so that a new pool, which knows no shape yet, takes them."""
+        """Makes the buffers that the state has, since a new pool does not know their shapes."""
         for name in [name for name in self._buffers if name != "filled"]:
             delattr(self, name)
         self.filled = None

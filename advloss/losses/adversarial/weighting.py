@@ -1,4 +1,4 @@
-"""Weightings: what each of several losses counts in the generator's sum.
+"""Weightings: the factor of each of several losses in the generator's sum.
 
     weighting = LastLayerAdaptive({"l1": 1.0, "adversarial": 0.8})
     y = autoencoder(x)
@@ -7,7 +7,7 @@
     optimizer.step()
 
 The losses are scalars of one graph; the result is sum_k factor_k loss_k, a scalar whose backward is the weighted one.
-Factors are numbers without a graph of their own. A loss whose weight is 0 is left out, and so may its entry be.
+Factors are constants for autograd. A loss whose weight is 0 is skipped, and its entry may be missing.
 `weights` may be changed between calls, for a late start or a ramp: `weighting.weights["adversarial"] = 0.0`.
 """
 
@@ -27,7 +27,7 @@ Losses = Mapping[str, Tensor]
 
 
 class Weighting(nn.Module):
-    """The sum of losses, each times a factor that a subclass works out.
+    """The sum of losses, each times a factor that a subclass computes.
 
     weights: of each loss by name, numbers of at least 0. `latest` has the factors of the last call, for a log.
     """
@@ -45,9 +45,9 @@ class Weighting(nn.Module):
         self.latest: dict[str, Tensor | float] = {}
 
     def parts(self, losses: Losses) -> dict[str, Tensor]:
-        """The sums of losses between which the weighting chooses factors, by the name of a loss in each.
+        """The parts: sums of losses with fixed weights, each of which gets one factor; by the name of a loss in each.
 
-        losses: scalars by their names. What they weigh within a part is fixed. None where no loss has a weight.
+        losses: scalars by their names. Empty if no loss has a weight above 0.
         """
         for name in losses:
             if name not in self.weights:
@@ -78,7 +78,7 @@ class Weighting(nn.Module):
         return sum(terms[1:], terms[0])
 
     def asks(self, parts: Mapping[str, Tensor]) -> bool:
-        """Whether `factors` is to be asked, with the gradients of these parts; else all their factors are 1."""
+        """Whether `factors` must be called with the gradients of these parts; if not, all factors are 1."""
         return self.compared_at != "nothing"
 
     def extra_repr(self) -> str:
@@ -216,9 +216,9 @@ def _gradient(name: str, loss: Tensor, at: Tensor | None, scale: Tensor | float)
 
 
 def compared(name: str, at: Tensor | None, gradient: Tensor | None, scale: Tensor | float) -> Tensor:
-    """A part's scaled gradient at `at` as `Weighting.factors` takes it; InputError where there is none."""
+    """A part's unscaled gradient at `at`, for `Weighting.factors`. Raises InputError if there is none."""
     if at is None:
-        raise InputError("this weighting compares gradients: call it with the tensor `at` which they are compared")
+        raise InputError("this weighting compares gradients: call it with `at`, the tensor at which they are compared")
     if gradient is None:
         raise InputError(f"{name}: does not depend on the tensor at which gradients are compared; add it yourself")
     return at_least_float32(gradient) / scale

@@ -22,7 +22,7 @@ LEAST_SIZE = {"alex": 31, "vgg": 16, "squeeze": 17}
 """The smallest height and width, in pixels, for which the network's last layer used has an output."""
 
 EPSILON = 1e-10
-"""The package's, beside a norm."""
+"""Added to a norm before it divides, as in the package `lpips`."""
 
 
 class LPIPS(nn.Module):
@@ -86,7 +86,8 @@ class LPIPS(nn.Module):
 
 
 def _of_norm_1(maps: Tensor) -> Tensor:
-    """[B, C, H, W], each pixel divided by its norm; where all is 0 the gradient is 0 and not NaN."""
+    """[B, C, H, W], each pixel divided by its norm over the channels. At a pixel of zeros the gradient is 0, not
+    NaN."""
     squares = maps.square().sum(1, keepdim=True)  # on a CPU ten times as fast as vector_norm
     return maps / (squares.clamp_min(torch.finfo(maps.dtype).tiny).sqrt() + EPSILON)
 

@@ -23,7 +23,7 @@ class BottleneckOutput:
     latent: what the decoder sees, quantized with the straight-through gradient, or sampled: [B, D, h, w].
     indices: int64 [B, h, w], or [B, h, w, n] where there are n codebooks; None where there are no codes (KL).
     losses: named scalars, each with the weight that it has among the others, so that their sum is the paper's loss of
-        the bottleneck; what the sum counts beside a reconstruction is the recipe's. Float32 at least.
+        the bottleneck; its weight relative to a reconstruction loss is the recipe's. Float32 at least.
     """
 
     latent: Tensor

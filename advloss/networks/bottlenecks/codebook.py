@@ -35,7 +35,7 @@ class Codebook(TimedModule):
 
     Vectors, sums and counts are those of all processes, which end with the same codes as one process would that had
     all their batches. The random choices come from the device's global generator. The state dict has all that a
-    resumed run needs: `weight`, and where they are used `counts` (N), `sums` (m), `share` and `started`.
+    resumed run needs: `weight`, and if they are used `counts` (N), `sums` (m), `share` and `started`.
     """
 
     training_only: ClassVar[frozenset[str]] = frozenset({"ema", "decay", "kmeans", "revive"})

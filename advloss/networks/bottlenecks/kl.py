@@ -15,7 +15,7 @@ class KL(Bottleneck):
     -> in training a sample, mean + exp(log variance / 2) * noise, with noise from the device's global generator; in
     eval mode the mean: [B, channels, h, w]. No indices.
     loss kl: KL(N(mean, variance) || N(0, 1)) = 1/2 sum(mean^2 + variance - 1 - log variance) over all values of an
-    image, the mean over images, unweighted (latent diffusion: 1e-6, beside a reconstruction that is summed too).
+    image, the mean over images, unweighted (latent diffusion: 1e-6, with a reconstruction that is summed too).
     Log variances are clamped to [-30, 20], as in the authors' code.
     """
 

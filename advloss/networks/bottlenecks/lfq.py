@@ -23,7 +23,7 @@ class LFQ(Bottleneck):
     latent z: [B, channels, h, w], one channel a bit -> its signs, -1 or 1 (0 counts as -1). Index: the sum of 2^i over
     the channels i, from 0, that are above 0. The gradient passes to the latent as it is. losses:
         entropy: entropy * (E H(p(z)) - diversity * H(E p(z))), E over the places of all processes, with
-            p(c | z) = softmax over the codes c of -|z - c|^2 / temperature: sure of each place, and all codes used.
+            p(c | z) = softmax over the codes c of -|z - c|^2 / temperature: sure at each place, and all codes used.
         commitment: beta (z - sg[code])^2, the mean.
     p is a product of one sigmoid(4 z_i / temperature) a bit, so E H(p) is the sum of the bits' entropies, exactly.
     H(E p) needs all codes at once; above 2^together codes it is the sum over groups of at most `together` bits, an

@@ -88,12 +88,13 @@ class ResidualDown(nn.Module):
 
 
 class EqualizedConv(nn.Conv2d):
-    """A convolution whose weight begins as N(0, 1) and is multiplied by 1 / sqrt(fan in) in use.
+    """A convolution whose weight begins as N(0, 1); the forward multiplies it by 1 / sqrt(fan in).
 
     So an optimiser such as Adam moves all layers at the same relative speed: arXiv:1710.10196, sec. 4.1.
     """
 
     def reset_parameters(self) -> None:
+        """Draws the weight from N(0, 1) and sets the bias to 0."""
         self.scale = _begin(self)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -101,9 +102,10 @@ class EqualizedConv(nn.Conv2d):
 
 
 class EqualizedLinear(nn.Linear):
-    """A dense layer whose weight begins as N(0, 1) and is multiplied by 1 / sqrt(fan in) in use, as `EqualizedConv`."""
+    """A dense layer whose weight begins as N(0, 1); scaled by 1 / sqrt(fan in) in the forward, as `EqualizedConv`."""
 
     def reset_parameters(self) -> None:
+        """Draws the weight from N(0, 1) and sets the bias to 0."""
         self.scale = _begin(self)
 
     def forward(self, input: Tensor) -> Tensor:

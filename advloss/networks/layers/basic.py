@@ -155,7 +155,7 @@ def upsampling_layer(
 
 
 def chain(**modules: nn.Module | None) -> nn.Sequential:
-    """A Sequential of the modules in this order, with these names. Those that are None are left out."""
+    """A Sequential of the modules in this order, with these names. Those that are None are skipped."""
     return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
 
 

@@ -28,7 +28,7 @@ def _leaves(values: Any, key: Key) -> list[tuple[Key, Any]]:
 
 
 def _origin(key: Key, source: Source) -> str:
-    """A value has the origin of its own key; in a part that was written whole (`[..]`, `name` alone), the part's."""
+    """The origin of a key, or of the part that contains it if that was written as a whole (`[..]`, `name` alone)."""
     if key in source.origins:
         return source.origins[key]
     written: Any = source.values

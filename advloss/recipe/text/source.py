@@ -38,7 +38,7 @@ class Source:
         self.assign(tuple(name.split(".")), parse_value(name, value))
 
     def assign(self, key: Key, value: Any, origin: str = COMMAND_LINE) -> None:
-        """Sets the value at `key`, making the parts above it where they are missing."""
+        """Sets the value at `key`, and makes the mappings above it that are missing."""
         parts = self.values
         for depth, part in enumerate(key[:-1], 1):
             inner = parts.get(part)
@@ -57,8 +57,8 @@ class Source:
 
 
 def parse_value(name: str, text: str) -> Any:
-    """A value of the command line. `null` is nothing, `[..]` and `{..}` are YAML; the rest stays text until the
-    recipe's own types convert it, so that `010`, `1e-4`, `no` and `12:30` mean what they say."""
+    """A value of the command line. `null` is None, `[..]` and `{..}` are YAML. All else stays text until the recipe's
+    types convert it, since YAML reads `010` as 8, `1e-4` as text, `no` as false and `12:30` as 750."""
     if text == "null":  # and not "none", which is the name of a norm and of a resize
         return None
     if not text.startswith(("[", "{")):
@@ -77,7 +77,7 @@ def folders() -> list[Path]:
 
 
 def known_recipes() -> dict[str, Path]:
-    """Every recipe that can be asked for by name; `./recipes` hides a packaged one of the same name."""
+    """Every recipe by name. One in `./recipes` is taken before one of the same name in the package."""
     return {path.stem: path for folder in reversed(folders()) for path in sorted(folder.glob("*.yaml"))}
 
 
@@ -95,7 +95,7 @@ def read(name: str) -> Source:
 
 
 def shorten(path: Path) -> str:
-    """`recipes/cyclegan.yaml`, wherever the recipe lies."""
+    """A recipe's path for messages: `recipes/cyclegan.yaml`, in any folder."""
     return "/".join(path.parts[-2:])
 
 
@@ -135,5 +135,6 @@ OVERRIDE = re.compile(r"^[A-Za-z_][^=/\\\s]*=")
 
 
 def is_override(text: str) -> bool:
-    """Whether a word of the command line is `key=value`, its key right or wrong; a path can begin with ./."""
+    """Whether a word of the command line is `key=value`. Its key may be unknown. A path can be written with ./
+    first."""
     return bool(OVERRIDE.match(text))

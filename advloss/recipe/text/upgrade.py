@@ -1,20 +1,21 @@
-"""Resolved recipes of before the format of today, as it is written now: they lie in older model files.
+"""Upgrades the resolved recipes of older model files to the format that is written now.
 
-Format 1 counted rounds, had one order of two players, and parts of the adversarial loss that counted for themselves.
+Format 1 said `rounds` for iterations, had two players with `order` and `discriminator_steps` instead of `train.steps`,
+and had parts of the adversarial loss that counted their own calls.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 FORMAT = 2
-"""Of the recipes that are written now."""
+"""The format of the recipes that are written now."""
 RENAMED = {
     "statistics_in_use": "statistics_at_inference",
     "dropout_in_use": "dropout_at_inference",
     "rounds": "iterations",
     "shares_every": "gradient_shares_every",
 }
-"""Keys that have another name since, wherever they stand."""
+"""The new names of keys, at any place."""
 
 
 def upgraded(recipe: Mapping[str, Any], form: int) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def _steps(train: Mapping[str, Any], game: bool) -> dict[str, Any]:
 
 
 def _clocked(term: dict[str, Any]) -> None:
-    """What counted for itself as schedules: the fraction of top-k, the noise of instance noise."""
+    """Replaces decays that counted their own calls by schedules: the fraction of top-k, the noise of instance noise."""
     top_k = term.get("top_k")
     if top_k and (over := top_k.pop("over", 0)):
         top_k["fraction"] = {"from": 1.0, "to": top_k.get("fraction", 0.5), "over": over}

@@ -1,0 +1,1 @@
+"""The fast executor: computes what `training/step.py` does, with fewer passes, compiled and as CUDA graphs."""

@@ -11,20 +11,22 @@ from advloss.recipe.build import Built
 from advloss.recipe.terms import by_name
 
 SHORT = 5000
-"""Iterations below which `auto` takes it that compiling, once a network and shape, would not pay."""
+"""Runs of fewer iterations are not compiled with `auto`: to compile each network and shape takes longer than it
+saves."""
 VARIANTS = 64
-"""How many compiled forms of one function torch keeps: networks of one class share it, and each needs a few, for its
-batches of one and two halves and for the steps with and without a gradient of its own."""
+"""How many compiled forms of one function torch keeps. Networks of one class share a function, and each needs several:
+for fakes alone and for fakes with real images, with and without gradients of its parameters."""
 
 
 def compile_networks(built: Built, device: torch.device, say: Callable[[str], None]) -> bool:
-    """Compiles the networks of the method and of the terms in place, as `train.compile` says; gives whether it did.
+    """Compiles the networks of the method and of the terms in place, if `train.compile` asks for it. Gives whether it
+    did.
 
-    Compiled at their first call, in each shape anew. auto: on a GPU, where triton is there, for runs long enough
-    (SHORT) and not for float64. Penalties, which differentiate twice, run as they are written, and so does what the
-    compiler can't do.
+    A network is compiled at its first call with each shape. `auto` compiles on a GPU with triton, for runs of at least
+    `SHORT` iterations, and not for float64. Penalties, which differentiate twice, and what the compiler can't compile
+    run as they are written.
 
-    Raises InputError where it is asked for and can't be.
+    Raises InputError for `on` if the compiler can't be used here.
     """
     train = built.recipe.train
     asked = train.compile
@@ -49,7 +51,7 @@ def compile_networks(built: Built, device: torch.device, say: Callable[[str], No
 
 
 def _missing(device: torch.device) -> str | None:
-    """What the compiler needs and does not find."""
+    """What the compiler needs and does not find, in words; None if it finds all."""
     if device.type == "cuda":
         return None if find_spec("triton") else "triton is not installed"
     from torch._inductor import cpp_builder, exc  # late: it takes seconds
@@ -62,6 +64,6 @@ def _missing(device: torch.device) -> str | None:
 
 
 def _owner(method: nn.Module) -> nn.Module | None:
-    """The module whose weight the method's last layer is."""
+    """The module that has the weight `last_layer` of the method; None if there is none."""
     weight = method.last_layer
     return next((module for module in method.modules() if getattr(module, "weight", None) is weight), None)

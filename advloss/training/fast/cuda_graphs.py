@@ -1,4 +1,4 @@
-"""Iterations as CUDA graphs: recorded once for each kind of iteration, then played without Python's or torch's work."""
+"""Plays iterations as CUDA graphs: each kind of iteration is recorded once, and then runs without Python."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -15,30 +15,30 @@ from advloss.core.errors import InputError
 
 Batch = Mapping[str, Tensor]
 WARM_UP = 3
-"""Iterations of a kind before one is recorded: buffers are made, networks compiled, algorithms chosen."""
+"""How many iterations of a kind run before one is recorded. They make buffers, compile networks, choose algorithms."""
 MOST = 8
-"""Recordings at most. Iterations of further kinds are played as they are."""
+"""The largest number of recordings. Iterations of further kinds are not recorded."""
 REMEMBERED = 256
-"""Kinds that are counted at most: where a number changes in each iteration, each is a kind of its own."""
+"""How many kinds are counted at most. If a number changes in each iteration, each iteration is a kind of its own."""
 
 
 @dataclass
 class Recorded:
-    """An iteration as it was recorded, and the factors of the losses that it works out."""
+    """A recorded iteration, and the factors of the losses that it computes."""
 
     play: Callable[..., dict[str, Tensor]]
     factors: dict[str, Tensor | float]
 
 
 class CudaGraphs:
-    """Plays `FastStep.steps`, recorded where it can be.
+    """Plays `FastStep.steps`, from a recording if possible.
 
-    A kind of iteration is what Python decides in it: which terms count and what they weigh, whether a lazy penalty is
-    due (`Timed.phase`), the batches' shapes. An iteration in which something is for Python alone (a look at the
-    logits), or the first ones of a kind (a weight that grows), is played as it is written, and so are all of them once
-    a recording fails; `say` is told why.
+    The kind of an iteration is all that Python decides in it: which terms count and their weights, whether a lazy
+    penalty is due (`Timed.phase`), the shapes of the batches. The first iterations of a kind are not recorded, nor is
+    one that needs Python, such as a logit check. After a recording has failed, no iteration is recorded, and `say`
+    shows why.
 
-    record: makes the recording; a stand-in serves where there is no GPU.
+    record: makes a recording; tests without a GPU give another function.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class CudaGraphs:
         self.seen: Counter[Hashable] = Counter()
         self.recorded: dict[Hashable, Recorded] = {}
         self.pool: Any = None
-        self.beside = torch.cuda.Stream(executor.device) if executor.device.type == "cuda" else None
+        self.side_stream = torch.cuda.Stream(executor.device) if executor.device.type == "cuda" else None
 
     @classmethod
     def made(cls, executor: Any, asked: str, say: Callable[[str], None]) -> "CudaGraphs | None":
-        """What `train.graphs` asks for, if anything: auto is on for a GPU and one process.
+        """The object that `train.graphs` asks for, or None. `auto` is `on` with a GPU and one process.
 
-        Raises InputError where it is asked for and can't be.
+        Raises InputError for `on` if graphs can't be used here.
         """
         reason = None
         if executor.device.type != "cuda":
@@ -71,7 +71,7 @@ class CudaGraphs:
         return None if reason or asked == "off" else cls(executor, say)
 
     def play(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """What `FastStep.steps` gives."""
+        """Plays the iteration that has begun. Gives what `FastStep.steps` gives."""
         kind = self._kind(batches) if self.works else None
         if kind in self.recorded:
             return self._again(self.recorded[kind], batches)
@@ -93,18 +93,18 @@ class CudaGraphs:
         return self.executor.phase, tuple(phases), shapes
 
     def _plainly(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """As it is written, on a stream beside the main one: what is made there can be recorded later."""
-        if self.beside is None:
+        """Plays an iteration without recording, on a stream of its own: only what runs there can be recorded later."""
+        if self.side_stream is None:
             return self.executor.steps(batches)
         main = torch.cuda.current_stream(self.executor.device)
-        self.beside.wait_stream(main)
-        with torch.cuda.stream(self.beside):
+        self.side_stream.wait_stream(main)
+        with torch.cuda.stream(self.side_stream):
             losses = self.executor.steps(batches)
-        main.wait_stream(self.beside)
+        main.wait_stream(self.side_stream)
         return losses
 
     def _first(self, kind: Hashable, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """Records an iteration and plays it."""
+        """Records an iteration, and then plays the recording."""
         fields = [list(batch) for batch in batches]
 
         def steps(*images: Tensor) -> dict[str, Tensor]:
@@ -113,12 +113,12 @@ class CudaGraphs:
 
         try:
             recording = self.record(steps, _images(batches), pool=self.pool)
-        except Exception as error:  # whatever torch or a part of the recipe raises that can't be recorded
+        except Exception as error:  # torch and the recipe's parts raise many types where they can't be recorded
             self._give_up(error)
             return self._plainly(batches)
         self.pool = self.pool or getattr(recording, "pool", None)
         self.recorded[kind] = Recorded(recording, dict(self.executor.weighting.latest))
-        return recording(*_images(batches))  # while it was recorded nothing was played
+        return recording(*_images(batches))  # a recording does not compute anything while it is made
 
     def _again(self, recorded: Recorded, batches: Sequence[Batch]) -> dict[str, Tensor]:
         losses = recorded.play(*_images(batches))
@@ -126,7 +126,7 @@ class CudaGraphs:
         return losses
 
     def _give_up(self, error: Exception) -> None:
-        """Iterations are played as they are written from now on."""
+        """Stops recording: all further iterations are played without CUDA graphs."""
         self.works = False
         for player in self.executor.players.values():
             player.optimizer.zero_grad(set_to_none=True)

@@ -12,10 +12,12 @@ Gradients = dict[str | int, Tensor]
 
 
 class SplitBackward:
-    """A method's tensors as the losses see them (`seen`), without the graph behind them.
+    """Computes the gradients of several losses of a method's tensors with one pass through the method's graph.
 
-    tensors: by name, with their graphs. scale: what each loss is multiplied by before its gradient is taken.
-    parameters: of the losses, those that are trained with the method.
+    seen: the tensors without their graph, which the losses must be computed from.
+
+    tensors: by name, with their graphs. scale: the factor of each loss before its gradient is taken. parameters: those
+    of the losses that are trained with the method.
     """
 
     def __init__(
@@ -27,7 +29,8 @@ class SplitBackward:
         self.seen = {name: tensor.detach().requires_grad_(tensor.requires_grad) for name, tensor in tensors.items()}
 
     def gradients(self, loss: Tensor, keep: bool = False) -> Gradients:
-        """The scaled loss's gradient at each tensor and parameter that it depends on. keep: the loss's graph stays."""
+        """The scaled loss's gradient at each tensor and parameter that it depends on. keep: whether its graph is
+        kept."""
         leaves: Gradients = {name: tensor for name, tensor in self.seen.items() if tensor.requires_grad}
         leaves |= dict(enumerate(self.parameters))
         if not loss.requires_grad or not leaves:
@@ -38,9 +41,9 @@ class SplitBackward:
     def weighed(
         self, losses: Mapping[str, Tensor], weighting: Weighting, at: Tensor | None, keep: bool = False
     ) -> Gradients:
-        """The gradient of what the weighting makes of the losses, each of which is gone through once.
+        """The gradient of the weighted sum of the losses, with one backward pass through each loss's graph.
 
-        at: where the weighting compares gradients: an own tensor, or a parameter of the method.
+        at: the tensor or parameter of the method at which the weighting compares gradients, or None.
         """
         parts = weighting.parts(losses)
         each = {name: self.gradients(part, keep) for name, part in parts.items()}
@@ -55,7 +58,8 @@ class SplitBackward:
         return total
 
     def backward(self, gradients: Gradients, share: float, networks: Sequence[nn.Parameter]) -> None:
-        """Adds `share` of these gradients to those of the losses' parameters and of the method's networks."""
+        """Adds `share` times these gradients to the gradients of the losses' parameters and of the method's
+        networks."""
         made = {name: gradient for name, gradient in gradients.items() if isinstance(name, str)}
         for place, parameter in enumerate(self.parameters):
             if place in gradients:
@@ -65,13 +69,14 @@ class SplitBackward:
             outputs = [self.tensors[name] for name in made]
             torch.autograd.backward(outputs, [share * gradient for gradient in made.values()], inputs=networks)
 
-    def shares(
+    def gradient_shares(
         self,
         losses: Mapping[str, Tensor],
         factors: Mapping[str, Tensor | float],
         networks: Sequence[nn.Parameter],
     ) -> dict[str, Tensor]:
-        """Of the whole gradient, each loss's part: norms over all parameters, which sum up to 1. All graphs stay."""
+        """Each loss's share of the gradient: the norm of its weighted gradient over all parameters, divided by the sum
+        of these norms. All graphs are kept."""
         norms = {}
         for name, loss in losses.items():
             gradients = self.gradients(loss, keep=True)
@@ -83,12 +88,12 @@ class SplitBackward:
         return {name: norm / total for name, norm in norms.items()}
 
     def _at(self, at: Tensor | None, gradients: Gradients, name: str) -> Tensor:
-        """A part's gradient at the place of comparison."""
+        """A part's gradient at the tensor at which the weighting compares gradients."""
         found = self._through(gradients, [at]) if at is not None else []
         return compared(name, at, found[0] if found else None, self.scale)
 
     def _through(self, gradients: Gradients, wanted: Sequence[Tensor]) -> list[Tensor]:
-        """What these gradients are further back in the method's graph, at the wanted tensors that they reach."""
+        """These gradients propagated through the method's graph to the wanted tensors."""
         made = {name: gradient for name, gradient in gradients.items() if isinstance(name, str)}
         if not made:
             return []

@@ -1,4 +1,4 @@
-"""The fast executor: what `training/step.py` computes, with everything done once that need not be done twice."""
+"""The fast executor: computes what `training/step.py` computes, with fewer passes."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
@@ -17,11 +17,15 @@ from advloss.training.player import Player
 
 
 class FastStep(Executor):
-    """Plays iterations with one pass through each graph (`SplitBackward`), the fakes made once for all players, one
-    pass of a discriminator for both losses where it does not change between them, compiled networks and CUDA graphs.
+    """Plays iterations faster than the plain executor, by
 
-    Nothing in it waits for the device, but for a look at the logits every 200 iterations (`LogitChecks`) and fp16's
-    scaler with rmsprop, which has no fused step: losses are returned as tensors.
+    - one backward pass through each graph (`SplitBackward`);
+    - one forward of the method for all players of a group;
+    - one pass of a discriminator for both of its losses, if its parameters don't change between them (`one_pass`);
+    - compiled networks and CUDA graphs.
+
+    It waits for the device in two cases only: every 200 iterations for `LogitChecks`, and with fp16 and rmsprop, which
+    has no fused step. Losses are returned as tensors.
     """
 
     def __init__(self, built: Built, device: torch.device, say: Say = lambda sentence: None) -> None:
@@ -43,8 +47,8 @@ class FastStep(Executor):
 
     @property
     def phase(self) -> Hashable:
-        """What this iteration does beside its timed parts, the same value for the same work; None where it can't be
-        done the same again."""
+        """A value that is equal for iterations in which this executor does the same work, apart from its timed parts.
+        None if the iteration can't be recorded."""
         if self.shares_gradient:
             return None
         decay = self.average.decay_at(self.clock.iteration) if self.average else None
@@ -72,22 +76,22 @@ class FastStep(Executor):
         """The steps on one group of batches."""
         losses: dict[str, Tensor] = {}
         seen: list[Tensors] | None = None  # the tensors, without their graph
-        judged: dict[str, Tensor] = {}
+        known: dict[str, Tensor] = {}
         made: Iterable[Tensors] = (self.forward(batch, players) for batch in group)
         generates = any(player.name == GENERATOR for player in players)
         for place, player in enumerate(players):
             if player.name == GENERATOR:
                 later = {name for other in players[place + 1 :] for name in self.learnt_by(other)}
-                values, without_graph, judged = self.generator_step(player, made, self.one_pass & later)
+                values, without_graph, known = self.generator_step(player, made, self.one_pass & later)
                 losses |= values
                 seen = seen or without_graph
                 continue
             if seen is None and generates and self.accumulate == 1:
-                made = list(made)  # one forward serves the generator's step too
+                made = list(made)  # the generator's step uses them too
                 seen = [detached(tensors) for tensors in made]
-            elif seen is None:  # the graphs of several batches would not fit
+            elif seen is None:  # without graphs, since those of several batches may not fit into memory
                 seen = self.without_graph(group, players)
-            losses |= self.discriminator_step(player, seen, judged)
+            losses |= self.discriminator_step(player, seen, known)
         return losses
 
     def generator_step(
@@ -98,30 +102,30 @@ class FastStep(Executor):
         joint: the terms whose discriminator's loss comes from the same pass.
         """
         losses: dict[str, Tensor] = {}
-        judged: dict[str, Tensor] = {}
+        known: dict[str, Tensor] = {}
         made: list[Tensors] = []
         names = self.minimised_by(player)
         mine = [parameter for name in names for parameter in self.by_name[name].parameters_of(player.name)]
         for tensors in several:
             split = SplitBackward(tensors, player.scale, mine)
             with self.precision.autocast():
-                values = {name: self._value(name, split.seen, judged if name in joint else None) for name in names}
-            keep = bool(judged) or self.shares_gradient
+                values = {name: self._value(name, split.seen, known if name in joint else None) for name in names}
+            keep = bool(known) or self.shares_gradient
             gradients = split.weighed(values, self.weighting, self.place(tensors), keep)
             if self.shares_gradient:
-                self.gradient_shares = split.shares(values, self.weighting.latest, self.networks)
+                self.gradient_shares = split.gradient_shares(values, self.weighting.latest, self.networks)
             self.add(losses, values)
             del values  # and with them the losses' graphs, before the method's is gone through
             split.backward(gradients, 1 / self.accumulate, self.networks)
             made.append(detached(tensors))
         if names:
             self._finish(player, names)
-        return losses, made, judged
+        return losses, made, known
 
     def discriminator_step(
-        self, player: Player, several: Iterable[Tensors], judged: Mapping[str, Tensor]
+        self, player: Player, several: Iterable[Tensors], known: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """The step of the discriminator or of a further player. judged: discriminators' losses that are known."""
+        """The step of the discriminator or of a further player. known: discriminators' losses that are computed."""
         losses: dict[str, Tensor] = {}
         minimised, learnt = self.minimised_by(player), self.learnt_by(player)
         if not minimised and not learnt:
@@ -131,7 +135,7 @@ class FastStep(Executor):
                 values = {name: self.by_name[name](tensors) for name in minimised}
                 weighted = [self.weights[name] * value for name, value in values.items()]
                 halves = {
-                    f"{name}.discriminator": judged[name] if name in judged else self.discriminator_loss(name, tensors)
+                    f"{name}.discriminator": known[name] if name in known else self.discriminator_loss(name, tensors)
                     for name in learnt
                 }
             total = torch.stack([*weighted, *halves.values()]).sum()
@@ -142,7 +146,7 @@ class FastStep(Executor):
         return losses
 
     def forward(self, batch: Batch, players: Sequence[Player]) -> Tensors:
-        """As the plain executor's, in the memory layout that the device is fastest with."""
+        """As `Executor.forward`, in the memory layout with which the device is fastest."""
         laid_out = {
             name: tensor.contiguous(memory_format=self.layout) if tensor.ndim == 4 else tensor
             for name, tensor in batch.items()
@@ -150,20 +154,20 @@ class FastStep(Executor):
         return super().forward(laid_out, players)
 
     def without_graph(self, group: Iterable[Batch], players: Sequence[Player]) -> list[Tensors]:
-        """The tensors of a group that no generator learns from."""
+        """The tensors of a group, made without a graph, for a group on which the generator takes no step."""
         with torch.no_grad():
             return [self.forward(batch, players) for batch in group]
 
-    def _value(self, name: str, tensors: Tensors, judged: dict[str, Tensor] | None) -> Tensor:
-        """A term's loss; where one pass serves both of its losses, `judged` gets the discriminator's."""
+    def _value(self, name: str, tensors: Tensors, known: dict[str, Tensor] | None) -> Tensor:
+        """A term's loss. With `known`, one pass computes the discriminator's loss too, which is put into `known`."""
         term = self.by_name[name]
-        if judged is None:
+        if known is None:
             value: Tensor = term(tensors)
             return value
         (fake, real), given = [tensors[each] for each in term.between], term.given.get("given")
         with naming(name):
             value, half = both(term.loss, fake, real, given=tensors[given] if given else None)  # type: ignore[arg-type]
-        judged[name] = term.discriminator_weight * half
+        known[name] = term.discriminator_weight * half
         return value
 
     def _finish(self, player: Player, names: Iterable[str]) -> None:
@@ -178,5 +182,5 @@ def detached(tensors: Tensors) -> Tensors:
 
 
 def _serves_both(term: Term) -> bool:
-    """Whether one pass of the fakes serves both of a term's losses."""
+    """Whether one pass of the discriminator can compute both of a term's losses."""
     return isinstance(term.loss, AdversarialLoss) and one_pass(term.loss)

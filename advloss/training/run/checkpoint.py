@@ -1,4 +1,4 @@
-"""The checkpoint: all that the next iteration depends on, besides its number and the recipe. It is always whole."""
+"""The checkpoint: all that the next iteration depends on, except the recipe. The file is always whole."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint. Raises InputError if the file is not whole, or of another version."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
+    except Exception as error:  # torch.load's zip and pickle readers raise many types
         raise InputError(f"{path}: not a whole checkpoint ({str(error).splitlines()[0]})") from None
     if content.get("format") != FORMAT:
         raise InputError(
@@ -70,9 +70,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def restore(content: dict[str, Any], executor: Executor, processes: Processes) -> None:
     """Puts an executor of the same recipe into the state that `write_checkpoint` saved."""
     alike = len(content["processes"]) == processes.world
-    # with another number of processes, each goes on with the first one's pool and with random numbers of its own
+    # if the number of processes changed, each takes the first one's pool, and random numbers of its own
     local = content["processes"][processes.rank] if alike else {"method": {}, "terms": {}}
-    # in one call: a pool that is loaded from a state without its images is empty
+    # in one call: a pool that is loaded from a state without images would be emptied
     executor.method.load_state_dict(content["method"] | local["method"])
     executor.terms.load_state_dict(content["terms"] | local["terms"])
     executor.weighting.load_state_dict(content["weighting"])

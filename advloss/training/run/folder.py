@@ -12,7 +12,7 @@ from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.text.source import read
 
-# what may change when a run is resumed: how long, how often and how fast, not what is learned
+# keys that may change when a run is resumed: they change how long, how often and how fast, not what is learned
 FREE = {
     "train": {
         *(
@@ -44,7 +44,7 @@ class RunFolder:
         self.events = path / "tensorboard"
 
     def check(self, recipe: Recipe, resume: bool) -> Recipe:
-        """The recipe to train: of a run that is resumed, with the formats in which it read its files.
+        """The recipe to train. If a run is resumed, it has the formats in which that run read its files.
 
         Raises InputError if a new run would overwrite this one, if there is no run to resume, or if the run to resume
         has another recipe.

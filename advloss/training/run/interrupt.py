@@ -7,8 +7,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """Within `with Interrupt() as interrupt` the first signal sets `interrupt.requested`; a second raises
-    KeyboardInterrupt."""
+    """A context manager. Within `with Interrupt() as interrupt` the first signal sets `interrupt.requested`, and a
+    second signal raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.requested = False

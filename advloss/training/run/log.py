@@ -1,4 +1,4 @@
-"""The log of a run while it trains: a progress bar, log.jsonl, TensorBoard."""
+"""The run log: a progress bar, log.jsonl and TensorBoard, written while a run trains."""
 
 import json
 import sys
@@ -49,7 +49,7 @@ class RunLog:
         losses: scalars by name. images: how many the iteration used. waited: seconds that the device waited for them.
         """
         for name, value in losses.items():
-            now = value.to(torch.float64, copy=True)  # a recorded iteration writes its next loss to the same place
+            now = value.to(torch.float64, copy=True)  # a CUDA graph writes the next loss to the same memory
             self.sums[name] = self.sums[name] + now if name in self.sums else now
             self.counts[name] += 1  # a term may start in the middle
         self.count += 1
@@ -62,8 +62,8 @@ class RunLog:
         """Logs the mean losses since the last call. Gives the fraction of that time that the devices waited for images,
         averaged over the processes.
 
-        rate: the learning rate of the last iteration. factors: of each term in the last iteration, where a weighting
-        works them out. Raises NotFinite, with the term's name, for a loss that is infinite or NaN.
+        rate: the learning rate of the last iteration. factors: each term's factor in the last iteration, if a weighting
+        computes factors. Raises NotFinite, with the term's name, for a loss that is infinite or NaN.
         """
         if not self.count:
             return 0.0
@@ -119,11 +119,11 @@ class RunLog:
             tqdm.write(sentence, file=sys.stderr)
 
     def pause(self) -> None:
-        """The time from here to the next `resume` does not count in images/s."""
+        """Stops the clock of images/s until `resume` is called."""
         self.paused = time.perf_counter()
 
     def resume(self) -> None:
-        """Ends a `pause`."""
+        """Starts the clock of images/s again, after `pause`."""
         self.since += time.perf_counter() - self.paused
 
     def close(self) -> None:
@@ -145,12 +145,12 @@ class RunLog:
 
 
 def round_to(value: float) -> float:
-    """Four significant digits."""
+    """The value rounded to four significant digits."""
     return float(f"{value:.4g}")
 
 
 def _cut(folder: RunFolder, done: int) -> None:
-    """Removes the lines of iterations that a resumed run plays again."""
+    """Removes the lines of iterations after `done`, which a resumed run plays again."""
     if not folder.log.exists():
         return
     kept = []

@@ -68,10 +68,10 @@ def test_kernels(kind: str) -> None:
     kernel = shaped(kind, 13, sigmas, angle, beta)  # type: ignore[arg-type]
     assert kernel.shape == (21, 21) and math.isclose(kernel.sum(), 1)
     assert (kernel[:4] == 0).all() and (kernel[:, -4:] == 0).all() and kernel[10, 4] > 0
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     squares = np.diag([2.5**2, 2.5**2 if kind == "iso" or "_iso" in kind else 1.1**2])
     x = np.array([1.0, 2.0])  # to the right, and down
-    q = x @ np.linalg.inv(turn @ squares @ turn.T) @ x
+    q = x @ np.linalg.inv(rotation @ squares @ rotation.T) @ x
     power = q if kind in ("iso", "aniso") else q**beta
     expected = 1 / (1 + power) if kind.startswith("plateau") else math.exp(-power / 2)
     assert math.isclose(kernel[12, 11] / kernel[10, 10], expected)

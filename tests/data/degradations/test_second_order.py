@@ -196,7 +196,12 @@ def test_wrong_images(cls: type[Degradation]) -> None:
         cls(4)(images(1)[:, :, :46], rngs(1))
     with pytest.raises(InputError, match="a generator for each of 4 images; there are 1"):
         cls(4)(images(), rngs(1))
-    with pytest.raises(InputError, match=r"float images \[B, .*, H, W\]"):
-        cls(4)(images()[:, 0], rngs())
+    with pytest.raises(InputError, match=r"float images \[B, 3, H, W\]"):
+        cls(4)(images().long(), rngs())
     with pytest.raises(InputError, match="scale is 0"):
         cls(0)
+
+
+def test_grey_images_are_refused() -> None:
+    with pytest.raises(InputError, match=r"float images \[B, 3, H, W\]"):
+        SecondOrder(4)(images()[:, :1], rngs())

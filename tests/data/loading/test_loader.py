@@ -1,4 +1,4 @@
-"""Batches are a function of (seed, number, share) alone, and a file that can't be read does not stop a long run."""
+"""Batches are a function of (seed, number, process) alone, and a file that can't be read does not stop a long run."""
 
 import itertools
 import pickle
@@ -81,9 +81,9 @@ def test_memory_and_workers_change_nothing(tmp_path: Path, make: Any, augment: A
 def test_two_processes_see_what_one_with_the_doubled_batch_sees(tmp_path: Path, make: Any) -> None:
     split = make(tmp_path)
     one = loader(split, batch=4)
-    shares = [loader(split, batch=2, rank=rank, world=2) for rank in range(2)]
-    assert [share.per_epoch for share in shares] == [one.per_epoch] * 2 == [1, 1]
-    for whole, first, second in zip(take(one, 5), *(take(share, 5) for share in shares), strict=True):
+    parts = [loader(split, batch=2, rank=rank, world=2) for rank in range(2)]
+    assert [part.per_epoch for part in parts] == [one.per_epoch] * 2 == [1, 1]
+    for whole, first, second in zip(take(one, 5), *(take(part, 5) for part in parts), strict=True):
         assert equal([whole], [{side: torch.cat([first[side], second[side]]) for side in "ab"}])
 
 
@@ -301,8 +301,8 @@ def test_range_of_images() -> None:
         ),
         ([{"name": "ColorJitter", "brightness": -3}], "ColorJitter: .*must be non negative"),
         ([{"p": 0.2}], "has no name; say which"),
-        ([{"name": "Resize", "height": 9, "width": 9}], "Resize turns a picture of .*must keep type and size"),
-        ([{"name": "Normalize"}], "Normalize turns a picture of .*float32"),
+        ([{"name": "Resize", "height": 9, "width": 9}], "Resize changes a picture of .*must keep type and size"),
+        ([{"name": "Normalize"}], "Normalize changes a picture of .*float32"),
     ],
 )
 def test_wrong_augmentation(tmp_path: Path, augment: Any, says: str) -> None:

@@ -134,8 +134,8 @@ def test_all_kinds_of_fields_are_functions_of_seed_epoch_and_position(tmp_path: 
     assert whole[0]["label"].dtype == torch.int64 and whole[0]["noise"].dtype == torch.float32
     for how in ({"memory": "on"}, {"memory": "device"}, {"workers": 2}):
         assert equal(whole, take(split, 9, **how)) and equal(whole[4:], take(split, 5, 4, **how))
-    shares = [take(split, 9, batch=1, rank=rank, world=2) for rank in range(2)]
-    for both, one, other in zip(whole, *shares, strict=True):
+    parts = [take(split, 9, batch=1, rank=rank, world=2) for rank in range(2)]
+    for both, one, other in zip(whole, *parts, strict=True):
         assert equal([both], [{name: torch.cat([one[name], other[name]]) for name in one}])
     noise = torch.cat([batch["noise"] for batch in whole])
     assert len(noise.unique(dim=0)) == len(noise)

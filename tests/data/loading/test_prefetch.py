@@ -1,4 +1,4 @@
-"""Batches made ahead by a thread come in their order, errors where they would have come, and nothing is left behind."""
+"""Prefetched batches come in their order, errors where they would have come, and nothing is left behind."""
 
 import itertools
 import threading
@@ -41,7 +41,7 @@ class Source:
             self.ended = True
 
 
-def test_in_order_and_so_many_ahead() -> None:
+def test_in_order_and_so_many_prefetched() -> None:
     source = Source()
     made = prefetched(source.batches(), CPU)
     for number in range(5):

@@ -27,7 +27,7 @@ from tests.data.pictures import FIELDS, picture
 
 
 class Server(ThreadingHTTPServer):
-    """Serves bytes by path; `cut` ends each answer after so many bytes, `ranges` says whether Range is understood."""
+    """Serves bytes by path; `cut` ends each response after so many bytes, `ranges` says whether Range is understood."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -58,7 +58,7 @@ def test_pairs(tmp_path: Path) -> None:
     report = check(open_folder(tmp_path, FIELDS["pairs"]))
     assert [path.name for path in report.alone] == ["1.png", "4.png"]
     assert report.rows[0][-1] == "2"
-    assert any("2 files without a partner are left out" in line for line in report.problems)
+    assert any("2 files without a partner are skipped" in line for line in report.problems)
     assert any("2 pairs differ in size" in line for line in report.problems)
 
 

@@ -119,7 +119,7 @@ def test_members_of_every_kind(tmp_path: Path, form: int):
     np.testing.assert_array_equal(source.read(0), picture(1))
     assert np.abs(source.read(1).mean() - picture(2).mean()) < 5
     assert (source.read(2) == 156).all() and source.read(2).shape == (5, 6, 3)  # 40000 / 257, rounded
-    assert source.notes == ["1 pictures in shards have two extensions and are left out, such as 2.mask.png"]
+    assert source.notes == ["1 pictures in shards have two extensions and are skipped, such as 2.mask.png"]
 
 
 def test_splits_and_validation(tmp_path: Path):
@@ -132,7 +132,7 @@ def test_splits_and_validation(tmp_path: Path):
         data = opened(tmp_path / "set" / "train" / "set-{000..001}.tar", val=val)
         assert {name: len(split.images["b"]) for name, split in data.splits.items()} == {"train": 20, "val": 5}
         assert data.name == "set"
-    fill(tmp_path / "set" / "train", 3)  # an archive beside its pictures is no second set of them
+    fill(tmp_path / "set" / "train", 3)  # an archive in the folder of its pictures is not a second set
     assert len(opened(tmp_path / "set").train.images["b"]) == 3
 
 
@@ -319,7 +319,7 @@ def spoiled(folder: Path) -> None:
         (".", spoiled, r"set-001.tar: (no whole tar file|has no end mark .* it is damaged there)"),
         (".", lambda folder: (folder / "set-001.tar").write_bytes(b"\x1f\x8b" * 5000), r"unpack a \.tar\.gz"),
         ("one.tar", lambda folder: packed(folder / "one.tar", {"1.png": b"x"}), "holds 1 picture, and at least 2"),
-        ("one.tar", lambda folder: packed(folder / "one.tar", {"1.x.png": b"x"}), r"left out, such as 1\.x\.png"),
+        ("one.tar", lambda folder: packed(folder / "one.tar", {"1.x.png": b"x"}), r"skipped, such as 1\.x\.png"),
         ("one.tar", lambda folder: packed(folder / "one.tar", {}), r"holds no pictures \(.png"),
         ("*.tar", lambda folder: [packed(path, {"1.cls": b""}) for path in folder.iterdir()], "and 2 more shards hold"),
     ],

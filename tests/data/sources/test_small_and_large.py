@@ -188,8 +188,8 @@ def test_small_pictures_are_made_in_the_workers(tmp_path: Path, augment: Any) ->
     assert all(torch.equal(x["b"], y["b"]) for x, y in zip(batches, without, strict=True))
     for how in ({"memory": "on"}, {"workers": 2}, {"workers": 2, "memory": "on"}):
         assert equal(batches[2:], take(split, 5, 2, **options, **how))
-    shares = [take(split, 3, batch=1, rank=rank, world=2, **options) for rank in range(2)]
-    joined = [{side: torch.cat([x[side], y[side]]) for side in "ba"} for x, y in zip(*shares, strict=True)]
+    parts = [take(split, 3, batch=1, rank=rank, world=2, **options) for rank in range(2)]
+    joined = [{side: torch.cat([x[side], y[side]]) for side in "ba"} for x, y in zip(*parts, strict=True)]
     assert equal(batches[:3], joined)
 
 

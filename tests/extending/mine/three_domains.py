@@ -1,4 +1,4 @@
-"""(h) Three domains, each translated to the next, and all the way round."""
+"""(h) Three domains, each translated to the next, and back to the first."""
 
 from advloss import Method, NetworkFactory, components, fields, main, uses
 
@@ -6,7 +6,7 @@ NEXT = {"a": "b", "b": "c", "c": "a"}
 
 
 class Ring(Method):
-    """G_ab, G_bc, G_ca: a picture that has gone round should be what it was."""
+    """G_ab, G_bc, G_ca: a picture that went through all three should be as before."""
 
     fields = {name: fields.Image(name) for name in NEXT}
     uses = {"translate": uses.Translate({f"{x}2{y}": uses.Direction(f"g_{x}{y}", x, y) for x, y in NEXT.items()})}

@@ -13,8 +13,8 @@ from torch import Tensor
 from advloss.core.errors import Interrupted
 from advloss.images.reading import Picture, read_picture
 from advloss.images.writing import write_picture
-from advloss.inference.files import background as beside
-from advloss.inference.files.background import AHEAD
+from advloss.inference.files import background
+from advloss.inference.files.background import PREFETCHED
 from advloss.inference.files.convert import Writing, convert_files
 from advloss.inference.files.pixels import Conversion
 from advloss.inference.files.summary import Summary
@@ -56,8 +56,8 @@ class Log:
         self.read: list[str] = []
         self.written: list[str] = []
         self.changed = threading.Condition()
-        monkeypatch.setattr(beside, "read_picture", self._read)
-        monkeypatch.setattr(beside, "write_picture", self._write)
+        monkeypatch.setattr(background, "read_picture", self._read)
+        monkeypatch.setattr(background, "write_picture", self._write)
 
     def until(self, true: Callable[[], bool]) -> None:
         with self.changed:
@@ -80,11 +80,11 @@ class Log:
 
 
 def test_the_next_pictures_are_read_meanwhile_and_no_more(monkeypatch: pytest.MonkeyPatch):
-    log, turns = Log(monkeypatch), []
+    log, begun_pictures = Log(monkeypatch), []
 
     def converted(picture: Picture) -> Picture:
-        turns.append(picture)
-        wanted = min(len(turns) + AHEAD, 8)
+        begun_pictures.append(picture)
+        wanted = min(len(begun_pictures) + PREFETCHED, 8)
         log.until(lambda: len(log.read) >= wanted)  # the network is at work, and they are read
         assert len(log.read) == wanted
         return picture
@@ -96,30 +96,30 @@ def test_the_next_pictures_are_read_meanwhile_and_no_more(monkeypatch: pytest.Mo
 
 
 def test_a_result_is_written_meanwhile_and_one_at_most_waits(monkeypatch: pytest.MonkeyPatch):
-    log, turns, begun = Log(monkeypatch), [], []
-    real = beside.write_picture
+    log, begun_pictures, begun = Log(monkeypatch), [], []
+    real = background.write_picture
 
     def write(path: Path, picture: Picture) -> None:
         begun.append(path)
-        turn = len(begun)
-        log.until(lambda: len(turns) > min(turn, 7))  # the next picture's turn has come
-        assert len(turns) == min(turn + 1, 8)
+        number = len(begun)
+        log.until(lambda: len(begun_pictures) > min(number, 7))  # the network has begun the next picture
+        assert len(begun_pictures) == min(number + 1, 8)
         real(path, picture)
 
     def converted(picture: Picture) -> Picture:
         with log.changed:
-            turns.append(picture)
+            begun_pictures.append(picture)
             log.changed.notify_all()
         return picture
 
-    monkeypatch.setattr(beside, "write_picture", write)
+    monkeypatch.setattr(background, "write_picture", write)
     assert convert(converted).written == 8 and log.written == list("abcdefgh")
 
 
-def test_large_pictures_are_read_in_their_turn_and_waited_for(monkeypatch: pytest.MonkeyPatch):
+def test_large_pictures_are_not_read_in_advance_and_waited_for(monkeypatch: pytest.MonkeyPatch):
     fill(Path("in"), ["d.png", "e.png"], height=40, width=30)
     small = read_picture("in/a.png").pixels.shape
-    monkeypatch.setattr(beside, "LARGE", small[0] * small[1] * 4)
+    monkeypatch.setattr(background, "LARGE", small[0] * small[1] * 4)
     log = Log(monkeypatch)
 
     def doubled(picture: Picture) -> Picture:
@@ -132,7 +132,7 @@ def test_large_pictures_are_read_in_their_turn_and_waited_for(monkeypatch: pytes
     assert convert(doubled, scale=2).written == 8
     assert log.read == list("abcfgh") and log.written == list("abcdefgh")
     assert [large for _, large, _ in order] == [name in "de" for name in "abcdefgh"]
-    assert [order[turn][2] for turn in (4, 5)] == [True, True]  # what was large lies on the disk before the next
+    assert [order[place][2] for place in (4, 5)] == [True, True]  # what was large lies on the disk before the next
 
 
 def test_results_that_are_there_are_not_read(monkeypatch: pytest.MonkeyPatch):
@@ -144,8 +144,8 @@ def test_results_that_are_there_are_not_read(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_ctrl_c_counts_the_result_that_is_being_written(monkeypatch: pytest.MonkeyPatch):
-    log, turns, stop = Log(monkeypatch), [], threading.Event()
-    real = beside.write_picture
+    log, begun_pictures, stop = Log(monkeypatch), [], threading.Event()
+    real = background.write_picture
 
     def write(path: Path, picture: Picture) -> None:
         if path.stem == "b":
@@ -153,13 +153,13 @@ def test_ctrl_c_counts_the_result_that_is_being_written(monkeypatch: pytest.Monk
         real(path, picture)
 
     def converted(picture: Picture) -> Picture:
-        turns.append(picture)
-        if len(turns) == 3:
+        begun_pictures.append(picture)
+        if len(begun_pictures) == 3:
             stop.set()
             raise KeyboardInterrupt
         return picture
 
-    monkeypatch.setattr(beside, "write_picture", write)
+    monkeypatch.setattr(background, "write_picture", write)
     with pytest.raises(Interrupted, match="interrupted: 2 pictures written; the same command goes on from there"):
         convert(converted)
     assert log.written == ["a", "b"] and not threads()
@@ -169,7 +169,7 @@ def test_ctrl_c_counts_the_result_that_is_being_written(monkeypatch: pytest.Monk
 
 
 def test_ctrl_c_while_a_result_is_waited_for_counts_it_too(monkeypatch: pytest.MonkeyPatch):
-    real, calls = beside.wait, []
+    real, calls = background.wait, []
 
     def wait(futures: list) -> None:
         calls.append(futures)
@@ -177,7 +177,7 @@ def test_ctrl_c_while_a_result_is_waited_for_counts_it_too(monkeypatch: pytest.M
             raise KeyboardInterrupt
         real(futures)
 
-    monkeypatch.setattr(beside, "wait", wait)
+    monkeypatch.setattr(background, "wait", wait)
     with pytest.raises(Interrupted, match="interrupted: 2 pictures written"):
         convert(lambda picture: picture)
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "b.png"] and not threads()
@@ -185,11 +185,11 @@ def test_ctrl_c_while_a_result_is_waited_for_counts_it_too(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("error", [TileTooSmall("tile=8"), ZeroDivisionError("a fault of ours")])
 def test_what_ends_the_work_ends_the_threads(error: Exception):
-    turns: list[Picture] = []
+    begun_pictures: list[Picture] = []
 
     def converted(picture: Picture) -> Picture:
-        turns.append(picture)
-        if len(turns) == 3:
+        begun_pictures.append(picture)
+        if len(begun_pictures) == 3:
             raise error
         return picture
 
@@ -200,8 +200,8 @@ def test_what_ends_the_work_ends_the_threads(error: Exception):
 
 
 def test_each_failure_is_named_and_the_others_are_done(monkeypatch: pytest.MonkeyPatch):
-    log, turns = Log(monkeypatch), []
-    real = beside.write_picture
+    log, begun_pictures = Log(monkeypatch), []
+    real = background.write_picture
 
     def write(path: Path, picture: Picture) -> None:
         if path.stem == "d":
@@ -209,13 +209,13 @@ def test_each_failure_is_named_and_the_others_are_done(monkeypatch: pytest.Monke
         real(path, picture)
 
     def converted(picture: Picture) -> Picture:
-        turns.append(picture)
-        if len(turns) == 2:
+        begun_pictures.append(picture)
+        if len(begun_pictures) == 2:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
         return picture
 
     Path("in/c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(beside, "write_picture", write)
+    monkeypatch.setattr(background, "write_picture", write)
     summary = convert(converted)
     assert summary.written == 5 and log.written == list("aefgh")
     assert sorted(summary.failed) == [

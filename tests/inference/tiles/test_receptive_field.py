@@ -103,7 +103,7 @@ class Placed(nn.Module):
         (UNetGenerator(width=2, levels=4), (31, 16)),
         (UNetGenerator(width=2, levels=6), (127, 64)),
         (Windows(8), (0, 8)),
-        # a pixel beside a window spoils it through the kernel; the window's far end is as far as is seen
+        # a pixel next to a window spoils it through the kernel; the window's far end is as far as is seen
         (nn.Sequential(chain_of(3), Windows(8)), (8, 8)),
         (nn.Sequential(Windows(4), Windows(6)), (0, 12)),
         (Windows(7), (None, 1)),

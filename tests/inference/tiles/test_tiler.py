@@ -174,8 +174,8 @@ def test_the_ensemble_is_the_mean_of_the_eight_orientations():
     image = torch.rand(1, 3, 5, 7)
     made = Tiler(network, TileOptions(ensemble=True, precision="fp32"))(image)
     kernel = network.weight
-    turns = [torch.rot90(k, t, (-2, -1)) for k in (kernel, kernel.flip(-1)) for t in range(4)]
-    expected = F.conv2d(image, torch.stack(turns).mean(0), network.bias, padding=1)
+    orientations = [torch.rot90(k, t, (-2, -1)) for k in (kernel, kernel.flip(-1)) for t in range(4)]
+    expected = F.conv2d(image, torch.stack(orientations).mean(0), network.bias, padding=1)
     torch.testing.assert_close(made, expected)
 
 

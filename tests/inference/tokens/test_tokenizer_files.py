@@ -144,7 +144,7 @@ def lightning_checkpoint(path: str, weights: dict[str, torch.Tensor], monkeypatc
 
 
 def test_a_checkpoint_with_lightnings_objects_in_it(golden: Path, monkeypatch: pytest.MonkeyPatch):
-    """They are left out, and nothing of them is run; objects of anything else are refused."""
+    """They are skipped, and nothing of them is run; objects of anything else are refused."""
     weights, _ = taming(golden)
     lightning_checkpoint("last.ckpt", weights, monkeypatch)
     done("import", "tokenizer", "last.ckpt", "m.safetensors")

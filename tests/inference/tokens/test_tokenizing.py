@@ -251,7 +251,7 @@ def test_a_killed_call_goes_on_with_the_shard_that_it_was_in():
     assert {name: data for name, data in contents("k").items() if name not in stray} == contents("w")
 
 
-def test_an_unreadable_picture_is_named_left_out_and_counted_again_when_resumed():
+def test_an_unreadable_picture_is_named_skipped_and_counted_again_when_resumed():
     tokenizer_model(Path("m.safetensors"))
     folder()
     Path("in/b.jpg").write_bytes(Path("in/b.jpg").read_bytes()[:200])
@@ -295,7 +295,7 @@ def test_a_folders_shards_that_are_missing_or_several():
     done("tokenize", "in", "s/a.safetensors", *MODEL, "--shard", "5")
     Path("s/a-00001.safetensors").rename("moved")
     said = refused("detokenize", "s", "back", *MODEL)
-    assert "s/a.json: names shards that are not beside it: a-00001.safetensors" in said
+    assert "s/a.json: names shards that are not in its folder: a-00001.safetensors" in said
     Path("moved").rename("s/a-00001.safetensors")
     done("tokenize", "in", "s/b.safetensors", *MODEL, "--shard", "5")
     assert "s: holds several (a.json, b.json ...); name one" in refused("detokenize", "s", "back", *MODEL)

@@ -18,7 +18,7 @@ from advloss.losses.adversarial.weighting import Balancer
 
 
 class Odd(nn.Module):
-    """Has a part that can be left out, one that is frozen, and one of another precision."""
+    """Has a part that can be skipped, one that is frozen, and one of another precision."""
 
     def __init__(self) -> None:
         super().__init__()

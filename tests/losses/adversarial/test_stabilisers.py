@@ -60,7 +60,7 @@ def test_without_its_weight_no_features_and_no_real_pass() -> None:
     assert layers.passes == [False]
 
 
-def test_feature_matching_beside_an_objective_that_needs_the_real_pass_too() -> None:
+def test_feature_matching_with_an_objective_that_needs_the_real_pass_too() -> None:
     layers = Layers()
     adv = AdversarialLoss(layers, RpGAN(over="lsgan"), feature_matching=1.0)
     assert adv(constant(0.25), constant(0.75)).item() == pytest.approx((1 - 3 - 1) ** 2 + 1.5)

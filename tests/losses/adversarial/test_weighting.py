@@ -175,7 +175,7 @@ def test_errors() -> None:
         Balancer({"l1": 1.0}, total_norm=0)
     every = {"l1": 1.0, "lpips": 1.0, "adversarial": 1.0}
     for weighting in (LastLayerAdaptive(every), Balancer(every)):
-        with pytest.raises(InputError, match="call it with the tensor"):
+        with pytest.raises(InputError, match="call it with `at`, the tensor"):
             weighting(losses)
         with pytest.raises(InputError, match="does not depend on the tensor"):
             weighting(losses, torch.zeros(2, requires_grad=True))

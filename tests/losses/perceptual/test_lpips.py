@@ -157,7 +157,7 @@ def test_weights_that_are_damaged(cache: Path, damage: str) -> None:
 
 
 def test_a_silent_server_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes the connection and never answers."""
+    """It takes the connection and never sends a byte."""
     monkeypatch.setattr(torch.hub, "urlopen", urllib.request.build_opener(urllib.request.ProxyHandler({})).open)
     monkeypatch.setattr(pretrained, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:

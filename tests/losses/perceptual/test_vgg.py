@@ -45,7 +45,7 @@ def vgg19() -> nn.Sequential:
 
 
 def fill(cache: Path, net: str, features: nn.Sequential) -> Path:
-    """The weights under their right names, beside others that no loss needs."""
+    """The weights under their right names, and others that no loss needs."""
     cache.mkdir(parents=True, exist_ok=True)
     state = {f"features.{key}": value for key, value in features.state_dict().items()}
     torch.save({**state, "classifier.6.bias": torch.zeros(1000)}, cache / FILES[net])

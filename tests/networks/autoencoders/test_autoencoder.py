@@ -78,7 +78,7 @@ def test_attention_is_where_it_is_asked_for() -> None:
     assert places(decoding) == {f"levels.0.attention{i}" for i in range(3)}
 
 
-def test_the_channels_beside_the_projection() -> None:
+def test_the_channels_around_the_projection() -> None:
     encoder = Encoder(**SMALL, out_channels=5, multipliers=(1, 2), attention=())
     assert encoder(torch.zeros(1, 3, 4, 4)).shape == (1, 5, 2, 2)
     assert (encoder.last.out_channels, Encoder(width=4, groups=2, out_channels=5).last.out_channels) == (3, 5)

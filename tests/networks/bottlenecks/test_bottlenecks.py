@@ -38,16 +38,16 @@ def latent(bottleneck: Bottleneck) -> Tensor:
 def test_shapes_types_and_names(name: str, training: bool) -> None:
     bottleneck = MAKE[name]().train(training)
     with torch.autocast("cpu", torch.bfloat16):
-        bottled = bottleneck(latent(bottleneck).bfloat16())
-    assert bottled.latent.shape == (2, bottleneck.channels, 3, 5) and bottled.latent.is_contiguous()
-    assert bottled.latent.dtype == torch.float32
-    for loss in bottled.losses.values():
+        out = bottleneck(latent(bottleneck).bfloat16())
+    assert out.latent.shape == (2, bottleneck.channels, 3, 5) and out.latent.is_contiguous()
+    assert out.latent.dtype == torch.float32
+    for loss in out.losses.values():
         assert loss.shape == () and loss.dtype == torch.float32 and loss.isfinite()
     if name == "kl":
-        assert bottled.indices is None and bottleneck.codes is None and bottleneck.usage() is None
+        assert out.indices is None and bottleneck.codes is None and bottleneck.usage() is None
     else:
-        assert bottled.indices.dtype == torch.int64
-        assert bottled.indices.shape == ((2, 3, 5, 3) if name == "residual" else (2, 3, 5))
+        assert out.indices.dtype == torch.int64
+        assert out.indices.shape == ((2, 3, 5, 3) if name == "residual" else (2, 3, 5))
 
 
 @pytest.mark.parametrize("name", CODED)
@@ -56,9 +56,9 @@ def test_decoding_gives_forward_s_latent_to_the_bit(name: str, training: bool) -
     bottleneck = MAKE[name]()
     bottleneck(latent(bottleneck))  # k-means
     bottleneck.train(training and name not in ("ema", "residual"))  # whose codes move with each batch
-    bottled = bottleneck(3 * latent(bottleneck))
-    assert torch.equal(bottleneck.decode(bottled.indices), bottled.latent)
-    assert torch.equal(bottleneck.decode(bottled.indices.to(torch.uint16)), bottled.latent)
+    out = bottleneck(3 * latent(bottleneck))
+    assert torch.equal(bottleneck.decode(out.indices), out.latent)
+    assert torch.equal(bottleneck.decode(out.indices.to(torch.uint16)), out.latent)
 
 
 @pytest.mark.parametrize("name", SUMS)
@@ -89,10 +89,10 @@ def test_in_double_and_on_the_meta_device(name: str) -> None:
     bottleneck = MAKE[name]().double()
     assert bottleneck(latent(bottleneck).double()).latent.dtype == torch.float64
     bottleneck = MAKE[name]().to("meta").train()
-    bottled = bottleneck(latent(bottleneck).to("meta"))
-    assert bottled.latent.is_meta
-    if bottled.indices is not None:
-        assert bottleneck.decode(bottled.indices).shape == bottled.latent.shape
+    out = bottleneck(latent(bottleneck).to("meta"))
+    assert out.latent.is_meta
+    if out.indices is not None:
+        assert bottleneck.decode(out.indices).shape == out.latent.shape
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -114,8 +114,8 @@ def test_nothing_waits_for_the_device_once_started(name: str) -> None:
     z = latent(bottleneck).requires_grad_()
     bottleneck(z)
     with no_waiting(z.device):
-        bottled = bottleneck(z)
-        (bottled.latent.sum() + sum(bottled.losses.values())).backward()
+        out = bottleneck(z)
+        (out.latent.sum() + sum(out.losses.values())).backward()
         usage = bottleneck.usage()
         if usage is not None:
             _ = usage.fraction, usage.perplexity
@@ -181,9 +181,9 @@ def test_not_a_number_stays_visible_and_breaks_nothing_else() -> None:
         bottleneck = MAKE[name]().eval()
         z = latent(bottleneck)
         z[0, 0, 0, 0] = torch.nan
-        bottled = bottleneck(z)
-        assert bottled.indices.min() >= 0 and bottled.indices.max() < bottleneck.codes
-        assert bottled.latent.isnan().any() or any(loss.isnan() for loss in bottled.losses.values()), name
+        out = bottleneck(z)
+        assert out.indices.min() >= 0 and out.indices.max() < bottleneck.codes
+        assert out.latent.isnan().any() or any(loss.isnan() for loss in out.losses.values()), name
 
 
 TEXT = [
@@ -219,7 +219,7 @@ def test_what_counts_in_training_only(network: type) -> None:
 
 
 @pytest.mark.parametrize("name", MAKE)
-def test_what_counts_in_training_only_changes_nothing_in_use(name: str) -> None:
+def test_what_counts_in_training_only_changes_nothing_at_inference(name: str) -> None:
     bottleneck = MAKE[name]().eval()
     latents = latent(bottleneck)
     before = bottleneck(latents).latent

@@ -130,7 +130,7 @@ def test_dead_codes_come_back_as_vectors_of_the_batch(ema: bool) -> None:
     torch.testing.assert_close(book.share[1:], (0.5 + 0.5 * indices.bincount() * 4 / 20)[1:])
 
 
-def test_a_collapsed_codebook_is_in_use_again_and_stays_collapsed_without_revival() -> None:
+def test_a_collapsed_codebook_is_used_again_and_stays_collapsed_without_revival() -> None:
     used = {}
     for revive in (0.0, 0.1):
         torch.manual_seed(0)

@@ -19,27 +19,27 @@ def test_fsq_there_and_back_over_the_whole_codebook(levels: list[int]) -> None:
     all_of_them = torch.arange(fsq.codes).view(1, 1, -1)
     codes = fsq.decode(all_of_them)  # [1, D, 1, codes]
     grid = [[(i - n // 2) / (n // 2) for i in range(n)] for n in levels]
-    want = [list(reversed(point)) for point in itertools.product(*reversed(grid))]  # the first channel turns fastest
+    want = [list(reversed(point)) for point in itertools.product(*reversed(grid))]  # the first channel changes fastest
     torch.testing.assert_close(codes[0, :, 0].T, torch.tensor(want))
     inside = codes * torch.tensor([n // 2 for n in levels]).view(1, -1, 1, 1)  # undo the bounding: atanh, mid-cell
     half = (torch.tensor(levels) - 1).view(1, -1, 1, 1) * 0.999 / 2
     offset = torch.where(torch.tensor(levels).view(1, -1, 1, 1) % 2 == 1, 0.0, 0.5)
     latent = ((inside + offset) / half).clamp(-0.9999, 0.9999).atanh() - (offset / half).tan()
-    bottled = fsq(latent)
-    assert torch.equal(bottled.indices, all_of_them) and torch.equal(bottled.latent, codes)
-    assert bottled.losses == {}
+    out = fsq(latent)
+    assert torch.equal(out.indices, all_of_them) and torch.equal(out.latent, codes)
+    assert out.losses == {}
 
 
 def test_fsq_by_hand() -> None:
     """5 levels: round(1.998 tanh(z)) / 2. 4 levels: round(1.4985 tanh(z + tan(0.5 / 1.4985)) - 0.5) / 2."""
     z = torch.tensor([[-9.0, -0.4, 0.2, 9.0], [-9.0, -0.4, 0.3, 9.0]]).view(1, 2, 1, 4).requires_grad_()
-    bottled = FSQ([5, 4])(z)
+    out = FSQ([5, 4])(z)
     five = [round(1.998 * math.tanh(x)) / 2 for x in (-9.0, -0.4, 0.2, 9.0)]
     four = [round(1.4985 * math.tanh(x + math.tan(0.5 / 1.4985)) - 0.5) / 2 for x in (-9.0, -0.4, 0.3, 9.0)]
     assert five == [-1, -0.5, 0, 1] and four == [-1, -0.5, 0, 0.5]
-    assert bottled.latent.flatten().tolist() == five + four
-    assert bottled.indices.flatten().tolist() == [0 + 5 * 0, 1 + 5 * 1, 2 + 5 * 2, 4 + 5 * 3]
-    bottled.latent[0, 0].sum().backward()
+    assert out.latent.flatten().tolist() == five + four
+    assert out.indices.flatten().tolist() == [0 + 5 * 0, 1 + 5 * 1, 2 + 5 * 2, 4 + 5 * 3]
+    out.latent[0, 0].sum().backward()
     torch.testing.assert_close(z.grad[0, 0], 1.998 * (1 - z[0, 0].tanh().square()).detach() / 2)
 
 
@@ -66,8 +66,8 @@ def test_lfq_there_and_back_over_the_whole_codebook(codes: int) -> None:
     assert signs.shape == (1, int(math.log2(codes)), 1, codes)
     for index in range(0, codes, 7):
         assert signs[0, :, 0, index].tolist() == [1 if index >> bit & 1 else -1 for bit in range(lfq.channels)]
-    bottled = lfq(signs * torch.rand_like(signs).clamp(min=0.01))
-    assert torch.equal(bottled.indices, all_of_them) and torch.equal(bottled.latent, signs)
+    out = lfq(signs * torch.rand_like(signs).clamp(min=0.01))
+    assert torch.equal(out.indices, all_of_them) and torch.equal(out.latent, signs)
     assert lfq(torch.zeros(1, lfq.channels, 1, 1)).indices.item() == 0
 
 
@@ -98,7 +98,7 @@ def test_lfq_s_entropies_stay_finite_where_every_bit_is_sure() -> None:
     loss.backward()
     assert loss.isfinite() and z.grad.isfinite().all()
     apart = LFQ(4, entropy=1.0)(torch.tensor([[-9.0, 9, -9, 9], [-9, -9, 9, 9]]).view(1, 2, 2, 2)).losses["entropy"]
-    assert apart == pytest.approx(-math.log(4))  # sure of each, all four in use
+    assert apart == pytest.approx(-math.log(4))  # sure of each, all four used
 
 
 def test_lfq_s_sizes() -> None:
@@ -110,14 +110,14 @@ def test_lfq_s_sizes() -> None:
         LFQ(16, entropy=-1)
 
 
-def test_gumbel_in_use_takes_the_largest_logit() -> None:
+def test_gumbel_at_inference_takes_the_largest_logit() -> None:
     gumbel, z = Gumbel(5, 12).eval(), torch.randn(2, 5, 3, 3)
     logits = F.conv2d(z, gumbel.projection.weight[:, :, None, None], gumbel.projection.bias)
-    bottled = gumbel(z)
-    assert torch.equal(bottled.indices, logits.argmax(1)) and torch.equal(gumbel(z).indices, bottled.indices)
+    out = gumbel(z)
+    assert torch.equal(out.indices, logits.argmax(1)) and torch.equal(gumbel(z).indices, out.indices)
     q = logits.softmax(1)
     want = 5e-4 * (math.log(12) - torch.special.entr(q).sum(1).mean())
-    torch.testing.assert_close(bottled.losses["kl"], want)
+    torch.testing.assert_close(out.losses["kl"], want)
 
 
 def test_gumbel_samples_the_distribution_in_training() -> None:

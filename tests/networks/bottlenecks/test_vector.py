@@ -18,10 +18,10 @@ def test_taming_s_quantizer(golden, legacy: bool) -> None:
     vq = VQ(int(dim), int(codes), beta, legacy)
     vq.load_state_dict({"codebook.weight": weight})
     latent = want["latent"].requires_grad_()
-    bottled = vq(latent)
-    assert torch.equal(bottled.indices.flatten(), want["indices"])
-    torch.testing.assert_close(bottled.latent, want["quantized"], rtol=0, atol=1e-5)
-    loss = bottled.losses["codebook"] + bottled.losses["commitment"]
+    out = vq(latent)
+    assert torch.equal(out.indices.flatten(), want["indices"])
+    torch.testing.assert_close(out.latent, want["quantized"], rtol=0, atol=1e-5)
+    loss = out.losses["codebook"] + out.losses["commitment"]
     torch.testing.assert_close(loss, want["codebook_loss"], rtol=1e-5, atol=0)
 
     loss.backward()
@@ -34,13 +34,13 @@ def test_taming_s_quantizer(golden, legacy: bool) -> None:
 
 def test_indices_are_the_nearest_codes_and_the_latent_is_made_of_them() -> None:
     vq, z = VQ(5, 30), torch.randn(2, 5, 4, 3) / 30
-    bottled = vq(z)
+    out = vq(z)
     for b in range(2):
         for y in range(4):
             for x in range(3):
                 distance = (z[b, :, y, x] - vq.codebook.weight).square().sum(1)
-                assert bottled.indices[b, y, x] == distance.argmin()
-                assert torch.equal(bottled.latent[b, :, y, x], vq.codebook.weight[distance.argmin()])
+                assert out.indices[b, y, x] == distance.argmin()
+                assert torch.equal(out.latent[b, :, y, x], vq.codebook.weight[distance.argmin()])
 
 
 def test_the_codes_move_to_the_latents_by_gradient_and_by_averages() -> None:
@@ -65,16 +65,16 @@ def test_the_codes_move_to_the_latents_by_gradient_and_by_averages() -> None:
 
 def test_normalised_codes_and_latents() -> None:
     vq, z = VQ(4, 20, normalize=True), torch.randn(2, 4, 3, 3, requires_grad=True)
-    bottled = vq(z)
+    out = vq(z)
     unit, codes = F.normalize(z, dim=1), F.normalize(vq.codebook.weight, dim=1)
     cosine = torch.einsum("bdhw,kd->bhwk", unit, codes)
-    assert torch.equal(bottled.indices, cosine.argmax(-1))
-    chosen = codes[bottled.indices].movedim(-1, 1)
-    torch.testing.assert_close(bottled.latent, chosen)
-    torch.testing.assert_close(bottled.losses["commitment"], 0.25 * (unit - chosen).square().mean())
-    torch.testing.assert_close(bottled.losses["codebook"], (unit - chosen).square().mean())
+    assert torch.equal(out.indices, cosine.argmax(-1))
+    chosen = codes[out.indices].movedim(-1, 1)
+    torch.testing.assert_close(out.latent, chosen)
+    torch.testing.assert_close(out.losses["commitment"], 0.25 * (unit - chosen).square().mean())
+    torch.testing.assert_close(out.losses["codebook"], (unit - chosen).square().mean())
     weight = torch.randn_like(z)
-    ours = torch.autograd.grad((bottled.latent * weight).sum(), z)[0]
+    ours = torch.autograd.grad((out.latent * weight).sum(), z)[0]
     torch.testing.assert_close(ours, torch.autograd.grad((unit * weight).sum(), z)[0])
 
 
@@ -83,11 +83,11 @@ def test_residual_codebooks_by_hand() -> None:
     vq = ResidualVQ(1, 2, 2, beta=1.0).eval()
     for book, values in zip(vq.codebooks, ([0.0, 4], [0, 2]), strict=True):
         book.weight.copy_(torch.tensor(values)[:, None])
-    bottled = vq(torch.tensor([6.0, 5, -1, 0]).view(1, 1, 2, 2))
-    assert bottled.indices.flatten(0, 2).tolist() == [[1, 1], [1, 0], [0, 0], [0, 0]]
-    assert bottled.latent.flatten().tolist() == [6, 4, 0, 0]
+    out = vq(torch.tensor([6.0, 5, -1, 0]).view(1, 1, 2, 2))
+    assert out.indices.flatten(0, 2).tolist() == [[1, 1], [1, 0], [0, 0], [0, 0]]
+    assert out.latent.flatten().tolist() == [6, 4, 0, 0]
     first, second = (4 + 1 + 1 + 0) / 4, (0 + 1 + 1 + 0) / 4
-    assert bottled.losses["commitment"] == pytest.approx((first + second) / 2)
+    assert out.losses["commitment"] == pytest.approx((first + second) / 2)
 
 
 def test_more_residual_codebooks_come_nearer() -> None:

@@ -81,7 +81,7 @@ def test_wrong_parameters_are_named(wrong: dict, message: str) -> None:
         ResNetGenerator(**wrong)
 
 
-def test_dropout_in_use_varies_in_eval_mode() -> None:
+def test_dropout_at_inference_varies_in_eval_mode() -> None:
     x = torch.randn(1, 3, 8, 8)
     for at_inference in (False, True):
         network = ResNetGenerator(width=2, blocks=2, dropout=0.5, dropout_at_inference=at_inference).eval()

@@ -60,7 +60,7 @@ def test_dropout_only_where_the_reference_has_it(levels: int) -> None:
 
 
 @pytest.mark.parametrize("at_inference", [False, True])
-def test_dropout_in_use_varies_in_eval_mode(at_inference: bool) -> None:
+def test_dropout_at_inference_varies_in_eval_mode(at_inference: bool) -> None:
     network, x = (
         UNetGenerator(levels=6, width=2, norm="none", dropout_at_inference=at_inference).eval(),
         torch.randn(1, 3, 64, 64),

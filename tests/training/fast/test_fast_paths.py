@@ -19,7 +19,7 @@ ITERATIONS = 20
 
 
 def close(ours: Tensor, theirs: Tensor, name: str) -> None:
-    # a bias before a norm has no gradient but rounding, 1e-17, which Adam turns into steps of some 1e-10
+    # a bias before a norm has no gradient but rounding, 1e-17, of which Adam makes steps of some 1e-10
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-9, msg=lambda text: f"{name}: {text}")
 
 
@@ -118,7 +118,7 @@ class Scaled(nn.Module):
         self.body = nn.Conv2d(3, 1, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x) / x.mean()  # mixes the samples, which nobody can see from outside
+        return self.body(x) / x.mean()  # mixes the samples, which no check can find
 
 
 def test_a_discriminator_that_is_not_known_is_called_for_each_batch_by_itself() -> None:

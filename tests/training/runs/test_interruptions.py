@@ -77,6 +77,6 @@ def test_logits_that_are_no_numbers_stop_with_the_terms_name():
         executor.play([{side: torch.rand(1, 3, 32, 32) * 2 - 1 for side in "ab"}], 0)
 
 
-def test_models_are_broadcast_before_they_move_so_the_cpu_has_a_backend_beside_the_gpus():
+def test_models_are_broadcast_before_they_move_so_the_cpu_has_a_backend_besides_the_gpus():
     assert backends(torch.device("cuda")) == "cpu:gloo,cuda:nccl"
     assert backends(torch.device("cpu")) == "gloo"

@@ -57,7 +57,7 @@ def test_the_iterations_after_a_checkpoint_are_the_same_to_the_bit(tmp_path: Pat
 
 
 def test_the_balancers_averages_are_not_those_of_a_new_one():
-    """So that the test above fails if they are left out of the checkpoint."""
+    """So that the test above fails if they are not in the checkpoint."""
     executor = make_executor("{name: balancer, at: fake_b, decay: 0.9}")
     before = executor.weighting.state_dict()["sums"].clone()
     executor.play([{side: torch.rand(2, 3, 32, 32) * 2 - 1 for side in "ab"}], 0)

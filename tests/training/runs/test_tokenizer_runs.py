@@ -47,9 +47,9 @@ def test_codes_factors_and_gradient_shares_are_logged(photos: Path):
     done(*WORDS, photos, "train.gradient_shares_every=2", "--iterations", "6", "--run", "r")
     watched = entries("r", "watched")
     assert len(watched) == 6 and all(0 < w["usage"] <= 1 and 1 <= w["perplexity"] <= 16 for w in watched)
-    shares = entries("r", "gradient_shares")
-    assert [sorted(one) for one in shares] == [["bottleneck", "pixel"], *[["adversarial", "bottleneck", "pixel"]] * 2]
-    assert all(math.isclose(sum(one.values()), 1, rel_tol=1e-5) and min(one.values()) > 0 for one in shares)
+    gradient_shares = entries("r", "gradient_shares")
+    assert [sorted(one) for one in gradient_shares] == [["bottleneck", "pixel"], *[["adversarial", "bottleneck", "pixel"]] * 2]
+    assert all(math.isclose(sum(one.values()), 1, rel_tol=1e-5) and min(one.values()) > 0 for one in gradient_shares)
     factors = entries("r", "factors")
     assert all(0 < one["adversarial"] <= 1e4 for one in factors[2:])
     assert entries("r", "validation")[0].keys() == {"psnr", "ssim", "usage", "perplexity", "tokens"}

@@ -90,7 +90,7 @@ def _bytes(tree: Any) -> int:
 
 
 def step_bytes(players: Iterable[Player], averaged: nn.Module | None = None) -> int:
-    """What the optimizers' steps of one round must move, however they are fused: parameters and what the optimizer
+    """What the optimizers' steps of one iteration must move, however they are fused: parameters and what the optimizer
     keeps for each are read and written, gradients are read. Call it after a step.
 
     averaged: the moving average of the generator, if there is one: it is read and written, and the generator is read.

@@ -1,4 +1,4 @@
-"""How much of a round a GPU waits for its next kernel."""
+"""How much of an iteration a GPU waits for its next kernel."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from torch.profiler import ProfilerActivity, profile
 from tools.benchmarks.measuring.measure import Action
 
 
-def launch_gaps(play: Action, device: torch.device, seconds: float, rounds: int = 5) -> dict[str, Any] | None:
-    """The part of a round in which no kernel runs; None on a CPU.
+def launch_gaps(play: Action, device: torch.device, seconds: float, iterations: int = 5) -> dict[str, Any] | None:
+    """The part of an iteration in which no kernel runs; None on a CPU.
 
-    seconds: of a round without the profiler, which makes launches slower, but not kernels.
+    seconds: of an iteration without the profiler, which makes launches slower, but not kernels.
     """
     if device.type != "cuda":
         return None
     torch.cuda.synchronize(device)
     with profile(activities=[ProfilerActivity.CUDA]) as recorded:
-        for _ in range(rounds):
+        for _ in range(iterations):
             play()
         torch.cuda.synchronize(device)
     ranges = [event.time_range for event in recorded.events() if event.device_type == DeviceType.CUDA]
-    busy = covered([(each.start, each.end) for each in ranges]) / 1e6 / rounds  # from microseconds
-    return {"busy_seconds": busy, "kernels": len(ranges) // rounds, "share_of_gaps": max(0.0, 1 - busy / seconds)}
+    busy = covered([(each.start, each.end) for each in ranges]) / 1e6 / iterations  # from microseconds
+    return {"busy_seconds": busy, "kernels": len(ranges) // iterations, "share_of_gaps": max(0.0, 1 - busy / seconds)}
 
 
 def covered(spans: list[tuple[float, float]]) -> float:

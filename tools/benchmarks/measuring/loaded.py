@@ -1,4 +1,4 @@
-"""How long rounds wait for their data: rounds fed by the training loader, beside rounds on images that are there."""
+"""How long iterations wait for data: with batches of the training loader, beside those on the same images."""
 
 import statistics
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from tools.benchmarks import recipes
 from tools.benchmarks.measuring import measure
 
 EACH = {"cpu": 1, "cuda": 20}
-"""Rounds in a turn: on CUDA a round's data is made while the device works on the one before."""
+"""Iterations in a turn: on CUDA an iteration's data is made while the device works on the one before."""
 
 
-def waiting(name: str, built: Built, round: FastStep, play: measure.Action, pairs: int) -> dict[str, Any]:
-    """name: a data set. play: a round on images that are there. The share is of the fed round's time, the median."""
-    device = round.device
+def waiting(name: str, built: Built, executor: FastStep, play: measure.Action, pairs: int) -> dict[str, Any]:
+    """name: a data set. play: an iteration without the loader. The median share of an iteration's time is given."""
+    device = executor.device
     batches = fed(name, built, device.type)
-    play_ours = recipes.as_played(round)
+    play_ours = recipes.as_played(executor)
 
     def with_loader() -> None:
-        play_ours([next(batches) for _ in range(round.batches_per_iteration)])
+        play_ours([next(batches) for _ in range(executor.batches_per_iteration)])
 
     measure.alternating(with_loader, play, device, 2)
     slow, fast = measure.alternating(with_loader, play, device, pairs, EACH[device.type])

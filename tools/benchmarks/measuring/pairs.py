@@ -1,4 +1,4 @@
-"""Our round beside a peer's training iteration: the same losses first, then times in turn."""
+"""Our iteration beside a peer's: the losses are compared first, then the times, in alternation."""
 
 import argparse
 import contextlib
@@ -24,7 +24,7 @@ from tools.benchmarks.peers.base import Batch, Peer, Play, commit, number
 SMALLEST = 1e-2
 """Losses are compared relative to their size, or to this where they are smaller."""
 WARM_UP = {"cpu": 3, "cuda": recipes.WARM_UP["cuda"]}
-"""Turns before the clock starts: on a CPU malloc learns what a round asks for."""
+"""Turns before the clock starts: on a CPU malloc learns what an iteration asks for."""
 EACH = {"cpu": 1, "cuda": 10}
 """Iterations in a turn: on CUDA they queue up as in training."""
 
@@ -77,7 +77,7 @@ def iteration(device: torch.device, kind: type[Peer], path: Path, recipe: Recipe
 
 
 def timed(peer: Peer, play: Play, batches: Sequence[Batch], pairs: int) -> tuple[list[float], dict[str, Any]]:
-    """Seconds of our rounds, which `play` plays, and what is to be said of the peer, which has a process of its own."""
+    """Seconds of our iterations, and the report on the peer, which has a process of its own."""
     device = peer.device
 
     def ours() -> None:
@@ -111,7 +111,7 @@ def described(peer: Peer, path: Path, device: torch.device, arguments: argparse.
         "commit": commit(path),
         "precision": "float32 as shipped, TF32 in convolutions" if tf32 else "float32",
         "order": peer.order,
-        "our_round": peer.as_played if arguments.as_played else "the same mathematics",
+        "our_iteration": peer.as_played if arguments.as_played else "the same mathematics",
         "our_overrides": [*peer.overrides, *arguments.overrides],
         "notes": list(peer.notes),
     }

@@ -84,7 +84,7 @@ def machine(document: dict[str, Any]) -> str:
     return f"{gpu}{cpu}, torch {versions['torch'].partition('+')[0]}"
 
 
-def _round(result: dict[str, Any]) -> Iterable[Row]:
+def _iteration(result: dict[str, Any]) -> Iterable[Row]:
     here = _time(result["seconds"]["median"])
     if "peer" in result:
         peer = result["peer"]
@@ -149,13 +149,15 @@ def _give_or_take(found: dict[str, float], form: str) -> str:
 
 def _scaling(result: dict[str, Any]) -> Iterable[Row]:
     for name, settings in result["over"].items():
-        fits = [each for each in settings if "rounds_per_second" in each]
+        fits = [each for each in settings if "iterations_per_second" in each]
         if not fits:
             continue
         first, last = fits[0], fits[-1]
         times = last[name] / first[name]
-        here, beside = (f"{name} {each[name]}: {each['rounds_per_second']:.3g} iterations/s" for each in (last, first))
-        cost = first["rounds_per_second"] / last["rounds_per_second"]
+        here, beside = (
+            f"{name} {each[name]}: {each['iterations_per_second']:.3g} iterations/s" for each in (last, first)
+        )
+        cost = first["iterations_per_second"] / last["iterations_per_second"]
         yield Row(here, beside, f"{cost:.3g} times the time for {times:.3g} times the {name}", result["precision"])
 
 
@@ -167,7 +169,7 @@ def _against(result: dict[str, Any]) -> Iterable[Row]:
 
 
 ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
-    "round": _round,
+    "iteration": _iteration,
     "upscale": _upscale,
     "data": _data,
     "adversarial": _adversarial,

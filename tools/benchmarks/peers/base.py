@@ -42,7 +42,7 @@ class Peer(ABC):
     notes: ClassVar[tuple[str, ...]]
     """what else a reader needs to judge the comparison"""
     as_played: ClassVar[str] = "the same mathematics"
-    """our round as `advloss train` plays it, beside it"""
+    """our iteration as `advloss train` plays it, beside it"""
     tolerances: ClassVar[tuple[float, float]] = (1e-3, 1e-2)
     """of the losses in the first iteration, and in the second, after a step of every network: Adam's first steps are as
     long where the gradient is rounding noise as elsewhere"""
@@ -72,11 +72,11 @@ class Peer(ABC):
 
     @abstractmethod
     def losses(self) -> dict[str, float]:
-        """The last iteration's, under the names that our round gives them, and not weighted, as there."""
+        """The last iteration's, under the names that our iteration gives them, and not weighted, as there."""
 
-    def ours(self, round: FastStep) -> Play:
-        """Our round with the same mathematics."""
-        return recipes.as_played(round)
+    def ours(self, executor: FastStep) -> Play:
+        """Our iteration with the same mathematics."""
+        return recipes.as_played(executor)
 
 
 @contextlib.contextmanager

@@ -89,18 +89,18 @@ class Taming(Peer):
             "adversarial.discriminator": base.number(logged["train/disc_loss"]),
         }
 
-    def ours(self, round: FastStep) -> Play:
+    def ours(self, executor: FastStep) -> Play:
         """The discriminator learns from a reconstruction made after the generator's step, where `FastStep.play`
         reuses the one from before it."""
-        round.one_pass = set()  # the discriminator does not judge the fakes of the generator's turn for its own
+        executor.one_pass = set()  # the discriminator does not judge the fakes of the generator's turn for its own
 
         def play(batches: Sequence[Batch]) -> Mapping[str, Tensor]:
-            with round.precision.settings():
-                round.begin(0)
-                generator, discriminator = players = [*round.players.values()]
-                losses, *_ = round.generator_step(generator, (round.forward(batch, players) for batch in batches))
-                seen = round.without_graph(batches, players)
-                return losses | round.discriminator_step(discriminator, seen, {})
+            with executor.precision.settings():
+                executor.begin(0)
+                generator, discriminator = players = [*executor.players.values()]
+                losses, *_ = executor.generator_step(generator, (executor.forward(batch, players) for batch in batches))
+                seen = executor.without_graph(batches, players)
+                return losses | executor.discriminator_step(discriminator, seen, {})
 
         return play
 

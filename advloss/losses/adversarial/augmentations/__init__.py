@@ -1,4 +1,4 @@
-"""What stands between the images and the discriminator, by name: `AdversarialLoss(..., augment=[...])`."""
+"""Augmentations of the discriminator's input by name: `AdversarialLoss(..., augment=[...])`."""
 
 from advloss.losses.adversarial.augmentations.ada import ADA
 from advloss.losses.adversarial.augmentations.base import Augmentation

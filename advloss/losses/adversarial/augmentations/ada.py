@@ -1,4 +1,4 @@
-"""Adaptive discriminator augmentation: as much change as keeps the discriminator from overfitting."""
+"""Adaptive discriminator augmentation: the stronger, the more the discriminator overfits."""
 
 from collections.abc import Hashable
 from typing import Annotated
@@ -25,7 +25,7 @@ class ADA(Augmentation):
         p <- clip(p + sign(r - target) * images / speed, 0, 1)
     p, and the signs gathered, are buffers on the device; nothing is read back. Nothing adapts in eval mode.
 
-    target: of r, the share of real images above the threshold less that of the others: 0.6; None: p does not adapt.
+    target: of r, the fraction of real images above the threshold minus that below; None: p does not adapt.
     p: the probability to begin with; where target is None it may be a schedule.
     speed: in real images, how many take p from 0 to 1. interval: in iterations.
     threshold: the logit between fake and real. None: the objective's `boundary`, which `AdversarialLoss` fills in; 0

@@ -1,4 +1,4 @@
-"""What stands between the images and the discriminator: random changes of fake and real alike."""
+"""The base class of augmentations: random changes of fake and real images before the discriminator."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -13,24 +13,24 @@ Change = Callable[[Tensor], Tensor]
 
 
 class Augmentation(TimedModule):
-    """A random change of what the discriminator sees, in both steps; a subclass says how one is drawn.
+    """A random change of the discriminator's input, in both steps. A subclass draws the change.
 
         def draw(self, image):
             flip = torch.rand(len(image), 1, 1, 1, device=image.device) < 0.5
             mirror = lambda x: torch.where(flip, x.flip(-1), x)
             return mirror, mirror                      # the condition must move with the image
 
-    Fake and real images are changed by the same distribution, so that the discriminator never sees unchanged ones, and
-    the generator is not taught the change (Zhao et al. 2020; Karras et al. 2020b). In the generator's step one draw
-    serves a fake, its real image and their condition, so that feature maps compare like with like.
+    Changes of fake and real images have the same distribution. The discriminator never sees unchanged images, so the
+    generator does not learn to make changed ones (Zhao et al. 2020; Karras et al. 2020b). In the generator's step a
+    fake, its real image and their condition get the same change, so that their feature maps can be compared.
 
     Computed in float32 at least, outside autocast; the images keep their dtype. In eval mode it changes nothing.
     """
 
     @abstractmethod
     def draw(self, image: Tensor) -> tuple[Change, Change]:
-        """One random change for each sample of `image` [B, C, ...]: what is done to images, and what of it to the
-        condition, whose channels may be others (the geometric part). Must not wait for the device."""
+        """Draws a random change for each sample of `image` [B, C, ...]. Gives two functions: one for images, and one
+        for the condition (the geometric part), which may have other channels. Must not wait for the device."""
 
     def forward(self, *images: Tensor, given: Tensor | None = None) -> tuple[list[Tensor], Tensor | None]:
         """images: tensors [B, C, ...] of one shape, and given [B, C', ...] or None, all changed by one draw."""
@@ -42,7 +42,7 @@ class Augmentation(TimedModule):
 
     def adapt(self, real_logits: list[Tensor]) -> None:
         """Called at the end of each discriminator step in training mode, with the logits of real images, one tensor a
-        scale. What overrides it calls it last: used alone, a call is an iteration."""
+        scale. An override must call it last, since without an `AdversarialLoss` it counts the iteration."""
         self.clock.tick(self)
 
 

@@ -38,7 +38,7 @@ def draw_translation(x: Tensor) -> Change:
 
 
 def draw_cutout(x: Tensor) -> Change:
-    """A rectangle of half the height and width, its middle anywhere in the image, set to zero."""
+    """Sets a rectangle of half the height and width, whose middle is anywhere in the image, to zero."""
     keep = torch.zeros((), dtype=torch.bool, device=x.device)
     for axis, shape in ((2, (1, 1, -1, 1)), (3, (1, 1, 1, -1))):
         size = x.shape[axis]

@@ -11,7 +11,7 @@ from torch.nn.functional import grid_sample
 
 
 def draw_warp(image: Tensor, p: Tensor) -> Tensor:
-    """From an output pixel to the place in the input that it shows, in pixels from the middle: [B, 3, 3].
+    """The matrices [B, 3, 3] from an output pixel to its place in the input, both in pixels from the middle.
 
     Blitting: mirrored (half of those drawn), rotated by a random multiple of 90 degrees, moved by up to 1/8 of the
     sides in whole pixels. Geometry: scaled by 2^N(0, 0.2), rotated by any angle, stretched by 2^N(0, 0.2) in x and its
@@ -45,7 +45,7 @@ def draw_warp(image: Tensor, p: Tensor) -> Tensor:
 
 
 def draw_colors(image: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-    """A linear map of each pixel's channels and what is added to it: [B, C, C], [B, C, 1], for images in [-1, 1].
+    """A matrix [B, C, C] and an offset [B, C, 1] for each pixel's channels, for images in [-1, 1].
 
     Brightness + N(0, 0.2), contrast * 2^N(0, 0.5), luma (the mean channel) negated for half of those drawn, hue turned
     by any angle around the luma axis, saturation * 2^N(0, 1). The last three for three channels only.

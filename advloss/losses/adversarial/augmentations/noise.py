@@ -1,4 +1,4 @@
-"""Instance noise: what the discriminator sees is blurred until fake and real overlap."""
+"""Instance noise: noise on the discriminator's input, so that the distributions of fake and real images overlap."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from advloss.losses.adversarial.augmentations.base import Augmentation, Change, 
 
 
 class InstanceNoise(Augmentation):
-    """x + std n, n ~ N(0, I): for images, vectors and volumes; not the condition.
+    """x + std n, n ~ N(0, I): for images, vectors and volumes. The condition gets no noise.
 
     Sønderby et al. 2017, arXiv:1610.04490, section 3.2 (with a linear decay to 0: `Schedule(0.1, 0, over=10000)`);
     Arjovsky and Bottou 2017, arXiv:1701.04862, section 3.

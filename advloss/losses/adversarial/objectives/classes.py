@@ -1,4 +1,4 @@
-"""Objectives with their parameters: what the discriminator and the generator minimise, as constants."""
+"""The classes of objectives: the losses of the discriminator and the generator, with their parameters."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -17,16 +17,17 @@ Label = Annotated[float | Schedule, WithinLimits(Limits())]
 
 
 class Objective(ABC):
-    """What the two sides minimise, each a pure function of (fake logits, real logits): any shape -> a scalar.
+    """The losses of the discriminator and the generator, pure functions of (fake logits, real logits): any shape -> a
+    scalar.
 
-    A new one is a frozen dataclass of its parameters with these two methods. A parameter that is annotated as a number
-    or a `Schedule` may change over time: the two methods are called on `at(iteration)`, where it is a number.
+    To add one, write a frozen dataclass of its parameters with the two methods. A parameter with the annotation
+    `float | Schedule` may change over time: the two methods are called on `at(iteration)`, where it is a number.
     """
 
     needs_real: ClassVar[bool] = False
-    """`generator` reads the real logits too, so that the generator's step must run the discriminator on real images."""
+    """Whether `generator` reads the real logits; then the generator's step runs the discriminator on real images."""
     energy: ClassVar[bool] = False
-    """The discriminator gives energies: at least 0, and low, not high, for what looks real."""
+    """Whether the discriminator gives energies: at least 0, and low for images that look real."""
 
     @property
     def changes(self) -> bool:
@@ -34,7 +35,7 @@ class Objective(ABC):
         return any(isinstance(value, Schedule) for value in vars(self).values())
 
     def at(self, iteration: int) -> Self:
-        """The objective of that iteration (from 0), with each schedule's value in its place."""
+        """The objective of an iteration (from 0), with each schedule replaced by its value."""
         values = {name: value.at(iteration) for name, value in vars(self).items() if isinstance(value, Schedule)}
         return replace(self, **values) if values else self  # type: ignore[type-var]  # each is a dataclass
 
@@ -56,7 +57,7 @@ class Objective(ABC):
 class Minimax(Objective):
     """The original game, with the generator's saturating half; see `minimax_discriminator`, `minimax_generator`.
 
-    real_label: what D is to say of real images, a probability in (0, 1], or a schedule; 0.9 smooths the label.
+    real_label: the target of D for real images, a probability in (0, 1], or a schedule; 0.9 smooths the label.
     """
 
     real_label: RealLabel = 1.0
@@ -77,7 +78,7 @@ class Minimax(Objective):
 
 @dataclass(frozen=True)
 class NonSaturating(Minimax):
-    """Minimax with the generator's half that keeps a gradient; see `non_saturating_generator`."""
+    """Minimax with the generator's loss whose gradient does not vanish; see `non_saturating_generator`."""
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return functions.non_saturating_generator(fake)
@@ -189,7 +190,7 @@ class RaGAN(RpGAN):
 
 
 def _plain(number: float | Schedule) -> float:
-    """The number itself; InputError for a schedule, which `at` has a value of."""
+    """The number. Raises InputError for a schedule: its value must be taken by `at` first."""
     if isinstance(number, Schedule):
         raise InputError("a parameter of the objective follows a schedule: call the losses of objective.at(iteration)")
     return number

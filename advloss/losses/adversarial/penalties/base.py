@@ -1,4 +1,4 @@
-"""What the regularisers of the discriminator have in common: weight, lazy form, precision, state."""
+"""The base classes of the discriminator's regularisers: weight, lazy form, precision, state."""
 
 from abc import abstractmethod
 from collections.abc import Hashable
@@ -18,7 +18,8 @@ Interval = Annotated[int, at_least(1)]
 
 
 class LateBuffers(TimedModule):
-    """Has buffers (`late`) that are None until the first call knows their shape; a state dict restores them."""
+    """A module with buffers (`late`) that are None until the first call, which knows their shape. A state dict restores
+    them."""
 
     late: ClassVar[tuple[str, ...]] = ()
 
@@ -40,7 +41,7 @@ class LateBuffers(TimedModule):
 
 
 class Penalty(LateBuffers):
-    """weight * value(critic, fake, real), or its lazy form; a penalty says only what its `value` is.
+    """weight * value(critic, fake, real), or its lazy form. A subclass implements `value`.
 
     weight: the factor in the paper's formula. Float, at least 0, or a schedule.
     interval: in iterations. The penalty is computed, times `interval`, in iterations 0, interval, 2 interval, ..., and
@@ -48,14 +49,14 @@ class Penalty(LateBuffers):
         the time. In eval mode each call computes it.
 
     `value` runs outside autocast, on images in float32 at least, and with torch.compile off, since a penalty
-    differentiates twice and compiled modules can't; also under `no_grad`. Used alone, each call in training mode is an
-    iteration, and the state dict has their number.
+    differentiates twice and compiled modules can't. It also works under `no_grad`. Without an `AdversarialLoss`, each
+    call in training mode is an iteration, and the state dict has their number.
     """
 
     on_logits: ClassVar[bool] = False
-    """Called with (fake logits, real logits) instead: a `LogitPenalty`."""
+    """Whether it is called with (fake logits, real logits), as a `LogitPenalty` is."""
     per_sample: ClassVar[bool] = True
-    """It takes the critic's gradient at single samples, which a critic with batch norm mixes."""
+    """Whether it takes the critic's gradient at single samples; then the critic must not have batch norm."""
 
     def __init__(self, weight: Weight, interval: Interval = 1) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class Penalty(LateBuffers):
 
     @abstractmethod
     def value(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
-        """The penalty without its weight: a scalar that the critic's parameters can be trained on."""
+        """The penalty without its weight: a scalar with a graph to the critic's parameters."""
 
     def forward(self, critic: Critic, fake: Tensor, real: Tensor) -> Tensor:
         """critic: [B, ...] -> logits; fake, real: [B, ...] of one shape. Returns a scalar."""
@@ -84,7 +85,7 @@ class Penalty(LateBuffers):
         fake, real = at_least_float32(fake.detach()), at_least_float32(real.detach())
         if not due:
             return fake.new_zeros(())
-        # Compiled modules run as they were written inside this stance, whichever way they were compiled.
+        # inside this stance compiled modules run uncompiled
         with torch.compiler.set_stance("force_eager"), torch.enable_grad(), full_precision(fake):
             return factor * self.value(critic, fake, real)
 

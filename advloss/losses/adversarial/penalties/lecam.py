@@ -1,4 +1,4 @@
-"""The LeCam penalty, which holds the logits near their own past."""
+"""The LeCam penalty, which draws the logits to moving averages of past logits."""
 
 from typing import Annotated, ClassVar
 
@@ -20,8 +20,8 @@ class LeCam(LogitPenalty):
     decay: of the averages, a call, in [0, 1). A call in training mode updates them first, and their start is
         corrected for (divided by 1 - decay^calls), so that the first call's averages are its own means.
 
-    The averages are buffers, made at the first call, over all processes; a resumed run goes on with them. In eval mode
-    they stay, and a process waits for no other.
+    The averages are buffers, made at the first call, and taken over all processes; a state dict contains them. In eval
+    mode they don't change, and processes don't communicate.
     """
 
     late: ClassVar[tuple[str, ...]] = ("sums", "seen")

@@ -59,7 +59,7 @@ def test_nothing_changes_at_p_0_and_everything_does_at_1() -> None:
 
 
 def test_the_warps_keep_their_areas() -> None:
-    """Turns and mirrors have determinant 1 or -1, scalings 2^(2 N(0, 0.2)); both of these signs occur."""
+    """Rotations and mirrors have determinant 1 or -1, scalings 2^(2 N(0, 0.2)); both of these signs occur."""
     warp = draw_warp(photographs(4000, 8, 8), tensor(1.0, dtype=torch.float64))
     area = torch.linalg.det(warp)
     assert (area < 0).double().mean().item() == pytest.approx(0.5, abs=0.05)

@@ -23,7 +23,7 @@ def seeded() -> Iterator[None]:
 
 
 class Mirror(Augmentation):
-    """Turns every image around, and its condition with it; counts its draws."""
+    """Mirrors every image, and its condition with it; counts its draws."""
 
     def __init__(self) -> None:
         super().__init__()

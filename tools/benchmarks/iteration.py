@@ -1,4 +1,4 @@
-"""A whole training round of a recipe: seconds, images/s, memory, where the time goes, how far it is from the peak."""
+"""A training iteration of a recipe: seconds, images/s, memory, where the time goes, how far it is from the peak."""
 
 import argparse
 import gc
@@ -16,25 +16,25 @@ from tools.benchmarks.measuring import counting, floors, gaps, loaded, measure, 
 from tools.benchmarks.peers import peer_for
 from tools.benchmarks.peers.base import Peer, Play
 
-SPLIT_ROUNDS = 2
+SPLIT_ITERATIONS = 2
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """The sub-command's arguments."""
     recipes.options(parser)
-    parser.add_argument("--rounds", type=int, default=20, help="that are timed, without a peer")
-    parser.add_argument("--data", help="a data set (stripes): how long rounds wait for its loader")
+    parser.add_argument("--iterations", type=int, default=20, help="that are timed, without a peer")
+    parser.add_argument("--data", help="a data set (stripes): how long iterations wait for its loader")
     parser.add_argument("--peer", type=Path, help="another project's checkout, whose iteration is timed in turn")
     parser.add_argument(
         "--as-played",
         action="store_true",
-        help="with a peer, our round as advloss train plays it, also where that is another algorithm (vqgan-f16)",
+        help="with a peer, our iteration as advloss train plays it, also where that is another algorithm (vqgan-f16)",
     )
     parser.add_argument("--pairs", type=int, default=7, help="of alternating measurements, with a peer")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Rounds on random images that lie on the device."""
+    """Iterations on random images that lie on the device."""
     device = measure.chosen_device(arguments.device)
     torch.manual_seed(0)  # what a peer begins with
     kind = peer_for(arguments.peer, arguments.recipe) if arguments.peer else None
@@ -62,52 +62,52 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def beside(
     peer: Peer, recipe: Recipe, exact: Recipe, ours: Callable[[FastStep], Play], count: int
 ) -> tuple[list[float], dict[str, Any]]:
-    """Seconds of our rounds, and what is to be said of the peer, after its losses were found to be ours."""
+    """Seconds of our iterations, and what is to be said of the peer, after its losses were found to be ours."""
     built = recipes.ready(recipe, peer.device)
     peer.load_into(built)  # before its first iteration, where it begins in its own process too
     batches = recipes.random_batches(recipe, peer.device)
     same = pairs.same_losses(peer, exact, batches[0], peer.device)
-    round = FastStep(built, peer.device)
-    times, theirs = pairs.timed(peer, ours(round), batches, count)
+    executor = FastStep(built, peer.device)
+    times, theirs = pairs.timed(peer, ours(executor), batches, count)
     return times, theirs | {"compared": same}
 
 
 def looked_into(
     recipe: Recipe, device: torch.device, ours: Callable[[FastStep], Play]
 ) -> tuple[counting.Work, int, dict[str, Any]]:
-    """A round's work, the bytes it must move, and where its time goes; recipe: without compilation and graphs."""
+    """An iteration's work, the bytes it must move, and where its time goes; recipe: without compilation and graphs."""
     built = recipes.ready(recipe, device)
-    round = FastStep(built, device)
+    executor = FastStep(built, device)
     batches = recipes.random_batches(recipe, device)
-    play_ours = ours(round)
+    play_ours = ours(executor)
 
     def play() -> None:
         play_ours(batches)
 
-    for _ in range(recipes.WARM_UP[device.type] - 1):  # the round that is counted is another
+    for _ in range(recipes.WARM_UP[device.type] - 1):  # the iteration that is counted is another
         play()
     work = counting.counted(play)
-    least = counting.step_bytes(round.players.values(), round.average.module if round.average else None)
-    return work, least, seams.split(round, play, device, SPLIT_ROUNDS)
+    least = counting.step_bytes(executor.players.values(), executor.average.module if executor.average else None)
+    return work, least, seams.split(executor, play, device, SPLIT_ITERATIONS)
 
 
 def alone(arguments: argparse.Namespace, recipe: Recipe, device: torch.device) -> tuple[list[float], dict[str, Any]]:
-    """Seconds of the rounds, and what else is measured without a peer."""
+    """Seconds of the iterations, and what else is measured without a peer."""
     built = recipes.ready(recipe, device)
-    round = FastStep(built, device)
+    executor = FastStep(built, device)
     batches = recipes.random_batches(recipe, device)
 
-    play_ours = recipes.as_played(round)
+    play_ours = recipes.as_played(executor)
 
     def play() -> None:
         play_ours(batches)
 
     measure.reset_peak(device)
     measure.seconds(play, device, recipes.WARM_UP[device.type])
-    times = measure.seconds(play, device, arguments.rounds)
+    times = measure.seconds(play, device, arguments.iterations)
     rest = floors.memory(device)
     median = measure.spread(times)["median"]
     rest["launch_gaps"] = gaps.launch_gaps(play, device, median)
     if arguments.data:
-        rest["data"] = loaded.waiting(arguments.data, built, round, play, arguments.rounds)
+        rest["data"] = loaded.waiting(arguments.data, built, executor, play, arguments.iterations)
     return times, rest
