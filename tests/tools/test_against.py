@@ -61,3 +61,8 @@ def test_the_newest_place_is_taken_and_one_of_before_where_there_is_no_newer() -
         checkouts.found("advloss.no:x", "advloss.never:x")
     with pytest.raises(ModuleNotFoundError):
         checkouts.found("no_such_library:x", "advloss.core.errors:InputError")
+
+
+@pytest.mark.parametrize(("count", "shares"), [(1, [1]), (4, [1, 1, 1, 1]), (15, [3] * 5), (17, [4, 4, 3, 3, 3])])
+def test_pairs_are_shared_out_over_processes(count: int, shares: list[int]) -> None:
+    assert against.shared_out(count) == shares

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RATIO = """
 The ratio is (seconds of CHECKOUT) / (seconds of this tree), pair by pair; what is printed is the median over the pairs,
 with the quartiles. Above 1 this tree is faster: 2 means half the time. 0.99 means that it takes 1% longer.
-Each side has a process of its own, with its own recipes; both live through a row and take turns; who begins changes.
+Each side has a process of its own, with its own recipes; the two take turns, and who begins changes. A row has up to five
+such pairs of processes, since one process may be some 5% faster than the next with the same code.
 CHECKOUT may also have the package layout of before (advloss.training.round).
 """
 
@@ -34,6 +35,8 @@ class Row(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
+PROCESSES = 5
+"""Pairs of processes for a row. The same code differs by some 5% from one process to the next."""
 ROWS = {
     "cyclegan": Row("cyclegan", 256, 128, ("data.batch=1",)),
     "pix2pix": Row("pix2pix", 256, 256, ("data.batch=1",)),  # its U-Net takes no less
@@ -83,12 +86,22 @@ def compared(row: Row, arguments: argparse.Namespace, device: torch.device) -> d
         sizes = (f"data.load={side}", f"data.crop={side}", f"train.precision={arguments.precision}")
         kind = (checkouts.iteration, row.name, (*sizes, *row.settings))
     make, *what = kind
-    with Elsewhere(make, device, arguments.checkout, *what) as theirs, Elsewhere(make, device, ROOT, *what) as ours:
-        measure.alternating(theirs, ours, device, pairs.WARM_UP[device.type])
-        slow, fast = swapping(theirs, ours, device, arguments.pairs)
+    slow: list[float] = []
+    fast: list[float] = []
+    for count in shared_out(arguments.pairs):
+        with Elsewhere(make, device, arguments.checkout, *what) as theirs, Elsewhere(make, device, ROOT, *what) as ours:
+            measure.alternating(theirs, ours, device, pairs.WARM_UP[device.type])
+            for taken, new in zip((slow, fast), swapping(theirs, ours, device, count), strict=True):
+                taken += new
     ratios = [a / b for a, b in zip(slow, fast, strict=True)]
     found = {"seconds": {"checkout": measure.spread(slow), "tree": measure.spread(fast)}, "side": side}
     return found | {"pairs": ratios, "times_as_fast": measure.spread(ratios)}
+
+
+def shared_out(count: int) -> list[int]:
+    """How many pairs each pair of processes measures: where memory lies makes one process faster than the next."""
+    few, more = divmod(count, min(count, PROCESSES))
+    return [few + (number < more) for number in range(min(count, PROCESSES))]
 
 
 def swapping(
