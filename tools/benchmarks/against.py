@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RATIO = """
 The ratio is (seconds of CHECKOUT) / (seconds of this tree), pair by pair; what is printed is the median over the pairs,
 with the quartiles. Above 1 this tree is faster: 2 means half the time. 0.99 means that it takes 1% longer.
-Each side has a process of its own, with its own recipes; the two take turns, and who begins changes. A row has up to five
-such pairs of processes, since one process may be some 5% faster than the next with the same code.
+Each side has a process of its own, with its own recipes; the two take turns, and who begins changes. A row has up to
+five such pairs of processes, since one process may be some 5% faster than the next with the same code.
 CHECKOUT may also have the package layout of before (advloss.training.round).
 """
 
