@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from advloss.networks.discriminators.unet import UNetDiscriminator as UNetDiscriminator
     from advloss.pretrained.weights import Frozen as Frozen
     from advloss.recipe import components as components
+    from advloss.training import executors as executors
 
 _WHERE = {
     "losses.adversarial.loss": ("AdversarialLoss",),
@@ -99,6 +100,7 @@ _WHERE = {
 """The names of each module, imported at first use, so that neither `advloss --help` nor a loss waits for the rest."""
 _MODULES = {
     "components": "recipe.components",
+    "executors": "training.executors",
     "fields": "data.fields",
     "images": "images",
     "limits": "core.limits",

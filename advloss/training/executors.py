@@ -10,6 +10,8 @@ from advloss.training.executor import Executor, Say
 from advloss.training.fast.step import FastStep
 from advloss.training.step import PlainStep
 
+__all__ = ["EXECUTORS", "Executor", "FastStep", "PlainStep", "make_executor"]
+
 EXECUTORS: dict[str, Callable[[Built, torch.device, Say], Executor]] = {"auto": FastStep, "plain": PlainStep}
 """Functions that make an executor, by name. A script may add an entry."""
 

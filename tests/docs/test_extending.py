@@ -19,9 +19,17 @@ def blocks(section: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", SECTIONS[section], flags=re.DOTALL)
 
 
+FAST = ("method", "format")
+"""Sections whose scripts run in the default suite."""
+
+
 @pytest.mark.parametrize(
     ("script", "commands"),
-    [(section, "recipe" if section == "method" else section) for section in SECTIONS if blocks(section, "python")],
+    [
+        pytest.param(name, "recipe" if name == "method" else name, marks=[] if name in FAST else [pytest.mark.slow])
+        for name in SECTIONS
+        if blocks(name, "python")
+    ],
 )
 def test_the_examples_run(tmp_path: Path, script: str, commands: str):
     (tmp_path / "mine.py").write_text(blocks(script, "python")[0])
