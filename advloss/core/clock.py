@@ -84,6 +84,9 @@ class Schedule:
                 "a schedule is a mapping: {from: 10, to: 1, over: 10000, shape: cosine} or {0: 64, 500: 128}"
             )
         if all(str(key).isdecimal() for key in value):
+            for key, each in value.items():
+                if isinstance(each, bool) or not isinstance(each, int | float):
+                    raise InputError(f"a schedule's value is a number, not {each!r} (from iteration {key} on)")
             return cls.steps({int(key): float(each) for key, each in value.items()})
         known = {"from": "first", "to": "last", "over": "over", "shape": "shape", "after": "after"}
         for key in value:

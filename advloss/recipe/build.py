@@ -143,12 +143,19 @@ def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
     """Computes the term on the meta device. Raises InputError if that fails, for example if an image is too small."""
     try:
         trial = copy.deepcopy(term).to("meta")
-        trial(made)
+        _check_scalar(trial(made))
         if trial.two_sided:
-            trial.discriminator_loss(made)
-    except (InputError, RuntimeError, ValueError) as error:
+            _check_scalar(trial.discriminator_loss(made))
+    except (InputError, RuntimeError, TypeError, ValueError) as error:
         shapes = ", ".join(f"{name} {shape_of(taken(made, name))}" for name in sorted(term.needs))
         raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
+
+
+def _check_scalar(value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise InputError(f"the loss gives {type(value).__name__}, not a tensor; is a return missing?")
+    if value.numel() != 1:
+        raise InputError(f"the loss gives {list(value.shape)}, not one number; take its mean")
 
 
 def _weighting(recipe: Recipe, method: Method) -> Weighting:

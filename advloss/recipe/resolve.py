@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Fields, images_of, made_field, sources_of
+from advloss.data.fields import Field, Fields, images_of, made_field, sources_of
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.partners import why_no_partners
 from advloss.recipe import components
@@ -58,6 +58,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     method = lookup("method", components.METHODS, recipe.method.name, "method")
     networks = network_names(method)
     own = complete("method", components.METHODS, recipe.method, "method", networks)
+    _check_declared(recipe.method.name, method, own.parameters)
     names = {**method.tensors, **_partners(method, own.parameters)}
     checked = recipe.model_copy(
         update={
@@ -77,6 +78,17 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     if not any(term and term.start == 0 and value_at(term.weight, 0) > 0 for term in checked.losses.values()):
         raise InputError("losses: no term counts from the first iteration, there is nothing to train for")
     return checked
+
+
+def _check_declared(name: str, method: type[Method], parameters: Mapping[str, Any]) -> None:
+    """Raises InputError for a method class without `fields` or `tensors`, or whose fields are no fields."""
+    own_fields = method.declared_fields.__func__ is not Method.declared_fields.__func__
+    for attribute, needed in (("fields", not own_fields), ("tensors", True)):
+        if needed and not hasattr(method, attribute):
+            raise InputError(f"method: '{name}' has no `{attribute}`; the class declares them, see docs/extending.md")
+    for field, declared in method.declared_fields(parameters).items():
+        if not isinstance(declared, Field):
+            raise InputError(f"method: '{name}' declares the field {field} by {declared!r}; say fields.Image(...)")
 
 
 def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -146,6 +158,8 @@ def _check_paths(data: Data, fields: Fields) -> None:
             raise InputError(_unknown_key(key, names))
         if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):
             raise InputError(f"data.{key}: is a folder, a list of folders or a file (got {value!r})")
+        if value is not None and not _several(value):
+            raise InputError(f"data.{key}: is an empty list; it is a folder, a list of folders or a file")
     for option in ("channels", "depth", "range", "classes", "sizes"):
         said = getattr(data, option)
         for name in said if isinstance(said, Mapping) else ():

@@ -51,6 +51,8 @@ def test_values(schedule: Schedule, values: dict[int, float]) -> None:
         ({"from": 1, "to": 2, "over": 3, "shape": "cosin"}, "did you mean 'cosine'"),
         ({"from": 1, "to": 0, "over": 3, "shape": "exponential"}, "between numbers above 0"),
         ({5: 1}, "begin at 0"),
+        ({0: 1, 5: {"from": 1, "to": 2, "over": 3}}, "a schedule's value is a number"),
+        ({0: 1, 5: None}, "a schedule's value is a number, not None .from iteration 5"),
         ({"from": 1, "to": 2, "over": -3}, "at least 0"),
         ([], "a schedule is a mapping"),
     ],

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -9,7 +10,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from advloss.core.errors import InputError
+from advloss.data.fields import Image
 from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.methods.base import Method
+from advloss.recipe import components
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import known_recipes, read
@@ -170,6 +174,52 @@ def test_the_weights_are_a_function_of_the_seed():
         assert torch.equal(x, y) and (x.numel() < 5 or not x.any() or not torch.equal(x, z))
     first, second = (made.terms.state_dict() for made in (one, again))
     assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+class Vector(nn.Module):
+    """A loss that forgets the mean."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (x - y).abs()
+
+
+class Nothing(nn.Module):
+    """A loss that forgets the return."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        (x - y).abs().mean()
+
+
+@pytest.mark.parametrize(("loss", "said"), [(Vector, "the loss gives .*, not one number"), (Nothing, "gives NoneType")])
+def test_a_loss_gives_one_number(monkeypatch, loss: type[nn.Module], said: str):
+    monkeypatch.setitem(components.LOSSES, "mine", loss)
+    with pytest.raises(InputError, match=rf"^losses\.mine: can't be computed on b \[.*{said}"):
+        built("cyclegan-small", *TINY_GAN, "losses.mine={loss: mine, between: [fake_b, b]}")
+
+
+@pytest.mark.parametrize("attribute", ["fields", "tensors"])
+def test_a_method_declares_its_fields_and_tensors(monkeypatch, attribute: str):
+    class Mine(Method):
+        fields: ClassVar[Any] = {"image": Image("a")}
+        tensors: ClassVar[dict[str, str]] = {"made": "an image"}
+
+        def forward(self, batch, wanted):
+            return {"made": batch["image"]}
+
+    delattr(Mine, attribute)
+    monkeypatch.setitem(components.METHODS, "mine", Mine)
+    with pytest.raises(InputError, match=f"method: 'mine' has no `{attribute}`"):
+        built("pix2pix", "method.name=mine")
+    setattr(Mine, attribute, {"image": "an image"})
+    if attribute == "fields":
+        with pytest.raises(InputError, match="'mine' declares the field image by 'an image'"):
+            built("pix2pix", "method.name=mine")
+
+
+@pytest.mark.parametrize("key", ["data.a", "data.b"])
+def test_a_list_of_folders_is_not_empty(key: str):
+    with pytest.raises(InputError, match=rf"{key}: is an empty list"):
+        built("cyclegan-small", f"{key}=[]")
 
 
 def test_metrics_and_terms_that_can_not_be_computed_are_named():

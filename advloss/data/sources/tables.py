@@ -15,6 +15,9 @@ from advloss.data.sources.values import FileValues, PickedValues, Values
 from advloss.images.names import by_name
 from advloss.images.reading import list_images
 
+CLASSES = 1_000_000
+"""Labels in a .npy are below this. A larger number comes from another column, such as an id."""
+
 
 def with_tables(opened: DataSet, paths: Mapping[str, Sequence[Path]]) -> DataSet:
     """`opened` with the masks, labels and vectors of these files added to their pictures.
@@ -93,6 +96,8 @@ def _from_npy(path: Path, label: bool) -> Rows:
     if label:
         if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
             raise InputError(f"{path}: {array.dtype} {list(array.shape)}; labels are whole numbers [N] from 0 on")
+        if array.max(initial=0) >= CLASSES:
+            raise InputError(f"{path}: has a label {array.max()}; labels are numbers of classes, below {CLASSES:,}")
         return Rows(array.astype(np.int64), tuple(str(number) for number in range(int(array.max(initial=0)) + 1)))
     if array.ndim != 2 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise InputError(f"{path}: {array.dtype} {list(array.shape)}; vectors are finite numbers [N, F]")
@@ -104,26 +109,37 @@ def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None
     if images is None:
         raise InputError(f"{path}: a .csv names pictures, and these items have none; use a .npy [N]")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: can't be read ({error})") from None
     short = next((line for line in lines if len(line) < 2), None)
     if short is not None:
         raise InputError(f"{path}: the line '{short[0]}' has one column; it needs a file's name and a label")
-    known = {name: label for line in lines for name, label in (_entry(line[0], line[1]),)}
+    known: dict[str, str] = {}
+    for name, label in (_entry(line[0], line[1]) for line in lines):
+        if known.setdefault(name, label) != label:
+            raise InputError(f"{path}: {name} has two labels, '{known[name]}' and '{label}'")
     keys = [_key(images, index, known) for index in range(len(images))]
     missing = [index for index, key in enumerate(keys) if key is None]
     if missing:
         first = images.path(missing[0]) or images.name(missing[0])
         raise InputError(f"{path}: has no line for {len(missing)} of {len(images)} pictures, such as {first}")
     labels = [known[key] for key in keys if key is not None]
-    classes = classes or tuple(sorted(set(labels)))
+    if "" in labels:
+        raise InputError(f"{path}: {keys[labels.index('')]} has an empty label")
+    classes = classes or _classes(labels)
     numbers = {label: number for number, label in enumerate(classes)}
     for label in labels:
         if label not in numbers:
             raise InputError(f"{path}: {unknown('class', label, classes)}; the classes are those of train")
     return Rows(np.array([numbers[label] for label in labels], np.int64), classes)
+
+
+def _classes(labels: Sequence[str]) -> tuple[str, ...]:
+    """The classes that occur, in the order of their numbers if all are whole numbers, else by name."""
+    numbers = all(label.isascii() and label.isdecimal() for label in labels)
+    return tuple(sorted(set(labels), key=(lambda label: (int(label), label)) if numbers else None))
 
 
 def _entry(name: str, label: str) -> tuple[str, str]:

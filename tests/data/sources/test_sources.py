@@ -137,6 +137,8 @@ def test_labels_from_a_table(tmp_path: Path) -> None:
         ("a.png,x\nb.png,y\n", r"has no line for 1 of 3 pictures, such as \S*c\.png"),
         ("a.png\n", "the line 'a.png' has one column"),
         ("", "has no line for 3 of 3"),
+        ("a.png,x\nb.png,\nc.png,x\n", "b.png has an empty label"),
+        ("a.png,x\nb.png,y\nc.png,x\na.png,y\n", "a.png has two labels, 'x' and 'y'"),
     ],
 )
 def test_tables_that_do_not_serve(tmp_path: Path, content: str, says: str) -> None:
@@ -144,6 +146,20 @@ def test_tables_that_do_not_serve(tmp_path: Path, content: str, says: str) -> No
     (tmp_path / "x.csv").write_text(content)
     with pytest.raises(InputError, match=rf"data\.label: \S*x\.csv: {says}"):
         opened(folder, CLASSES, label=tmp_path / "x.csv")
+
+
+def test_numbers_are_in_their_order_and_a_spreadsheet_s_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "set", ["a.png", "b.png", "c.png"])
+    (tmp_path / "x.csv").write_text("a.png,10\nb.png,9\nc.png,2\n", encoding="utf-8-sig")
+    rows = opened(folder, CLASSES, label=tmp_path / "x.csv").train.rows["label"]
+    assert rows.classes == ("2", "9", "10") and rows.values.tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("number", [-1, 2_000_000, 2**63], ids=str)
+def test_numbers_that_are_no_classes(tmp_path: Path, number: int) -> None:
+    np.save(tmp_path / "x.npy", np.array([0, 1, number], np.int64 if number < 0 else np.uint64))
+    with pytest.raises(InputError, match=r"x\.npy: .*labels are"):
+        opened(fill(tmp_path / "set", 3), CLASSES, label=tmp_path / "x.npy")
 
 
 def test_labels_are_asked_for(tmp_path: Path) -> None:
