@@ -8,6 +8,7 @@ depend on this small setting.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,8 @@ class Ring:
 
 class Energy(nn.Module):
     """|x - A(x)|^2 with an autoencoder A, the energy of EBGAN's discriminator (Zhao et al. 2017, arXiv:1609.03126)."""
+
+    energy: ClassVar[bool] = True
 
     def __init__(self, autoencoder: nn.Module) -> None:
         super().__init__()
