@@ -82,7 +82,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
 
 def _check_declared(name: str, method: type[Method], parameters: Mapping[str, Any]) -> None:
     """Raises InputError for a method class without `fields` or `tensors`, or whose fields are no fields."""
-    own_fields = method.declared_fields.__func__ is not Method.declared_fields.__func__
+    own_fields = any("declared_fields" in base.__dict__ for base in method.__mro__ if base is not Method)
     for attribute, needed in (("fields", not own_fields), ("tensors", True)):
         if needed and not hasattr(method, attribute):
             raise InputError(f"method: '{name}' has no `{attribute}`; the class declares them, see docs/extending.md")
