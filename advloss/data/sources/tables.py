@@ -45,6 +45,8 @@ def _with(split: Split, name: str, where: Sequence[Path], classes: tuple[str, ..
     if isinstance(declared, Mask):
         changed = _with_masks(source, name, where)
     else:
+        if len(where) > 1:
+            raise InputError(f"labels and vectors come from one file, not from {len(where)}; join them")
         images = next(iter(source.fields.values()), None)
         rows = _rows(where[0], isinstance(declared, Label), images, classes)
         if len(source.fields | source.rows) and len(rows) != len(source):

@@ -168,6 +168,8 @@ def test_labels_are_asked_for(tmp_path: Path) -> None:
         opened(folder, CLASSES, label=tmp_path / "gone.csv")
     with pytest.raises(InputError, match=r"x\.txt: is no \.csv or \.npy file"):
         opened(folder, CLASSES, label=tmp_path / "x.txt")
+    with pytest.raises(InputError, match="come from one file, not from 2"):
+        opened(folder, CLASSES, label=[tmp_path / "x.csv", tmp_path / "y.csv"])
 
 
 def test_masks_belong_to_the_pictures_of_their_names(tmp_path: Path) -> None:
