@@ -88,6 +88,7 @@ def known() -> list[tuple[str, str, str]]:
     synthetic = [
         ("stripes", "synthetic, unpaired", "plain and striped animals; the partners of val and test are known"),
         ("facades-like", "synthetic, paired", "label maps of houses and their pictures"),
+        ("digits", "synthetic, labelled", "white digits on black, in several fonts"),
     ]
     published = []
     for name in NAMES:

@@ -18,6 +18,8 @@ Kind = Literal["pairs", "unpaired", "single"]
 Super-resolution needs one domain, the large pictures; a degradation can make the small ones.
 """
 
+Distribution = Literal["normal", "uniform"]
+
 
 @dataclass(frozen=True)
 class Field:
@@ -60,10 +62,14 @@ class Vector(Field):
 
 @dataclass(frozen=True)
 class Noise(Field):
-    """float [B, size], normal; a function of (seed, epoch, position), so it needs no data and no source."""
+    """float [B, size]; a function of (seed, epoch, position), so it needs no data and no source.
+
+    distribution: `normal`, N(0, 1), or `uniform` in [-1, 1].
+    """
 
     source: str = ""
     size: int = field(default=128, kw_only=True)
+    distribution: Distribution = field(default="normal", kw_only=True)
 
 
 Fields = Mapping[str, Field]

@@ -33,7 +33,11 @@ def sampled(
     if (label is None) != (use.label is None):
         missing = "makes images of one class: give its number, label=0" if label is None else "takes no label"
         raise InputError(f"sample: this model {missing}")
-    drawn = torch.randn(count, noise.size, generator=torch.Generator().manual_seed(seed)).to(device)
+    generator = torch.Generator().manual_seed(seed)
+    if noise.distribution == "normal":
+        drawn = torch.randn(count, noise.size, generator=generator)
+    else:
+        drawn = torch.rand(count, noise.size, generator=generator) * 2 - 1
     classes = () if label is None else (torch.full((count,), label, device=device),)
-    made: Tensor = network(drawn, *classes)
+    made: Tensor = network(drawn.to(device), *classes)
     return made

@@ -113,14 +113,17 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
 
 
 def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor]) -> dict[str, Any]:
-    """`in_channels` of a loss: of its first tensor plus those of the condition; for a tuple, of each of its tensors."""
+    """`in_channels` of a loss: of its first tensor plus those of the condition; for a tuple, of each of its tensors.
+
+    `in_features`: all values of one item, for losses that take vectors.
+    """
     first = taken(made, line.between[0])
     if not isinstance(first, Tensor):
         layers = tuple(tensor.shape[1] for tensor in first)
         return {"in_channels": layers, "in_features": layers}
     compared = [first, *([made[given["given"]]] if "given" in given else [])]
     channels = sum(tensor.shape[1] for tensor in compared if tensor.ndim > 1)
-    return {"in_channels": channels, "in_features": channels}
+    return {"in_channels": channels, "in_features": sum(tensor[0].numel() for tensor in compared)}
 
 
 def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:

@@ -20,20 +20,26 @@ from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
+from advloss.methods.generation import Generation
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
 from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 from advloss.networks.bottlenecks import BOTTLENECKS
 from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
+from advloss.networks.discriminators.dcgan import DCGANDiscriminator
 from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.discriminators.pixel import PixelDiscriminator
+from advloss.networks.discriminators.residual import ResidualDiscriminator
 from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.discriminators.unet import UNetDiscriminator
 from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
+from advloss.networks.generators.dcgan import DCGAN
+from advloss.networks.generators.mlp import MLPGenerator
 from advloss.networks.generators.msrresnet import MSRResNet
+from advloss.networks.generators.residual import ResidualGenerator
 from advloss.networks.generators.resnet import ResNetGenerator
 from advloss.networks.generators.rrdbnet import RRDBNet
 from advloss.networks.generators.srresnet import SRResNet
@@ -61,6 +67,7 @@ __all__ = [
 
 METHODS: dict[str, type[Method]] = {
     "cyclegan": CycleGAN,
+    "generation": Generation,
     "pix2pix": Pix2Pix,
     "super_resolution": SuperResolution,
     "tokenizer": Tokenizer,
@@ -73,6 +80,9 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "msrresnet": MSRResNet,
     "rrdbnet": RRDBNet,
     "srvgg": SRVGG,
+    "dcgan": DCGAN,
+    "residual": ResidualGenerator,
+    "mlp": MLPGenerator,
 }
 
 NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
@@ -91,6 +101,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNetDiscriminator,
     "stylegan2": StyleGAN2Discriminator,
     "autoencoder": AutoencoderDiscriminator,
+    "dcgan": DCGANDiscriminator,
+    "residual": ResidualDiscriminator,
     "mlp": MLPDiscriminator,
 }
 

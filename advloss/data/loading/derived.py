@@ -34,10 +34,16 @@ class Derived:
         for name, (number, field) in self.drawn.items():
             if isinstance(field, Noise):
                 rng = random(nth(self.noise, number), self.seed, epoch, position)
-                made[name] = rng.standard_normal(field.size, np.float32)
+                normal = field.distribution == "normal"
+                made[name] = rng.standard_normal(field.size, np.float32) if normal else uniform(rng, field.size)
             else:
                 made[name] = drawn_mask(random(nth(self.mask, number), self.seed, epoch, position), size)
         return made
+
+
+def uniform(rng: np.random.Generator, size: int) -> np.ndarray:
+    """float32 [size], uniform in [-1, 1)."""
+    return rng.random(size, np.float32) * 2 - 1
 
 
 def batched(samples: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from advloss.core.errors import InputError
-from advloss.data.fields import Fields, from_files
+from advloss.data.fields import Fields, Label, from_files
 from advloss.data.sources.rows import Rows
 from advloss.data.sources.values import JoinedValues, Values
 
@@ -138,7 +138,10 @@ def _as_one(opened: DataSet, field: str, fields: Fields) -> DataSet:
 
     def joined(split: Split) -> Split:
         values = list(split.images.values())
-        return split_of(fields, {field: values[-1] if paired else JoinedValues(values)}, False)
+        one = values[-1] if paired or not values[1:] else JoinedValues(values)
+        mine = fields[field].source
+        labels = [name for name, other in fields.items() if isinstance(other, Label) and other.source == mine]
+        return split_of(fields, {field: one}, False, dict(zip(labels, split.rows.values(), strict=False)))
 
     splits = {name: joined(split) for name, split in opened.splits.items()}
     return replace(opened, splits=splits, titles={field: titles[-1] if paired else " and ".join(titles)})

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from advloss.data.fields import Fields, Image
+from advloss.data.fields import Fields, Image, Label
 from advloss.data.formats import RGB8, FieldFormat
-from advloss.data.sources.base import DataSet, split_of
+from advloss.data.sources.base import DataSet, Split, split_of
+from advloss.data.sources.rows import Rows
 from advloss.data.sources.values import Values
-from advloss.data.synthetic import facades, stripes
+from advloss.data.synthetic import digits, facades, stripes
 from advloss.images.picture import Header, Picture, converted
 
 COUNTS = {"train": 1000, "val": 32, "test": 64}
@@ -20,7 +21,10 @@ SMALLEST = 16
 """The smallest side of a picture, in pixels."""
 
 TWO: Fields = {"a": Image("a"), "b": Image("b")}
-"""The fields of each synthetic set. A method's own fields replace them in this order."""
+"""The fields of a synthetic set with two domains. A method's own fields replace them in this order."""
+LABELLED: Fields = {"image": Image("images"), "label": Label("images")}
+DIGITS = {"train": 10_000, "val": 1_000, "test": 2_000}
+"""Pictures of `digits`: many, since a GAN needs them."""
 Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
 
 
@@ -53,9 +57,11 @@ class SyntheticValues(Values):
         return Header((self.size_px, self.size_px), "drawn")
 
     def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
-        scene = self.first + self.step * index
-        rng = np.random.default_rng([SPLIT_NUMBERS[self.split], self.seed, scene])
-        return converted(Picture(self.draw(rng, self.size_px, self.form)), form.channels, form.depth)
+        return converted(Picture(self.draw(self.rng(index), self.size_px, self.form)), form.channels, form.depth)
+
+    def rng(self, index: int) -> np.random.Generator:
+        """The random numbers of picture `index`."""
+        return np.random.default_rng([SPLIT_NUMBERS[self.split], self.seed, self.first + self.step * index])
 
 
 def open_stripes(size: int, seed: int) -> DataSet:
@@ -82,5 +88,20 @@ def open_facades_like(size: int, seed: int) -> DataSet:
     return DataSet("facades-like", splits, {"a": "labels", "b": "pictures"})
 
 
-SETS: dict[str, Callable[[int, int], DataSet]] = {"stripes": open_stripes, "facades-like": open_facades_like}
+def open_digits(size: int, seed: int) -> DataSet:
+    """White digits on black, with their labels."""
+
+    def split(name: str) -> Split:
+        values = SyntheticValues(digits.draw, False, size, seed, name, DIGITS[name])
+        labels = np.array([digits.label(values.rng(index)) for index in range(len(values))], np.int64)
+        return split_of(LABELLED, {"image": values}, False, {"label": Rows(labels, digits.CLASSES)})
+
+    return DataSet("digits", {name: split(name) for name in DIGITS}, {"image": "digits"})
+
+
+SETS: dict[str, Callable[[int, int], DataSet]] = {
+    "stripes": open_stripes,
+    "facades-like": open_facades_like,
+    "digits": open_digits,
+}
 """By name, a function that makes the set from (size in pixels, seed)."""
