@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -172,8 +173,9 @@ class Model:
         takes = self.format(cast(Inpaint, self.use("inpaint")).field)
         taken = given("inpaint", image, takes)
         wanted = [len(taken.tensor), 1, *taken.tensor.shape[-2:]]
-        if list(mask.shape) != wanted:
-            raise InputError(f"inpaint: the mask is {list(mask.shape)}, and of this image it is {wanted}")
+        shape = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        if shape != wanted:
+            raise InputError(f"inpaint: the mask is {shape}, and of this image it is {wanted}")
         with torch.no_grad(), self._seeded():
             made = cast(Any, self.method).inpaint(taken.tensor.to(self.device), mask.to(self.device, torch.float32))
         return taken.image(made, takes)
@@ -196,13 +198,14 @@ class Model:
         check_tensor("encode", image, self.tokenized.channels)
         return encoded(tokenizer, image.to(self.device, torch.float32))
 
-    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    def decode(self, codes: Tensor | np.ndarray, size: tuple[int, int]) -> Tensor:
         """codes: the result of `encode` for images of size (height, width); gives [B, C, height, width] in [-1, 1].
 
+        An array of `tokenize` does as well, with an axis for the batch: `decode(tokens[None], (height, width))`.
         On the CPU each image is decoded by itself, as in `encode`. Raises InputError for indices of a wrong shape or
         out of range, and for a size that does not fit their shape.
         """
-        return decoded(self.tokenizer("decode"), codes.to(self.device), size)
+        return decoded(self.tokenizer("decode"), codes, size, self.device)
 
     @property
     def tokenized(self) -> FieldFormat:
