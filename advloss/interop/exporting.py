@@ -1,6 +1,7 @@
 """Our tokenizers as diffusers reads them: a folder for `from_pretrained`."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -37,15 +38,16 @@ def export_diffusers(
     """
     made = as_tokenizer(method, recipe)
     folder = folder.absolute()
-    factor = scaling_factor
-    if factor is None and made.bottleneck["name"] == KL:
+    if scaling_factor is not None and not 0 < scaling_factor < math.inf:
+        raise InputError(f"scaling factor {scaling_factor}: is a number above 0, 1 / the latents' standard deviation")
+    if scaling_factor is None and made.bottleneck["name"] == KL:
         say(
             "scaling_factor is 1 in its configuration: --scaling-factor sets it, to 1 / the latents' standard "
             "deviation (Stable Diffusion 1: 0.18215)"
         )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder}: {'is a file' if folder.is_file() else 'has files in it'}; name a new folder")
-    state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], factor or 1.0)
+    state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], scaling_factor or 1.0)
     check_open(folder.parent)
     temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
     try:

@@ -5,11 +5,12 @@ latent-diffusion, LlamaGen and diffusers.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -20,10 +21,11 @@ from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
 from advloss.interop.tokenizers import tokenizer_from
 from advloss.interop.upscalers import check_channels, read_weights
+from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.text.source import Source, read
+from advloss.recipe.text.source import Source, is_override, read
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 CONFIG = "config.json"
 
 
-def import_model(method: str, file: Path, model: Path) -> Recipe:
+def import_model(method: str, file: Path, model: Path, settings: Sequence[str] = ()) -> Recipe:
     """Reads one generator (`latest_net_G.pth`, `RealESRGAN_x4plus.pth`) or one tokenizer (`last.ckpt`,
     `vq_ds16_c2i.pt`, a folder of diffusers) and writes it as a model file.
 
-    The networks' kind, width, depth, norm and scale are read off the weights; the rest is the packaged recipe's.
-    Gives the model's recipe. Raises InputError for a file that can't be read or holds another network.
+    The networks' kind, width, depth, norm and scale are read off the weights; the rest is the packaged recipe's, unless
+    `settings` (`key=value` of the recipe) say otherwise: the weights don't tell whether there was dropout.
+    Gives the model's recipe. Raises InputError for a file that can't be read or holds another network, and for settings
+    that don't fit its weights.
     """
     if method not in {*IMPORTS, TOKENIZER}:
         raise InputError(f"import: {unknown('method', method, {*IMPORTS, TOKENIZER})}")
@@ -62,7 +66,12 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
     if model.exists():
         raise InputError(f"{model} exists; name another")
     source, state, about = _tokenizer(file) if method == TOKENIZER else (*_generator(method, file), {})
+    for setting in settings:
+        if not is_override(setting):
+            raise InputError(f"import: '{setting}' is no key=value, such as networks.generator.dropout=0")
+        source.override(setting)
     recipe = resolve(source)
+    _check_fits(file, recipe, state)
     tensors = {key: tensor.float() for key, tensor in state.items()}
     try:
         model.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +79,22 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
     except (OSError, SafetensorError) as error:
         raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None
     return recipe
+
+
+def _check_fits(file: Path, recipe: Recipe, state: Mapping[str, Tensor]) -> None:
+    """InputError unless the recipe's networks have the shapes of the weights. A state may lack whole networks."""
+    with torch.device("meta"):
+        built = build_method(recipe).state_dict()
+    networks = {key.partition(".")[0] for key in state}
+    wanted = {key: list(tensor.shape) for key, tensor in built.items() if key.partition(".")[0] in networks}
+    held = {key: list(tensor.shape) for key, tensor in state.items()}
+    wrong = [key for key in sorted(wanted.keys() | held.keys()) if wanted.get(key) != held.get(key)]
+    if wrong:
+        raise InputError(
+            f"{file}: its weights are not those of the network that the settings say: {wrong[0]} is "
+            f"{held.get(wrong[0], 'absent')} in the file and {wanted.get(wrong[0], 'absent')} in the network"
+            + (f", and {len(wrong) - 1} more" if wrong[1:] else "")
+        )
 
 
 def _generator(method: str, file: Path) -> tuple[Source, dict[str, Tensor]]:
