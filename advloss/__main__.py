@@ -1,6 +1,6 @@
 """The command, also as `python -m advloss`, which torchrun needs: `torchrun --nproc-per-node 2 -m advloss -- train`."""
 
-from advloss.core.interruption import leave_at_once
+from advloss.core.console.interruption import leave_at_once
 
 
 def main() -> None:

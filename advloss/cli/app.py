@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
+from advloss.core.console.interruption import interrupt_again
+from advloss.core.console.output import printable
 from advloss.core.errors import InputError, Interrupted, TrainingError
-from advloss.core.interruption import interrupt_again
-from advloss.core.output import printable
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -11,7 +11,7 @@ from advloss.cli import data as data
 from advloss.cli.app import app, say
 from advloss.core.allocator import keep_freed_memory
 from advloss.core.errors import InputError
-from advloss.core.output import keep_writing, lost
+from advloss.core.console.output import keep_writing, lost
 
 
 def main() -> None:

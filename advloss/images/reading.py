@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advloss.core.folders import walk
+from advloss.core.files import walk
 from advloss.images.formats import FORMATS, PNG
 from advloss.images.picture import (
     MAX_PIXELS,

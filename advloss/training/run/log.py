@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from advloss.core.console.output import printable
 from advloss.core.errors import NotFinite
 from advloss.core.files import replacing
-from advloss.core.output import printable
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
 

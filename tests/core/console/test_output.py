@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from advloss.cli.app import give, say
-from advloss.core.output import GONE, Output, printable
+from advloss.core.console.output import GONE, Output, printable
 
 HARD = {
     b"caf\xe9.png": "caf\\xe9.png",
@@ -87,7 +87,7 @@ def test_letters_that_a_stream_has_not_are_escaped() -> None:
 
 CODE = """
 import os, sys
-from advloss.core.output import keep_writing, lost
+from advloss.core.console.output import keep_writing, lost
 keep_writing()
 with open("file", "w") as file:
     for number in range(3000):

@@ -10,7 +10,9 @@ import pytest
 from tests.training.started import command
 
 SAID = "advloss: interrupted\n"
-CODE = "import time; from advloss.core.interruption import *; leave_at_once(); {}print(flush=True); time.sleep(60)"
+CODE = (
+    "import time; from advloss.core.console.interruption import *; leave_at_once(); {}print(flush=True); time.sleep(60)"
+)
 
 
 @pytest.mark.parametrize(("more", "ends"), [("", (130, SAID)), ("interrupt_again(); ", (-signal.SIGINT, "Traceback"))])
@@ -24,7 +26,9 @@ def test_ctrl_c_ends_in_one_sentence_until_it_is_an_error_again(more: str, ends:
 
 
 def test_an_ignored_ctrl_c_stays_ignored() -> None:
-    code = "import os, signal; from advloss.core.interruption import *; leave_at_once(); os.kill(os.getpid(), 2)"
+    code = (
+        "import os, signal; from advloss.core.console.interruption import *; leave_at_once(); os.kill(os.getpid(), 2)"
+    )
     ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
     assert subprocess.run([sys.executable, "-c", code], preexec_fn=ignore, check=False).returncode == 0
 
