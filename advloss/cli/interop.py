@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from advloss.cli.app import app, exit_codes, say
+from advloss.cli.app import app, exit_codes, give, say
 
 
 @app.command(
@@ -44,7 +44,7 @@ def import_(
 
     for key, network in import_model(method, file, model, settings or ()).networks.items():
         say(f"{key}: {', '.join(f'{name}={value}' for name, value in network.model_dump().items())}")
-    print(model)
+    give(model)
 
 
 @app.command(epilog="Example: `advloss export runs/NAME/model.safetensors my-vqgan`")
@@ -65,4 +65,4 @@ def export(
     loaded.use("tokenize", "export", model)
     name = export_diffusers(loaded.method, loaded.recipe, folder, factor, say)
     say(f"diffusers.{name}.from_pretrained('{folder}') reads it")
-    print(folder)
+    give(folder)

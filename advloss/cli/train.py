@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from advloss.cli.app import app, exit_codes, say, table
+from advloss.cli.app import app, exit_codes, give, say, table
 from advloss.cli.options import Device, Words
 from advloss.cli.wanted import asked_recipe
 from advloss.core.errors import InputError
@@ -40,11 +40,12 @@ def train(
         built, plan = rehearse(recipe, device, say)
         table(["tensor", "shape"], [[tensor, str(list(shape))] for tensor, shape in sorted(built.shapes.items())])
         table(["term", "loss", "between", "weight"], [_term_row(*item) for item in recipe.losses.items()])
-        print(*plan, sep="\n")
+        for line in plan:
+            give(line)
         return
     model = start(recipe, RUNS / (run or name), resume=resume, device=device, say=say)
     if model:
-        print(model)
+        give(model)
 
 
 def _wanted(words: list[str], run: str | None, iterations: int | None, resume: bool) -> "tuple[Recipe, str]":

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError
 from advloss.core.files import write_whole
+from advloss.core.locks import Lock
 
 TIMEOUT = 30.0
 """In seconds without a byte."""
@@ -56,13 +57,9 @@ def record(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Lets one process at a time in, so that two don't write one download. Without flock it does nothing."""
+    """Lets one process at a time in, so that two don't write one download."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as file:
-        with contextlib.suppress(ImportError):
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with Lock(path.with_name(f".{path.name}.lock"), wait=True):
         yield
 
 

@@ -1,12 +1,12 @@
 """Image files as arrays: read with their bit depth, alpha and colour profile, or with the channels of a data set."""
 
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from advloss.core.files import walk
 from advloss.images.formats import FORMATS, PNG
 from advloss.images.picture import (
     MAX_PIXELS,
@@ -59,7 +59,7 @@ def list_images(
     unreadable: called with the error of each folder that can't be listed; by default such folders are skipped.
     """
     found = []
-    for place, folders, names in os.walk(folder, onerror=unreadable):
+    for place, folders, names in walk(folder, unreadable):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         found += [path for path in map(Path(place).joinpath, names) if is_image(path) and _may_be_read(path)]
     return sorted(found)

@@ -38,7 +38,8 @@ from advloss.recipe.schema import Recipe
 class Model:
     """A trained method from a model file. It can do what the method declares in its `uses`.
 
-    recipe: the whole recipe of its training; about: further facts of the file (`iteration`, `source`).
+    recipe: the whole recipe of its training; about: further facts of the file (`iteration`, `source`);
+    file: where it was read from.
 
     `translate`, `upscale`, `reconstruct`, `tokenize`, `inpaint` and `classify` take an image as a path, PIL's image, an
     array (uint8, uint16, or floats in the training's range; [H, W] or [H, W, C]) or a tensor (float [C, H, W] or
@@ -53,6 +54,7 @@ class Model:
         self.method = method
         self.recipe = recipe
         self.about = about
+        self.file: Path | None = None
 
     @property
     def directions(self) -> list[str]:
@@ -249,6 +251,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Model:
     Raises InputError for a file that is missing, cut short, or no model of advloss.
     """
     try:
-        return Model(*read_model(Path(path))).to(device)
+        model = Model(*read_model(Path(path))).to(device)
     except PermissionError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
+    model.file = Path(path)
+    return model

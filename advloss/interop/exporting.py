@@ -2,17 +2,16 @@
 
 import json
 import math
-import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import TEMPORARY, check_open
+from advloss.core.files import check_open, temporary_folder
 from advloss.data.sampling.crops import CropSide
 from advloss.interop.diffusers import to_diffusers
 from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer
@@ -49,18 +48,21 @@ def export_diffusers(
         raise InputError(f"{folder}: {'is a file' if folder.is_file() else 'has files in it'}; name a new folder")
     state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], scaling_factor or 1.0)
     check_open(folder.parent)
-    temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
     try:
-        temporary.mkdir(parents=True)
-        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in state.items()}
-        save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt"})
-        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder.parent) as place:
+            _write(place / "new", state, config).replace(folder)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{folder}: can't be written ({getattr(error, 'strerror', None) or error})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return str(config["_class_name"])
+
+
+def _write(folder: Path, state: Mapping[str, Tensor], config: Mapping[str, Any]) -> Path:
+    folder.mkdir()
+    tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in state.items()}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    return folder
 
 
 def as_tokenizer(method: Method, recipe: Recipe) -> Tokenizer:

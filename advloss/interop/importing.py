@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
-from advloss.core.files import check_file
+from advloss.core.files import check_result
 from advloss.interop import basicsr, junyanz
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
@@ -62,7 +62,7 @@ def import_model(method: str, file: Path, model: Path, settings: Sequence[str] =
         raise InputError(f"import: {unknown('method', method, {*IMPORTS, TOKENIZER})}")
     if model.suffix != ".safetensors":
         raise InputError(f"{model}: a model file ends in .safetensors")
-    check_file(model)
+    check_result(model)
     if model.exists():
         raise InputError(f"{model} exists; name another")
     source, state, about = _tokenizer(file) if method == TOKENIZER else (*_generator(method, file), {})

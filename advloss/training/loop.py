@@ -92,6 +92,8 @@ class Trainer:
         except NotFinite as error:
             raise TrainingError(f"{error}\n{self._last_good()}") from None
         except OSError as error:
+            if not self.folder.path.is_dir():
+                raise unwritten(self.folder.checkpoint, error) from None
             raise TrainingError(f"{self.folder.path}: could not be written to ({error}); --resume goes on") from None
 
     def _run(self) -> Path:

@@ -14,6 +14,7 @@ from advloss.recipe.terms import GENERATOR, by_name
 from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
+from advloss.training.run.lock import alone
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
@@ -27,31 +28,37 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
 
     Raises InputError before the first iteration, TrainingError and Interrupted during training.
     """
-    folder = RunFolder(path)
-    recipe = folder.check(recipe, resume)
     processes = Processes(device)
     try:
-        say = say if processes.first else lambda sentence: None
-        data = checked_data(recipe, processes, say)
-        recipe = recipe_with_formats(recipe, data)
-        built = build(recipe)
-        if not (resume and folder.checkpoint.exists()):
-            load_initial(built.method, recipe)
-        broadcast(built.method)
-        broadcast(built.terms)
-        trainer = Trainer(built, data, folder, processes, say)
-        if resume:
-            trainer.resume()
-        for line in plan(trainer):
-            say(line)
-        trainer.prepare()
-        if processes.first:
-            folder.create(recipe)
-        processes.wait()
-        model = trainer.run()
-        return model if processes.first else None
+        with alone(path, processes):
+            folder = RunFolder(path)
+            trainer = _trainer(folder.check(recipe, resume), folder, processes, resume, say)
+            if processes.first:
+                folder.create(trainer.recipe)
+            processes.wait()
+            model = trainer.run()
+            return model if processes.first else None
     finally:
         processes.stop()
+
+
+def _trainer(recipe: Recipe, folder: RunFolder, processes: Processes, resume: bool, say: Say) -> Trainer:
+    """The trainer of a recipe, with its first batch and, if a run is resumed, in the state of its checkpoint."""
+    say = say if processes.first else lambda sentence: None
+    data = checked_data(recipe, processes, say)
+    recipe = recipe_with_formats(recipe, data)
+    built = build(recipe)
+    if not (resume and folder.checkpoint.exists()):
+        load_initial(built.method, recipe)
+    broadcast(built.method)
+    broadcast(built.terms)
+    trainer = Trainer(built, data, folder, processes, say)
+    if resume:
+        trainer.resume()
+    for line in plan(trainer):
+        say(line)
+    trainer.prepare()
+    return trainer
 
 
 def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[str]]:

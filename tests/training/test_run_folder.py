@@ -43,16 +43,18 @@ def test_a_checkpoint_holds_all_that_the_next_iteration_depends_on():
         assert torch.equal(value, weights(one)[name]), name
     averages = (each.average.module.state_dict() for each in (one, two))
     assert all(torch.equal(x, y) for x, y in zip(*(state.values() for state in averages), strict=True))
-    assert not list(Path().glob(".tmp*"))
+    assert not list(Path().glob(".advloss*"))
 
 
 def test_strays_of_a_killed_process_are_swept_at_the_next_start():
     two_sides(Path("photos"))
     done(*SMALL, "--iterations", "1")
-    for name in (".tmp-123-checkpoint.pt", ".tmp4aBcDe"):  # ours, and one of safetensors
-        Path("runs/run", name).write_bytes(b"half")
+    for place in (Path("runs/run"), Path("runs/run/samples")):
+        (place / ".advloss-0123abcd").mkdir()
+        for name in ("lock", "new.pt", ".tmp4aBcDe"):  # ours, and one of safetensors
+            (place / ".advloss-0123abcd" / name).write_bytes(b"half")
     done("train", "--run", "run", "--resume", "--iterations", "2")
-    assert not list(Path("runs/run").glob(".tmp*"))
+    assert not list(Path("runs/run").rglob(".*"))
 
 
 def test_a_log_that_is_longer_than_the_checkpoint_or_cut_short_is_cut():

@@ -1,6 +1,6 @@
 """Applies a model to files and folders. A bad file is skipped and named; no file is left half-written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import check_open, closed_named
+from advloss.core.files import Inputs, check_open, check_result, closed_named
 from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture, read_picture
 from advloss.images.writing import check_size, format_of, reduction
@@ -53,7 +53,7 @@ def translate_files(
         seed = model.recipe.seed
         tiler = Tiler(model.network(way), options, channels=takes.channels, say=say, tick=bar, seed=seed)
         by = Conversion(tiler.bands, takes, gives)
-        return convert_files(translated, by, source, target, Summary("translated"), writing, say=say)
+        return convert_files(translated, by, source, target, Summary("translated"), writing, model.file, say=say)
 
 
 def upscale_files(
@@ -69,7 +69,7 @@ def upscale_files(
     with TileBar(source.is_file()) as bar:
         tiler = Tiler(upscaler.network, options, channels=upscaler.takes.channels, say=say, tick=bar)
         by = Conversion(tiler.bands, upscaler.takes, upscaler.gives, tiler.scale)
-        return convert_files(upscaled, by, source, target, Summary("upscaled"), writing, say=say)
+        return convert_files(upscaled, by, source, target, Summary("upscaled"), writing, upscaler.file, say=say)
 
 
 class TileBar:
@@ -110,21 +110,23 @@ def convert_files(
     target: Path,
     summary: Summary,
     writing: Writing = SKIPPING,
+    model: Path | None = None,
     *,
     say: Say,
 ) -> Summary:
     """Converts a file, or every picture in a folder, whose tree is kept. Existing results are not made again.
 
-    convert: makes the result of a picture, `by` a network. An error of one file is shown and counted in the summary,
-    and does not stop the others. What is lost of a picture is shown too, once: further pages, colours that become grey,
-    and what the format can't hold. Pictures are read and written in the background, see `background`.
+    convert: makes the result of a picture, `by` a network. model: the network's file, which no result may replace. An
+    error of one file is shown and counted in the summary, and does not stop the others. What is lost of a picture is
+    shown too, once: further pages, colours that become grey, and what the format can't hold. Pictures are read and
+    written in the background, see `background`.
 
     Raises InputError if there is nothing to convert, if a single target exists, if the target can't be written to, and
     for a tile that is no larger than its overlap. Raises Interrupted on Ctrl-C, with the summary: finished files stay,
     and the same call goes on from there.
     """
     skipped = reporter(summary, say)
-    jobs = open_jobs(source, target, writing, skipped)
+    jobs = open_jobs(source, target, writing, skipped, model)
     say_once = once(say)
     try:
         with (
@@ -143,14 +145,38 @@ def convert_files(
     return summary
 
 
-def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped) -> list[Job]:
-    """The jobs of `plan`. Raises InputError if results can't be written, or if the result of a single job exists."""
+def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped, model: Path | None = None) -> list[Job]:
+    """The jobs of `plan` whose results can be written, or exist and are to stay; the others go to `skipped`.
+
+    model: a file that no result may replace. Raises InputError if nothing can be written, or if the result of a single
+    job can't be, or exists.
+    """
     with closed_named():
         jobs = plan(source, target, writing.form, skipped)
-        if source.is_file() and jobs[0].result.exists() and not writing.overwrite:
-            raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
-        check_open(target if source.is_dir() else jobs[0].result.parent)
-    return jobs
+        inputs = Inputs([model, *(job.source for job in jobs)])
+        if source.is_file():
+            check_result(jobs[0].result, inputs)
+            if jobs[0].result.exists() and not writing.overwrite:
+                raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
+            return jobs
+        check_open(target)
+        return writable(jobs, inputs, writing.overwrite, skipped)
+
+
+def writable(jobs: Iterable[Job], inputs: Inputs, overwrite: bool, skipped: Skipped) -> list[Job]:
+    """The jobs whose results can be written (`check_result`), or exist and are to stay; the others go to `skipped`."""
+    kept = []
+    for job in jobs:
+        try:
+            with closed_named():
+                there = job.result.is_file()
+            if overwrite or not there:
+                check_result(job.result, inputs)
+        except InputError as error:
+            skipped(error)
+        else:
+            kept.append(job)
+    return kept
 
 
 def _converted(
@@ -166,7 +192,6 @@ def _converted(
         say_once(reduced)
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * by.scale, width * by.scale)
-    check_open(job.result.parent)
     try:
         return convert(picture, by)
     except TileTooSmall:

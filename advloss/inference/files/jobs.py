@@ -37,8 +37,6 @@ def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object
         raise InputError(f"{result}: not a format that can be written ({', '.join(FORMATS)})")
     if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
         raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
-    if result.exists() and result.samefile(source):
-        raise InputError(f"{result}: is the input itself; name another file or folder for the result")
     return [Job(source, result)]
 
 

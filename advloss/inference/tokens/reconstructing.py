@@ -12,12 +12,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import check_open, closed_named
+from advloss.core.files import Inputs, check_open, closed_named
 from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture
 from advloss.images.writing import check_size
 from advloss.inference.files.background import BackgroundWriter
-from advloss.inference.files.convert import Writing, check_depth, open_jobs
+from advloss.inference.files.convert import Writing, check_depth, open_jobs, writable
 from advloss.inference.files.jobs import Job, apart
 from advloss.inference.files.summary import Say, Summary, failures_named, reporter
 from advloss.inference.formats import result_type, to_pixels
@@ -48,6 +48,7 @@ def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: boo
     skipped = reporter(summary, say)
     names = [name for header in headers for name in header.names]
     jobs = apart([Job(Path(name), target / _named(name, extension)) for name in names], skipped)
+    jobs = writable(jobs, Inputs([model.file, *files]), overwrite, skipped)
     wanted = {str(job.source): job.result for job in jobs}
     try:
         with (
@@ -97,7 +98,7 @@ def reconstruct_files(
     with closed_named():
         single = source.is_file() and target.suffix and not target.is_dir()
     extension = _extension(model.tokenized)
-    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped)
+    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped, model.file)
     todo = [job for job in jobs if overwrite or not job.result.exists()]
     summary.present = len(jobs) - len(todo)
     try:
@@ -121,7 +122,6 @@ def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -
     gives = model.tokenized
     check_depth(result, gives)
     check_size(result, *size)
-    check_open(result.parent)
     image = model.decode(codes[None], size)  # [1, C, H, W]
     if not image.isfinite().all():
         raise InputError("the decoder's output is not a number in places")

@@ -53,9 +53,14 @@ def write_index(target: Path, index: Index) -> None:
 def remove_shards(target: Path) -> None:
     """Removes the index and all shards that an earlier call wrote for the same target."""
     index_path(target).unlink(missing_ok=True)
-    for path in target.parent.glob("*" + target.suffix):
-        if re.fullmatch(rf"{re.escape(target.stem)}-\d{{5,}}", path.stem):
-            path.unlink()
+    for path in shards_of(target):
+        path.unlink()
+
+
+def shards_of(target: Path) -> list[Path]:
+    """The shards that lie beside a target, whether its index names them or not."""
+    name = re.compile(rf"{re.escape(target.stem)}-\d{{5,}}{re.escape(target.suffix)}")
+    return sorted(path for path in target.parent.glob("*" + target.suffix) if name.fullmatch(path.name))
 
 
 def token_files(source: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import check_open, closed_named
+from advloss.core.files import Inputs, check_result, closed_named
 from advloss.images.reading import UnreadableImage, list_images
 from advloss.inference.files.summary import Say, Summary, reporter
 from advloss.inference.model import Model
@@ -20,6 +20,7 @@ from advloss.inference.tokens.token_shards import (
     is_index,
     remove_shards,
     shard_path,
+    shards_of,
     write_index,
 )
 from advloss.inference.tokens.tokens_file import Header, Tokens, check_vocabulary, read_header, vocabulary, write_tokens
@@ -48,7 +49,7 @@ def tokenize_files(
     summary = Summary("tokenized")
     with closed_named():
         paths = _sources(source, summary, say)
-        _check_target(target, shard, overwrite)
+        _check_target(target, shard, overwrite, Inputs([model.file, *paths]))
         if shard and overwrite:
             remove_shards(target)
     names = [path.relative_to(source).as_posix() if source.is_dir() else path.name for path in paths]
@@ -160,15 +161,14 @@ def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
     return paths
 
 
-def _check_target(target: Path, shard: int | None, overwrite: bool) -> None:
+def _check_target(target: Path, shard: int | None, overwrite: bool, inputs: Inputs) -> None:
     """Raises InputError for a target that is not a name of a tokens file, that exists, or that can't be written."""
     if target.suffix != ".safetensors":
         raise InputError(f"{target}: a tokens file ends in .safetensors")
-    if target.is_dir():
-        raise InputError(f"{target}: is a folder; name a file")
+    index = index_path(target)
+    for result in [index, shard_path(target, 0), *shards_of(target)] if shard else [target]:
+        check_result(result, inputs)
     if not shard and target.exists() and not overwrite:
         raise InputError(f"{target} exists; --overwrite replaces it")
-    index = index_path(target)
     if shard and index.exists() and not is_index(index):
         raise InputError(f"{index}: is no index of shards, and one is to be written there; name another tokens file")
-    check_open(target.parent)

@@ -48,6 +48,8 @@ def write_checkpoint(
 
 def unwritten(path: Path, error: Exception) -> TrainingError:
     """The error for a file of the run that can't be written. The file before it, if there is one, is whole."""
+    if not path.parent.is_dir():
+        return TrainingError(f"{path.parent}: was removed during the training, so nothing of it can be kept")
     kept = "the one before it is whole; " if path.exists() else ""
     why = str(error).splitlines()[0]
     return TrainingError(f"{path}: could not be written ({why}); is the disk full? {kept}make room, then --resume")

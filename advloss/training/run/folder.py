@@ -11,6 +11,7 @@ from advloss.recipe.formats import formats_of, same_formats, with_formats
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.text.source import read
+from advloss.training.run.lock import LOCK
 
 # keys that may change when a run is resumed: they change how long, how often and how fast, not what is learned
 FREE = {
@@ -49,7 +50,7 @@ class RunFolder:
         Raises InputError if a new run would overwrite this one, if there is no run to resume, or if the run to resume
         has another recipe.
         """
-        if not resume and self.path.exists() and any(self.path.iterdir()):
+        if not resume and self.path.exists() and any(entry.name != LOCK for entry in self.path.iterdir()):
             raise InputError(f"{self.path} exists: go on with it by --resume, or name another with --run NAME")
         if not resume:
             return recipe

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from advloss.core.console.output import printable
 from advloss.core.errors import NotFinite
 from advloss.core.files import replacing
 from advloss.training.processes import Processes
@@ -40,6 +42,7 @@ class RunLog:
         if processes.first:
             _cut(folder, done)
             self.file = folder.log.open("a", encoding="utf-8")
+            self.hook, threading.excepthook = threading.excepthook, self._failed
             self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
             self.bar = tqdm(total=total, initial=done, unit="iteration", disable=None, dynamic_ncols=True)
 
@@ -116,7 +119,7 @@ class RunLog:
     def say(self, sentence: str) -> None:
         """Shows a line to the user."""
         if self.processes.first:
-            tqdm.write(sentence, file=sys.stderr)
+            tqdm.write(printable(sentence), file=sys.stderr)
 
     def pause(self) -> None:
         """Stops the clock of images/s until `resume` is called."""
@@ -128,10 +131,17 @@ class RunLog:
 
     def close(self) -> None:
         """Ends the bar and closes the files."""
+        if self.events is not None:
+            threading.excepthook = self.hook
         for part in (self.bar, self.file, self.events):
             if part is not None:
                 with suppress(OSError):  # a full disk has been reported already
                     part.close()
+
+    def _failed(self, failure: threading.ExceptHookArgs) -> None:
+        """An error of a thread. TensorBoard's own is raised again at the next call, and needs no traceback here."""
+        if not type(failure.thread).__module__.startswith("tensorboard.") or not isinstance(failure.exc_value, OSError):
+            self.hook(failure)
 
     def _show(self, iteration: int, losses: Mapping[str, float], speed: float, now: float) -> None:
         shown = {name: f"{value:.3g}" for name, value in losses.items() if not name.endswith(".discriminator")}

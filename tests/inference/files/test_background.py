@@ -237,7 +237,7 @@ def test_a_real_ctrl_c_keeps_whole_files_and_says_how_many():
     _, said = process.communicate()
     finished = sorted(path.name for path in Path("out").iterdir())
     assert process.returncode == 130 and f"interrupted: {len(finished)} pictures written" in said
-    assert not any(name.startswith(".tmp") for name in finished)
+    assert not any(name.startswith(".advloss") for name in finished)
     for name in finished:
         read_picture(Path("out", name))
     assert f"{208 - len(finished)} pictures written, {len(finished)} were there" in done(*words).stderr

@@ -48,7 +48,7 @@ def test_three_kills_change_no_byte_of_the_model(tmp_path: Path, workers: int):
     assert (whole / "best.safetensors").read_bytes() == (cut / "best.safetensors").read_bytes()
     ours, theirs = ([(e["iteration"], e.get("losses")) for e in log(tmp_path, name)] for name in ("whole", "cut"))
     assert ours == theirs
-    assert not list(cut.glob(".tmp*"))
+    assert not list(cut.glob(".advloss*"))
 
 
 @pytest.mark.slow

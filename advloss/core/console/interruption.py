@@ -1,0 +1,26 @@
+"""Ctrl-C while the command starts: modules are imported, and there is nothing to finish and nothing to keep."""
+
+import os
+import signal
+from types import FrameType
+
+CODE = 130
+
+
+def leave_at_once() -> None:
+    """From now on Ctrl-C ends the process in one sentence, until `interrupt_again`. An ignored one stays ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def interrupt_again() -> None:
+    """From now on Ctrl-C raises KeyboardInterrupt again."""
+    if signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    try:
+        os.write(2, b"advloss: interrupted\n")
+    finally:
+        os._exit(CODE)
