@@ -10,6 +10,7 @@ from torch import Tensor
 
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.call_batching import compiled
+from advloss.core.clock import Clock, follow
 from advloss.core.files import replacing
 from advloss.data import DataSet
 from advloss.data.loading.evaluation_items import evaluation_items
@@ -44,13 +45,19 @@ class Validation:
         self.test = data.splits.get("test")
         self.split = self.held_out or data.train
         self.metrics = built.metrics if self.held_out else {}
+        self.clock = Clock()
         for metric in self.metrics.values():
             metric.measure.to(processes.device)
+            follow(metric.measure, self.clock)
         names = built.recipe.samples
         self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
 
-    def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
-        """Each metric's mean over a split, by default the validation images. The processes divide the images."""
+    def measure(self, method: Method, iteration: int, split: Split | None = None) -> dict[str, float]:
+        """Each metric's mean over a split, by default the validation images. The processes divide the images.
+
+        iteration: how many are over.
+        """
+        self.clock.iteration = iteration
         split = split or self.held_out
         if split is None:
             return {}
