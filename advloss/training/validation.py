@@ -45,19 +45,16 @@ class Validation:
         self.test = data.splits.get("test")
         self.split = self.held_out or data.train
         self.metrics = built.metrics if self.held_out else {}
-        self.clock = Clock()
+        trained = Clock()
+        trained.iteration = 1  # what a network makes that learns is measured, whatever its range
         for metric in self.metrics.values():
             metric.measure.to(processes.device)
-            follow(metric.measure, self.clock)
+            follow(metric.measure, trained)
         names = built.recipe.samples
         self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
 
-    def measure(self, method: Method, iteration: int, split: Split | None = None) -> dict[str, float]:
-        """Each metric's mean over a split, by default the validation images. The processes divide the images.
-
-        iteration: how many are over.
-        """
-        self.clock.iteration = iteration
+    def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
+        """Each metric's mean over a split, by default the validation images. The processes divide the images."""
         split = split or self.held_out
         if split is None:
             return {}

@@ -37,7 +37,7 @@ def test_types_and_shapes() -> None:
 
 
 def test_values_are_looked_at_in_the_first_iteration_only() -> None:
-    """Which iteration it is says the clock: a module that is made later, as after a resume, may do what the first may."""
+    """The clock says which it is: a module that is made later, as after a resume, may do what the first one may."""
     image, far = torch.zeros(1), torch.full((1,), 255.0)
     alone, early, late = InputCheck(), InputCheck(), InputCheck()
     early.clock, late.clock = Clock(), Clock()
