@@ -25,6 +25,7 @@ from advloss.recipe.signatures import (
     tensor_parameters,
 )
 from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
+from advloss.recipe.text.pairs import check_read, settle
 from advloss.recipe.text.source import COMMAND_LINE, Source
 
 SCALE = frozenset({"scale"})
@@ -45,7 +46,10 @@ def resolve(source: Source) -> Recipe:
     try:
         _check_names(source.values, "losses", "term", "loss")
         _check_names(source.values, "metrics", "metric", "metric")
-        return complete_recipe(Recipe.model_validate(source.values))
+        settle(source)
+        recipe = complete_recipe(Recipe.model_validate(source.values))
+        check_read(recipe, source)
+        return recipe
     except ValidationError as error:
         lines = sentences(error, model=Recipe) + _unknown_data(source.values)
     except InputError as error:

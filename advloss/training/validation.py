@@ -10,6 +10,7 @@ from torch import Tensor
 
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.call_batching import compiled
+from advloss.core.clock import Clock, follow
 from advloss.core.files import replacing
 from advloss.data import DataSet
 from advloss.data.loading.evaluation_items import evaluation_items
@@ -44,8 +45,11 @@ class Validation:
         self.test = data.splits.get("test")
         self.split = self.held_out or data.train
         self.metrics = built.metrics if self.held_out else {}
+        trained = Clock()
+        trained.iteration = 1  # what a network makes that learns is measured, whatever its range
         for metric in self.metrics.values():
             metric.measure.to(processes.device)
+            follow(metric.measure, trained)
         names = built.recipe.samples
         self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
 

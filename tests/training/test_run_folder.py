@@ -9,8 +9,9 @@ import torch
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
 from advloss.training.processes import Processes
+from advloss.training.run.changes import changes, lines_of
 from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.run.folder import RunFolder, changes
+from advloss.training.run.folder import RunFolder
 from tests.training.started import TINY, done, log, two_sides
 from tests.training.test_steps import batch, make_executor, weights
 
@@ -101,8 +102,9 @@ def test_what_may_change_between_a_run_and_its_resumption():
     free = [
         f"train.{name}=7" for name in ("iterations", "log_every", "sample_every", "validate_every", "checkpoint_every")
     ]
-    assert changes(recipe(), recipe(*free, "data.workers=2", "data.memory=off", "train.epochs=3")) == []
-    assert changes(recipe(), recipe("data.batch=2", "seed=1", "train.steps={discriminator: 1, generator: 1}")) == [
+    assert changes(recipe(), recipe(*free, "data.workers=2", "data.memory=off", "data.a=here", "data.val=there")) == {}
+    words = ["data.batch=2", "seed=1", "train.steps={discriminator: 1, generator: 1}"]
+    assert lines_of(changes(recipe(), recipe(*words))) == [
         "data.batch: 1 then, 2 now",
         "seed: 0 then, 1 now",
         "train.steps: generator 1, discriminator 1 then, discriminator 1, generator 1 now",
