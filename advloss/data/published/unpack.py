@@ -5,6 +5,7 @@ no bound on what comes out.
 """
 
 import contextlib
+import errno
 import gzip
 import shutil
 import stat
@@ -80,7 +81,7 @@ def whole(*archives: Path, advice: str = "remove it, and it will be downloaded a
     except InputError:
         raise
     except Exception as error:  # zip's, tar's and decompressors' readers raise whatever they run into
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a seek to before the beginning
             raise
         why = str(error).splitlines()[0].removesuffix(":") if str(error) else type(error).__name__
         names = " or ".join(map(str, archives))
