@@ -51,10 +51,10 @@ def _is_ours(path: Path) -> bool:
     """Whether a file holds a recipe, or can't be opened: then the reader of model files raises the error."""
     if path.suffix != ".safetensors":
         return False
+    if not path.is_file():  # to open a pipe would wait
+        return True
     try:
         with safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})
-    except FileNotFoundError:
-        return False
     except (SafetensorError, OSError):
         return True

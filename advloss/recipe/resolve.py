@@ -180,9 +180,9 @@ def _unknown_data(values: Mapping[str, Any]) -> list[str]:
     mistakes."""
     data, method = values.get("data"), values.get("method")
     name = method.get("name") if isinstance(method, dict) else method
-    if not isinstance(data, dict) or name not in components.METHODS:
+    if not isinstance(data, dict) or not isinstance(name, str) or name not in components.METHODS:
         return []
-    fields = components.METHODS[str(name)].declared_fields({})
+    fields = components.METHODS[name].declared_fields({})
     known = [*fields, *sources_of(fields)]
     return [_unknown_key(key, known) for key in data if key not in Data.model_fields and key not in known]
 

@@ -31,6 +31,8 @@ WINDOW = 32 * PIECE
 from a disk without a cache read 4200 pictures/s in this order, and 2100 pictures/s in a random order."""
 LOOKED_AT = 1000
 """How many headers of pictures in shards are read before the training. Of pictures in files all headers are read."""
+PICTURE_MOST = 2**30
+"""Bytes of one picture's file: it is read whole."""
 SHARD = re.compile(r"\.(tar|tgz)\b")
 REMOTE = re.compile(r"(pipe:|[a-z][a-z0-9+]+:/)", re.IGNORECASE)
 
@@ -80,6 +82,8 @@ class ShardValues(Values):
 
     def _content(self, index: int) -> bytes:
         size = int(self.index.sizes[index])
+        if size > PICTURE_MOST:
+            raise UnreadableImage(self.name(index), f"has {size:,} bytes, more than the {PICTURE_MOST:,} of a picture")
         try:
             with self._shard(index).open("rb") as file:
                 file.seek(int(self.index.offsets[index]))
