@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advloss.images.formats import FORMATS, PNG
+from advloss.images.formats import FORMATS, Format
 from advloss.images.picture import (
     MAX_PIXELS,
     Depth,
@@ -20,7 +20,6 @@ from advloss.images.picture import (
     flattened,
     to_8bit,
 )
-from advloss.images.pillow_files import page_count
 
 __all__ = [
     "MAX_PIXELS",
@@ -32,7 +31,6 @@ __all__ = [
     "flattened",
     "is_image",
     "list_images",
-    "page_count",
     "read_header",
     "read_picture",
     "read_pixels",
@@ -79,19 +77,27 @@ def _may_be_read(path: Path) -> bool:
 def read_header(path: str | Path, content: bytes | None = None) -> Header:
     """The header of a file, which is not decoded. content: as for `read_picture`."""
     path = Path(path)
-    return FORMATS.get(path.suffix.lower(), PNG).header(path, content)  # Pillow knows a file by its bytes
+    return _format(path).header(path, content)
 
 
 def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
     """The whole picture, with EXIF's orientation applied; palettes become RGB(A), CMYK and Lab become RGB.
 
-    Of a file with several pages (`page_count`) the first is read. A colour profile is kept if it describes the result;
+    Of a file with several pages (`Header.several`) the first is read. A colour profile is kept if it describes the result;
     CMYK becomes sRGB by its profile. Colours that are multiplied by alpha are divided by it.
     content: the file's bytes, for a picture in a shard; `path` is then its name in messages.
     Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels).
     """
     path = Path(path)
-    return FORMATS.get(path.suffix.lower(), PNG).picture(path, content)
+    return _format(path).picture(path, content)
+
+
+def _format(path: Path) -> Format:
+    """The format of a file's extension. Which one of the usual formats a file has is told by its bytes."""
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+        raise UnreadableImage(path, f"is not named as a picture ({extensions()}); rename it if it is one")
+    return form
 
 
 def read_pixels(path: str | Path, channels: int, depth: Depth, content: bytes | None = None) -> np.ndarray:

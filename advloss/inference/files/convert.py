@@ -157,8 +157,8 @@ def _converted(
     convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, say_once: Say
 ) -> Picture:
     picture = read_picture(job.source) if read.picture is None else read.picture
-    if read.pages > 1:
-        say_once(f"{job.source}: has {read.pages} pages, the first is used")
+    if read.several:
+        say_once(f"{job.source}: has several pages, the first is used")
     if (picture.pixels.shape[2], by.takes.channels) == (3, 1):
         say_once("the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601)")
     check_depth(job.result, by.gives)
