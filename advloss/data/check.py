@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field as filled
 from pathlib import Path
 
+from advloss.core.words import some
 from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import fit
 from advloss.data.sources.base import DataSet, Split
@@ -19,8 +20,6 @@ from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
-SHOWN = 5
-"""How many files a sentence names."""
 
 
 @dataclass
@@ -77,11 +76,9 @@ def check(dataset: DataSet, full: bool = False) -> Report:
             report.problems += _unequal(name, split)
         if alone_here := dataset.alone.get(name):
             report.alone += alone_here
-            report.problems.append(
-                f"{name}: {len(alone_here)} files without a partner are skipped: {_some(alone_here)}"
-            )
+            report.problems.append(f"{name}: {len(alone_here)} files without a partner are skipped: {some(alone_here)}")
     if report.unreadable:
-        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {_some(report.unreadable, '; ')}")
+        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {some(report.unreadable, '; ')}")
     _compare(dataset, report)
     return report
 
@@ -158,7 +155,7 @@ def _unequal(name: str, split: Split) -> list[str]:
                 unequal.append(path)
     scale = max(larger.values())
     differ = "differ in size" if scale == 1 else f"are not of sizes 1 : {scale}"
-    return [f"{name}: {len(unequal)} pairs {differ}: {_some(unequal)}"] if unequal else []
+    return [f"{name}: {len(unequal)} pairs {differ}: {some(unequal)}"] if unequal else []
 
 
 def _compare(dataset: DataSet, report: Report) -> None:
@@ -183,10 +180,10 @@ def _compare(dataset: DataSet, report: Report) -> None:
         if trained:
             report.leaks += [(trained[0], path) for path in same if places[path][0] != "train"]
     if report.duplicates:
-        groups_named = _some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
+        groups_named = some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
         report.problems.append(f"{len(report.duplicates)} groups of exact duplicates: {groups_named}")
     if report.leaks:
-        pairs = _some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
+        pairs = some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
         report.problems.append(f"{len(report.leaks)} pictures of val or test are also in train: {pairs}")
 
 
@@ -203,10 +200,3 @@ def _same_bytes(paths: Iterable[Path]) -> list[list[Path]]:
                 with path.open("rb") as file:
                     same[hashlib.file_digest(file, "sha256").digest()].append(path)
     return [group for group in same.values() if len(group) > 1]
-
-
-def _some(items: Iterable[object], separator: str = ", ") -> str:
-    """The first few of them."""
-    texts = [str(item) for item in items]
-    more = f"{separator}and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return separator.join(texts[:SHOWN]) + more

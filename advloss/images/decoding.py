@@ -6,13 +6,16 @@ import re
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from advloss.images.picture import Undecodable
 
 ORIENTATION, PHOTOMETRIC, EXTRA_SAMPLES = 0x0112, 262, 338
 """Tags of a TIFF's directory."""
-MODES = frozenset("1 L LA La P PA RGB RGBA RGBa CMYK YCbCr LAB HSV I I;16 I;16B I;16L I;16N".split())
+MODES = frozenset(
+    ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"]
+    + ["I", "I;16", "I;16B", "I;16L", "I;16N"]
+)
 """Pillow's modes that can be read. `F` is that of a TIFF alone."""
 
 
@@ -22,7 +25,7 @@ def orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
-def check_form(image: Image.Image) -> None:
+def check_form(image: ImageFile.ImageFile) -> None:
     """Raises `Undecodable` for a file that Pillow would reduce to 8 bits, and that nothing else decodes exactly; and
     for a mode that is not known here."""
     if image.mode not in MODES:
@@ -39,7 +42,7 @@ def check_form(image: Image.Image) -> None:
         raise Undecodable("a PPM of colours with 9 to 15 bits a channel, which can't be read; save it with 8 or 16")
 
 
-def _bits(image: Image.Image) -> set[int]:
+def _bits(image: ImageFile.ImageFile) -> set[int]:
     """The bits of the channels of an AVIF or a JPEG 2000 as its own bytes say; of a PPM by its largest value. Signed
     samples count as 0 bits."""
     if image.format == "PPM":
@@ -65,7 +68,7 @@ def _found(data: bytes, mark: bytes) -> list[int]:
     return [match.start() for match in re.finditer(re.escape(mark), data[:-8])]
 
 
-def is_deep(image: Image.Image) -> bool:
+def is_deep(image: ImageFile.ImageFile) -> bool:
     """Whether a file that is not decoded yet has 16 bits a channel."""
     return ";16" in _tiles(image) or image.mode.startswith("I;16") or _bits(image) == {16}
 
@@ -85,7 +88,7 @@ def has_alpha(image: Image.Image) -> bool:
     return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
 
 
-def mode_words(image: Image.Image) -> str:
+def mode_words(image: ImageFile.ImageFile) -> str:
     """`8-bit RGB`, `16-bit grey with alpha`, `palette`, ... of a file that is not decoded yet."""
     depth = "16-bit" if is_deep(image) else "32-bit" if image.mode in ("I", "F") else "8-bit"
     if image.mode in ("P", "PA"):
@@ -111,7 +114,7 @@ def described(icc: bytes | None, grey: bool) -> bytes | None:
 
 def simplified(image: Image.Image) -> Image.Image:
     """An image of any 8-bit mode as L, LA, RGB or RGBA. CMYK becomes sRGB by its profile, if it has a usable one."""
-    if image.mode == "F" or image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info:
+    if image.mode == "F" or (image.mode in ("L", "LA", "RGB", "RGBA") and "transparency" not in image.info):
         return image
     icc = image.info.get("icc_profile")
     if image.mode == "CMYK" and icc and icc[16:20] == b"CMYK":
@@ -152,7 +155,7 @@ def inverted_grey(image: Image.Image) -> bool:
     return _tag(image, PHOTOMETRIC) == 0 and image.mode.startswith("I")
 
 
-def is_covered(image: Image.Image) -> bool:
+def is_covered(image: ImageFile.ImageFile) -> bool:
     """Whether the colours of a TIFF with 16 bits a channel are multiplied by alpha. OpenCV does not divide them."""
     return is_deep(image) and _tag(image, EXTRA_SAMPLES) in (1, (1,))
 

@@ -120,9 +120,7 @@ JPEG = _of_8_bits("JPEG", channels=frozenset({1, 3}), alpha=False, longest=65500
 WEBP = _of_8_bits(
     "WEBP", channels=frozenset({1, 2, 3, 4}), longest=16383, holds=frozenset({"EXIF", "XMP", "colour profile"})
 )
-TIFF = Format(
-    "TIFF", read=_read, read_header=_read_header, write=_write_tiff, holds=ALL_KINDS - frozenset({"texts"})
-)
+TIFF = Format("TIFF", read=_read, read_header=_read_header, write=_write_tiff, holds=ALL_KINDS - frozenset({"texts"}))
 BMP = _of_8_bits("BMP", channels=frozenset({1, 3}), alpha=False, holds=frozenset({"resolution"}))
 NPY = Format("NPY", read=array_files.npy_read, read_header=array_files.npy_header, write=array_files.npy_write)
 READ_ALONE = {

@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 from PIL import Image, TiffImagePlugin
@@ -65,11 +65,13 @@ def of_image(image: Image.Image) -> Metadata:
     return Metadata(exif, _upright(image.info.get("xmp")), _texts(image), _dpi(image.info.get("dpi")), tuple(others))
 
 
-def of_tiff(file: BinaryIO) -> Metadata:
-    """That of a TIFF's first page, whatever its pixels."""
+def of_tiff(file: BinaryIO, offset: int, little: bool, big: bool) -> Metadata:
+    """That of the page of a TIFF whose directory stands at the offset, whatever its pixels. little: the byte order;
+    big: whether it is a BigTIFF."""
     tags = Image.Exif()
+    tags.endian, tags.bigtiff = "<" if little else ">", big
     try:
-        tags.load_from_fp(file)
+        tags.load_from_fp(file, offset)
         held = dict(tags.items())
         exif = _described(tags)
     except Exception:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from advloss.core.errors import InputError
 from advloss.images import decoding, metadata
@@ -134,7 +134,7 @@ def check_pixels(path: Path, height: int, width: int) -> None:
 
 
 @contextmanager
-def _opened(path: Path, content: bytes | None, form: str | None = None) -> Iterator[Image.Image]:
+def _opened(path: Path, content: bytes | None, form: str | None = None) -> Iterator[ImageFile.ImageFile]:
     """The file's header, checked. form: see `decoded`."""
     known = [form] if form else [*KNOWN, *filter(None, [BY_NAME_ALONE.get(path.suffix.lower())])]
     with naming(path):
@@ -159,7 +159,7 @@ def _without_pillows_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _load(image: Image.Image) -> None:
+def _load(image: ImageFile.ImageFile) -> None:
     if image.format == "TIFF" and image.width * image.height > 2**26:  # asks for the limit again
         with _without_pillows_limit():
             image.load()

@@ -17,7 +17,16 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from advloss.images import decoding, metadata, pillow_files
-from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, Undecodable, UnreadableImage, picture_of, stacked
+from advloss.images.picture import (
+    MOST_CHANNELS,
+    Depth,
+    Header,
+    Picture,
+    Undecodable,
+    UnreadableImage,
+    picture_of,
+    stacked,
+)
 from advloss.images.pillow_files import check_not_empty, check_pixels, naming
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -120,7 +129,8 @@ def read(path: Path, content: bytes | None) -> Picture:
         _check(form, picture)
         grey = picture.pixels.shape[2] == 1
         icc = decoding.described(_tag(page, 34675), grey) if form.photometric != 5 and form.simple else None
-        return Picture(picture.pixels, picture.alpha, icc, metadata.of_tiff(file))
+        about = metadata.of_tiff(file, page.offset, form.little, form.big)
+        return Picture(picture.pixels, picture.alpha, icc, about)
 
 
 def write(file: BinaryIO, picture: Picture) -> None:
@@ -147,10 +157,12 @@ def _opened(path: Path, content: bytes | None) -> Iterator[tuple[Form, Any, Bina
 
     with naming(path):
         check_not_empty(path, content)
-        with path.open("rb") if content is None else io.BytesIO(content) as file:
-            with tifffile.TiffFile(file) as tiff:
-                page = tiff.pages[0]
-                yield _form(page), page, file
+        with (
+            path.open("rb") if content is None else io.BytesIO(content) as file,
+            tifffile.TiffFile(file) as tiff,
+        ):
+            page = tiff.pages[0]
+            yield _form(page), page, file
 
 
 def _form(page: Any) -> Form:

@@ -102,18 +102,18 @@ def _packed(segment: np.ndarray, form: Form) -> bytes:
     return plain
 
 
-def _directory(
-    data: bytearray, entries: list[tuple[int, int, list[int]]], link: int, order: str, big: bool
-) -> int:
+def _directory(data: bytearray, entries: list[tuple[int, int, list[int]]], link: int, order: str, big: bool) -> int:
     """Adds a directory, and its place at `link`. Gives the place of the next one's."""
     table, word = b"", "Q" if big else "I"
     for tag, kind, values in entries:
-        held = struct.pack(f"{order}{len(values)}{ {1: 'B', 3: 'H', 4: 'I'}[kind]}", *values)
+        held = struct.pack(f"{order}{len(values)}{ {1: 'B', 3: 'H', 4: 'I'}[kind] }", *values)
         if len(held) > struct.calcsize(f"={word}"):
             place = len(data)
             data += held + b"\0" * (len(held) % 2)
             held = struct.pack(f"{order}{word}", place)
-        table += struct.pack(f"{order}HH{word}", tag, kind, len(values)) + held.ljust(struct.calcsize(f"={word}"), b"\0")
+        table += struct.pack(f"{order}HH{word}", tag, kind, len(values)) + held.ljust(
+            struct.calcsize(f"={word}"), b"\0"
+        )
     struct.pack_into(f"{order}{word}", data, link, len(data))
     data += struct.pack(f"{order}{'Q' if big else 'H'}", len(entries)) + table
     end = len(data)
