@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from dataclasses import field as filled
 from pathlib import Path
 
-from advloss.core.words import some
+from advloss.core.errors import InputError
+from advloss.core.words import counted, some
 from advloss.data.formats import FieldFormat
+from advloss.data.found_formats import found_formats, unused_range
 from advloss.data.sampling.crops import fit
 from advloss.data.sources.base import DataSet, Split
 from advloss.data.sources.pair_checks import scales
@@ -59,6 +61,7 @@ class _Seen:
     size: tuple[int, int] | None = None
     mode: str = ""
     error: str = ""
+    several: bool = False
 
 
 def check(dataset: DataSet, full: bool = False) -> Report:
@@ -79,6 +82,9 @@ def check(dataset: DataSet, full: bool = False) -> Report:
             report.problems.append(f"{name}: {len(alone_here)} files without a partner are skipped: {some(alone_here)}")
     if report.unreadable:
         report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {some(report.unreadable, '; ')}")
+    if full:
+        with suppress(InputError):  # files of no common format; the training says so
+            report.problems += unused_range(dataset.train, found_formats(dataset.train, lambda option, name: None))
     _compare(dataset, report)
     return report
 
@@ -93,6 +99,9 @@ def _check_values(report: Report, split: str, field: str, title: str, values: Va
             report.notes.append(f"{split}: of {len(values)} pictures in shards, {len(numbers)} were looked at")
     unreadable = [file.error for file in seen if file.error]
     report.unreadable += [error for error in unreadable if error not in report.unreadable]
+    if several := [file.path for file in seen if file.several]:
+        taken = f"{split} {field}: {counted(len(several), 'file')} of several pictures, of which the first is taken"
+        report.problems.append(f"{taken}: {some(several)}")
     label = field if title == field else f"{field} ({title})"
     sizes, modes = _sizes(seen, values), _modes(seen)
     report.rows.append([split, label, str(len(values)), sizes, modes, str(len(unreadable)), str(alone or "")])
@@ -108,7 +117,7 @@ def _look(values: Values, numbers: Iterable[int], full: bool) -> list[_Seen]:
         seen = _Seen(path or Path(values.name(index)))
         try:
             header = values.header(index)
-            seen.mode, seen.size = header.mode, header.size
+            seen.mode, seen.size, seen.several = header.mode, header.size, header.several
             if full:
                 values.read(index, FieldFormat(header.channels, header.depth))
         except UnreadableImage as error:

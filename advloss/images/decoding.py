@@ -12,10 +12,8 @@ from advloss.images.picture import Undecodable
 
 ORIENTATION, PHOTOMETRIC, EXTRA_SAMPLES = 0x0112, 262, 338
 """Tags of a TIFF's directory."""
-MODES = frozenset(
-    ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"]
-    + ["I", "I;16", "I;16B", "I;16L", "I;16N"]
-)
+EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV")
+MODES = frozenset((*EIGHT_BITS, "I", "I;16", "I;16B", "I;16L", "I;16N"))
 """Pillow's modes that can be read. `F` is that of a TIFF alone."""
 
 
@@ -32,8 +30,10 @@ def check_form(image: ImageFile.ImageFile) -> None:
         raise Undecodable(f"a {image.format} of mode {image.mode}, which can't be read")
     form = {"AVIF": "AVIF", "JPEG2000": "JPEG 2000", "PPM": "PPM"}.get(image.format or "")
     bits = _bits(image)
-    if form == "AVIF" and bits != {8}:
+    if form == "AVIF" and max(bits) > 8:
         raise Undecodable(f"an AVIF with {max(bits)} bits a channel; only those with 8 can be read")
+    if form and 0 in bits:
+        raise Undecodable(f"{form} of a form that can't be read (signed samples, or damaged)")
     if form == "JPEG 2000" and bits not in ({8}, {16}):
         raise Undecodable(f"a JPEG 2000 with {', '.join(map(str, sorted(bits)))} bits a channel; 8 or 16 can be read")
     if form == "JPEG 2000" and bits == {16} and image.mode not in ("I;16", "RGB"):
@@ -46,9 +46,9 @@ def _bits(image: ImageFile.ImageFile) -> set[int]:
     """The bits of the channels of an AVIF or a JPEG 2000 as its own bytes say; of a PPM by its largest value. Signed
     samples count as 0 bits."""
     if image.format == "PPM":
-        most = image.tile[0][3]
-        most = most[1] if isinstance(most, tuple) and len(most) == 2 else 255
-        return {16 if most == 65535 else 8 if most <= 255 else most.bit_length() - 1}
+        arguments = image.tile[0][3]
+        largest = arguments[1] if isinstance(arguments, tuple) and len(arguments) == 2 else 255
+        return {16 if largest == 65535 else 8 if largest <= 255 else largest.bit_length() - 1}
     if image.format not in ("AVIF", "JPEG2000") or image.fp is None:
         return {8}
     place = image.fp.tell()
@@ -110,6 +110,14 @@ def profile(image: Image.Image, grey: bool) -> bytes | None:
 def described(icc: bytes | None, grey: bool) -> bytes | None:
     """The profile if it is one of grey or RGB pictures; else None."""
     return icc if icc and icc[16:20] == (b"GRAY" if grey else b"RGB ") else None
+
+
+def spread_transparency(image: ImageFile.ImageFile) -> None:
+    """Brings the transparent level of a PNG of 2 or 4 bits grey to 8 bits, as Pillow does with its pixels alone. Call
+    it before the file is decoded."""
+    most = {"L;2": 3, "L;4": 15}.get(_tiles(image))
+    if most and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] = image.info["transparency"] * 255 // most
 
 
 def simplified(image: Image.Image) -> Image.Image:

@@ -55,6 +55,7 @@ def decoded(path: Path, content: bytes | None, form: str | None = None, deep: bo
         if deep is None:
             deep = decoding.is_deep(image) and image.mode[0] in "RL"
         inverted, covered = decoding.inverted_grey(image), decoding.is_covered(image)
+        decoding.spread_transparency(image)
         _load(image)
         # Pillow resets a TIFF's; a PNG's may stand at the end
         orientation = max(orientation, decoding.orientation(image))

@@ -219,7 +219,7 @@ def _decoder(form: Form) -> Decoder:
     plain = form.kind == 1 and form.simple and not form.unopened
     if plain and form.bits == 8 and not (form.planar and form.extra) and (form.photometric or not form.extra):
         return "pillow"
-    if plain and form.bits == 16 and form.photometric == 2 and not form.planar:
+    if plain and form.bits == 16 and form.photometric == 2 and not form.planar and form.compression in (1, 5, 8, 32946):
         return "opencv"
     if plain and form.channels == 1 and (form.bits in (1, 2, 4) or (form.bits in (12, 16) and form.photometric)):
         return "pillow" if form.bits != 12 or form.little else "tifffile"

@@ -14,6 +14,7 @@ from advloss.recipe.terms import GENERATOR, by_name
 from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
+from advloss.training.run.held_data import changes, write_held
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
@@ -33,7 +34,7 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
     try:
         say = say if processes.first else lambda sentence: None
         data = checked_data(recipe, processes, say)
-        recipe = recipe_with_formats(recipe, data)
+        recipe = recipe_with_formats(recipe, data, say)
         built = build(recipe)
         if not (resume and folder.checkpoint.exists()):
             load_initial(built.method, recipe)
@@ -42,11 +43,12 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
         trainer = Trainer(built, data, folder, processes, say)
         if resume:
             trainer.resume()
-        for line in plan(trainer):
+        for line in [*changes(path, data), *plan(trainer)]:
             say(line)
         trainer.prepare()
         if processes.first:
             folder.create(recipe)
+            write_held(path, data)
         processes.wait()
         model = trainer.run()
         return model if processes.first else None
@@ -60,7 +62,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     processes = Processes(device)
     try:
         data = checked_data(recipe, processes, say)
-        built = build(recipe_with_formats(recipe, data))
+        built = build(recipe_with_formats(recipe, data, say))
         load_initial(built.method, recipe)
         trainer = Trainer(built, data, RunFolder(Path()), processes, say)
         trainer.prepare()
