@@ -4,7 +4,6 @@ import io
 import math
 import re
 import struct
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -57,12 +56,17 @@ NOTHING = Metadata()
 def of_image(image: Image.Image) -> Metadata:
     """That of a file that Pillow has opened and decoded; not for a TIFF, see `of_tiff`."""
     others = ["Photoshop's block (IPTC)"] if "photoshop" in image.info else []
-    exif = None
+    exif, density = None, image.info.get("dpi")
     try:
-        exif = _described(Image.Image.getexif(image))
+        tags = Image.Image.getexif(image)
+        exif = _described(tags)
+        if image.info.get("exif") and not len(tags):  # Pillow has warned of it, and gives nothing
+            others.append("EXIF, which is damaged")
+        if image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit") and X_DENSITY not in tags:
+            density = None  # Pillow says 72 where the file says nothing
     except Exception:  # a damaged block; Pillow raises a dozen kinds
         others.append("EXIF, which is damaged")
-    return Metadata(exif, _upright(image.info.get("xmp")), _texts(image), _dpi(image.info.get("dpi")), tuple(others))
+    return Metadata(exif, _upright(image.info.get("xmp")), _texts(image), _dpi(density), tuple(others))
 
 
 def of_tiff(file: BinaryIO, offset: int, little: bool, big: bool) -> Metadata:
@@ -90,12 +94,17 @@ def _described(exif: Image.Exif) -> bytes | None:
     skipped = ABOUT_PIXELS | OTHER_TAGS | {IFD.Exif, IFD.GPSInfo}
     for tag, value in exif.items():
         if tag not in skipped:
-            kept[tag] = value
+            kept[tag] = _raw(value)
     for part in (IFD.Exif, IFD.GPSInfo):
-        values = {tag: value for tag, value in exif.get_ifd(part).items() if tag not in ABOUT_PIXELS}
+        values = {tag: _raw(value) for tag, value in exif.get_ifd(part).items() if tag not in ABOUT_PIXELS}
         if values:
             kept[part] = values
     return kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None
+
+
+def _raw(value: Any) -> Any:
+    """A tag's text as the bytes that it has in the file. Pillow reads them as Latin-1 and would write ASCII."""
+    return value.encode("latin-1") if isinstance(value, str) else value
 
 
 def _upright(xmp: bytes | str | None) -> bytes | None:
@@ -151,7 +160,7 @@ def kept(about: Metadata, holds: frozenset[Kind], form: str) -> tuple[Metadata, 
 def pillow_options(about: Metadata, form: str) -> dict[str, Any]:
     """The arguments with which Pillow writes it into a JPEG, WebP or BMP."""
     options: dict[str, Any] = {"exif": b"Exif\0\0" + about.exif if about.exif else None, "xmp": about.xmp}
-    options |= {"dpi": about.dpi, "comment": about.texts[0][1].encode() if about.texts else None}
+    options |= {"dpi": about.dpi or ((0, 0) if form == "BMP" else None), "comment": about.texts[0][1].encode() if about.texts else None}
     return {name: value for name, value in options.items() if value is not None and form != "TIFF"}
 
 
@@ -206,7 +215,8 @@ def _tiff_tags(about: Metadata, head: bytes) -> "TiffImagePlugin.ImageFileDirect
         exif = Image.Exif()
         exif.load(about.exif)
         for tag, value in exif.items():
-            tags[tag] = _nested(exif, tag) if tag in (IFD.Exif, IFD.GPSInfo) else value
+            nested = tag in (IFD.Exif, IFD.GPSInfo)
+            tags[tag] = {one: _raw(each) for one, each in exif.get_ifd(tag).items()} if nested else _raw(value)
     if about.xmp:
         tags[XMP_TAG] = about.xmp
         tags.tagtype[XMP_TAG] = 1  # bytes
@@ -214,10 +224,6 @@ def _tiff_tags(about: Metadata, head: bytes) -> "TiffImagePlugin.ImageFileDirect
         tags[X_DENSITY], tags[Y_DENSITY] = about.dpi
         tags[DENSITY_UNIT] = 2  # an inch
     return tags
-
-
-def _nested(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
-    return dict(exif.get_ifd(tag))
 
 
 def _entries(table: bytes, size: int) -> dict[int, bytes]:
