@@ -11,6 +11,7 @@ from advloss.data.fields import Fields, Image, Label, Vector, from_files, kind_o
 from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
 from advloss.data.sources.base import DataSet, Source, Split, declared_as
 from advloss.data.sources.folders import open_folder, with_validation
+from advloss.data.sources.left_out import left_out
 from advloss.data.sources.paths import check_given, open_paths
 from advloss.data.sources.shards import names_shards, open_shards, title
 from advloss.data.sources.tables import with_tables
@@ -48,6 +49,8 @@ def open_data(
         opened = with_validation(opened, val, fields)
     opened = with_tables(opened, separate)
     _check_complete(opened, fields)
+    places = [place for where in paths.values() for place in where] + [place for place in (name, val) if place]
+    opened = replace(opened, notes=(*opened.notes, *left_out(opened, places)))
     return opened.swapped() if direction == "b2a" else opened
 
 
@@ -75,7 +78,8 @@ def open_any(name: str | Path) -> DataSet:
         with suppress(InputError):
             return open_data(name, fields, size=size, seed=seed)
     opened = open_data(name, {"b": Image("pictures")}, size=size, seed=seed)
-    return replace(opened, notes=("no two sides were found: all pictures are taken as one, as for super-resolution",))
+    note = "no two sides were found: all pictures are taken as one, as for super-resolution"
+    return replace(opened, notes=(note, *opened.notes))
 
 
 def short_name(name: str | Path) -> str:

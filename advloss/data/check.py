@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from dataclasses import field as filled
 from pathlib import Path
 
+from advloss.core.errors import InputError
+from advloss.core.words import counted, some
 from advloss.data.formats import FieldFormat
+from advloss.data.found_formats import found_formats, unused_range
 from advloss.data.sampling.crops import fit
 from advloss.data.sources.base import DataSet, Split
 from advloss.data.sources.pair_checks import scales
@@ -19,8 +22,6 @@ from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
-SHOWN = 5
-"""How many files a sentence names."""
 
 
 @dataclass
@@ -60,6 +61,7 @@ class _Seen:
     size: tuple[int, int] | None = None
     mode: str = ""
     error: str = ""
+    several: bool = False
 
 
 def check(dataset: DataSet, full: bool = False) -> Report:
@@ -77,11 +79,12 @@ def check(dataset: DataSet, full: bool = False) -> Report:
             report.problems += _unequal(name, split)
         if alone_here := dataset.alone.get(name):
             report.alone += alone_here
-            report.problems.append(
-                f"{name}: {len(alone_here)} files without a partner are skipped: {_some(alone_here)}"
-            )
+            report.problems.append(f"{name}: {len(alone_here)} files without a partner are skipped: {some(alone_here)}")
     if report.unreadable:
-        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {_some(report.unreadable, '; ')}")
+        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {some(report.unreadable, '; ')}")
+    if full:
+        with suppress(InputError):  # files of no common format; the training says so
+            report.problems += unused_range(dataset.train, found_formats(dataset.train, lambda option, name: None))
     _compare(dataset, report)
     return report
 
@@ -96,6 +99,9 @@ def _check_values(report: Report, split: str, field: str, title: str, values: Va
             report.notes.append(f"{split}: of {len(values)} pictures in shards, {len(numbers)} were looked at")
     unreadable = [file.error for file in seen if file.error]
     report.unreadable += [error for error in unreadable if error not in report.unreadable]
+    if several := [file.path for file in seen if file.several]:
+        taken = f"{split} {field}: {counted(len(several), 'file')} of several pictures, of which the first is taken"
+        report.problems.append(f"{taken}: {some(several)}")
     label = field if title == field else f"{field} ({title})"
     sizes, modes = _sizes(seen, values), _modes(seen)
     report.rows.append([split, label, str(len(values)), sizes, modes, str(len(unreadable)), str(alone or "")])
@@ -111,7 +117,7 @@ def _look(values: Values, numbers: Iterable[int], full: bool) -> list[_Seen]:
         seen = _Seen(path or Path(values.name(index)))
         try:
             header = values.header(index)
-            seen.mode, seen.size = header.mode, header.size
+            seen.mode, seen.size, seen.several = header.mode, header.size, header.several
             if full:
                 values.read(index, FieldFormat(header.channels, header.depth))
         except UnreadableImage as error:
@@ -158,7 +164,7 @@ def _unequal(name: str, split: Split) -> list[str]:
                 unequal.append(path)
     scale = max(larger.values())
     differ = "differ in size" if scale == 1 else f"are not of sizes 1 : {scale}"
-    return [f"{name}: {len(unequal)} pairs {differ}: {_some(unequal)}"] if unequal else []
+    return [f"{name}: {len(unequal)} pairs {differ}: {some(unequal)}"] if unequal else []
 
 
 def _compare(dataset: DataSet, report: Report) -> None:
@@ -183,10 +189,10 @@ def _compare(dataset: DataSet, report: Report) -> None:
         if trained:
             report.leaks += [(trained[0], path) for path in same if places[path][0] != "train"]
     if report.duplicates:
-        groups_named = _some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
+        groups_named = some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
         report.problems.append(f"{len(report.duplicates)} groups of exact duplicates: {groups_named}")
     if report.leaks:
-        pairs = _some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
+        pairs = some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
         report.problems.append(f"{len(report.leaks)} pictures of val or test are also in train: {pairs}")
 
 
@@ -203,10 +209,3 @@ def _same_bytes(paths: Iterable[Path]) -> list[list[Path]]:
                 with path.open("rb") as file:
                     same[hashlib.file_digest(file, "sha256").digest()].append(path)
     return [group for group in same.values() if len(group) > 1]
-
-
-def _some(items: Iterable[object], separator: str = ", ") -> str:
-    """The first few of them."""
-    texts = [str(item) for item in items]
-    more = f"{separator}and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return separator.join(texts[:SHOWN]) + more

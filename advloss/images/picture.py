@@ -1,13 +1,14 @@
 """A picture as an array, and its conversion to other channels and another depth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from advloss.core.errors import InputError
+from advloss.images.metadata import NOTHING, Metadata
 
 Depth = Literal[8, 16, "float"]
 """Bits a channel, whole numbers from 0; or floating point."""
@@ -39,6 +40,7 @@ class Picture:
     pixels: np.ndarray  # [H, W, C] uint8, uint16 or float32, C = 1 to 16; 1 or 3 with an alpha
     alpha: np.ndarray | None = None  # [H, W], the same type
     icc: bytes | None = None
+    about: Metadata = NOTHING
 
     @property
     def channels(self) -> int:
@@ -55,6 +57,7 @@ class Header:
     channels: int = 3  # without alpha
     depth: Depth = 8
     alpha: bool = False
+    several: bool = False  # further pictures follow in the file; they are not read
 
 
 def depth_of(dtype: np.dtype) -> Depth:
@@ -77,6 +80,13 @@ def picture_of(array: np.ndarray) -> Picture:
     if depth == "float" and not np.isfinite(array).all():
         raise Undecodable("holds values that are not finite")
     return Picture(array)
+
+
+def stacked(picture: Picture) -> np.ndarray:
+    """[H, W, C] with alpha as the last channel."""
+    if picture.alpha is None:
+        return picture.pixels
+    return np.concatenate([picture.pixels, picture.alpha[..., None]], axis=2)
 
 
 def check_shape(shape: tuple[int, ...]) -> None:
@@ -138,7 +148,7 @@ def flattened(picture: Picture) -> Picture:
     for rows in blocks(len(over)):
         alpha = picture.alpha[rows, :, None].astype(np.uint32)
         over[rows] = (picture.pixels[rows] * alpha + top * (top - alpha) + top // 2) // top  # top * top + top < 2**32
-    return Picture(over, None, picture.icc)
+    return replace(picture, pixels=over, alpha=None)
 
 
 def to_8bit(array: np.ndarray) -> np.ndarray:

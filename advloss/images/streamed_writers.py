@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from advloss.images.metadata import png_chunks
 from advloss.images.picture import Picture, blocks
 
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -33,6 +34,8 @@ def write_png(file: BinaryIO, picture: Picture) -> None:
     _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * size, PNG_COLOUR_TYPES[channels], 0, 0, 0))
     if picture.icc:
         _chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
+    for name, data in png_chunks(picture.about):
+        _chunk(file, name, data)
     packed = zlib.compressobj(PNG_LEVEL)
     above = np.zeros((1, width * channels * size), np.uint8)  # the first row's
     for rows in _rows(picture):
@@ -79,7 +82,7 @@ def write_tiff(file: BinaryIO, picture: Picture) -> None:
     ]
     if channels == 4:
         entries.append((338, SHORT, [2]))  # alpha that the colours are not multiplied by
-    if picture.icc and (grey or picture.pixels.shape[2] == 3):  # grey's profile does not describe RGBA
+    if picture.icc:
         entries.append((34675, UNDEFINED, picture.icc))
     _directory(file, entries)
 

@@ -57,7 +57,7 @@ def _trainer(
         recipe = same_formats(recipe, before)
         check_changes(str(folder.path), changes(before, recipe), change)
     data = checked_data(recipe, processes, say)
-    built = build(recipe_with_formats(recipe, data))
+    built = build(recipe_with_formats(recipe, data, say))
     if saved is None:
         for line in start_from_initial(built):
             say(line)
@@ -78,7 +78,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     processes = Processes(device)
     try:
         data = checked_data(recipe, processes, say)
-        built = build(recipe_with_formats(recipe, data))
+        built = build(recipe_with_formats(recipe, data, say))
         start_from_initial(built)
         trainer = Trainer(built, data, RunFolder(Path()), processes, say)
         trainer.prepare()

@@ -7,7 +7,7 @@ from advloss.core.errors import InputError
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
 from advloss.data.fields import Fields, from_files, made_field, scale_of
-from advloss.data.found_formats import found_formats
+from advloss.data.found_formats import found_formats, unused_range
 from advloss.data.loading.loader import Loader
 from advloss.data.sampling.crops import CropSide, check_crop_fits
 from advloss.data.sources.base import Split
@@ -59,9 +59,12 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
     return data
 
 
-def recipe_with_formats(recipe: Recipe, data: DataSet) -> Recipe:
-    """The recipe with the formats of the training images added, for fields whose formats it does not say."""
+def recipe_with_formats(recipe: Recipe, data: DataSet, say: Say) -> Recipe:
+    """The recipe with the formats of the training images added, for fields whose formats it does not say. Tells the
+    user if the files use less than half of a range."""
     formats = found_formats(data.train, lambda option, name: said(getattr(recipe.data, option), name))
+    for sentence in unused_range(data.train, formats):
+        say(sentence)
     return with_formats(recipe, declared_fields(recipe), formats)
 
 

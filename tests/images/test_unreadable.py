@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from advloss.images import reading as images
+from advloss.images.listing import Passed
 from advloss.images.reading import Picture, UnreadableImage, list_images, read_picture, read_rgb8
 from advloss.images.writing import write_picture
+from tests.data.pictures import fill
 
 RNG = np.random.default_rng(0)
 COLOUR8 = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -33,11 +35,24 @@ def test_folders_that_can_not_be_listed_are_told_of(tmp_path: Path, monkeypatch:
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
-    errors: list[OSError] = []
-    found = list_images(tmp_path, unreadable=errors.append)
+    passed = Passed()
+    found = list_images(tmp_path, passed=passed)
     assert found == [tmp_path / "a.png", tmp_path / "open/c.png"] == list_images(tmp_path)
-    assert [error.filename for error in errors] == [str(tmp_path / "shut")]
+    assert [error.filename for error in passed.closed] == [str(tmp_path / "shut")]
     assert list_images(tmp_path, recursive=False) == [tmp_path / "a.png"]
+
+
+def test_folders_deeper_than_a_path_can_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(fill(tmp_path / "top", ["a.png"]))
+    for level in range(1500):
+        os.mkdir("dd")  # noqa: PTH102 (pathlib makes the parents by recursion)
+        os.chdir("dd")
+        if level == 1199:
+            fill(Path(), ["b.png"])
+    monkeypatch.chdir(tmp_path)
+    passed = Passed()
+    assert [path.name for path in list_images(Path("top"), passed=passed)] == ["a.png", "b.png"]
+    assert [error.strerror for error in passed.closed] == ["File name too long"]
 
 
 def _jpeg(size: int = 64) -> bytes:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from advloss.images.reading import Picture, page_count, read_header, read_picture
+from advloss.images.reading import Picture, read_header, read_picture
 from advloss.images.writing import write_picture
 from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
@@ -23,10 +23,11 @@ written."""
 
 @dataclass(frozen=True)
 class Read:
-    """A file that was looked at. picture: None if it is too large to be read in advance."""
+    """A file that was looked at. picture: None if it is too large to be read in advance. several: whether the file
+    holds further pictures."""
 
     picture: Picture | None
-    pages: int
+    several: bool
 
 
 class BackgroundReader:
@@ -61,9 +62,10 @@ class BackgroundReader:
     def _read(self, job: Job) -> Read | None:
         if job.result.exists() and not self.overwrite:
             return None
-        height, width = read_header(job.source).size
+        header = read_header(job.source)
+        height, width = header.size
         large = height * width * self.scale**2 > LARGE
-        return Read(None if large else read_picture(job.source), page_count(job.source))
+        return Read(None if large else read_picture(job.source), header.several)
 
 
 class BackgroundWriter:

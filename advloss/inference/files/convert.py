@@ -11,11 +11,11 @@ from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import Inputs, check_open, check_result, closed_named
 from advloss.data.formats import FieldFormat
 from advloss.images.reading import Picture, read_picture
-from advloss.images.writing import check_size, format_of, reduction
+from advloss.images.writing import check_size, format_of, reductions
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
-from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, once, reporter
+from advloss.inference.files.summary import SEVERAL, Remarks, Say, Skipped, Summary, failures_named, reporter
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
@@ -117,17 +117,17 @@ def convert_files(
     """Converts a file, or every picture in a folder, whose tree is kept. Existing results are not made again.
 
     convert: makes the result of a picture, `by` a network. model: the network's file, which no result may replace. An
-    error of one file is shown and counted in the summary, and does not stop the others. What is lost of a picture is
-    shown too, once: further pages, colours that become grey, and what the format can't hold. Pictures are read and
-    written in the background, see `background`.
+    error of one file is shown and counted in the summary, and does not stop the others. What is lost of pictures is
+    counted and told at the end: further pages, colours that become grey, and what the format can't hold. Pictures are
+    read and written in the background, see `background`.
 
     Raises InputError if there is nothing to convert, if a single target exists, if the target can't be written to, and
     for a tile that is no larger than its overlap. Raises Interrupted on Ctrl-C, with the summary: finished files stay,
     and the same call goes on from there.
     """
     skipped = reporter(summary, say)
-    jobs = open_jobs(source, target, writing, skipped, model)
-    say_once = once(say)
+    jobs = open_jobs(source, target, writing, skipped, say, model)
+    remarks = Remarks()
     try:
         with (
             BackgroundReader(jobs, by.scale, writing.overwrite) as reading,
@@ -139,20 +139,24 @@ def convert_files(
                     if read is None:
                         summary.present += 1
                     else:
-                        write(job.source, job.result, _converted(convert, by, job, read, say_once))
+                        write(job.source, job.result, _converted(convert, by, job, read, remarks))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    finally:
+        remarks.tell(say)
     return summary
 
 
-def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped, model: Path | None = None) -> list[Job]:
+def open_jobs(
+    source: Path, target: Path, writing: Writing, skipped: Skipped, say: Say, model: Path | None = None
+) -> list[Job]:
     """The jobs of `plan` whose results can be written, or exist and are to stay; the others go to `skipped`.
 
     model: a file that no result may replace. Raises InputError if nothing can be written, or if the result of a single
     job can't be, or exists.
     """
     with closed_named():
-        jobs = plan(source, target, writing.form, skipped)
+        jobs = plan(source, target, writing.form, skipped, say)
         inputs = Inputs([model, *(job.source for job in jobs)])
         if source.is_file():
             check_result(jobs[0].result, inputs)
@@ -180,24 +184,23 @@ def writable(jobs: Iterable[Job], inputs: Inputs, overwrite: bool, skipped: Skip
 
 
 def _converted(
-    convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, say_once: Say
+    convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, remarks: Remarks
 ) -> Picture:
     picture = read_picture(job.source) if read.picture is None else read.picture
-    if read.pages > 1:
-        say_once(f"{job.source}: has {read.pages} pages, the first is used")
-    if (picture.pixels.shape[2], by.takes.channels) == (3, 1):
-        say_once("the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601)")
     check_depth(job.result, by.gives)
-    if reduced := reduction(job.result, picture):
-        say_once(reduced)
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * by.scale, width * by.scale)
     try:
-        return convert(picture, by)
+        made = convert(picture, by)
     except TileTooSmall:
         raise
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
+    if read.several:
+        remarks.add(SEVERAL, job.source)
+    for what in [*by.reductions(picture), *reductions(job.result, made)]:
+        remarks.add(what, job.source)
+    return made
 
 
 def check_depth(result: Path, gives: FieldFormat) -> None:

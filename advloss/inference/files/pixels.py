@@ -6,6 +6,7 @@ So a large result is in memory once, and not as floats, unless the model was tra
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from advloss.core.errors import InputError
 from advloss.data.formats import RGB8, FieldFormat
 from advloss.images.reading import Picture
-from advloss.inference.formats import misfit, result_type, to_pixels, to_tensor
+from advloss.inference.formats import levels, misfit, result_type, to_pixels, to_tensor
 from advloss.inference.kinds import with_channels
 
 Bands = Callable[[Tensor, int], Iterator[Tensor]]
@@ -35,10 +36,24 @@ class Conversion:
         over white if results are floats. Raises InputError if the model can't take the picture."""
         as_channel = picture.pixels.shape[2] + 1 == self.takes.channels
         if picture.alpha is not None and (as_channel or self.gives.depth == "float"):
-            picture = Picture(with_channels(picture, self.takes.channels), None, picture.icc)
+            picture = replace(picture, pixels=with_channels(picture, self.takes.channels), alpha=None)
         if why := misfit(picture.pixels, self.takes):
             raise InputError(why)
         return picture
+
+    def reductions(self, picture: Picture) -> list[str]:
+        """A sentence on each thing that the model does not take of a picture."""
+        losses = []
+        if (picture.pixels.shape[2], self.takes.channels) == (3, 1):
+            losses.append("the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601)")
+        if picture.alpha is not None and self.fitting(picture).alpha is None and self.gives.depth == "float":
+            losses.append("results of floating point have no alpha: it is laid over white")
+        _, most = levels(self.takes, picture.pixels.dtype)
+        if picture.pixels.dtype == np.uint16 and 0 < picture.pixels.max() < most / 2:
+            losses.append(
+                f"16-bit values are below half of {most:g}, which is white for the model: it sees them as dark"
+            )
+        return losses
 
     def result_type(self, picture: Picture) -> np.dtype:
         """The type of the result's pixels."""
@@ -56,19 +71,19 @@ def upscaled(picture: Picture, by: Conversion) -> Picture:
     picture = by.fitting(picture)
     kept = picture.pixels.shape[2] if by.takes.channels == by.gives.channels else by.gives.channels
     channels = min(kept, by.gives.channels)
-    icc = picture.icc if channels == picture.pixels.shape[2] else None
+    made = beside_pixels(picture, channels)
     kind, gives = by.result_type(picture), replace(by.gives, channels=channels)
     if picture.alpha is None:
-        return Picture(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), None, icc)
+        return made(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), None)
     if (picture.alpha == picture.alpha.flat[0]).all():
         height, width = (side * by.scale for side in picture.alpha.shape)
         alpha = np.full((height, width), _converted(picture.alpha[:1, :1], kind))
-        return Picture(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), alpha, icc)
+        return made(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), alpha)
     plane = picture.alpha[..., None]  # [H, W, 1]
     alpha = _through(by, to_tensor(plane, FieldFormat(by.takes.channels)), FieldFormat(1), kind)[..., 0]
     visible = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
     covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(visible).sub_(1)  # [1, C, H, W] in [-1, 1]
-    return Picture(_through(by, covered, gives, kind, alpha), alpha, icc)
+    return made(_through(by, covered, gives, kind, alpha), alpha)
 
 
 def translated(picture: Picture, by: Conversion) -> Picture:
@@ -79,7 +94,16 @@ def translated(picture: Picture, by: Conversion) -> Picture:
     channels, kind = by.gives.channels, by.result_type(picture)
     pixels = _through(by, to_tensor(picture.pixels, by.takes), by.gives, kind)
     alpha = None if picture.alpha is None else _converted(picture.alpha, kind)
-    return Picture(pixels, alpha, picture.icc if channels == picture.pixels.shape[2] else None)
+    return beside_pixels(picture, channels)(pixels, alpha)
+
+
+def beside_pixels(picture: Picture, channels: int) -> Callable[[np.ndarray, np.ndarray | None], Picture]:
+    """Makes the result of pixels with so many channels, and alpha: what the file says of the picture is kept, a colour
+    profile only if the channels are as many as before."""
+    if channels == picture.pixels.shape[2] or picture.icc is None:
+        return partial(Picture, icc=picture.icc, about=picture.about)
+    others = (*picture.about.others, "the colour profile, since the result has other channels")
+    return partial(Picture, about=replace(picture.about, others=others))
 
 
 def _converted(alpha: np.ndarray, kind: np.dtype) -> np.ndarray:

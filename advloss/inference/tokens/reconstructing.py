@@ -14,12 +14,13 @@ from tqdm import tqdm
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import Inputs, check_open, closed_named
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture
-from advloss.images.writing import check_size
+from advloss.images.reading import Picture, read_picture
+from advloss.images.writing import check_size, reductions
 from advloss.inference.files.background import BackgroundWriter
 from advloss.inference.files.convert import Writing, check_depth, open_jobs, writable
 from advloss.inference.files.jobs import Job, apart
-from advloss.inference.files.summary import Say, Summary, failures_named, reporter
+from advloss.inference.files.pixels import beside_pixels
+from advloss.inference.files.summary import Remarks, Say, Summary, failures_named, reporter
 from advloss.inference.formats import result_type, to_pixels
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
@@ -88,7 +89,8 @@ def reconstruct_files(
 ) -> Summary:
     """Writes a tokenizer's reconstruction of a picture, or of all pictures below a folder, whose tree is kept.
 
-    Results have the model's format; in folders they are PNGs, or .npy if the model was trained on floats. Existing
+    Results have the model's format; in folders they are PNGs, or .npy if the model was trained on floats. EXIF and the
+    like are kept as `convert_files` keeps them. Existing
     files are not made again. Raises InputError if there is nothing to do, or if a single target exists or can't be
     written to; Interrupted, with the summary, on Ctrl-C.
     """
@@ -98,22 +100,29 @@ def reconstruct_files(
     with closed_named():
         single = source.is_file() and target.suffix and not target.is_dir()
     extension = _extension(model.tokenized)
-    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped, model.file)
+    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped, say, model.file)
     todo = [job for job in jobs if overwrite or not job.result.exists()]
     summary.present = len(jobs) - len(todo)
+    remarks = Remarks()
     try:
         with (
             tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar,
             BackgroundWriter(summary, skipped) as write,
         ):
             paths = [job.source for job in todo]
-            for one in encoded(model, paths, lambda _, why: skipped(why), reading):
+            for one in encoded(model, paths, lambda _, why: skipped(why), reading, remarks):
                 bar.update()
                 job = todo[one.number]
                 with failures_named(skipped, job.source, job.result):
-                    write(job.source, job.result, _decoded(model, one.codes, one.size, job.result))
+                    decoded = _decoded(model, one.codes, one.size, job.result)
+                    made = beside_pixels(read_picture(job.source), decoded.pixels.shape[2])(decoded.pixels, None)
+                    for what in reductions(job.result, made):
+                        remarks.add(what, job.source)
+                    write(job.source, job.result, made)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    finally:
+        remarks.tell(say)
     return summary
 
 

@@ -1,7 +1,7 @@
 """Encodes folders of pictures to tokens, in one file or in shards. A picture that can't be read is skipped and
 named."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import Inputs, check_result, closed_named
-from advloss.images.reading import UnreadableImage, list_images
-from advloss.inference.files.summary import Say, Summary, reporter
+from advloss.images.listing import Passed, extensions, is_image, list_images
+from advloss.images.reading import UnreadableImage
+from advloss.inference.files.summary import Remarks, Say, Summary, reporter
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import (
@@ -63,6 +64,8 @@ def tokenize_files(
                 done.append(Shard(file=file.name, pictures=work.part(file, paths[part], names[part], bool(shard), bar)))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {summary.words()}; {_how_to_go_on(shard, overwrite)}") from None
+    finally:
+        work.remarks.tell(say)
     if shard:
         total = sum(one.pictures for one in done)
         write_index(target, Index(fingerprint=header.fingerprint, pictures=total, shards=done))
@@ -83,6 +86,7 @@ class _Tokenizing:
     reading: Reading
     summary: Summary
     say: Say
+    remarks: Remarks = field(default_factory=Remarks)
 
     def part(self, file: Path, paths: list[Path], names: list[str], shard: bool, bar: "tqdm") -> int:
         """Writes the tokens of these pictures, unless the file exists. Gives how many pictures the file holds."""
@@ -119,7 +123,7 @@ class _Tokenizing:
             self._skip(why)
             bar.update()
 
-        for one in encoded(self.model, paths, note, self.reading):
+        for one in encoded(self.model, paths, note, self.reading, self.remarks):
             made[one.number] = one.codes.numpy(), one.size
             bar.update()
         return made, skipped
@@ -141,13 +145,17 @@ class _Tokenizing:
 def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
     """The pictures to read, sorted. Folders that can't be read and names that can't be stored go to the summary."""
     if source.is_file():
+        if not is_image(source):
+            raise InputError(f"{source}: is not named as a picture ({extensions()}); rename it if it is one")
         return [source]
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
-    closed: list[OSError] = []
-    found = list_images(source, unreadable=closed.append)
+    passed = Passed()
+    found = list_images(source, passed=passed)
     skipped = reporter(summary, say)
-    for error in closed:
+    for sentence in passed.words():
+        say(f"{source}: {sentence}")
+    for error in passed.closed:
         skipped(UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})"))
     paths = []
     for path in found:
