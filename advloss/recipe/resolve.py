@@ -1,17 +1,17 @@
 """Makes a checked recipe from a recipe's text: checks every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Field, Fields, images_of, made_field, sources_of
+from advloss.data.fields import VAL, Field, images_of, made_field
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.partners import why_no_partners
 from advloss.recipe import components
+from advloss.recipe.checks.data_keys import check_paths, unknown_data
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import default_steps
 from advloss.recipe.schema import Component, Data, Metric, Recipe, Sides, Term, Train
@@ -33,10 +33,6 @@ FOLLOWS = WIRED | SCALE | {"size"}
 """The parameters of a network that a recipe does not say, since they follow from the fields."""
 
 
-BEFORE_FIELDS = ("a", "b")
-"""Keys that every resolved recipe had, also as null, before methods declared their fields."""
-
-
 def resolve(source: Source) -> Recipe:
     """Checks a recipe and completes it with all defaults.
 
@@ -47,7 +43,7 @@ def resolve(source: Source) -> Recipe:
         _check_names(source.values, "metrics", "metric", "metric")
         return complete_recipe(Recipe.model_validate(source.values))
     except ValidationError as error:
-        lines = sentences(error, model=Recipe) + _unknown_data(source.values)
+        lines = sentences(error, model=Recipe) + unknown_data(source.values)
     except InputError as error:
         lines = str(error).splitlines()
     raise InputError("\n".join(_located(line, source) for line in lines)) from None
@@ -89,6 +85,9 @@ def _check_declared(name: str, method: type[Method], parameters: Mapping[str, An
     for field, declared in method.declared_fields(parameters).items():
         if not isinstance(declared, Field):
             raise InputError(f"method: '{name}' declares the field {field} by {declared!r}; say fields.Image(...)")
+        for word in (field, declared.source):
+            if word.startswith(VAL):
+                raise InputError(f"method: '{name}' declares {word}, and {VAL}... are the keys of validation sets")
 
 
 def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -135,7 +134,7 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
 def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -> Data:
     """The data section, with its fields' and sources' paths, and its degradation, checked."""
     fields = method.declared_fields(parameters)
-    _check_paths(recipe.data, fields)
+    check_paths(recipe.data, fields)
     degradation = recipe.data.degradation
     if degradation is None:
         return recipe.data
@@ -145,46 +144,6 @@ def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -
         )
     checked = complete("degradation", components.DEGRADATIONS, degradation, "data.degradation", SCALE)
     return recipe.data.model_copy(update={"degradation": checked})
-
-
-def _check_paths(data: Data, fields: Fields) -> None:
-    """Raises InputError for a key of the data section that is not an option, field or source, and for a value that is
-    not a path."""
-    names = list(dict.fromkeys([*fields, *sources_of(fields)]))
-    for key, value in (data.model_extra or {}).items():
-        if value is None and key in BEFORE_FIELDS:
-            continue
-        if key not in names:
-            raise InputError(_unknown_key(key, names))
-        if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):
-            raise InputError(f"data.{key}: is a folder, a list of folders or a file (got {value!r})")
-        if value is not None and not _several(value):
-            raise InputError(f"data.{key}: is an empty list; it is a folder, a list of folders or a file")
-    for option in ("channels", "depth", "range", "classes", "sizes"):
-        said = getattr(data, option)
-        for name in said if isinstance(said, Mapping) else ():
-            if name not in fields:
-                raise InputError(f"data.{option}.{name}: {unknown('field', name, fields)}")
-
-
-def _unknown_key(key: str, names: Iterable[str]) -> str:
-    return f"data.{key}: {unknown('key', key, [*Data.model_fields, *names])}"
-
-
-def _unknown_data(values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each unknown key of the data section, if the method is known: for a section with other
-    mistakes."""
-    data, method = values.get("data"), values.get("method")
-    name = method.get("name") if isinstance(method, dict) else method
-    if not isinstance(data, dict) or name not in components.METHODS:
-        return []
-    fields = components.METHODS[str(name)].declared_fields({})
-    known = [*fields, *sources_of(fields)]
-    return [_unknown_key(key, known) for key in data if key not in Data.model_fields and key not in known]
-
-
-def _several(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _weighting(recipe: Recipe, method: type[Method]) -> Component:

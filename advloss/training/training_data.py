@@ -36,6 +36,7 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
             fields,
             paths=options.paths,
             val=options.val,
+            val_paths=options.val_paths,
             size=options.load,
             seed=recipe.seed,
             direction=options.direction,

@@ -8,13 +8,13 @@ from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Image, Kind, Label, from_files, kind_of, made_field
 from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.class_folders import class_folders
-from advloss.data.sources.matching import LAYOUTS, Folders, enough, listed, matched
+from advloss.data.sources.matching import LAYOUTS, enough, listed, matched
 from advloss.data.sources.shards import names_shards, shard_split, with_shards_to_validate
+from advloss.data.sources.side_names import LETTERS, Folders, by_field, side_by_side, side_names
 from advloss.data.sources.values import FileValues, HalfValues, Values
 from advloss.images.reading import is_image, list_images
 
 SPLITS = ("train", "val", "test")
-LETTERS = "ABCDEFGHIJKLMNOP"
 
 
 def open_folder(path: str | Path, fields: Fields, given: frozenset[str] = frozenset()) -> DataSet:
@@ -50,18 +50,14 @@ def with_validation(opened: DataSet, path: str | Path, fields: Fields) -> DataSe
         folders = sides(root, len(from_files(fields)))
         if folders is None:
             raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
-        names, notes, titles = side_names("val", folders), opened.notes, tuple(opened.titles.values())
-        if names == titles[::-1]:
-            folders = folders[::-1]
-        elif names != titles:
-            called = " and ".join(f"{name} ({field})" for name, field in zip(names, opened.titles, strict=True))
-            notes += (f"of data.val the sides are {called}",)
+        if not (side_by_side(folders) and kind_of(fields) == "unpaired"):  # which is refused below
+            folders = by_field(folders, {name: opened.titles[name] for name in from_files(fields)})
         split, skipped = split_folders(folders, fields, 1)
     except InputError as error:
         raise InputError(f"data.val: {error}") from error
     alone = {name: paths for name, paths in opened.alone.items() if name != "val"}
     alone |= {"val": skipped} if skipped else {}
-    return replace(opened, splits=opened.splits | {"val": split}, notes=notes, alone=alone)
+    return replace(opened, splits=opened.splits | {"val": split}, alone=alone)
 
 
 def halves(paths: list[Path], fields: Fields, true_partners: bool) -> Split:
@@ -166,7 +162,7 @@ def data_set(name: str, found: dict[str, Folders], fields: Fields) -> DataSet:
     """The data set of the folders of each split, one for each image field."""
     splits: dict[str, Split] = {}
     skipped_files: dict[str, tuple[Path, ...]] = {}
-    names = {split: side_names(split, folders) for split, folders in found.items()}
+    names = {split: side_names(folders) for split, folders in found.items()}
     for split, folders in found.items():
         if names[split] != names["train"]:
             raise InputError(f"the sides are {names['train']} in train and {names[split]} in {split}; name them alike")
@@ -175,18 +171,6 @@ def data_set(name: str, found: dict[str, Folders], fields: Fields) -> DataSet:
             skipped_files[split] = skipped
     titles = dict(zip(splits["train"].images, names["train"], strict=True))
     return DataSet(name, splits, titles, _notes(found["train"], names["train"]), skipped_files)
-
-
-def side_names(split: str, folders: Folders) -> tuple[str, ...]:
-    """What the domains are called: the folders' names without the split's."""
-    if side_by_side(folders):
-        return "left", "right"
-    return tuple(each.name.removeprefix(split) or each.name for each in folders)
-
-
-def side_by_side(folders: Folders) -> bool:
-    """Whether the pictures of one folder hold two domains each."""
-    return len(folders) == 2 and folders[0] == folders[1]
 
 
 def _notes(folders: Folders, names: tuple[str, ...]) -> tuple[str, ...]:
