@@ -10,7 +10,7 @@ from advloss.core.errors import InputError, unknown
 from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, kind_of
 from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
 from advloss.data.sources.base import DataSet, Source, Split, declared_as
-from advloss.data.sources.folders import open_folder, with_validation
+from advloss.data.sources.folders import are_halves, holds_halves, open_folder, with_validation
 from advloss.data.sources.paths import check_given, open_paths, with_paths_to_validate
 from advloss.data.sources.shards import names_shards, open_shards, title
 from advloss.data.sources.tables import with_tables
@@ -84,14 +84,17 @@ def open_any(name: str | Path) -> DataSet:
     """Opens a data set without a method, to inspect it. Raises `InputError`.
 
     A folder or a synthetic set is opened as pairs if it holds pairs, else as two unpaired domains, else as single
-    pictures. A published set is opened as unpaired if the set can be used so.
+    pictures. Files are taken for two pictures side by side if each is twice as wide as high. A published set is opened
+    as unpaired if the set can be used so.
     """
     size, seed = 256, 0
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
         return open_published(str(name), kind="unpaired" if str(name) in UNPAIRED else "pairs")
     for fields in (PAIRS, TWO_DOMAINS):
         with suppress(InputError):
-            return open_data(name, fields, size=size, seed=seed)
+            opened = open_data(name, fields, size=size, seed=seed)
+            if not holds_halves(opened.train) or are_halves(opened.train):
+                return opened
     opened = open_data(name, {"b": Image("pictures")}, size=size, seed=seed)
     return replace(opened, notes=("no two sides were found: all pictures are taken as one, as for super-resolution",))
 

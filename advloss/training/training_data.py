@@ -1,20 +1,15 @@
 """The data of a training: opens and checks it, and makes its loader, as the recipe says."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from advloss.core.errors import InputError
 from advloss.data import DataSet, open_data
 from advloss.data.check import check
-from advloss.data.fields import Fields, from_files, made_field, scale_of
+from advloss.data.fields import Fields, from_files, made_field
 from advloss.data.found_formats import found_formats
 from advloss.data.loading.loader import Loader
-from advloss.data.sampling.crops import CropSide, check_crop_fits
-from advloss.data.sources.base import Split
-from advloss.data.sources.pair_checks import called, check_pairs
-from advloss.data.sources.shards import looked_at
-from advloss.images.reading import UnreadableImage
-from advloss.recipe import components
+from advloss.data.sampling.crops import CropSide
+from advloss.data.sources.pair_checks import check_crops, check_pairs
 from advloss.recipe.build import Built
 from advloss.recipe.build_method import crop_sides, declared_fields
 from advloss.recipe.formats import formats_of, said, with_formats
@@ -54,9 +49,7 @@ def checked_data(recipe: Recipe, processes: Processes, say: Say) -> DataSet:
     _check_made(recipe, data, fields, say)
     check_pairs(data.train, options.resize, options.load)
     if options.resize == "none":
-        splits = [data.train] if components.METHODS[recipe.method.name].whole else data.splits.values()
-        for split in splits:
-            _check_crops(split, CropSide(options.crop).ends[1])
+        check_crops(data.train, CropSide(options.crop).ends[1])
     return data
 
 
@@ -84,15 +77,6 @@ def _check_made(recipe: Recipe, data: DataSet, fields: Fields, say: Say) -> None
         )
     if options.degradation is not None and made in data.train.images:
         say(f"the small pictures come from data.{made}: data.degradation makes none for training")
-
-
-def _check_crops(split: Split, crop: int) -> None:
-    """Raises InputError for the first picture that is too small, rather than in the middle of an epoch."""
-    for name, values in split.images.items():
-        for index in looked_at(values):
-            with suppress(UnreadableImage):  # the loader skips it
-                size = values.header(index).size
-                check_crop_fits(called(values, index), size, int(crop * scale_of(split.declared[name])))
 
 
 def make_loader(built: Built, data: DataSet, processes: Processes, say: Callable[[str], None]) -> Loader:

@@ -1,5 +1,6 @@
 """Opens folders of pictures as a data set, and finds out which layout they have."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -9,10 +10,10 @@ from advloss.data.fields import Fields, Image, Kind, Label, from_files, kind_of,
 from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.class_folders import class_folders
 from advloss.data.sources.matching import LAYOUTS, enough, listed, matched
-from advloss.data.sources.shards import names_shards, shard_split, with_shards_to_validate
+from advloss.data.sources.shards import looked_at, names_shards, shard_split, with_shards_to_validate
 from advloss.data.sources.side_names import LETTERS, Folders, by_field, side_by_side, side_names
 from advloss.data.sources.values import FileValues, HalfValues, Values
-from advloss.images.reading import is_image, list_images
+from advloss.images.reading import UnreadableImage, is_image, list_images, read_header
 
 SPLITS = ("train", "val", "test")
 
@@ -64,6 +65,24 @@ def halves(paths: list[Path], fields: Fields, true_partners: bool) -> Split:
     """Pairs side by side: left is the first field, right the second."""
     both: tuple[Values, Values] = (HalfValues(paths, "left"), HalfValues(paths, "right"))
     return split_of(fields, dict(zip(from_files(fields), both, strict=True)), true_partners)
+
+
+def holds_halves(split: Split) -> bool:
+    """Whether the pictures of a split are taken to be halves of files."""
+    return any(isinstance(values, HalfValues) for values in split.images.values())
+
+
+def are_halves(split: Split) -> bool:
+    """Whether all its files that can be read are twice as wide as high, as two pictures of one size side by side."""
+    values = next(iter(split.images.values()))
+    squares = 0
+    for index in looked_at(values):
+        with suppress(UnreadableImage):
+            height, width = read_header(values.path(index) or "").size
+            if width != 2 * height:
+                return False
+            squares += 1
+    return squares > 0
 
 
 def folder(path: str | Path) -> Path:
