@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from torch import nn
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.fields import VAL, Field, images_of, made_field
+from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.partners import why_no_partners
 from advloss.recipe import components
@@ -51,8 +53,13 @@ def resolve(source: Source) -> Recipe:
 
 def complete_recipe(recipe: Recipe) -> Recipe:
     """The recipe with each component checked against its signature and its parameters completed."""
-    method = lookup("method", components.METHODS, recipe.method.name, "method")
+    method = lookup("method", components.METHODS, recipe.method.name, "method", Method)
     networks = network_names(method)
+    for name in inspect.signature(method).parameters.keys() & recipe.networks.keys() - networks:
+        raise InputError(
+            f"networks.{name}: the constructor of '{recipe.method.name}' has {name} without its type; write "
+            f"{name}: NetworkFactory"
+        )
     own = complete("method", components.METHODS, recipe.method, "method", networks)
     _check_declared(recipe.method.name, method, own.parameters)
     names = {**method.tensors, **_partners(method, own.parameters)}
@@ -62,7 +69,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
             "networks": _networks(recipe, networks),
             "data": _data(recipe, method, own.parameters),
             "losses": {name: _term(term, f"losses.{name}", method) for name, term in recipe.losses.items() if term},
-            "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
+            "metrics": {name: _metric(m, f"metrics.{name}", names, method) for name, m in recipe.metrics.items() if m},
             "train": (train := _train(recipe)),
             "optimizer": _optimizer(recipe.optimizer, train.steps or {}),
             "schedule": complete("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
@@ -82,7 +89,10 @@ def _check_declared(name: str, method: type[Method], parameters: Mapping[str, An
     for attribute, needed in (("fields", not own_fields), ("tensors", True)):
         if needed and not hasattr(method, attribute):
             raise InputError(f"method: '{name}' has no `{attribute}`; the class declares them, see docs/extending.md")
-    for field, declared in method.declared_fields(parameters).items():
+    fields = method.declared_fields(parameters)
+    if not fields:
+        raise InputError(f"method: '{name}' declares no field, so its batches are empty; say what it learns from")
+    for field, declared in fields.items():
         if not isinstance(declared, Field):
             raise InputError(f"method: '{name}' declares the field {field} by {declared!r}; say fields.Image(...)")
         for word in (field, declared.source):
@@ -114,7 +124,13 @@ def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str
 def network_names(method: type[Method]) -> frozenset[str]:
     """The keys that a recipe of this method has under `networks`: its constructor's `NetworkFactory` parameters."""
     parameters = inspect.signature(method).parameters.values()
-    return frozenset(p.name for p in parameters if p.annotation in (NetworkFactory, "NetworkFactory"))
+    return frozenset(p.name for p in parameters if _makes_networks(p.annotation))
+
+
+def _makes_networks(annotation: Any) -> bool:
+    """Whether a parameter's annotation is NetworkFactory; a text where annotations are not evaluated."""
+    text = annotation.rpartition(".")[2] if isinstance(annotation, str) else ""
+    return annotation is NetworkFactory or text == NetworkFactory.__name__
 
 
 def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
@@ -198,13 +214,12 @@ def _term(term: Term, place: str, method: type[Method]) -> Term:
     tensors = method.tensors
     for position, name in enumerate(term.between):
         _tensor(name, tensors, f"{place}.between.{position}")
-    loss = lookup("loss", components.LOSSES, term.loss, f"{place}.loss")
+    loss = lookup("loss", components.LOSSES, term.loss, f"{place}.loss", nn.Module)
     positional, by_name = tensor_parameters(loss)
     if len(positional) != len(term.between):
         counts = f"{len(positional)} tensor(s), {len(term.between)} given"
         raise InputError(f"{place}.between: '{term.loss}' compares {counts}: [{', '.join(positional)}]")
-    if getattr(loss, "partners", False) and (why := why_no_partners(method, *term.between)):
-        raise InputError(f"{place}.between: {why}")
+    _check_partners(method, loss, term, place)
     parameters = term.parameters
     named = {key: parameters.pop(key, None) for key in by_name}
     for key, name in named.items():
@@ -219,6 +234,20 @@ def _term(term: Term, place: str, method: type[Method]) -> Term:
     return Term(**common, **named, **sides, **checked)
 
 
+def _check_partners(method: type[Method], measure: Any, line: Term | Metric, place: str) -> None:
+    """Raises InputError if a loss or metric compares tensors that are drawn apart image by image, or joins them."""
+    matching = line.parameters.get("feature_matching")
+    if getattr(measure, "partners", False) or matching:
+        key = "feature_matching" if matching else "between"
+        if why := why_no_partners(method, *line.between):
+            raise InputError(f"{place}.{key}: {why}")
+    given = line.parameters.get("given")
+    if isinstance(given, str) and isinstance(measure, type) and issubclass(measure, AdversarialLoss):
+        for name in line.between:
+            if why := why_no_partners(method, name, given):
+                raise InputError(f"{place}.given: {why}")
+
+
 def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
     """The discriminator's settings (`Sides`), removed from `parameters`; empty for a loss without a discriminator."""
     if not is_two_sided(loss):
@@ -230,10 +259,11 @@ def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
         raise InputError("\n".join(sentences(error, place, Sides))) from None
 
 
-def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:
+def _metric(metric: Metric, place: str, tensors: Mapping[str, str], method: type[Method]) -> Metric:
     for position, name in enumerate(metric.between):
         _tensor(name, tensors, f"{place}.between.{position}")
-    cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric")
+    cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric", nn.Module)
+    _check_partners(method, cls, metric, place)
     parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, other_keys=Metric.model_fields)
     return Metric(metric=metric.metric, between=metric.between, **parameters)
 

@@ -104,6 +104,9 @@ class _CropSides:
             schedule = Schedule.read(value)
             if min(schedule.bounds) < 1:
                 raise ValueError(f"a crop of {min(schedule.bounds):g} pixels; it is at least 1")
+            for side in schedule.bounds:
+                if side % 1 != 0:
+                    raise ValueError(f"a crop of {side:g} pixels; it is a whole number")
             return schedule
 
         return core_schema.no_info_wrap_validator_function(

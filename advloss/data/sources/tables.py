@@ -134,7 +134,7 @@ def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None
     labels = [known[key] for key in keys if key is not None]
     if "" in labels:
         raise InputError(f"{path}: {keys[labels.index('')]} has an empty label")
-    classes = classes or _classes(labels)
+    classes = classes or _classes(path, labels)
     numbers = {label: number for number, label in enumerate(classes)}
     for label in labels:
         if label not in numbers:
@@ -142,10 +142,24 @@ def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None
     return Rows(np.array([numbers[label] for label in labels], np.int64), classes)
 
 
-def _classes(labels: Sequence[str]) -> tuple[str, ...]:
-    """The classes that occur, in the order of their numbers if all are whole numbers, else by name."""
+def _classes(path: Path, labels: Sequence[str]) -> tuple[str, ...]:
+    """The classes that occur, in the order of their numbers if all are whole numbers, else by name.
+
+    Raises InputError if all are numbers and one is negative or not whole: then they measure something.
+    """
     numbers = all(label.isascii() and label.isdecimal() for label in labels)
+    if not numbers and all(map(_is_number, labels)):
+        odd = next(label for label in labels if not (label.isascii() and label.isdecimal()))
+        raise InputError(f"{path}: has the label {odd}; labels are names, or whole numbers of classes from 0 on")
     return tuple(sorted(set(labels), key=(lambda label: (int(label), label)) if numbers else None))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _entry(name: str, label: str) -> tuple[str, str]:
