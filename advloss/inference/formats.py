@@ -6,6 +6,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.formats import RGB8, FieldFormat
+from advloss.images.reading import Header
 
 LUMA = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in the grey picture that a model of one channel gets: ITU-R BT.601."""
@@ -26,6 +27,15 @@ def misfit(pixels: np.ndarray, takes: FieldFormat) -> str | None:
     if np.issubdtype(pixels.dtype, np.floating) and takes.depth != "float":
         return f"holds floats, and the model was trained on {takes.depth}-bit pictures; save it with 8 or 16 bits"
     return channels_misfit(pixels.shape[2], takes)
+
+
+def header_misfit(header: Header, takes: FieldFormat) -> str | None:
+    """As `misfit`, from a file's header; alpha may serve as the last channel of the model."""
+    if header.depth == "float" and takes.depth != "float":
+        return f"holds floats, and the model was trained on {takes.depth}-bit pictures; save it with 8 or 16 bits"
+    if header.alpha and header.channels + 1 == takes.channels:
+        return None
+    return channels_misfit(header.channels, takes)
 
 
 def channels_misfit(channels: int, takes: FieldFormat) -> str | None:

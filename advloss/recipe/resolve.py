@@ -240,7 +240,8 @@ def _check_partners(method: type[Method], measure: Any, line: Term | Metric, pla
     if getattr(measure, "partners", False) or matching:
         key = "feature_matching" if matching else "between"
         if why := why_no_partners(method, *line.between):
-            raise InputError(f"{place}.{key}: {why}")
+            known = "" if isinstance(line, Term) else f"; or partner_{line.between[1]}, where the data has partners"
+            raise InputError(f"{place}.{key}: {why}{known}")
     given = line.parameters.get("given")
     if isinstance(given, str) and isinstance(measure, type) and issubclass(measure, AdversarialLoss):
         for name in line.between:

@@ -7,15 +7,16 @@ from typing import Any, ClassVar
 
 from tqdm import tqdm
 
-from advloss.core.errors import InputError, Interrupted
+from advloss.core.errors import InputError, Interrupted, together
 from advloss.core.files import check_open, closed_named
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture, read_picture
+from advloss.images.reading import Picture, UnreadableImage, read_header, read_picture
 from advloss.images.writing import check_size, format_of, reduction
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
 from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, once, reporter
+from advloss.inference.formats import header_misfit
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
@@ -125,6 +126,7 @@ def convert_files(
     """
     skipped = reporter(summary, say)
     jobs = open_jobs(source, target, writing, skipped)
+    check_some_fit(jobs, by)
     say_once = once(say)
     try:
         with (
@@ -173,6 +175,25 @@ def _converted(
         raise
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
+
+
+def check_some_fit(jobs: list[Job], by: Conversion) -> None:
+    """Raises InputError, one for all, if not one of several pictures has the formats that the model takes and gives."""
+    wrong: dict[str, str] = {}
+    for job in jobs if len(jobs) > 1 else ():
+        try:
+            check_depth(job.result, by.gives)
+            why = header_misfit(read_header(job.source), by.takes)
+        except UnreadableImage:
+            continue  # it is skipped and named
+        except InputError as error:
+            wrong[str(job.source)] = str(error)
+            continue
+        if why is None:
+            return
+        wrong[str(job.source)] = f"{job.source}: {why}"
+    if wrong:
+        raise InputError(together(wrong))
 
 
 def check_depth(result: Path, gives: FieldFormat) -> None:
