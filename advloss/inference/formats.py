@@ -24,18 +24,19 @@ def levels(form: FieldFormat, kind: np.dtype) -> tuple[float, float]:
 
 def misfit(pixels: np.ndarray, takes: FieldFormat) -> str | None:
     """Why a model can't take a file's pixels [H, W, C], in words that follow the file's name; None if it can."""
-    if np.issubdtype(pixels.dtype, np.floating) and takes.depth != "float":
-        return f"holds floats, and the model was trained on {takes.depth}-bit pictures; save it with 8 or 16 bits"
-    return channels_misfit(pixels.shape[2], takes)
+    return _misfit(np.issubdtype(pixels.dtype, np.floating), pixels.shape[2], takes)
 
 
 def header_misfit(header: Header, takes: FieldFormat) -> str | None:
-    """As `misfit`, from a file's header; alpha may serve as the last channel of the model."""
-    if header.depth == "float" and takes.depth != "float":
+    """As `misfit`, from a file's header. Alpha may serve as the last channel of the model."""
+    as_channel = header.alpha and header.channels + 1 == takes.channels
+    return _misfit(header.depth == "float", header.channels + as_channel, takes)
+
+
+def _misfit(floats: bool, channels: int, takes: FieldFormat) -> str | None:
+    if floats and takes.depth != "float":
         return f"holds floats, and the model was trained on {takes.depth}-bit pictures; save it with 8 or 16 bits"
-    if header.alpha and header.channels + 1 == takes.channels:
-        return None
-    return channels_misfit(header.channels, takes)
+    return channels_misfit(channels, takes)
 
 
 def channels_misfit(channels: int, takes: FieldFormat) -> str | None:
