@@ -40,9 +40,11 @@ def translate(
 ) -> None:
     """Translate a picture or a folder of pictures, of any size, with a trained model."""
     from advloss.core.devices import choose_device
+    from advloss.inference.abilities import check_is_model
     from advloss.inference.files.convert import Writing, translate_files
     from advloss.inference.model import load
 
+    check_is_model(model, "translate")
     loaded = load(model, choose_device(device))
     loaded.use("translate", file=model)
     options, writing = tile_options(tile, overlap, precision), Writing(format, overwrite)
@@ -73,9 +75,11 @@ def upscale(
 ) -> None:
     """Enlarge a picture or a folder of pictures, of any size; results that are there already are skipped."""
     from advloss.core.devices import choose_device
+    from advloss.inference.abilities import check_is_model
     from advloss.inference.files.convert import Writing, upscale_files
     from advloss.inference.upscaler import load_upscaler
 
+    check_is_model(model, "upscale")
     upscaler = load_upscaler(model).to(choose_device(device))
     options = tile_options(tile, overlap, precision, self_ensemble)
     summary = upscale_files(upscaler, input, output, options, Writing(format, overwrite), say=say)

@@ -1,6 +1,6 @@
 """Words for messages: how many there are, and the first few of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 SHOWN = 5
 """How many things a sentence names."""
@@ -11,8 +11,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def some(items: Iterable[object], separator: str = ", ") -> str:
+def some(items: Iterable[object], separator: str = ", ", most: int = SHOWN) -> str:
     """The first few of them, and how many more there are."""
     texts = [str(item) for item in items]
-    more = f"{separator}and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return separator.join(texts[:SHOWN]) + more
+    more = f"{separator}and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
+
+
+def together(problems: Mapping[str, str]) -> str:
+    """One message for several files with a problem of one kind: the sentence of the first, and the names of the others.
+
+    problems: the sentence of each file, by the file.
+    """
+    first, *others = problems.values()
+    return first if not others else f"{first} ({len(problems)} in all: {some(problems)})"

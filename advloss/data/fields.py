@@ -18,6 +18,9 @@ Kind = Literal["pairs", "unpaired", "single"]
 Super-resolution needs one domain, the large pictures; a degradation can make the small ones.
 """
 
+VAL = "val_"
+"""The beginning of the keys of recipes that name folders and files to validate on: `data.val_a` for the field `a`."""
+
 
 @dataclass(frozen=True)
 class Field:

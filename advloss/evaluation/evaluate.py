@@ -21,12 +21,13 @@ from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstru
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
 from advloss.images.reading import list_images
+from advloss.inference.abilities import check_is_model
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.upscaler import load_upscaler
 from advloss.losses.perceptual.lpips import LPIPS
-from advloss.pretrained.weights import at_hand, weights_file
+from advloss.pretrained.weights import place
 
 Say = Callable[[str], None]
 REDUCED = "made from the truths: cut at right and bottom to multiples of the scale, MATLAB's bicubic to 8 bits"
@@ -147,6 +148,8 @@ def _check(subject: Subject, measures: Measures) -> None:
     if subject.model is None:
         for name in subject.asked:
             raise InputError(f"{FLAGS[name]}: is about how a --model runs, and there is none")
+    else:
+        check_is_model(subject.model)
     if measures.fid and (lacks := missing()):
         raise InputError(f"--fid: {lacks}")
 
@@ -217,15 +220,15 @@ def _made_with(device: torch.device) -> dict[str, str]:
 
 def _lpips(say: Say) -> tuple[LPIPS | None, str]:
     """LPIPS, or None if its weights are missing or damaged; and the protocol's sentence about it."""
-    if not at_hand(LPIPS_WEIGHTS):
-        return None, "not measured: its backbone's weights are not at hand"
-    try:
-        return LPIPS("alex"), "version 0.1, alex, of the pictures without their border"
-    except InputError:
-        path = weights_file(LPIPS_WEIGHTS, "LPIPS")
-        why = f"its weights {path} can't be read; delete the file and get it anew"
-        say(f"LPIPS is skipped: {why}")
-        return None, f"not measured: {why}"
+    url, path = place(LPIPS_WEIGHTS)
+    why = f"its weights are not at hand; put the file from {url} into {path.parent}"
+    if path.is_file():
+        try:
+            return LPIPS("alex"), "version 0.1, alex, of the pictures without their border"
+        except InputError:
+            why = f"its weights {path} can't be read; delete the file and get it anew"
+    say(f"LPIPS is not measured: {why}")
+    return None, f"not measured: {why}"
 
 
 def _fid(measures: Measures, source: Source, device: torch.device) -> tuple[FID | None, str | None]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.formats import FieldFormat
-from advloss.inference.abilities import unable
+from advloss.inference.abilities import check_is_model, unable
 from advloss.inference.generating import sampled
 from advloss.inference.kinds import ImageLike, check_tensor, given
 from advloss.inference.tiles.options import Overlap, Precision, TileOptions
@@ -250,6 +250,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Model:
 
     Raises InputError for a file that is missing, cut short, or no model of advloss.
     """
+    check_is_model(path)
     try:
         model = Model(*read_model(Path(path))).to(device)
     except PermissionError as error:

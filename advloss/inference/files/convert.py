@@ -9,13 +9,15 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import Inputs, check_open, check_result, closed_named
+from advloss.core.words import together
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture, read_picture
+from advloss.images.reading import Picture, UnreadableImage, read_header, read_picture
 from advloss.images.writing import check_size, format_of, reductions
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
 from advloss.inference.files.summary import SEVERAL, Remarks, Say, Skipped, Summary, failures_named, reporter
+from advloss.inference.formats import header_misfit
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
@@ -127,6 +129,7 @@ def convert_files(
     """
     skipped = reporter(summary, say)
     jobs = open_jobs(source, target, writing, skipped, say, model)
+    check_some_fit(jobs, by)
     remarks = Remarks()
     try:
         with (
@@ -201,6 +204,25 @@ def _converted(
     for what in [*by.reductions(picture), *reductions(job.result, made)]:
         remarks.add(what, job.source)
     return made
+
+
+def check_some_fit(jobs: list[Job], by: Conversion) -> None:
+    """Raises InputError, one for all, if not one of several pictures has the formats that the model takes and gives."""
+    wrong: dict[str, str] = {}
+    for job in jobs if len(jobs) > 1 else ():
+        try:
+            check_depth(job.result, by.gives)
+            why = header_misfit(read_header(job.source), by.takes)
+        except UnreadableImage:
+            continue  # it is skipped and named
+        except InputError as error:
+            wrong[str(job.source)] = str(error)
+            continue
+        if why is None:
+            return
+        wrong[str(job.source)] = f"{job.source}: {why}"
+    if wrong:
+        raise InputError(together(wrong))
 
 
 def check_depth(result: Path, gives: FieldFormat) -> None:
