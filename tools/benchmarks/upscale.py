@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from advloss.core.devices import native_bf16
 from advloss.core.errors import InputError
 from advloss.inference.tiles.options import TileOptions
-from advloss.inference.tiles.precision import half_type
+from advloss.inference.tiles.precision import half_for
 from advloss.inference.tiles.tiler import Tiler
 from advloss.interop.basicsr import generator_from
 from advloss.losses.metrics import psnr
@@ -77,7 +77,7 @@ def standings(
     least = counting.parameter_bytes(network) + image.nbytes + result_bytes
     plain = plain_precision(device)
     precisions = {name: half_name(device) if name.startswith("half") else plain for name in ways}
-    if "advloss" in ways and half_type("auto", network, device) is not None:
+    if "advloss" in ways and half_for("auto", network, image) is not None:
         precisions["advloss"] = half_name(device)
     peaks = {name: floors.peaks(device, name) for name in set(precisions.values())}
     found = {}
