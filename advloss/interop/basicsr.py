@@ -2,8 +2,9 @@
 
 Every function takes a file as `torch.load(path, weights_only=True)` gives it, a state dict or one within `params_ema`
 or `params`, and returns `(component, state)`: the component as a recipe writes it, with what keys and shapes tell, and
-the same tensors under our network's keys. What they can't tell is left to the network's defaults (the residual scale).
-Raises InputError that names missing, unexpected and wrongly shaped tensors.
+the same tensors under our network's keys. All these weights are for images in [0, 1]; our networks take [-1, 1], as
+everywhere, and convert them (a discriminator by `unit_range`). What keys and shapes can't tell is left to the network's
+defaults (the residual scale). Raises InputError that names missing, unexpected and wrongly shaped tensors.
 """
 
 import itertools
@@ -172,7 +173,7 @@ def _scale(shuffled: int, channels: int, key: str, network: str) -> int:
 
 
 def discriminator_from(file: File) -> Result:
-    """A VGG-style or a U-Net discriminator, whichever the keys say."""
+    """A VGG-style or a U-Net discriminator, whichever the keys say, for images in [-1, 1]."""
     state = network_state(file)
     if "conv0_0.weight" in state:
         return vgg_style_from(state)
@@ -202,6 +203,7 @@ def vgg_style_from(file: File) -> Result:
         "grid": max(1, math.isqrt(flat // deepest.shape[0])),
         "hidden": hidden,
         "down_kernel": deepest.shape[-1],
+        "unit_range": True,
     }
     return component, renamed(state, names, VGGStyleDiscriminator, component)
 
@@ -222,7 +224,7 @@ def unet_from(file: File) -> Result:
             f"conv{i}.weight_u": f"{weight}.0._u",
             f"conv{i}.weight_v": f"{weight}.0._v",
         }
-    component: Component = {"name": "unet", "in_channels": first.shape[1], "width": first.shape[0]}
+    component: Component = {"name": "unet", "in_channels": first.shape[1], "width": first.shape[0], "unit_range": True}
     return component, renamed(state, names, UNetDiscriminator, component)
 
 

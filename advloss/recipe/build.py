@@ -1,19 +1,14 @@
 """Builds a checked recipe's objects: method, terms, metrics. A trial on the meta device checks the shapes."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
-from advloss.losses.adversarial.loss import AdversarialLoss
-from advloss.losses.adversarial.objectives import Wasserstein
-from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
 from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
 from advloss.methods.uses import check_abilities
@@ -118,8 +113,6 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
     sides = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
     _check_shapes(line, given, place, made)
     built = make(loss, parameters, place, _wired(line, given, made), components.PARTS)
-    if isinstance(built, AdversarialLoss):
-        _warn_if_unbounded(built, place)
     timing: dict[str, Any] = {"weight": line.weight, "start": line.start, "ramp": line.ramp}
     return Term(built, line.between, given=given, player=line.player, **timing, **sides)
 
@@ -188,20 +181,6 @@ def _depends(tensor: Tensor, on: Tensor) -> bool:
     if not (tensor.requires_grad and on.requires_grad):
         return False
     return torch.autograd.grad(tensor.sum(), on, retain_graph=True, allow_unused=True)[0] is not None
-
-
-def _warn_if_unbounded(loss: AdversarialLoss, place: str) -> None:
-    """Warns of a Wasserstein critic whose slope nothing limits."""
-    held = (GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2)
-    held_already = loss.clip_weights is not None or any(isinstance(penalty, held) for penalty in loss.penalties)
-    if not isinstance(loss.objective, Wasserstein) or held_already:
-        return
-    if not any(is_parametrized(module) for module in loss.discriminator.modules()):
-        warnings.warn(
-            f"{place}: nothing holds the slope of its wasserstein critic, which then grows without bound; add "
-            "penalties=[wgan_gp], clip_weights=0.01 or a discriminator with spectral_norm",
-            stacklevel=2,
-        )
 
 
 def _metric(line: Metric, place: str) -> BuiltMetric:

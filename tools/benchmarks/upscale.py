@@ -16,13 +16,14 @@ from advloss.inference.tiles.precision import half_for
 from advloss.inference.tiles.tiler import Tiler
 from advloss.interop.basicsr import generator_from
 from advloss.losses.metrics import psnr
+from advloss.networks.layers.unit_range import to_unit
 from advloss.recipe.components import GENERATORS
 from advloss.training.precision import Precision
 from tools.benchmarks.measuring import counting, floors, measure
 from tools.benchmarks.measuring.elsewhere import Elsewhere
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
-from tools.benchmarks.peers.basicsr import BasicSR, enlarging, to_unit
+from tools.benchmarks.peers.basicsr import BasicSR, enlarging
 
 NETWORKS = ("msrresnet", "rrdbnet", "srvgg", "srresnet")
 WAYS = ("channels_last", "half", "half channels_last", "advloss fp32", "advloss")
