@@ -11,13 +11,16 @@ from typing import Any, BinaryIO, Literal
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import IFD
 
+from advloss.core.words import some
+
 Kind = Literal["EXIF", "XMP", "texts", "resolution", "colour profile"]
 """What a format can hold beside pixels."""
 XMP_TAG, X_DENSITY, Y_DENSITY, DENSITY_UNIT = 700, 282, 283, 296
+DESCRIBING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 36867, *range(40091, 40096), 50341}
+"""Tags of EXIF's first directory that describe the picture: its title, author, camera, date, copyright, rating."""
 ABOUT_PIXELS = {
-    *(*range(254, 260), 262, 263, 264, 265, 266, *range(273, 281), *range(288, 294), 297, 301, 317, 318, 319, 320),
-    *(*range(321, 326), 330, 332, 334, 336, 337, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, *range(512, 522)),
-    *(529, 530, 531, 532, X_DENSITY, Y_DENSITY, DENSITY_UNIT, XMP_TAG, 34675, 0xA002, 0xA003, IFD.Interop),
+    *(*range(254, 269), *range(273, 285), *range(286, 304), *range(317, 348), *range(512, 533), 34675, XMP_TAG),
+    *(0xA002, 0xA003, IFD.Interop),
 }
 """Tags about how a file stores its pixels, its size and orientation. They do not describe a file that is made of it."""
 OTHERS = {33723: "IPTC", 34377: "Photoshop's block", 33550: "a place on the map (GeoTIFF)", 42113: "a no-data value"}
@@ -60,6 +63,7 @@ def of_image(image: Image.Image) -> Metadata:
     try:
         tags = Image.Image.getexif(image)
         exif = _described(tags)
+        others += _unknown(tags)
         if image.info.get("exif") and not len(tags):  # Pillow has warned of it, and gives nothing
             others.append("EXIF, which is damaged")
         if image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit") and X_DENSITY not in tags:
@@ -83,7 +87,7 @@ def of_tiff(file: BinaryIO, offset: int, little: bool, big: bool) -> Metadata:
     unit = {2: 1.0, 3: CM_PER_INCH}.get(held.get(DENSITY_UNIT, 2), 0.0)
     density = (held.get(X_DENSITY), held.get(Y_DENSITY))
     xmp = held.get(XMP_TAG)
-    others = tuple(words for tag, words in OTHERS.items() if tag in held)
+    others = (*(words for tag, words in OTHERS.items() if tag in held), *_unknown(tags))
     return Metadata(exif, _upright(xmp if isinstance(xmp, bytes) else None), (), _dpi(density, unit), others)
 
 
@@ -91,15 +95,21 @@ def _described(exif: Image.Exif) -> bytes | None:
     """The tags that describe the picture, those of the camera and the place among them; None if there are none."""
     kept = Image.Exif()
     kept.endian = exif.endian or "<"
-    skipped = ABOUT_PIXELS | OTHER_TAGS | {IFD.Exif, IFD.GPSInfo}
     for tag, value in exif.items():
-        if tag not in skipped:
+        if tag in DESCRIBING:
             kept[tag] = _raw(value)
     for part in (IFD.Exif, IFD.GPSInfo):
         values = {tag: _raw(value) for tag, value in exif.get_ifd(part).items() if tag not in ABOUT_PIXELS}
         if values:
             kept[part] = values
     return kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None
+
+
+def _unknown(exif: Image.Exif) -> list[str]:
+    """Words for the tags of which it is not known what they would mean in another file."""
+    known = DESCRIBING | ABOUT_PIXELS | OTHER_TAGS | {IFD.Exif, IFD.GPSInfo}
+    numbers = sorted(int(tag) for tag in exif if tag not in known)
+    return [f"tags of other programs ({some(numbers)})"] if numbers else []
 
 
 def _raw(value: Any) -> Any:
@@ -160,10 +170,8 @@ def kept(about: Metadata, holds: frozenset[Kind], form: str) -> tuple[Metadata, 
 def pillow_options(about: Metadata, form: str) -> dict[str, Any]:
     """The arguments with which Pillow writes it into a JPEG, WebP or BMP."""
     options: dict[str, Any] = {"exif": b"Exif\0\0" + about.exif if about.exif else None, "xmp": about.xmp}
-    options |= {
-        "dpi": about.dpi or ((0, 0) if form == "BMP" else None),
-        "comment": about.texts[0][1].encode() if about.texts else None,
-    }
+    options["dpi"] = about.dpi or ((0, 0) if form == "BMP" else None)  # for a BMP Pillow's own would be 96
+    options["comment"] = about.texts[0][1].encode() if about.texts else None
     return {name: value for name, value in options.items() if value is not None and form != "TIFF"}
 
 

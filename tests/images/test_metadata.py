@@ -154,11 +154,12 @@ def test_tiffs_that_pillow_can_not_open_keep_theirs(tmp_path: Path) -> None:
 
 
 def test_what_no_format_keeps_is_said(tmp_path: Path) -> None:
-    iptc = Form(more=((33723, 4, (7,)), (33550, 4, (1, 1)), (42113, 1, (48, 0))))
+    iptc = Form(more=((33723, 4, (7,)), (33550, 4, (1, 1)), (37724, 4, (9,)), (42113, 1, (48, 0))))
     (tmp_path / "x.tif").write_bytes(tiff(np.zeros((4, 5, 1), np.uint8), iptc))
     said = reductions(tmp_path / "y.tif", read_picture(tmp_path / "x.tif"))
     assert said == [
-        f"not kept in TIFF files: {what}" for what in ("IPTC", "a place on the map (GeoTIFF)", "a no-data value")
+        f"not kept in TIFF files: {what}"
+        for what in ("IPTC", "a place on the map (GeoTIFF)", "a no-data value", "tags of other programs (37724)")
     ]
     buffer = io.BytesIO()
     Image.fromarray(COLOUR).save(buffer, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
