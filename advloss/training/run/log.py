@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from advloss.core.errors import NotFinite
@@ -38,6 +37,8 @@ class RunLog:
         self.since = self.said = time.perf_counter()
         self.file = self.events = self.bar = None
         if processes.first:
+            from torch.utils.tensorboard import SummaryWriter  # late: a trial writes no events
+
             _cut(folder, done)
             self.file = folder.log.open("a", encoding="utf-8")
             self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
