@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from advloss.core.console.output import printable
@@ -44,6 +43,8 @@ class RunLog:
         self.file = self.events = self.bar = None
         self.known: list[dict[str, Any]] = []  # lines of before: changes and test figures
         if processes.first:
+            from torch.utils.tensorboard import SummaryWriter  # late: a trial writes no events
+
             self.known = _cut(folder, done, self.say)
             self.file = folder.log.open("a", encoding="utf-8")
             self.hook, threading.excepthook = threading.excepthook, self._failed
