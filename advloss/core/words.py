@@ -1,6 +1,6 @@
 """Words for messages: how many there are, and the first few of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 SHOWN = 5
 """How many things a sentence names."""
@@ -25,3 +25,15 @@ def together(problems: Mapping[str, str]) -> str:
     """
     first, *others = problems.values()
     return first if not others else f"{first} ({len(problems)} in all: {some(problems)})"
+
+
+def once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """A function that shows each sentence once, with `say`."""
+    said: set[str] = set()
+
+    def say_once(words: str) -> None:
+        if words not in said:
+            said.add(words)
+            say(words)
+
+    return say_once

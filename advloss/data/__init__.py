@@ -59,7 +59,8 @@ def open_data(
             raise InputError(f"data.{VAL}{key}: needs data.{key} too, and pictures to validate on (data.val)")
     opened = with_tables(opened, separate, separate_to_validate)
     _check_complete(opened, fields)
-    places = [place for where in paths.values() for place in where] + [place for place in (name, val) if place]
+    given = [*(paths or {}).values(), *(val_paths or {}).values(), [place for place in (name, val) if place]]
+    places = [place for several in given for place in several]
     opened = replace(opened, notes=(*opened.notes, *left_out(opened, places)))
     return opened.swapped() if direction == "b2a" else opened
 

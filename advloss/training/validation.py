@@ -13,6 +13,7 @@ from advloss.core.allocator import give_back_freed_memory
 from advloss.core.call_batching import compiled
 from advloss.core.clock import Clock, follow
 from advloss.core.files import replacing
+from advloss.core.words import once
 from advloss.data import DataSet
 from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.random_streams import DEGRADE_EVALUATION, random
@@ -20,7 +21,6 @@ from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called
 from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
 from advloss.evaluation.sample_grid import sample_grid
-from advloss.inference.files.summary import once
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
 from advloss.recipe.build_method import crop_sides

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,14 +96,28 @@ def test_a_deep_tree(tmp_path: Path) -> None:
     assert len(list_images(tmp_path)) == 1
 
 
-def test_folders_deeper_than_a_path_can_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(made(tmp_path / "top", "a.png"))
+@pytest.fixture
+def deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with 1,500 levels of folders, each in the one before. It is removed level by level: rmtree recurses."""
+    top = made(tmp_path / "top", "a.png")
+    monkeypatch.chdir(top)
     for level in range(1500):
         os.mkdir("dd")  # noqa: PTH102 (pathlib makes the parents by recursion)
         os.chdir("dd")
         if level == 1199:
             made(Path(), "b.png")
     monkeypatch.chdir(tmp_path)
+    yield top
+    os.chdir(top)
+    for _ in range(1500):
+        os.chdir("dd")
+    for _ in range(1500):
+        Path("b.png").unlink(missing_ok=True)
+        os.chdir("..")
+        Path("dd").rmdir()
+
+
+def test_folders_deeper_than_a_path_can_be_long(deep: Path) -> None:
     passed = Passed()
     assert [path.name for path in list_images(Path("top"), passed=passed)] == ["a.png", "b.png"]
     assert [error.strerror for error in passed.closed] == ["File name too long"]
