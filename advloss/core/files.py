@@ -218,6 +218,13 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, where they are missing: any number of levels."""
+    missing = list(itertools.takewhile(lambda place: not place.is_dir(), (folder, *folder.parents)))
+    for place in reversed(missing):
+        place.mkdir(exist_ok=True)
+
+
 def walk(top: Path, unreadable: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
     """`os.walk` from the top down, which before Python 3.12 ends at some 1,000 levels with a RecursionError.
 

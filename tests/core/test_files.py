@@ -6,7 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,18 @@ from safetensors.torch import save_file
 
 from advloss.core import files
 from advloss.core.errors import InputError
-from advloss.core.files import Inputs, check_open, check_result, replacing, sweep, temporary_folder, walk, write_whole
+from advloss.core.files import (
+    Inputs,
+    check_open,
+    check_result,
+    make_folder,
+    replacing,
+    sweep,
+    temporary_folder,
+    walk,
+    write_whole,
+)
 from advloss.images.reading import list_images
-from tests.data.pictures import fill
 
 
 @pytest.fixture(autouse=True)
@@ -252,15 +261,24 @@ def test_the_same_folders_as_os_walk(tmp_path: Path) -> None:
     assert list(walk(tmp_path / "gone")) == []
 
 
-def test_folders_deeper_than_a_path_can_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    fill(Path("top"), ["a.png"])
-    fill(Path("top", *["dd"] * 1200), ["b.png"])
-    monkeypatch.chdir(Path("top", *["dd"] * 1200))
+@pytest.fixture
+def deep() -> Iterator[Path]:
+    """The name of a folder for more levels than Python's own rmtree, and so pytest, can remove."""
+    yield Path("deep")
+    subprocess.run(["rm", "-rf", "deep"], check=True)
+
+
+def test_folders_deeper_than_a_path_can_be_long(deep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = deep.joinpath(*["dd"] * 1200)
+    for folder, name in ((deep, "a.png"), (below, "b.png")):
+        make_folder(folder)
+        check_result(folder / name)
+        write_whole(folder / name, b"")
+    os.chdir(below)
     for _ in range(300):
         Path("dd").mkdir()
         os.chdir("dd")
     monkeypatch.chdir(tmp_path)
     closed: list[OSError] = []
-    assert [path.name for path in list_images(Path("top"), unreadable=closed.append)] == ["a.png", "b.png"]
+    assert [path.name for path in list_images(deep, unreadable=closed.append)] == ["a.png", "b.png"]
     assert [error.strerror for error in closed] == ["File name too long"]
