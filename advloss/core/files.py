@@ -1,5 +1,6 @@
 """Files that are complete or absent: they are written under a temporary name, synced, then renamed. Deep folders."""
 
+import itertools
 import os
 import re
 import secrets
@@ -215,3 +216,10 @@ def _status(path: Path) -> os.stat_result | None:
         return path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, where they are missing: any number of levels."""
+    missing = list(itertools.takewhile(lambda place: not place.is_dir(), (folder, *folder.parents)))
+    for place in reversed(missing):
+        place.mkdir(exist_ok=True)

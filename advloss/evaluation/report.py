@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from advloss.core.errors import InputError
-from advloss.core.files import Inputs, check_result, closed_named, write_whole
+from advloss.core.files import Inputs, check_result, closed_named, make_folder, write_whole
 from advloss.evaluation.comparison import Comparison
 from advloss.evaluation.skipped import Skipped
 
@@ -33,7 +33,7 @@ class Report:
         content = _finite({**self.comparison.plain(), "skipped": self.skipped.sentences})
         text = json.dumps(content, indent=2, allow_nan=False)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_whole(path, (text + "\n").encode())
         except OSError as error:
             raise InputError(f"{path}: can't be written ({error.strerror or error})") from None

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import check_open, temporary_folder
+from advloss.core.files import check_open, make_folder, temporary_folder
 from advloss.data.sampling.crops import CropSide
 from advloss.interop.diffusers import to_diffusers
 from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer
@@ -49,7 +49,7 @@ def export_diffusers(
     state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], scaling_factor or 1.0)
     check_open(folder.parent)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         with temporary_folder(folder.parent) as place:
             _write(place / "new", state, config).replace(folder)
     except (OSError, SafetensorError) as error:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
-from advloss.core.files import check_result
+from advloss.core.files import check_result, make_folder
 from advloss.interop import basicsr, junyanz
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
@@ -74,7 +74,7 @@ def import_model(method: str, file: Path, model: Path, settings: Sequence[str] =
     _check_fits(file, recipe, state)
     tensors = {key: tensor.float() for key, tensor in state.items()}
     try:
-        model.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(model.parent)
         save_model(model, recipe, tensors, {"source": file.name, **about})
     except (OSError, SafetensorError) as error:
         raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None

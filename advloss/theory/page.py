@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advloss.core.errors import InputError
-from advloss.core.files import check_result, write_whole
+from advloss.core.files import check_result, make_folder, write_whole
 from advloss.theory import plots
 from advloss.theory.statements import STATEMENTS, Statement
 
@@ -39,7 +39,7 @@ def draw(folder: str | Path, say: Callable[[str], None] = lambda sentence: None)
     folder = Path(folder)
     for name in NAMES:
         check_result(folder / name)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     found = []
     for statement in STATEMENTS:
         result = statement.run()

@@ -6,7 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,16 @@ from safetensors.torch import save_file
 
 from advloss.core import files
 from advloss.core.errors import InputError
-from advloss.core.files import Inputs, check_open, check_result, replacing, sweep, temporary_folder, write_whole
+from advloss.core.files import (
+    Inputs,
+    check_open,
+    check_result,
+    make_folder,
+    replacing,
+    sweep,
+    temporary_folder,
+    write_whole,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -238,3 +247,19 @@ def test_many_processes_that_write_and_sweep_lose_nothing() -> None:
     several = [subprocess.Popen([sys.executable, "-c", code, str(number)]) for number in range(4)]
     assert [process.wait() for process in several] == [0] * 4
     assert len(left()) == 240 and all(Path(name).read_bytes() == b"whole" for name in left())
+
+
+@pytest.fixture
+def deep() -> Iterator[Path]:
+    """The name of a folder for more levels than Python's own rmtree, and so pytest, can remove."""
+    yield Path("deep")
+    subprocess.run(["rm", "-rf", "deep"], check=True)
+
+
+def test_folders_of_many_levels_can_be_written_to(deep: Path) -> None:
+    below = deep.joinpath(*["dd"] * 1200)
+    for folder, name in ((deep, "a.png"), (below, "b.png")):
+        make_folder(folder)
+        check_result(folder / name)
+        write_whole(folder / name, b"")
+        assert (folder / name).read_bytes() == b""

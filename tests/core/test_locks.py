@@ -17,10 +17,10 @@ from pathlib import Path
 from advloss.core.locks import Lock
 lock = Lock(Path(sys.argv[1]))
 if "fork" in sys.argv and not os.fork():
-    print("forked", flush=True)
+    os.write(1, b"forked\n")
     time.sleep(30)
     os._exit(0)
-print("held", flush=True)
+os.write(1, b"held\n")
 time.sleep(60)
 """
 IN_TURN = """

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from advloss.core.files import make_folder
 from advloss.images.reading import Picture, read_header, read_picture
 from advloss.images.writing import write_picture
 from advloss.inference.files.jobs import Job
@@ -110,5 +111,5 @@ class BackgroundWriter:
 
 
 def _write(result: Path, picture: Picture) -> None:
-    result.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(result.parent)
     write_picture(result, picture)

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import Inputs, check_result, closed_named
+from advloss.core.files import Inputs, check_result, closed_named, make_folder
 from advloss.images.listing import Passed, extensions, is_image, list_images
 from advloss.images.reading import UnreadableImage
 from advloss.inference.files.summary import Remarks, Say, Summary, reporter
@@ -104,7 +104,7 @@ class _Tokenizing:
         numbers = sorted(made)
         kept = [names[number] for number in numbers]
         header = self.header.model_copy(update={"names": kept, "skipped": skipped})
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         indices, sizes = [made[number][0] for number in numbers], [made[number][1] for number in numbers]
         write_tokens(file, Tokens(header, indices, sizes))
         self.summary.written += len(kept)

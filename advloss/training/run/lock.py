@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.core.files import make_folder
 from advloss.core.locks import Held, Lock
 from advloss.training.processes import Processes
 
@@ -46,6 +47,6 @@ def alone(folder: Path, processes: Processes) -> Iterator[None]:
 
 def _locked(folder: Path) -> Lock:
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with suppress(FileNotFoundError):  # another training, which made the folder for nothing, removed it
             return Lock(folder / LOCK)

@@ -15,10 +15,16 @@ CODE = (
 )
 
 
+def as_at_a_terminal() -> None:
+    """In a new process: Ctrl-C is not ignored, as it is below a shell's `&`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("more", "ends"), [("", (130, SAID)), ("interrupt_again(); ", (-signal.SIGINT, "Traceback"))])
 def test_ctrl_c_ends_in_one_sentence_until_it_is_an_error_again(more: str, ends: tuple[int, str]) -> None:
     words = [sys.executable, "-c", CODE.format(more)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(words, **pipes, text=True, preexec_fn=as_at_a_terminal)
     assert process.stdout is not None and process.stdout.readline() == "\n"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
@@ -37,7 +43,9 @@ def test_an_ignored_ctrl_c_stays_ignored() -> None:
 @pytest.mark.parametrize("wait", [0.3 * 1.3**number for number in range(14)])
 def test_ctrl_c_at_any_moment_of_the_start(wait: float) -> None:
     words = command("show", "recipe=cyclegan")
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=as_at_a_terminal
+    )
     time.sleep(wait)  # after Python's own start, which no program of it can change
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
