@@ -127,7 +127,7 @@ def _decoded(form: Form, page: Any) -> np.ndarray:
         array = page.asarray(squeeze=False, maxworkers=1)  # [planes, 1, H, W, channels of a plane]
     except (ValueError, NotImplementedError) as error:
         if "imagecodecs" in str(error):
-            raise refused(form, "it needs a library: pip install imagecodecs") from None
+            raise refused(form, "it needs a library: pip install 'advloss[tiff]'") from None
         raise
     planes, _, height, width, together = array.shape
     return np.moveaxis(array[:, 0], 0, 2).reshape(height, width, planes * together)  # [H, W, C]

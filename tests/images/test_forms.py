@@ -1,5 +1,6 @@
 """Files of every form but TIFF are read exactly, or refused by the form's name; Pillow and OpenCV are the judges."""
 
+import ast
 import io
 import struct
 import zlib
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import advloss
 from advloss.images.formats import FORMATS
 from advloss.images.picture import stacked
 from advloss.images.reading import UnreadableImage, read_header, read_picture
@@ -231,3 +233,14 @@ def test_formats_that_are_not_known_are_not_opened(tmp_path: Path, kind: str, mo
         for look in (read_header, read_picture):
             with pytest.raises(UnreadableImage, match=rf"x\{extension}: "):
                 look(path)
+
+
+def test_no_picture_is_opened_without_saying_which_formats_it_may_have() -> None:
+    package = Path(advloss.__file__).parent
+    calls = [
+        (file.name, {word.arg for word in call.keywords})
+        for file in package.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Image.open", "PIL.Image.open", "Pillow.open")
+    ]
+    assert len(calls) >= 2 and all("formats" in words for _, words in calls), calls

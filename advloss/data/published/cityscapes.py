@@ -64,5 +64,5 @@ def _convert(photos: zipfile.ZipFile, labels: zipfile.ZipFile, folder: Path) -> 
 
 
 def _small(archive: zipfile.ZipFile, name: str, method: Image.Resampling) -> Picture:
-    with archive.open(name) as file, Image.open(file) as image:
+    with archive.open(name) as file, Image.open(file, formats=["PNG"]) as image:
         return Picture(np.asarray(image.convert("RGB").resize((SIZE, SIZE), method)))
