@@ -4,7 +4,6 @@ Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers 
 latent-diffusion, LlamaGen and diffusers.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
 from advloss.core.files import check_file
+from advloss.core.reading import read_file, read_json
 from advloss.interop import basicsr, junyanz
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
@@ -45,6 +45,8 @@ TOKENIZER = "tokenizer"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 """What diffusers calls the weights in a folder."""
 CONFIG = "config.json"
+CONFIG_MOST = 2**20
+"""Bytes of it."""
 
 
 def import_model(method: str, file: Path, model: Path) -> Recipe:
@@ -74,8 +76,6 @@ def import_model(method: str, file: Path, model: Path) -> Recipe:
 
 def _generator(method: str, file: Path) -> tuple[Source, dict[str, Tensor]]:
     held = read_weights(file)
-    if method != "super_resolution":
-        _check_plain(file, held)
     try:
         component, state = IMPORTS[method].read(held)
     except InputError as error:
@@ -121,8 +121,8 @@ def _config(file: Path) -> dict[str, Any] | None:
     if file.suffix not in (".safetensors", ".bin") or not path.is_file():
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = read_json(read_file(path, CONFIG_MOST))
+    except ValueError as error:
         raise InputError(f"{path}: can't be read as JSON ({error})") from None
     if not isinstance(config, dict):
         raise InputError(f"{path}: is no configuration of diffusers")
@@ -142,8 +142,3 @@ def _source(method: str, component: dict[str, Any], origin: str) -> Source:
     source.assign(("networks", "generator"), {**kept, **component}, origin)
     source.assign(("initial",), None, origin)
     return source
-
-
-def _check_plain(file: Path, held: Mapping[str, Any]) -> None:
-    if not held or not all(isinstance(value, Tensor) for value in held.values()):
-        raise InputError(f"{file}: not the weights of one network; import takes a file such as latest_net_G.pth")
