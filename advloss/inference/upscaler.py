@@ -49,10 +49,8 @@ def load_upscaler(path: str | Path) -> Upscaler:
 
 def _is_ours(path: Path) -> bool:
     """Whether a file holds a recipe, or can't be opened: then the reader of model files raises the error."""
-    if path.suffix != ".safetensors":
+    if path.suffix != ".safetensors" or not path.is_file():  # to open a pipe would wait
         return False
-    if not path.is_file():  # to open a pipe would wait
-        return True
     try:
         with safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})

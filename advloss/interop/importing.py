@@ -4,27 +4,26 @@ Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers 
 latent-diffusion, LlamaGen and diffusers.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
 from advloss.core.files import check_result, make_folder
+from advloss.core.reading import read_file, read_json
 from advloss.interop import basicsr, junyanz
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
 from advloss.interop.tokenizers import tokenizer_from
 from advloss.interop.upscalers import check_channels, read_weights
-from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
+from advloss.recipe.sizes import check_sizes
 from advloss.recipe.text.source import Source, is_override, read
 
 
@@ -47,6 +46,8 @@ TOKENIZER = "tokenizer"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 """What diffusers calls the weights in a folder."""
 CONFIG = "config.json"
+CONFIG_MOST = 2**20
+"""Bytes of it."""
 
 
 def import_model(method: str, file: Path, model: Path, settings: Sequence[str] = ()) -> Recipe:
@@ -83,24 +84,14 @@ def import_model(method: str, file: Path, model: Path, settings: Sequence[str] =
 
 def _check_fits(file: Path, recipe: Recipe, state: Mapping[str, Tensor]) -> None:
     """InputError unless the recipe's networks have the shapes of the weights. A state may lack whole networks."""
-    with torch.device("meta"):
-        built = build_method(recipe).state_dict()
-    networks = {key.partition(".")[0] for key in state}
-    wanted = {key: list(tensor.shape) for key, tensor in built.items() if key.partition(".")[0] in networks}
-    held = {key: list(tensor.shape) for key, tensor in state.items()}
-    wrong = [key for key in sorted(wanted.keys() | held.keys()) if wanted.get(key) != held.get(key)]
-    if wrong:
-        raise InputError(
-            f"{file}: its weights are not those of the network that the settings say: {wrong[0]} is "
-            f"{held.get(wrong[0], 'absent')} in the file and {wanted.get(wrong[0], 'absent')} in the network"
-            + (f", and {len(wrong) - 1} more" if wrong[1:] else "")
-        )
+    try:
+        check_sizes(recipe, {name: tuple(tensor.shape) for name, tensor in state.items()})
+    except InputError as error:
+        raise InputError(f"{file}: its weights are not those of the network that the settings say: {error}") from None
 
 
 def _generator(method: str, file: Path) -> tuple[Source, dict[str, Tensor]]:
     held = read_weights(file)
-    if method != "super_resolution":
-        _check_plain(file, held)
     try:
         component, state = IMPORTS[method].read(held)
     except InputError as error:
@@ -146,8 +137,8 @@ def _config(file: Path) -> dict[str, Any] | None:
     if file.suffix not in (".safetensors", ".bin") or not path.is_file():
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = read_json(read_file(path, CONFIG_MOST))
+    except ValueError as error:
         raise InputError(f"{path}: can't be read as JSON ({error})") from None
     if not isinstance(config, dict):
         raise InputError(f"{path}: is no configuration of diffusers")
@@ -167,8 +158,3 @@ def _source(method: str, component: dict[str, Any], origin: str) -> Source:
     source.assign(("networks", "generator"), {**kept, **component}, origin)
     source.assign(("initial",), None, origin)
     return source
-
-
-def _check_plain(file: Path, held: Mapping[str, Any]) -> None:
-    if not held or not all(isinstance(value, Tensor) for value in held.values()):
-        raise InputError(f"{file}: not the weights of one network; import takes a file such as latest_net_G.pth")

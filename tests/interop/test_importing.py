@@ -71,8 +71,8 @@ def test_pix2pix_with_batch_statistics_and_no_dropout(golden: Path, tmp_path: Pa
     ("setting", "message"),
     [
         ("networks.generator.width=9", "its weights are not those of the network that the settings say"),
-        ("networks.generator.blocks=7", "blocks.6.conv1.bias is absent in the file"),
-        ("networks.generator.norm=batch", "is [32] in the file and absent in the network, and 101 more"),
+        ("networks.generator.blocks=7", "missing: g_ab.blocks.6.conv1.weight"),
+        ("networks.generator.norm=batch", "unexpected: g_ab.first.conv.bias"),
         ("networks.generator.name=unet", "replace the whole, networks.generator={name: ...}"),
         ("networks.generator.dropuot=0", "did you mean 'dropout'"),
         ("no-setting", "'no-setting' is no key=value"),

@@ -9,17 +9,21 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from advloss.core.errors import InputError
 from advloss.core.files import write_whole
+from advloss.core.reading import read_file
+
+BYTES_MOST = 2**26
+"""Of an index; a million shards need as many."""
 
 
 class Shard(BaseModel):
     """One file, named without its folder, and how many pictures it holds."""
 
     file: str
-    pictures: int
+    pictures: NonNegativeInt
 
 
 class Index(BaseModel):
@@ -27,7 +31,7 @@ class Index(BaseModel):
 
     format: Literal[1] = 1
     fingerprint: str
-    pictures: int
+    pictures: NonNegativeInt
     shards: list[Shard]
 
 
@@ -90,17 +94,20 @@ def token_files(source: Path) -> list[Path]:
 
 
 def _read_index(path: Path) -> Index:
+    if not path.exists():
+        raise InputError(f"{path}: no such index of shards")
     try:
-        index = Index.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such index of shards") from None
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+        index = Index.model_validate_json(read_file(path, BYTES_MOST))
     except ValidationError as error:
         raise InputError(f"{path}: no index of token shards ({error.errors()[0]['msg']})") from None
-    if any(Path(shard.file).name != shard.file for shard in index.shards):
+    if any(not _plain_name(shard.file) for shard in index.shards):
         raise InputError(f"{path}: names shards in other folders; they must be in its own")
     return index
+
+
+def _plain_name(name: str) -> bool:
+    """Whether a text is the name of a file, and no path."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name and name.isprintable()
 
 
 def is_index(path: Path) -> bool:
