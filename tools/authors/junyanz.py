@@ -13,6 +13,8 @@ from tools.authors.loaded import Figures, code_of, gradients, hollow, like_ours
 from tools.authors.scene import LAST_LAYER, Scene, norm
 
 PROJECT = "pytorch-CycleGAN-and-pix2pix"
+SIDES = (("b", "A"), ("a", "B"))
+"""The domain that a discriminator of ours judges, and the letter of theirs."""
 DEFAULTS = {"gan_mode": "lsgan", "pool_size": 50}
 """Of its options/train_options.py; a model may set others."""
 
@@ -49,10 +51,15 @@ def cyclegan(checkout: Path, scene: Scene) -> Figures:
         criterionCycle=nn.L1Loss(),
         criterionIdt=nn.L1Loss(),
     )
-    for side, theirs in (("b", "A"), ("a", "B")):
+    for side, theirs in SIDES:
         ours = scene.terms[f"adversarial_{side}"].loss.discriminator
         made = networks.NLayerDiscriminator(3, 4, n_layers=3, norm_layer=norm_layer)
         setattr(model, f"netD_{theirs}", like_ours(made, ours, discriminator_from))
+    return of_cyclegan(model, scene)
+
+
+def of_cyclegan(model: Any, scene: Scene) -> Figures:
+    """The figures of its model."""
     model.backward_G()
     found = {
         "adversarial_b": float(model.loss_G_A),
@@ -63,7 +70,7 @@ def cyclegan(checkout: Path, scene: Scene) -> Figures:
         "identity_a": float(model.loss_idt_B),
         LAST_LAYER: norm([scene.layer.grad]),
     }
-    for side, theirs in (("b", "A"), ("a", "B")):
+    for side, theirs in SIDES:
         network, name = getattr(model, f"netD_{theirs}"), f"adversarial_{side}.discriminator"
         network.zero_grad()
         getattr(model, f"backward_D_{theirs}")()

@@ -18,6 +18,12 @@ from advloss.interop.taming import discriminator_from
 from tools.authors.loaded import Figures, code_of, gradients, like_ours, settings
 from tools.authors.scene import LAST_LAYER, LATE, LATENT, Scene, frozen, norm
 
+OPTIONS = {
+    **{name: name for name in ("disc_start", "disc_loss", "disc_type", "disc_weight", "codebook_weight")},
+    **{name: name for name in ("reconstruction_loss", "reconstruction_weight", "perceptual_weight")},
+    "gen_adv_loss": "gen_loss",
+}
+"""Arguments of LlamaGen's loss, and the options of its script that they get."""
 VALUES = 3 * 256**2
 """Of an image of 256 pixels a side, over which latent diffusion's KL autoencoder sums where we take a mean."""
 
@@ -93,22 +99,10 @@ def llamagen(checkout: Path, scene: Scene) -> Figures:
     said = parser_defaults(checkout / "tokenizer/tokenizer_image/vq_train.py")
     with code_of(checkout) as module:
         quantize = module("tokenizer.tokenizer_image.vq_model").VectorQuantizer
-        losses = module("tokenizer.tokenizer_image.vq_loss")
         with without_weights(module("tokenizer.tokenizer_image.lpips")):
-            loss = losses.VQLoss(
-                disc_start=said["disc_start"],
-                disc_loss=said["disc_loss"],
-                disc_dim=4,
-                disc_type=said["disc_type"],
-                disc_weight=said["disc_weight"],
-                gen_adv_loss=said["gen_loss"],
-                reconstruction_loss=said["reconstruction_loss"],
-                reconstruction_weight=said["reconstruction_weight"],
-                codebook_weight=said["codebook_weight"],
-                perceptual_weight=said["perceptual_weight"],
-            )
+            chosen = {theirs: said[option] for theirs, option in OPTIONS.items()}
+            loss = module("tokenizer.tokenizer_image.vq_loss").VQLoss(disc_dim=4, **chosen)
     like_ours_all(loss, scene)
-    loss.adopt_weight = losses.adopt_weight
     bottleneck: Any = scene.bottleneck
     beta, ratio = said["commit_loss_beta"], said["entropy_loss_ratio"]
     quantizer = quantize(bottleneck.codes, bottleneck.channels, beta, ratio, said["codebook_l2_norm"], False).double()
