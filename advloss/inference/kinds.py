@@ -11,6 +11,8 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.formats import FieldFormat
+from advloss.images.decoding import integers
+from advloss.images.picture import Undecodable
 from advloss.images.reading import Picture, flattened, read_picture
 from advloss.inference.formats import channels_misfit, levels, misfit, result_type, to_pixels, to_tensor
 
@@ -76,7 +78,7 @@ def given(asked: str, image: ImageLike, takes: FieldFormat) -> Given:
     if isinstance(image, Image.Image):
         if 0 in image.size:
             raise InputError(f"{asked}: the image has no pixels ({image.width} x {image.height})")
-        pixels = with_channels(_picture(image), takes.channels)
+        pixels = with_channels(_picture(asked, image), takes.channels)
         if why := misfit(pixels, takes):
             raise InputError(f"{asked}: the image {why}")
         return Given(to_tensor(pixels, takes), "pil", 3, pixels.dtype)
@@ -126,16 +128,18 @@ def _array(asked: str, image: np.ndarray, takes: FieldFormat) -> Given:
     return Given(tensor, "array", image.ndim, image.dtype)
 
 
-def _picture(image: Image.Image) -> Picture:
+def _picture(asked: str, image: Image.Image) -> Picture:
     """PIL's image as a picture. Palettes become RGB or RGBA; grey, 16 bits, floats and alpha stay; all else is RGB.
 
     Raises InputError for levels that 16 bits can't hold.
     """
-    if image.mode == "F" or image.mode.startswith("I"):
-        pixels = np.asarray(image)[..., None]
-        if image.mode != "F" and not (pixels.min() >= 0 and pixels.max() <= np.iinfo(np.uint16).max):
-            raise InputError(f"PIL's image has levels from {pixels.min()} to {pixels.max()}; 16 bits hold 0 to 65535")
-        return Picture(pixels if image.mode == "F" else pixels.astype(np.uint16))
+    if image.mode == "F":
+        return Picture(np.asarray(image)[..., None])
+    if image.mode.startswith("I"):
+        try:
+            return Picture(*integers(image))
+        except Undecodable as error:
+            raise InputError(f"{asked}: the image holds {error}") from None
     transparent = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA")
     mode = {(True, True): "LA", (True, False): "L", (False, True): "RGBA", (False, False): "RGB"}[grey, transparent]

@@ -41,11 +41,8 @@ def whole_files(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes, bool]]:
-    """Each file cut, with bytes changed and with bytes put in; under its name and under another's.
-
-    Gives the name, the bytes, and whether bytes are missing at the end.
-    """
+def damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Each file cut, with bytes changed and with bytes put in; under its name and under another's: (name, bytes)."""
     for name, data in whole.items():
         stem, own = name.split(".")
         for number in range(48):
@@ -53,7 +50,7 @@ def damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes, bool]]:
             where = int(RNG.integers(len(data)) if number % 2 else RNG.integers(min(len(data), 120)))  # headers too
             kind = number % 4
             if kind == 0:
-                yield stem + extension, data[:where], True
+                yield stem + extension, data[:where]
                 continue
             changed = bytearray(data)
             if kind == 1:
@@ -62,14 +59,14 @@ def damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes, bool]]:
                 changed[where : where + 4] = RNG.bytes(4)
             else:
                 changed[where:where] = RNG.bytes(int(RNG.integers(1, 40)))
-            yield stem + extension, bytes(changed), False
+            yield stem + extension, bytes(changed)
 
 
 def test_720_damaged_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     whole = whole_files(tmp_path)
     outcomes: Counter[str] = Counter()
-    for name, data, _ in damaged(whole):
+    for name, data in damaged(whole):
         path = tmp_path / name
         path.write_bytes(data)
         start = time.process_time()
