@@ -64,6 +64,7 @@ def spread(name: str, *words: str) -> list[list[str]]:
     return [[*words[:place], name, *words[place + 1 :]] for place in range(len(words))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [BYTES, ESCAPES, LONG, "d/" * 2200 + "d"], ids=["bytes", "escapes", "long", "deep"])
 def test_a_name_in_any_place_ends_in_a_result_or_in_a_sentence(name: str):
     for words in commands(name):
@@ -93,11 +94,14 @@ def test_pictures_with_hard_names_are_used_under_their_names():
     assert "has 256 bytes, and 255 is the most here; shorten it" in said and len(files("webp")) == 3
 
 
-def test_a_run_whose_name_is_not_utf8_trains_and_resumes(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("advloss.cli.train.give", str)
+def test_a_run_has_a_name_in_utf8_and_its_pictures_any_name():
     shutil.move("photos", f"{BYTES}-photos")
-    done(*SMALL, f"{BYTES}-photos", "--run", BYTES, "--iterations", "1")
-    assert "from iteration 2" in done("train", "--run", BYTES, "--resume", "--iterations", "2").stderr
+    for words in ([], ["--run", BYTES]):
+        said = refused(*SMALL, f"{BYTES}-photos", *words, "--iterations", "1")
+        assert "caf\\xe9" in said and "is not UTF-8, which TensorBoard needs; name the run with --run NAME" in said
+    assert not Path("runs").exists()
+    done(*SMALL, f"{BYTES}-photos", "--run", ESCAPES, "--iterations", "1")
+    assert "from iteration 2" in done("train", "--run", ESCAPES, "--resume", "--iterations", "2").stderr
 
 
 def test_a_run_whose_name_is_too_long_is_refused_before_training():

@@ -137,6 +137,8 @@ def test_no_command_replaces_what_is_no_result(sentence: str, translator: Path):
     shutil.copy(translator, "tr.safetensors")
     for number, words in enumerate(writers(Path("place"))):
         target = next(word for word in words if isinstance(word, Path))
+        if target.suffix == ".png" and sentence == "is a folder":  # the result goes into it
+            continue
         shard = "--shard" in words
         place = target.with_name(f"place-00000{target.suffix}") if shard else target
         try:

@@ -11,7 +11,7 @@ import pytest
 
 from advloss.core.locks import Held, Lock
 
-HELD = """
+HELD = r"""
 import os, sys, time
 from pathlib import Path
 from advloss.core.locks import Lock

@@ -161,7 +161,7 @@ def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
     for path in found:
         name = path.relative_to(source).as_posix()
         if "\\" in name or not name.isprintable():
-            skipped(f"{str(path)!r}: a tokens file can't keep that name; rename it")
+            skipped(f"{path}: a tokens file can't keep that name; rename it")
         else:
             paths.append(path)
     if not paths:

@@ -19,18 +19,21 @@ def alone(folder: Path, processes: Processes) -> Iterator[None]:
     """Within it no other training can enter the folder, which is made if need be. All processes must call it; the first
     one holds the lock. However it ends, the lock ends with it, and so does a folder that was made for nothing.
 
-    Raises InputError, which says who holds the folder, where another training does, or if it can't be made.
+    Raises InputError, which says who holds the folder, where another training does, if it can't be made, or if its name is not UTF-8.
     """
     made: list[Path] = []
     lock = failed = None
     if processes.first:
         try:
+            os.fspath(folder).encode()
             made = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
             lock = _locked(folder)
         except Held as holder:
             failed = InputError(
                 f"{folder}: is being trained by {holder}; wait for its end, or name another run with --run NAME"
             )
+        except UnicodeEncodeError:
+            failed = InputError(f"{folder}: is not UTF-8, which TensorBoard needs; name the run with --run NAME")
         except OSError as error:
             failed = InputError(f"{folder}: can't be written ({error.strerror or error})")
     try:
