@@ -9,10 +9,14 @@ from advloss.cli import evaluate as evaluate
 from advloss.cli import show as show
 from advloss.cli import data as data
 from advloss.cli.app import app
+from advloss.cli.loading import announce_torch
 from advloss.core.allocator import keep_freed_memory
+from advloss.core.threads import limit_spinning
 
 
 def main() -> None:
     """The `advloss` command."""
+    limit_spinning()  # before torch is loaded
+    announce_torch()
     keep_freed_memory()
     app()

@@ -14,6 +14,7 @@ from advloss.recipe.terms import GENERATOR, by_name
 from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
+from advloss.training.threads import with_threads
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
@@ -32,6 +33,7 @@ def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: 
     processes = Processes(device)
     try:
         say = say if processes.first else lambda sentence: None
+        recipe = with_threads(recipe, resume, processes, say)
         data = checked_data(recipe, processes, say)
         recipe = recipe_with_formats(recipe, data)
         built = build(recipe)

@@ -58,7 +58,7 @@ class RunFolder:
         check_age(self.recipe)
         before = resolve(read(str(self.recipe)))
         before = with_formats(before, declared_fields(before), formats_of(before.data, declared_fields(before)))
-        recipe = same_formats(recipe, before)
+        recipe = same_threads(same_formats(recipe, before), before)
         different = changes(before, recipe)
         if different:
             raise InputError(
@@ -78,6 +78,13 @@ class RunFolder:
                 temporary.write_text(yaml.safe_dump(recipe.plain(), sort_keys=False), encoding="utf-8")
         except OSError as error:
             raise InputError(f"{self.path}: can't be written ({error.strerror or error})") from None
+
+
+def same_threads(recipe: Recipe, before: Recipe) -> Recipe:
+    """The recipe with the threads of `before`, where it does not say them."""
+    if recipe.train.threads is not None:
+        return recipe
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"threads": before.train.threads})})
 
 
 def check_age(recipe: Path) -> None:
