@@ -1,4 +1,5 @@
-"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; how many threads compute."""
+"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; the threads that
+compute."""
 
 import os
 from pathlib import Path

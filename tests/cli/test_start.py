@@ -1,5 +1,5 @@
-"""How a command starts: which libraries it loads, counted in one fresh process that runs one after the other, since what
-is loaded stays; and what it says meanwhile."""
+"""How a command starts: which libraries it loads, and what it says meanwhile. One fresh process runs one command after
+the other, since what is loaded stays."""
 
 import json
 import os
@@ -11,33 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-OURS = [
-    "torch",
-    "torchvision",
-    "numpy",
-    "PIL",
-    "cv2",
-    "tifffile",
-    "kornia",
-    "lpips",
-    "safetensors",
-    "pydantic",
-    "yaml",
-    "psutil",
-    "tensorboard",
-]
-OURS += [
-    "matplotlib",
-    "scipy",
-    "spandrel",
-    "torch_fidelity",
-    "webdataset",
-    "albumentations",
-    "lightning",
-    "accelerate",
-    "diffusers",
-    "sympy",
-]
+OURS = {
+    *("torch", "torchvision", "numpy", "PIL", "cv2", "tifffile", "kornia", "lpips", "safetensors", "pydantic", "yaml"),
+    *("psutil", "tensorboard", "matplotlib", "scipy", "spandrel", "torch_fidelity", "webdataset", "albumentations"),
+    *("lightning", "accelerate", "diffusers", "sympy"),
+}
 PLAIN = {"psutil", "pydantic", "yaml"}
 SHOWN = PLAIN | {"torch", "numpy", "PIL", "cv2"}
 USED = SHOWN | {"safetensors", "tifffile"}
@@ -72,7 +50,7 @@ def test_a_command_loads_the_libraries_that_it_needs(tmp_path: Path) -> None:
     loaded = [set(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith("LOADED")]
     assert len(loaded) == len(COMMANDS)
     for (command, needs), names in zip(COMMANDS, loaded, strict=True):
-        assert names & set(OURS) <= needs, command
+        assert names & OURS <= needs, command
     assert "torch" in loaded[-1]
     assert "loading" not in done.stderr  # no terminal, no line
 
