@@ -1,13 +1,13 @@
-"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; one thread a pytest-xdist
-worker."""
+"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; the threads that
+compute."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported, and for the processes that tests start
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# before torch is imported, and for the processes that tests start: results may not depend on the machine's load
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else str(os.cpu_count() or 1))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -9,14 +9,18 @@ from advloss.cli import evaluate as evaluate
 from advloss.cli import show as show
 from advloss.cli import data as data
 from advloss.cli.app import app, say
+from advloss.cli.loading import announce_torch
 from advloss.core.allocator import keep_freed_memory
-from advloss.core.errors import InputError
 from advloss.core.console.output import keep_writing, lost
+from advloss.core.errors import InputError
+from advloss.core.threads import limit_spinning
 
 
 def main() -> None:
     """The `advloss` command."""
     keep_writing()
+    limit_spinning()  # before torch is loaded
+    announce_torch()
     keep_freed_memory()
     try:
         app()

@@ -212,6 +212,7 @@ class Train(Strict):
     compile: Switch = "auto"
     graphs: Switch = "auto"
     executor: str = "auto"
+    threads: Positive | None = None
     average: Annotated[float | Schedule, WithinLimits(Limits(gt=0, lt=1))] | None = None
     log_every: Positive = 20
     gradient_shares_every: Positive | None = None

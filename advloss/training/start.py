@@ -17,6 +17,7 @@ from advloss.training.run.changes import changes, check_changes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.initial import start_from_initial
 from advloss.training.run.lock import alone
+from advloss.training.threads import same_threads, with_threads
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
@@ -54,8 +55,9 @@ def _trainer(
     saved = folder.saved(resume)
     if saved is not None:
         before = Recipe.model_validate(saved["recipe"])
-        recipe = same_formats(recipe, before)
+        recipe = same_threads(same_formats(recipe, before), before)
         check_changes(str(folder.path), changes(before, recipe), change)
+    recipe = with_threads(recipe, saved is not None, processes, say)
     data = checked_data(recipe, processes, say)
     built = build(recipe_with_formats(recipe, data, say))
     if saved is None:
