@@ -9,11 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from advloss.images import decoding, pillow_files
-from advloss.images.picture import Header, Picture, check_shape, depth_of, picture_of
+from advloss.images.picture import Header, Picture, PictureRows, check_shape, depth_of, picture_of
 from advloss.images.pillow_files import check_not_empty, check_pixels, naming
-
-UNSPECIFIED = 0
-"""The value of TIFF's ExtraSamples for a channel that is not alpha."""
+from advloss.images.streamed_writers import UNSPECIFIED
 
 
 def npy_header(path: Path, content: bytes | None) -> Header:
@@ -33,9 +31,13 @@ def npy_read(path: Path, content: bytes | None) -> Picture:
         return picture_of(np.array(array))
 
 
-def npy_write(file: BinaryIO, picture: Picture) -> None:
-    """Writes [H, W, C] with alpha as the last channel, or [H, W] if there is one channel."""
-    np.save(file, stacked(picture).squeeze(2) if picture.channels == 1 else stacked(picture))
+def npy_write(file: BinaryIO, picture: PictureRows) -> None:
+    """Writes [H, W, C] with alpha as the last channel, or [H, W] if there is one channel, as the rows come."""
+    shape = (picture.height, picture.width, picture.channels)[: 2 if picture.channels == 1 else 3]
+    head = {"descr": np.lib.format.dtype_to_descr(picture.dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
+    for rows in picture.rows:
+        file.write(np.ascontiguousarray(rows).data)
 
 
 def _npy(path: Path, content: bytes | None) -> np.ndarray:
@@ -66,30 +68,6 @@ def tiff_read(path: Path, content: bytes | None) -> Picture:
         if page.samplesperpixel > 1 and page.axes.startswith("S"):  # the channels lie one after the other
             array = np.moveaxis(array, 0, -1)
         return picture_of(decoding.turned(array, _orientation(page)))
-
-
-def tiff_write(file: BinaryIO, picture: Picture) -> None:
-    """Writes a TIFF of any number of channels and depth, deflated. No channel is marked as alpha."""
-    import tifffile  # late: few files need it
-
-    pixels = stacked(picture)
-    extra = (UNSPECIFIED,) * (pixels.shape[2] - 1)
-    tifffile.imwrite(
-        file,
-        pixels if extra else pixels[..., 0],
-        photometric="minisblack",
-        planarconfig="contig" if extra else None,
-        extrasamples=extra or None,
-        compression="zlib",
-        metadata=None,
-    )
-
-
-def stacked(picture: Picture) -> np.ndarray:
-    """[H, W, C] with alpha as the last channel."""
-    if picture.alpha is None:
-        return picture.pixels
-    return np.concatenate([picture.pixels, picture.alpha[..., None]], axis=2)
 
 
 def header(shape: tuple[int, ...], dtype: np.dtype) -> Header:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from advloss.images import array_files, pillow_files
-from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, check_shape, picture_of
+from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, PictureRows, check_shape, picture_of
 from advloss.images.pillow_files import check_pixels, naming
 from advloss.images.streamed_writers import write_png, write_tiff
 
@@ -37,11 +37,11 @@ class Format:
     decode: Callable[[bytes], np.ndarray] | None = None
     read: Callable[[Path, bytes | None], Picture] | None = None
     read_header: Callable[[Path, bytes | None], Header] | None = None
-    write: Callable[[BinaryIO, Picture], None] | None = None
+    write: Callable[[BinaryIO, PictureRows], None] | None = None
     channels: frozenset[int] = ANY_CHANNELS
     depths: tuple[Depth, ...] = (8, 16, "float")
     alpha: bool = True
-    longest: int | None = None
+    longest: int = 2**31 - 1
 
     def picture(self, path: Path, content: bytes | None) -> Picture:
         """The whole picture. Raises `UnreadableImage`."""
@@ -62,23 +62,13 @@ class Format:
         return array_files.header(pixels.shape, pixels.dtype)
 
 
-def _write_tiff(file: BinaryIO, picture: Picture) -> None:
-    """Writes 16-bit grey and colour with alpha and profile as other programs read them; all else as plain channels."""
-    if picture.pixels.shape[2] not in (1, 3) or picture.pixels.dtype == np.float32:
-        array_files.tiff_write(file, picture)
-    elif picture.pixels.dtype == np.uint16:
-        write_tiff(file, picture)
-    else:
-        pillow_files.write(file, picture, "TIFF")
-
-
 def _of_8_bits(name: str, **options: Any) -> Format:
     """A format that Pillow reads and writes."""
     return Format(
         name,
         read=pillow_files.read,
         read_header=pillow_files.header,
-        write=lambda file, picture: pillow_files.write(file, picture, name),
+        write=lambda file, picture: pillow_files.write(file, picture.whole(), name),
         depths=(8,),
         **options,
     )
@@ -94,7 +84,7 @@ PNG = Format(
 )
 JPEG = _of_8_bits("JPEG", channels=frozenset({1, 3}), alpha=False, longest=65500)
 WEBP = _of_8_bits("WEBP", channels=frozenset({1, 2, 3, 4}), longest=16383)
-TIFF = Format("TIFF", read=array_files.tiff_read, read_header=array_files.tiff_header, write=_write_tiff)
+TIFF = Format("TIFF", read=array_files.tiff_read, read_header=array_files.tiff_header, write=write_tiff)
 BMP = _of_8_bits("BMP", channels=frozenset({1, 3}), alpha=False)
 NPY = Format("NPY", read=array_files.npy_read, read_header=array_files.npy_header, write=array_files.npy_write)
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from advloss.core.errors import InputError
 from advloss.images import decoding
-from advloss.images.picture import MAX_PIXELS, Header, Picture, Undecodable, UnreadableImage
+from advloss.images.picture import LIMIT, Header, Picture, Undecodable, UnreadableImage, max_pixels
 
 PAGED = ("TIFF", "PNG", "WEBP")
 """Formats whose files may hold several pictures, of which the first is read."""
@@ -121,10 +121,10 @@ def check_not_empty(path: Path, content: bytes | None) -> None:
 
 
 def check_pixels(path: Path, height: int, width: int) -> None:
-    """Raises `UnreadableImage` for a picture of more than `MAX_PIXELS` pixels."""
-    if width * height > MAX_PIXELS:
-        why = f"{width}x{height} pixels, more than the limit of {MAX_PIXELS:,}"
-        raise UnreadableImage(path, f"{why}; not decoded")
+    """Raises `UnreadableImage` for a picture of more than `max_pixels` pixels."""
+    if width * height > (most := max_pixels()):
+        why = f"{width}x{height} pixels, more than the limit of {most:,}; not decoded"
+        raise UnreadableImage(path, f"{why}. If you trust the file, set {LIMIT}={width * height}")
 
 
 @contextmanager

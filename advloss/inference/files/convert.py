@@ -1,16 +1,19 @@
 """Applies a model to files and folders. A bad file is skipped and named; no file is left half-written."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture, read_picture
+from advloss.images.picture import Picture, PictureRows
+from advloss.images.reading import read_picture
 from advloss.images.writing import check_size, format_of, reduction
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
@@ -104,7 +107,7 @@ class TileBar:
 
 
 def convert_files(
-    convert: Callable[[Picture, Conversion], Picture],
+    convert: Callable[[Picture, Conversion], PictureRows],
     by: Conversion,
     source: Path,
     target: Path,
@@ -154,8 +157,8 @@ def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped) ->
 
 
 def _converted(
-    convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, say_once: Say
-) -> Picture:
+    convert: Callable[[Picture, Conversion], PictureRows], by: Conversion, job: Job, read: Read, say_once: Say
+) -> PictureRows:
     picture = read_picture(job.source) if read.picture is None else read.picture
     if read.pages > 1:
         say_once(f"{job.source}: has {read.pages} pages, the first is used")
@@ -167,8 +170,22 @@ def _converted(
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * by.scale, width * by.scale)
     check_open(job.result.parent)
+    with _source_named(job):
+        made = convert(picture, by)
+    return replace(made, rows=_rows(made, job))
+
+
+def _rows(picture: PictureRows, job: Job) -> Iterator[np.ndarray]:
+    """The rows, which are computed here, so that errors of the network come from here too."""
+    with _source_named(job):
+        yield from picture.rows
+
+
+@contextmanager
+def _source_named(job: Job) -> Iterator[None]:
+    """A context in which errors say which file they are about."""
     try:
-        return convert(picture, by)
+        yield
     except TileTooSmall:
         raise
     except InputError as error:

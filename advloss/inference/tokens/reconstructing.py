@@ -14,7 +14,7 @@ from tqdm import tqdm
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import check_open, closed_named
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture
+from advloss.images.picture import Picture, PictureRows, rows_of
 from advloss.images.writing import check_size
 from advloss.inference.files.background import BackgroundWriter
 from advloss.inference.files.convert import Writing, check_depth, open_jobs
@@ -116,7 +116,7 @@ def reconstruct_files(
     return summary
 
 
-def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
+def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> PictureRows:
     """The picture of the codes of one picture (without batch axis). Raises InputError if `result` can't hold it."""
     gives = model.tokenized
     check_depth(result, gives)
@@ -125,7 +125,7 @@ def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -
     image = model.decode(codes[None], size)  # [1, C, H, W]
     if not image.isfinite().all():
         raise InputError("the decoder's output is not a number in places")
-    return Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives))
+    return rows_of(Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives)))
 
 
 def _extension(gives: FieldFormat) -> str:
