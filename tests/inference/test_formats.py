@@ -52,7 +52,7 @@ def test_the_identity_loses_no_level(convert: Any, kind: np.dtype, channels: int
     for options in (FLOAT32, TileOptions(64, 4, "fp32")):
         tiler = Tiler(nn.Identity(), options, channels=channels)
         pixels = all_levels(kind, channels)
-        made = convert(Picture(pixels), Conversion(tiler.bands, trained, trained))
+        made = convert(Picture(pixels), Conversion(tiler.bands, trained, trained)).whole()
         assert made.pixels.dtype == kind
         np.testing.assert_array_equal(made.pixels, pixels)
 
@@ -133,7 +133,7 @@ def test_alpha_is_a_channel_where_the_model_takes_one_more() -> None:
 def test_alpha_has_the_depth_of_the_result() -> None:
     grey, alpha = RNG.integers(0, 256, (3, 4, 1), np.uint8), RNG.integers(0, 256, (3, 4), np.uint8)
     for convert in (translated, upscaled):
-        made = convert(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, GREY16))
+        made = convert(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, GREY16)).whole()
         assert made.pixels.dtype == made.alpha.dtype == np.uint16
         np.testing.assert_array_equal(made.alpha, alpha.astype(np.uint16) * 257)
     made = translated(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, form(1, "float"))).whole()
