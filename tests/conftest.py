@@ -35,6 +35,17 @@ def photographs() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """The folder of published weights that `shared/tools/real_weights.py FOLDER` makes, in ADVLOSS_REAL_WEIGHTS."""
+    folder = os.environ.get("ADVLOSS_REAL_WEIGHTS")
+    if folder is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("ADVLOSS_REAL_WEIGHTS is not set, and CI must have real weights")
+        pytest.skip("ADVLOSS_REAL_WEIGHTS is not set")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def test_sets() -> Path:
     """Set5 and Set14, each with HR/ and LR_x4/."""
     return shared("data/sr")

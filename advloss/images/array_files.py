@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from advloss.images.picture import Header, Picture, check_shape, depth_of, picture_of, stacked
+from advloss.images.picture import Header, Picture, PictureRows, check_shape, depth_of, picture_of
 from advloss.images.pillow_files import check_not_empty, check_pixels, naming
 
 
@@ -27,9 +27,13 @@ def npy_read(path: Path, content: bytes | None) -> Picture:
         return picture_of(np.array(array))
 
 
-def npy_write(file: BinaryIO, picture: Picture) -> None:
-    """Writes [H, W, C] with alpha as the last channel, or [H, W] if there is one channel."""
-    np.save(file, stacked(picture).squeeze(2) if picture.channels == 1 else stacked(picture))
+def npy_write(file: BinaryIO, picture: PictureRows) -> None:
+    """Writes [H, W, C] with alpha as the last channel, or [H, W] if there is one channel, as the rows come."""
+    shape = (picture.height, picture.width, picture.channels)[: 2 if picture.channels == 1 else 3]
+    head = {"descr": np.lib.format.dtype_to_descr(picture.dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
+    for rows in picture.rows:
+        file.write(np.ascontiguousarray(rows).data)
 
 
 def _npy(path: Path, content: bytes | None) -> np.ndarray:

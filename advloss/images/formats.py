@@ -9,7 +9,7 @@ import numpy as np
 
 from advloss.images import array_files, pillow_files, tiff_files
 from advloss.images.metadata import Kind, add_to_tiff
-from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, check_shape, picture_of
+from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, PictureRows, check_shape, picture_of
 from advloss.images.pillow_files import check_pixels, naming
 from advloss.images.streamed_writers import write_png, write_tiff
 
@@ -39,17 +39,17 @@ class Format:
     decode: Callable[[bytes], np.ndarray] | None = None
     read: Callable[[Path, bytes | None], Picture] | None = None
     read_header: Callable[[Path, bytes | None], Header] | None = None
-    write: Callable[[BinaryIO, Picture], None] | None = None
+    write: Callable[[BinaryIO, PictureRows], None] | None = None
     channels: frozenset[int] = ANY_CHANNELS
     depths: tuple[Depth, ...] = (8, 16, "float")
     alpha: bool = True
-    longest: int | None = None
+    longest: int = 2**31 - 1
     holds: frozenset[Kind] = frozenset()
 
-    def grey_as_rgb(self, picture: Picture) -> bool:
+    def grey_as_rgb(self, picture: PictureRows) -> bool:
         """Whether grey is written as three equal channels, which grey's profile does not describe."""
-        alpha_of_16_bits = picture.alpha is not None and picture.pixels.dtype == np.uint16
-        return picture.pixels.shape[2] == 1 and (self.name == "WEBP" or (self.name == "TIFF" and alpha_of_16_bits))
+        alpha_of_16_bits = picture.alpha and picture.dtype == np.uint16
+        return picture.colours == 1 and (self.name == "WEBP" or (self.name == "TIFF" and alpha_of_16_bits))
 
     def picture(self, path: Path, content: bytes | None) -> Picture:
         """The whole picture. Raises `UnreadableImage`."""
@@ -83,14 +83,8 @@ def _read_header(path: Path, content: bytes | None) -> Header:
     return (tiff_files if tiff else pillow_files).header(path, content)
 
 
-def _write_tiff(file: BinaryIO, picture: Picture) -> None:
-    """Writes 16-bit grey and colour with alpha and profile as other programs read them; all else as plain channels."""
-    if picture.pixels.shape[2] not in (1, 3) or picture.pixels.dtype == np.float32:
-        tiff_files.write(file, picture)
-    elif picture.pixels.dtype == np.uint16:
-        write_tiff(file, picture)
-    else:
-        pillow_files.write(file, picture, "TIFF")
+def _write_tiff(file: BinaryIO, picture: PictureRows) -> None:
+    write_tiff(file, picture)
     add_to_tiff(file, picture.about)
 
 
@@ -100,7 +94,7 @@ def _of_8_bits(name: str, **options: Any) -> Format:
         name,
         read=_read,
         read_header=_read_header,
-        write=lambda file, picture: pillow_files.write(file, picture, name),
+        write=lambda file, picture: pillow_files.write(file, picture.whole(), name),
         depths=(8,),
         **options,
     )

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from advloss.core.errors import InputError
 from advloss.images import decoding, metadata
-from advloss.images.picture import MAX_PIXELS, Header, Picture, Undecodable, UnreadableImage, picture_of
+from advloss.images.picture import LIMIT, Header, Picture, Undecodable, UnreadableImage, max_pixels, picture_of
 
 KNOWN = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO")
 """Pillow's names of the formats that a file may have, whatever its own name says. Pillow tries no other, since some of
@@ -128,10 +128,10 @@ def check_not_empty(path: Path, content: bytes | None) -> None:
 
 
 def check_pixels(path: Path, height: int, width: int) -> None:
-    """Raises `UnreadableImage` for a picture of more than `MAX_PIXELS` pixels."""
-    if width * height > MAX_PIXELS:
-        why = f"{width}x{height} pixels, more than the limit of {MAX_PIXELS:,}"
-        raise UnreadableImage(path, f"{why}; not decoded")
+    """Raises `UnreadableImage` for a picture of more than `max_pixels` pixels."""
+    if width * height > (most := max_pixels()):
+        why = f"{width}x{height} pixels, more than the limit of {most:,}; not decoded"
+        raise UnreadableImage(path, f"{why}. If you trust the file, set {LIMIT}={width * height}")
 
 
 @contextmanager

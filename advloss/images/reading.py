@@ -50,7 +50,7 @@ def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
     Of a file with several pages (`Header.several`) the first is read. A colour profile is kept if it describes the
     result; CMYK becomes sRGB by its profile. Colours that are multiplied by alpha are divided by it.
     content: the file's bytes, for a picture in a shard; `path` is then its name in messages.
-    Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels).
+    Raises `UnreadableImage` (truncated, empty, no picture at all, more than `max_pixels` pixels).
     """
     path = Path(path)
     return _format(path).picture(path, content)

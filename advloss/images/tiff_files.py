@@ -22,10 +22,9 @@ from advloss.images.picture import (
     Undecodable,
     UnreadableImage,
     picture_of,
-    stacked,
 )
 from advloss.images.pillow_files import check_not_empty, check_pixels, naming
-from advloss.images.tiff_form import COVERING, PHOTOMETRIC, UNSPECIFIED, Form, form_of, refused, tag_of
+from advloss.images.tiff_form import COVERING, PHOTOMETRIC, Form, form_of, refused, tag_of
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of a TIFF or BigTIFF of either byte order."""
@@ -69,23 +68,6 @@ def read(path: Path, content: bytes | None) -> Picture:
         icc = decoding.described(tag_of(page, 34675), grey) if form.photometric != 5 and form.simple else None
         about = metadata.of_tiff(file, page.offset, form.little, form.big)
         return Picture(picture.pixels, picture.alpha, icc, about)
-
-
-def write(file: BinaryIO, picture: Picture) -> None:
-    """Writes a TIFF of any number of channels and depth, deflated. No channel is marked as alpha."""
-    import tifffile  # late: few files need it
-
-    pixels = stacked(picture)
-    extra = (UNSPECIFIED,) * (pixels.shape[2] - 1)
-    tifffile.imwrite(
-        file,
-        pixels if extra else pixels[..., 0],
-        photometric="minisblack",
-        planarconfig="contig" if extra else None,
-        extrasamples=extra or None,
-        compression="zlib",
-        metadata=None,
-    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from advloss.images.formats import FORMATS
 from advloss.images.metadata import Metadata, add_to_tiff
-from advloss.images.picture import Picture
+from advloss.images.picture import Picture, rows_of
 from advloss.images.reading import read_picture
 from advloss.images.writing import reductions, write_picture
 from tests.images.tiffs import DEFLATE, FLOAT, Form, tiff
@@ -107,7 +107,7 @@ def test_from_every_format_to_every_format(tmp_path: Path, source: str, target: 
     if deep:
         picture = Picture(picture.pixels.astype(np.uint16) * 257, about=picture.about)
     path = tmp_path / f"out{target}"
-    said = " ".join(sentence for sentence in reductions(path, picture) if sentence.startswith("not kept"))
+    said = " ".join(sentence for sentence in reductions(path, rows_of(picture)) if sentence.startswith("not kept"))
     write_picture(path, picture)
     made = read_picture(path)
     assert made.pixels.shape == picture.pixels.shape
@@ -156,7 +156,7 @@ def test_tiffs_that_pillow_can_not_open_keep_theirs(tmp_path: Path) -> None:
 def test_what_no_format_keeps_is_said(tmp_path: Path) -> None:
     iptc = Form(more=((33723, 4, (7,)), (33550, 4, (1, 1)), (37724, 4, (9,)), (42113, 1, (48, 0))))
     (tmp_path / "x.tif").write_bytes(tiff(np.zeros((4, 5, 1), np.uint8), iptc))
-    said = reductions(tmp_path / "y.tif", read_picture(tmp_path / "x.tif"))
+    said = reductions(tmp_path / "y.tif", rows_of(read_picture(tmp_path / "x.tif")))
     assert said == [
         f"not kept in TIFF files: {what}"
         for what in ("IPTC", "a place on the map (GeoTIFF)", "a no-data value", "tags of other programs (37724)")
@@ -164,7 +164,9 @@ def test_what_no_format_keeps_is_said(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.fromarray(COLOUR).save(buffer, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
     (tmp_path / "x.jpg").write_bytes(buffer.getvalue())
-    assert "EXIF, which is damaged" in " ".join(reductions(tmp_path / "y.jpg", read_picture(tmp_path / "x.jpg")))
+    assert "EXIF, which is damaged" in " ".join(
+        reductions(tmp_path / "y.jpg", rows_of(read_picture(tmp_path / "x.jpg")))
+    )
 
 
 def test_what_is_longer_than_a_marker_of_a_jpeg_is_said(tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_what_is_longer_than_a_marker_of_a_jpeg_is_said(tmp_path: Path) -> None:
     note[EXIF] = {MAKER_NOTE: bytes(70000)}
     long = Metadata(note.tobytes()[6:], b"x" * 70000, (("Comment", "y" * 70000),), (72.0, 72.0))
     picture = Picture(COLOUR, about=long)
-    said = reductions(tmp_path / "x.jpg", picture)
+    said = reductions(tmp_path / "x.jpg", rows_of(picture))
     assert [words.partition(": ")[2] for words in said] == [
         "EXIF, which is longer than 64 KB",
         "XMP, which is longer than 64 KB",

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advloss.core.files import make_folder
-from advloss.images.reading import Picture, read_header, read_picture
-from advloss.images.writing import write_picture
+from advloss.images.picture import Picture, PictureRows, rows_of
+from advloss.images.reading import read_header, read_picture
+from advloss.images.writing import write_rows
 from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
 
 PREFETCHED = 2
 """How many pictures are read in advance, at most."""
 LARGE = 1 << 25
-"""If a result has more pixels, its picture is not read in advance, and the network waits until the result is
-written."""
+"""If a result has more pixels, its picture is not read in advance, and its rows are written as the network makes them,
+so that it is never in memory as a whole."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,19 @@ class BackgroundWriter:
         finally:
             self._pool.shutdown()
 
-    def __call__(self, source: object, result: Path, picture: Picture) -> None:
-        """Writes `result`, and makes its folders first. source: the file's name in an error's message."""
-        self.wait()
-        self._last = source, result, self._pool.submit(_write, result, picture)
-        height, width = picture.pixels.shape[:2]
-        if height * width > LARGE:
+    def __call__(self, source: object, result: Path, picture: PictureRows) -> None:
+        """Writes `result`, and makes its folders first. source: the file's name in an error's message.
+
+        A large picture is written by the thread that calls, row by row; an error of that is raised.
+        """
+        if picture.height * picture.width > LARGE:
             self.wait()
+            _write(result, picture)
+            self.summary.written += 1
+            return
+        whole = rows_of(picture.whole())  # computed here, while the last one is being written
+        self.wait()
+        self._last = source, result, self._pool.submit(_write, result, whole)
 
     def wait(self) -> None:
         """Waits until nothing is being written."""
@@ -110,6 +117,6 @@ class BackgroundWriter:
             self.summary.written += 1
 
 
-def _write(result: Path, picture: Picture) -> None:
+def _write(result: Path, picture: PictureRows) -> None:
     make_folder(result.parent)
-    write_picture(result, picture)
+    write_rows(result, picture)

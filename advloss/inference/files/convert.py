@@ -1,17 +1,20 @@
 """Applies a model to files and folders. A bad file is skipped and named; no file is left half-written."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import Inputs, check_open, check_result, closed_named
 from advloss.core.words import together
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture, UnreadableImage, read_header, read_picture
+from advloss.images.picture import Picture, PictureRows
+from advloss.images.reading import UnreadableImage, read_header, read_picture
 from advloss.images.writing import check_size, format_of, reductions
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
@@ -106,7 +109,7 @@ class TileBar:
 
 
 def convert_files(
-    convert: Callable[[Picture, Conversion], Picture],
+    convert: Callable[[Picture, Conversion], PictureRows],
     by: Conversion,
     source: Path,
     target: Path,
@@ -187,23 +190,36 @@ def writable(jobs: Iterable[Job], inputs: Inputs, overwrite: bool, skipped: Skip
 
 
 def _converted(
-    convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, remarks: Remarks
-) -> Picture:
+    convert: Callable[[Picture, Conversion], PictureRows], by: Conversion, job: Job, read: Read, remarks: Remarks
+) -> PictureRows:
     picture = read_picture(job.source) if read.picture is None else read.picture
     check_depth(job.result, by.gives)
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * by.scale, width * by.scale)
-    try:
+    with _source_named(job):
         made = convert(picture, by)
-    except TileTooSmall:
-        raise
-    except InputError as error:
-        raise InputError(f"{job.source}: {error}") from None
     if read.several:
         remarks.add(SEVERAL, job.source)
     for what in [*by.reductions(picture), *reductions(job.result, made)]:
         remarks.add(what, job.source)
-    return made
+    return replace(made, rows=_rows(made, job))
+
+
+def _rows(picture: PictureRows, job: Job) -> Iterator[np.ndarray]:
+    """The rows, which are computed here, so that errors of the network come from here too."""
+    with _source_named(job):
+        yield from picture.rows
+
+
+@contextmanager
+def _source_named(job: Job) -> Iterator[None]:
+    """A context in which errors say which file they are about."""
+    try:
+        yield
+    except TileTooSmall:
+        raise
+    except InputError as error:
+        raise InputError(f"{job.source}: {error}") from None
 
 
 def check_some_fit(jobs: list[Job], by: Conversion) -> None:

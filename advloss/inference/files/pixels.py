@@ -1,12 +1,12 @@
 """Applies a network to pictures: levels to [-1, 1] and back, a few finished rows at a time.
 
-`Tiler` yields rows as it finishes them. Each is converted to the result's type on its device and copied into one array.
-So a large result is in memory once, and not as floats, unless the model was trained on floats.
+`Tiler` yields rows as it finishes them. They are converted to the result's type on their device, and given on as they
+come. So a large result is never in memory as a whole: only an alpha that is enlarged, which the colours wait for.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.formats import RGB8, FieldFormat
-from advloss.images.reading import Picture
+from advloss.images.picture import Picture, PictureRows
 from advloss.inference.formats import levels, misfit, result_type, to_pixels, to_tensor
 from advloss.inference.kinds import with_channels
 
@@ -60,8 +60,10 @@ class Conversion:
         return result_type(self.gives, picture.pixels.dtype)
 
 
-def upscaled(picture: Picture, by: Conversion) -> Picture:
-    """The picture enlarged. Grey and the colour profile are kept; so is the bit depth, unless the model gives another.
+def upscaled(picture: Picture, by: Conversion) -> PictureRows:
+    """The picture enlarged, in rows that are computed as they are gone through.
+
+    Grey and the colour profile are kept; so is the bit depth, unless the model gives another.
 
     A model for colours gets grey as three equal channels; the mean of its three output channels is the result. Colours
     are multiplied by alpha before, and divided by the enlarged alpha after, so that transparent pixels don't change
@@ -71,39 +73,62 @@ def upscaled(picture: Picture, by: Conversion) -> Picture:
     picture = by.fitting(picture)
     kept = picture.pixels.shape[2] if by.takes.channels == by.gives.channels else by.gives.channels
     channels = min(kept, by.gives.channels)
-    made = beside_pixels(picture, channels)
+    beside = beside_pixels(picture, channels)
     kind, gives = by.result_type(picture), replace(by.gives, channels=channels)
+    height, width = (side * by.scale for side in picture.pixels.shape[:2])
     if picture.alpha is None:
-        return made(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), None)
+        rows = _through(by, to_tensor(picture.pixels, by.takes), gives, kind)
+        return PictureRows(height, width, channels, kind, rows, **beside)
     if (picture.alpha == picture.alpha.flat[0]).all():
-        height, width = (side * by.scale for side in picture.alpha.shape)
-        alpha = np.full((height, width), _converted(picture.alpha[:1, :1], kind))
-        return made(_through(by, to_tensor(picture.pixels, by.takes), gives, kind), alpha)
-    plane = picture.alpha[..., None]  # [H, W, 1]
-    alpha = _through(by, to_tensor(plane, FieldFormat(by.takes.channels)), FieldFormat(1), kind)[..., 0]
-    visible = to_tensor(plane, FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
-    covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(visible).sub_(1)  # [1, C, H, W] in [-1, 1]
-    return made(_through(by, covered, gives, kind, alpha), alpha)
+        alpha = np.broadcast_to(_converted(picture.alpha[:1, :1], kind), (height, width))
+        rows = _through(by, to_tensor(picture.pixels, by.takes), gives, kind)
+    else:
+        alpha = _enlarged(picture.alpha, by, kind)
+        visible = to_tensor(picture.alpha[..., None], FieldFormat(1)).add_(1).div_(2)  # [1, 1, H, W] in [0, 1]
+        covered = to_tensor(picture.pixels, by.takes).add_(1).mul_(visible).sub_(1)  # [1, C, H, W] in [-1, 1]
+        rows = _through(by, covered, gives, kind, alpha)
+    return PictureRows(height, width, channels + 1, kind, _with_alpha(rows, alpha), True, **beside)
 
 
-def translated(picture: Picture, by: Conversion) -> Picture:
-    """The picture translated. Its alpha is kept; so is its bit depth, unless the model gives another. Its colour
-    profile is kept if the result has the same number of channels.
+def _enlarged(alpha: np.ndarray, by: Conversion, kind: np.dtype) -> np.ndarray:
+    """Alpha [H, W] enlarged as a grey picture: [scale H, scale W]."""
+    rows = _through(by, to_tensor(alpha[..., None], FieldFormat(by.takes.channels)), FieldFormat(1), kind)
+    return PictureRows(alpha.shape[0] * by.scale, alpha.shape[1] * by.scale, 1, kind, rows).whole().pixels[..., 0]
+
+
+def _with_alpha(rows: Iterator[np.ndarray], alpha: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows [n, W, C] from the top, each with those of alpha [H, W]: [n, W, C + 1]."""
+    top = 0
+    for colours in rows:
+        place = slice(top, top + len(colours))
+        yield np.concatenate([colours, alpha[place, :, None]], axis=2)
+        top = place.stop
+
+
+def translated(picture: Picture, by: Conversion) -> PictureRows:
+    """The picture translated, in rows that are computed as they are gone through.
+
+    Its alpha is kept; so is its bit depth, unless the model gives another. Its colour profile is kept if the result has
+    the same number of channels.
     """
     picture = by.fitting(picture)
     channels, kind = by.gives.channels, by.result_type(picture)
-    pixels = _through(by, to_tensor(picture.pixels, by.takes), by.gives, kind)
-    alpha = None if picture.alpha is None else _converted(picture.alpha, kind)
-    return beside_pixels(picture, channels)(pixels, alpha)
+    rows = _through(by, to_tensor(picture.pixels, by.takes), by.gives, kind)
+    height, width, _ = picture.pixels.shape
+    beside = beside_pixels(picture, channels)
+    if picture.alpha is None:
+        return PictureRows(height, width, channels, kind, rows, **beside)
+    alpha = _converted(picture.alpha, kind)
+    return PictureRows(height, width, channels + 1, kind, _with_alpha(rows, alpha), True, **beside)
 
 
-def beside_pixels(picture: Picture, channels: int) -> Callable[[np.ndarray, np.ndarray | None], Picture]:
-    """Makes the result of pixels with so many channels, and alpha: what the file says of the picture is kept, a colour
-    profile only if the channels are as many as before."""
+def beside_pixels(picture: Picture, channels: int) -> dict[str, Any]:
+    """What the file says of the picture, as arguments of the result's `Picture` or `PictureRows`: it is kept, a colour
+    profile only if the result has as many channels."""
     if channels == picture.pixels.shape[2] or picture.icc is None:
-        return partial(Picture, icc=picture.icc, about=picture.about)
+        return {"icc": picture.icc, "about": picture.about}
     others = (*picture.about.others, "the colour profile, since the result has other channels")
-    return partial(Picture, about=replace(picture.about, others=others))
+    return {"about": replace(picture.about, others=others)}
 
 
 def _converted(alpha: np.ndarray, kind: np.dtype) -> np.ndarray:
@@ -113,11 +138,9 @@ def _converted(alpha: np.ndarray, kind: np.dtype) -> np.ndarray:
 
 def _through(
     by: Conversion, image: Tensor, gives: FieldFormat, kind: np.dtype, alpha: np.ndarray | None = None
-) -> np.ndarray:
-    """The result [scale H, scale W, gives.channels] of type `kind`, divided by `alpha` if given. If gives.channels is
-    1, it is the mean of the network's channels."""
-    height, width = (side * by.scale for side in image.shape[-2:])
-    result = np.empty((height, width, gives.channels), kind)
+) -> Iterator[np.ndarray]:
+    """The rows of the result, [n, scale W, gives.channels] of type `kind`, divided by `alpha` if given. If
+    gives.channels is 1, it is the mean of the network's channels."""
     top = 0
     for band in by.bands(image, 8 * kind.itemsize):
         finite = band.isfinite().all()
@@ -126,12 +149,11 @@ def _through(
             band = _uncovered(band, alpha[rows])
         if gives.channels == 1:
             band = band.mean(1, keepdim=True)
-        result[rows] = to_pixels(band, kind, gives)
+        pixels = to_pixels(band, kind, gives)
         if not finite:  # checked here, since the device has finished the pixels
             raise InputError("the network's output is not a number in places, in float32 too")
+        yield pixels
         top = rows.stop
-    assert top == len(result), f"{top} of {len(result)} rows"
-    return result
 
 
 def _uncovered(band: Tensor, alpha: np.ndarray) -> Tensor:

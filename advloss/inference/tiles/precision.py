@@ -17,7 +17,7 @@ LEAST = 50.0
 SHARE, GREY_LEVEL = 0.01, 1 / 127.5
 """If more than this share of the values differ from float32's by more than one of 256 levels, `auto` computes in
 float32."""
-CELL, CELLS = 64, 2
+CELL, CELLS = 32, 2
 """`auto` is decided on so many squares of the image, in which there is most detail; their side in pixels."""
 WORTH = 4
 """An image is computed in float32 if it is not so many times as large as what it would be judged by."""

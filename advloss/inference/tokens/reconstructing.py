@@ -4,6 +4,7 @@
 depend on the other pictures (`encoded`), and the decoder always gets one picture at a time.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from tqdm import tqdm
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.files import Inputs, check_open, closed_named
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture, read_picture
+from advloss.images.picture import Picture, PictureRows, rows_of
+from advloss.images.reading import read_picture
 from advloss.images.writing import check_size, reductions
 from advloss.inference.files.background import BackgroundWriter
 from advloss.inference.files.convert import Writing, check_depth, open_jobs, writable
@@ -115,7 +117,7 @@ def reconstruct_files(
                 job = todo[one.number]
                 with failures_named(skipped, job.source, job.result):
                     decoded = _decoded(model, one.codes, one.size, job.result)
-                    made = beside_pixels(read_picture(job.source), decoded.pixels.shape[2])(decoded.pixels, None)
+                    made = replace(decoded, **beside_pixels(read_picture(job.source), decoded.channels))
                     for what in reductions(job.result, made):
                         remarks.add(what, job.source)
                     write(job.source, job.result, made)
@@ -126,7 +128,7 @@ def reconstruct_files(
     return summary
 
 
-def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
+def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> PictureRows:
     """The picture of the codes of one picture (without batch axis). Raises InputError if `result` can't hold it."""
     gives = model.tokenized
     check_depth(result, gives)
@@ -134,7 +136,7 @@ def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -
     image = model.decode(codes[None], size)  # [1, C, H, W]
     if not image.isfinite().all():
         raise InputError("the decoder's output is not a number in places")
-    return Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives))
+    return rows_of(Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives)))
 
 
 def _extension(gives: FieldFormat) -> str:

@@ -152,11 +152,22 @@ def test_tiles_that_memory_made_small_are_not_widened():
     assert all("going on" not in words or "out of memory" in words for words in said)
 
 
+class Coarse(nn.Module):
+    """In bf16 its values are rounded by up to two grey levels, which differ from tile to tile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 41, padding=20)
+        nn.init.constant_(self.conv.bias, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x) - 8
+
+
 def test_a_rounding_that_was_asked_for_is_no_seam(photograph: Tensor):
-    """bf16 is wrong by a level in many places; a wider overlap would not help."""
     said: list[str] = []
-    options = TileOptions(tile=130, overlap=20, precision="bf16")
-    Tiler(Far(2.5, 30, 1.0).eval(), options, say=said.append)(photograph[..., :150, :240])
+    options = TileOptions(tile=90, overlap=19, precision="bf16")
+    Tiler(Coarse().eval(), options, say=said.append)(photograph[..., :100, :150])
     assert not said
 
 
