@@ -98,7 +98,10 @@ def test_imports_that_are_refused():
         (["cyclegan", "none.pth", "text.pth/m.safetensors"], ["text.pth: is a file, and results are to go"]),
         (["cyclegan", "none.pth", "m.safetensors"], ["none.pth: no such file"]),
         (["cyclegan", "text.pth", "m.safetensors"], ["text.pth: not a checkpoint", "no file of torch.save"]),
-        (["cyclegan", "whole.pth", "m.safetensors"], ["whole.pth: not the weights of one network"]),
+        (
+            ["cyclegan", "whole.pth", "m.safetensors"],
+            ["whole.pth: 'epoch' is of type int, not a tensor", "the file holds epoch (int), weight"],
+        ),
         (["super_resolution", "other.pth", "m.safetensors"], ["other.pth: expected an RRDBNet", "an SRVGG"]),
         (["cyclegan", "other.pth", "m.safetensors"], ["other.pth: ", "a ResNet", "a U-Net", "the file holds weight"]),
     ):

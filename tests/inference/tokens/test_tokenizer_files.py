@@ -175,7 +175,7 @@ def test_imports_of_tokenizers_that_are_refused(golden: Path):
     for file, fragments in (
         ("other.pth", ["other.pth: expected a tokenizer", "LlamaGen or diffusers; the file holds weight"]),
         ("half.ckpt", ["half.ckpt: expected a decoder (decoder.conv_in.weight)"]),
-        ("none.ckpt", ["none.ckpt: the checkpoint's weights are of type int"]),
+        ("none.ckpt", ["none.ckpt: 'state_dict' is of type int"]),
         ("folder", ["folder: has no diffusion_pytorch_model.safetensors", "folder/vae looks like one"]),
         ("nowhere", ["nowhere: no such file"]),
     ):
