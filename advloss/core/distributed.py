@@ -23,8 +23,10 @@ def together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # gloo's and NCCL's, of a connection that is closed
-        why = (str(error).splitlines() or [""])[0]
-        raise TrainingError(f"another process of this training has ended, see its message above ({why})") from None
+        raise TrainingError(
+            "another process of this training has ended, its own message or torchrun's says why; --resume goes on from "
+            "the last checkpoint"
+        ) from error
 
 
 def _running() -> bool:
