@@ -25,7 +25,7 @@ def test_a_model_file_that_can_not_be_used():
         return refused("translate", path, "in", "out")
 
     assert "none.safetensors: no such model file" in said(Path("none.safetensors"))
-    assert "photos: no such model file" in said(Path("photos"))
+    assert "photos: is a folder, and a model file belongs in its place" in said(Path("photos"))
     shutil.copy(model, "cut.safetensors")
     halved(Path("cut.safetensors"))
     assert "cut.safetensors: not a whole .safetensors file" in said(Path("cut.safetensors"))
