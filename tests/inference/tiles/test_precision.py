@@ -81,10 +81,11 @@ def test_a_small_image_is_computed_in_float32(height: int, width: int, monkeypat
 
 def test_what_was_computed_before_does_not_matter(photograph: Tensor, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(precision, "native_bf16", lambda: True)
+    photograph = photograph[..., 100:228, 100:228]
     one = Tiler(Fragile())
     first = one(photograph)
     assert torch.equal(first, Tiler(Fragile(), TileOptions(precision="fp32"))(photograph))
-    one(smooth())
+    one(smooth(128))
     assert torch.equal(one(photograph), first)
 
 
