@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # also where advloss is not installed
 
 from advloss.core.errors import InputError  # noqa: E402
-from advloss.core.files import replacing  # noqa: E402
+from advloss.core.storage.files import replacing  # noqa: E402
 from tools.authors import basicsr, junyanz, tokenizers  # noqa: E402
 from tools.authors.scene import SMALL, Scene, ours  # noqa: E402
 

@@ -36,7 +36,7 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.allocator import keep_freed_memory  # noqa: E402
 from advloss.core.errors import InputError  # noqa: E402
-from advloss.core.files import replacing  # noqa: E402
+from advloss.core.storage.files import replacing  # noqa: E402
 from tools.benchmarks import (  # noqa: E402
     adversarial,
     against,

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from advloss.core.errors import InputError
-from advloss.core.files import write_whole
-from advloss.core.reading import read_file, read_json
+from advloss.core.storage.files import write_whole
+from advloss.core.storage.reading import read_file, read_json
 
 BYTES_MOST = 2**20
 

@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from advloss.core.errors import InputError
-from advloss.core.locks import Lock
+from advloss.core.storage.locks import Lock
 from advloss.data.checksums_file import recorded, records, sha256
 
 TIMEOUT = 30.0

@@ -11,7 +11,7 @@ import numpy
 import torch
 
 from advloss.core.errors import InputError
-from advloss.core.files import Inputs
+from advloss.core.storage.files import Inputs
 from advloss.core.version import __version__
 from advloss.data.formats import FieldFormat
 from advloss.evaluation.comparison import Candidate, Comparison, compare

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from advloss.core.errors import InputError
-from advloss.core.files import Inputs, check_result, closed_named, make_folder, write_whole
+from advloss.core.storage.files import Inputs, check_result, closed_named, make_folder, write_whole
 from advloss.evaluation.comparison import Comparison
 from advloss.evaluation.skipped import Skipped
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import closed_named
+from advloss.core.storage.files import closed_named
 from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
 from advloss.data.loading.scaling import to_images

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.images.formats import FORMATS, Format
 from advloss.images.metadata import kept
 from advloss.images.picture import Picture, PictureRows, depth_of, flattened, rows_of, to_8bit

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import check_open, make_folder, temporary_folder
+from advloss.core.storage.files import check_open, make_folder, temporary_folder
 from advloss.data.sampling.crops import CropSide
 from advloss.interop.diffusers import to_diffusers
 from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
-from advloss.core.files import check_result, make_folder
-from advloss.core.reading import read_file, read_json
+from advloss.core.storage.files import check_result, make_folder
+from advloss.core.storage.reading import read_file, read_json
 from advloss.interop import basicsr, junyanz
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
-from advloss.core.reading import check_plain
+from advloss.core.storage.reading import check_plain
 from advloss.interop.basicsr import generator_from
 from advloss.recipe.components import GENERATORS
 

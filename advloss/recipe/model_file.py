@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from advloss.core.checksums import digest
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
-from advloss.core.reading import check_plain, read_json
+from advloss.core.storage.checksums import digest
+from advloss.core.storage.files import replacing
+from advloss.core.storage.reading import check_plain, read_json
 from advloss.core.version import __version__
 from advloss.methods.base import Method
 from advloss.recipe.build_method import build_method

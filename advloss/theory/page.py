@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advloss.core.errors import InputError
-from advloss.core.files import check_result, make_folder, write_whole
+from advloss.core.storage.files import check_result, make_folder, write_whole
 from advloss.theory import plots
 from advloss.theory.statements import STATEMENTS, Statement
 

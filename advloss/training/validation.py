@@ -12,7 +12,7 @@ from torch import Tensor
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.call_batching import compiled
 from advloss.core.clock import Clock, follow
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.core.words import once
 from advloss.data import DataSet
 from advloss.data.loading.evaluation_items import evaluation_items

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.data.download import cache_folder
 from advloss.data.tar_files import members, open_tar
 from advloss.images.formats import FORMATS

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from advloss.core.files import make_folder
+from advloss.core.storage.files import make_folder
 from advloss.images.picture import Picture, PictureRows, rows_of
 from advloss.images.reading import read_header, read_picture
 from advloss.images.writing import write_rows

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import Inputs, check_open, check_result, closed_named
+from advloss.core.storage.files import Inputs, check_open, check_result, closed_named
 from advloss.core.words import together
 from advloss.data.formats import FieldFormat
 from advloss.images.picture import Picture, PictureRows

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import Inputs, check_open, closed_named
+from advloss.core.storage.files import Inputs, check_open, closed_named
 from advloss.data.formats import FieldFormat
 from advloss.images.picture import Picture, PictureRows, rows_of
 from advloss.images.reading import read_picture

@@ -12,8 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from advloss.core.errors import InputError
-from advloss.core.files import write_whole
-from advloss.core.reading import read_file
+from advloss.core.storage.files import write_whole
+from advloss.core.storage.reading import read_file
 
 BYTES_MOST = 2**26
 """Of an index; a million shards need as many."""

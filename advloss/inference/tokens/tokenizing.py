@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import Inputs, check_result, closed_named, make_folder
+from advloss.core.storage.files import Inputs, check_result, closed_named, make_folder
 from advloss.images.listing import Passed, extensions, is_image, list_images
 from advloss.images.reading import UnreadableImage
 from advloss.inference.files.summary import Remarks, Say, Summary, reporter

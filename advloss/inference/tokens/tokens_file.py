@@ -27,8 +27,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
-from advloss.core.reading import read_json
+from advloss.core.storage.files import replacing
+from advloss.core.storage.reading import read_json
 from advloss.core.version import __version__
 from advloss.inference.model import Model
 from advloss.inference.tokens.fingerprint import SHOWN, fingerprint

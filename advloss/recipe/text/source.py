@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from advloss.core.errors import InputError, unknown
-from advloss.core.reading import read_file
+from advloss.core.storage.reading import read_file
 from advloss.recipe.text.yaml_text import BYTES_MOST, Key, read_yaml
 
 COMMAND_LINE = "command line"

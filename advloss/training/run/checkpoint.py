@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advloss.core.checksums import digest
 from advloss.core.errors import InputError, TrainingError
-from advloss.core.files import replacing
+from advloss.core.storage.checksums import digest
+from advloss.core.storage.files import replacing
 from advloss.recipe.schema import Recipe
 from advloss.training.executor import Executor
 from advloss.training.processes import Processes

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing, sweep
+from advloss.core.storage.files import replacing, sweep
 from advloss.recipe.schema import Recipe
 from advloss.training.run.checkpoint import read_checkpoint
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advloss.core.errors import InputError
-from advloss.core.files import make_folder
-from advloss.core.locks import Held, Lock
+from advloss.core.storage.files import make_folder
+from advloss.core.storage.locks import Held, Lock
 from advloss.training.processes import Processes
 
 LOCK = ".lock"

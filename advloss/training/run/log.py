@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from advloss.core.console.output import printable
 from advloss.core.errors import NotFinite
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
 

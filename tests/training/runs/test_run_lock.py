@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from advloss.core.errors import InputError
-from advloss.core.locks import Lock
+from advloss.core.storage.locks import Lock
 from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
 from advloss.training.run.lock import LOCK, alone

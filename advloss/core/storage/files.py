@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advloss.core.errors import InputError
-from advloss.core.locks import Held, Lock
+from advloss.core.storage.locks import Held, Lock
 
 TEMPORARY = re.compile(r"\.advloss-[0-9a-f]{8}")
 """The names of folders for files that are being written."""

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from advloss.core.checksums import digest
+from advloss.core.storage.checksums import digest
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.uint8, torch.bool)
 

@@ -14,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from advloss.core import files
 from advloss.core.errors import InputError
-from advloss.core.files import (
+from advloss.core.storage import files
+from advloss.core.storage.files import (
     Inputs,
     check_open,
     check_result,
@@ -190,7 +190,7 @@ def test_an_error_leaves_what_was_there_and_nothing_else() -> None:
 WRITER = """
 import sys, time
 from pathlib import Path
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 with replacing(Path(sys.argv[1])) as temporary:
     temporary.write_bytes(b"half")
     print(temporary, flush=True)
@@ -238,7 +238,7 @@ def test_only_folders_of_ours_are_swept() -> None:
 
 def test_many_processes_that_write_and_sweep_lose_nothing() -> None:
     code = (
-        "import sys; from pathlib import Path; from advloss.core.files import replacing, sweep\n"
+        "import sys; from pathlib import Path; from advloss.core.storage.files import replacing, sweep\n"
         "for number in range(60):\n"
         "    sweep(Path())\n"
         "    with replacing(Path(f'{sys.argv[1]}-{number}')) as temporary:\n"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from advloss.core.locks import Held, Lock
+from advloss.core.storage.locks import Held, Lock
 
 HELD = r"""
 import os, sys, time
 from pathlib import Path
-from advloss.core.locks import Lock
+from advloss.core.storage.locks import Lock
 lock = Lock(Path(sys.argv[1]))
 if "fork" in sys.argv and not os.fork():
     os.write(1, b"forked\n")
@@ -26,7 +26,7 @@ time.sleep(60)
 IN_TURN = """
 import sys, time
 from pathlib import Path
-from advloss.core.locks import Lock
+from advloss.core.storage.locks import Lock
 with Lock(Path(sys.argv[1]), wait=True), open(sys.argv[2], "a") as told:
     told.write("in ")
     told.flush()
