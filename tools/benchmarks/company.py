@@ -119,8 +119,9 @@ def environment(way: str, spins: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def busy(programs: int) -> Iterator[None]:
-    """Other programs, each of which keeps a core busy."""
-    words = [sys.executable, "-S", "-c", "while True: pass"]
+    """Other programs, each of which keeps a core busy; they end with this process, also where it is killed."""
+    loop = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n for _ in range(10**6): pass"
+    words = [sys.executable, "-S", "-c", loop]
     others = [subprocess.Popen(words, start_new_session=True) for _ in range(programs)]
     try:
         yield
