@@ -19,7 +19,8 @@ def alone(folder: Path, processes: Processes) -> Iterator[None]:
     """Within it no other training can enter the folder, which is made if need be. All processes must call it; the first
     one holds the lock. However it ends, the lock ends with it, and so does a folder that was made for nothing.
 
-    Raises InputError, which says who holds the folder, where another training does, if it can't be made, or if its name is not UTF-8.
+    Raises InputError, which says who holds the folder, where another training does, if it can't be made, or if its name
+    is not UTF-8.
     """
     made: list[Path] = []
     lock = failed = None
