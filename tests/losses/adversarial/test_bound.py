@@ -30,7 +30,7 @@ HELD: dict[str, Callable[[], AdversarialLoss]] = {
     "torch's older": lambda: AdversarialLoss(nn.utils.spectral_norm(nn.Linear(3, 1)), "wasserstein"),
     **{
         name: lambda name=name: AdversarialLoss(patches(), name)
-        for name in OBJECTIVES.keys() - {"wasserstein", "ebgan"}
+        for name in OTHERS
     },
 }
 
