@@ -42,7 +42,6 @@ REFUSED = {
     "facades-like and data.name= both name a data set": ["facades-like", "data.name=other"],
     "train.compile: is for fast executors": ["facades-like", "train.executor=plain", "train.compile=on"],
     "train.graphs: is for fast executors": ["facades-like", "train.executor=plain", "train.graphs=on"],
-    "data.load: is not used, since data.resize is none": ["photos", "data.resize=none", "data.load=128"],
     "optimizer.lr: every player has its own": [
         "facades-like",
         "optimizer.generator={lr: 1e-3}",
@@ -70,6 +69,12 @@ ALLOWED = [
 @pytest.mark.parametrize("words", ALLOWED)
 def test_keys_that_both_count(words: list[str]):
     recipe("pix2pix-small", *words)
+
+
+def test_a_size_that_nothing_reads():
+    with pytest.raises(InputError, match=r"data\.load: is not used, since data\.resize is none"):
+        recipe("srresnet-small", "photos", "data.load=128")
+    recipe("srresnet-small", "photos", "data.load=128", "data.resize=none")  # who says both knows
 
 
 def test_a_recipe_that_says_two_lengths():

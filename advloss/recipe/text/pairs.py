@@ -53,7 +53,8 @@ def check_read(recipe: Recipe, source: Source) -> None:
                 raise InputError(
                     f"train.{key}: is for fast executors, and train.executor is plain; leave one of them out"
                 )
-    if _said(source, ("data", "load")) and data.resize == "none" and data.name not in SETS:
+    unsized = data.resize == "none" and not _said(source, ("data", "resize"))
+    if _said(source, ("data", "load")) and unsized and data.name not in SETS:
         raise InputError("data.load: is not used, since data.resize is none; set data.resize too, or data.crop")
     players = [name for name in train.steps or {} if name != GENERATOR or name in settings]
     for key in settings:
