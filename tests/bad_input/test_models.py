@@ -30,7 +30,7 @@ def test_a_model_file_that_can_not_be_used():
     halved(Path("cut.safetensors"))
     assert "cut.safetensors: not a whole .safetensors file" in said(Path("cut.safetensors"))
     assert "download cut short" in said(Path("cut.safetensors"))
-    assert "000.png: not a whole .safetensors file" in said(Path("in/000.png"))
+    assert "in/000.png: is a picture, and a model file belongs in its place" in said(Path("in/000.png"))
     Path("empty.safetensors").touch()
     assert "empty.safetensors: not a whole .safetensors file" in said(Path("empty.safetensors"))
     save_file({"weight": torch.zeros(3)}, "other.safetensors")
