@@ -78,14 +78,19 @@ class TiledImage:
             later = left[number + 1].reach[0] * self.tiler.scale if row is not left[-1] else height
             ready = min(later, height) - self.done
             started = rows[:, :, ready:].clone()
-            step = max(1, BAND // (rows.shape[1] * width))
-            for top in range(0, ready, step):
-                band = rows[:, :, top : min(top + step, ready), :width]
-                self.done += band.shape[2]
-                yield band
+            yield from self._pieces(rows[:, :, :ready, :width])
+            del rows  # a row of tiles is much memory, and the next one is made now
             if self.done >= height:
                 break
         return True
+
+    def _pieces(self, rows: Tensor) -> Iterator[Tensor]:
+        """Finished rows [1, C, h, W] in pieces of BAND values, which are counted in `done`."""
+        step = max(1, BAND // (rows.shape[1] * rows.shape[3]))
+        for top in range(0, rows.shape[2], step):
+            piece = rows[:, :, top : top + step]
+            self.done += piece.shape[2]
+            yield piece
 
     def _row(self, grid: Grid, row: AxisTile, length: int, seams: Seams | None) -> Tensor:
         """The sum of one row of tiles for the output rows from `done` on: [1, C, length, padded width * scale]."""
