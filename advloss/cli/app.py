@@ -50,7 +50,7 @@ def exit_codes(command: Callable[..., None]) -> Callable[..., None]:
             say(f"advloss: {os.fsdecode(error.filename)}: {error.strerror or error}")
             raise typer.Exit(InputError.exit_code) from None
         except (Interrupted, KeyboardInterrupt) as error:
-            say(f"advloss: {error or 'interrupted'}")
+            say(f"advloss: {str(error) or 'interrupted'}")
             raise typer.Exit(Interrupted.exit_code) from None
 
     return run

@@ -64,7 +64,6 @@ def spread(name: str, *words: str) -> list[list[str]]:
     return [[*words[:place], name, *words[place + 1 :]] for place in range(len(words))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [BYTES, ESCAPES, LONG, "d/" * 2200 + "d"], ids=["bytes", "escapes", "long", "deep"])
 def test_a_name_in_any_place_ends_in_a_result_or_in_a_sentence(name: str):
     for words in commands(name):

@@ -1,4 +1,4 @@
-"""Ctrl-C while the command starts: modules are imported, and there is nothing to finish and nothing to keep."""
+"""Ctrl-C while the command starts or imports: there is nothing to finish and nothing to keep."""
 
 import os
 import signal
@@ -14,9 +14,19 @@ def leave_at_once() -> None:
 
 
 def interrupt_again() -> None:
-    """From now on Ctrl-C raises KeyboardInterrupt again."""
+    """From now on Ctrl-C raises KeyboardInterrupt again, but within an import it still ends the process: modules in C++,
+    torch's among them, would end it with a message of their own."""
     if signal.getsignal(signal.SIGINT) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    within = frame
+    while within is not None:
+        if within.f_code.co_filename.startswith("<frozen importlib"):
+            _leave(number, frame)
+        within = within.f_back
+    raise KeyboardInterrupt
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
