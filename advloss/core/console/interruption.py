@@ -14,8 +14,8 @@ def leave_at_once() -> None:
 
 
 def interrupt_again() -> None:
-    """From now on Ctrl-C raises KeyboardInterrupt again, but within an import it still ends the process: modules in C++,
-    torch's among them, would end it with a message of their own."""
+    """From now on Ctrl-C raises KeyboardInterrupt again, but within an import it still ends the process: modules in C++
+    would end it with a message of their own, as those of torch do."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, _interrupt)
 
