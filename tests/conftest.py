@@ -1,13 +1,13 @@
-"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; one thread a pytest-xdist
-worker."""
+"""Shared by all tests: the reference data in the folder of the checkout, which CI must have; the threads that
+compute."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported, and for the processes that tests start
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# before torch is imported, and for the processes that tests start: results may not depend on the machine's load
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else str(os.cpu_count() or 1))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -32,6 +32,17 @@ def golden() -> Path:
 def photographs() -> Path:
     """bsds500: train and val, each with photo/*.jpg and edges/*.png of the same names."""
     return shared("data/bsds500")
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """The folder of published weights that `shared/tools/real_weights.py FOLDER` makes, in ADVLOSS_REAL_WEIGHTS."""
+    folder = os.environ.get("ADVLOSS_REAL_WEIGHTS")
+    if folder is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("ADVLOSS_REAL_WEIGHTS is not set, and CI must have real weights")
+        pytest.skip("ADVLOSS_REAL_WEIGHTS is not set")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

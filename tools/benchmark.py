@@ -10,6 +10,8 @@
     python tools/benchmark.py quality --recipes cyclegan-small
     python tools/benchmark.py scaling --plot scaling.png
     python tools/benchmark.py against CHECKOUT --pairs 15
+    python tools/benchmark.py company --programs 2
+    python tools/benchmark.py startup
     python tools/benchmark.py table --check
 
 Each sub-command is one module of tools/benchmarks with two functions: `options`, which adds its arguments to a parser,
@@ -34,8 +36,19 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.allocator import keep_freed_memory  # noqa: E402
 from advloss.core.errors import InputError  # noqa: E402
-from advloss.core.files import replacing  # noqa: E402
-from tools.benchmarks import adversarial, against, data, iteration, quality, scaling, tokenizer, upscale  # noqa: E402
+from advloss.core.storage.files import replacing  # noqa: E402
+from tools.benchmarks import (  # noqa: E402
+    adversarial,
+    against,
+    company,
+    data,
+    iteration,
+    quality,
+    scaling,
+    startup,
+    tokenizer,
+    upscale,
+)
 from tools.benchmarks.measuring import report, table  # noqa: E402
 
 COMMANDS: dict[str, ModuleType] = {
@@ -47,6 +60,8 @@ COMMANDS: dict[str, ModuleType] = {
     "quality": quality,
     "scaling": scaling,
     "against": against,
+    "company": company,
+    "startup": startup,
     "table": table,
 }
 

@@ -19,7 +19,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # also where advloss is not installed
 
 from advloss.core.errors import InputError  # noqa: E402
-from advloss.core.files import replacing  # noqa: E402
+from advloss.core.storage.files import replacing  # noqa: E402
 from advloss.data.loading.scaling import to_images  # noqa: E402
 from advloss.evaluation.sample_grid import sample_grid  # noqa: E402
 from advloss.images.reading import list_images, read_rgb8  # noqa: E402

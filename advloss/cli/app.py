@@ -1,12 +1,15 @@
 """The command `advloss` itself: errors become exit codes (0 done, 1 training failed, 2 bad input, 130 interrupted)."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import typer
 
+from advloss.core.console.interruption import interrupt_again
+from advloss.core.console.output import printable
 from advloss.core.errors import InputError, Interrupted, TrainingError
 
 app = typer.Typer(
@@ -22,7 +25,12 @@ app = typer.Typer(
 
 def say(sentence: str) -> None:
     """A line on standard error, where the progress bar is; standard output is for results."""
-    print(sentence, file=sys.stderr)
+    print(printable(sentence), file=sys.stderr)
+
+
+def give(result: object) -> None:
+    """A result on standard output, such as a file's name: exactly as it is, but on a terminal."""
+    print(printable(str(result)) if sys.stdout.isatty() else result)
 
 
 def exit_codes(command: Callable[..., None]) -> Callable[..., None]:
@@ -30,13 +38,19 @@ def exit_codes(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
+        interrupt_again()
         try:
             command(*arguments, **options)
         except (InputError, TrainingError) as error:
             say(f"advloss: {error}")
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:  # what no reader and no writer has put in words of its own
+            if error.filename is None:
+                raise
+            say(f"advloss: {os.fsdecode(error.filename)}: {error.strerror or error}")
+            raise typer.Exit(InputError.exit_code) from None
         except (Interrupted, KeyboardInterrupt) as error:
-            say(f"advloss: {error or 'interrupted'}")
+            say(f"advloss: {str(error) or 'interrupted'}")
             raise typer.Exit(Interrupted.exit_code) from None
 
     return run
@@ -50,7 +64,7 @@ def table(header: list[str], rows: list[list[Any]]) -> None:
 
     table = Table(*header, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*[Text(str(cell)) for cell in row])
+        table.add_row(*[Text(printable(str(cell))) for cell in row])
     console = Console()
     if not console.is_terminal:
         console.width = 400  # files and pipes have no edge

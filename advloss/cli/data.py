@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advloss.cli.app import app, exit_codes, table
+from advloss.cli.app import app, exit_codes, give, table
 
 data = typer.Typer(invoke_without_command=True, help="List the data sets known by name, or check one.")
 app.add_typer(data, name="data")
@@ -37,4 +37,5 @@ def data_check(
 
     report = check(open_any(path), full=True)
     table(report.columns, report.rows)
-    print(*report.words(), sep="\n")
+    for line in report.words():
+        give(line)

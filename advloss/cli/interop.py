@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from advloss.cli.app import app, exit_codes, say
+from advloss.cli.app import app, exit_codes, give, say
 
 
 @app.command(
     "import",
     epilog="Examples: `advloss import cyclegan horse2zebra.pth horse2zebra.safetensors` ·"
     " `advloss import super_resolution RealESRGAN_x4plus.pth realesrgan.safetensors` ·"
-    " `advloss import tokenizer vq_ds16_c2i.pt llamagen.safetensors`",
+    " `advloss import tokenizer vq_ds16_c2i.pt llamagen.safetensors` ·"
+    " `advloss import pix2pix latest_net_G.pth model.safetensors networks.generator.dropout=0`",
 )
 @exit_codes
 def import_(
@@ -24,17 +25,26 @@ def import_(
         ),
     ],
     model: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="What the weights don't tell, such as networks.generator.dropout=0."
+        ),
+    ] = None,
 ) -> None:
     """Convert another project's checkpoint to a model file.
 
     Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers of taming-transformers,
-    latent-diffusion, LlamaGen and diffusers.
+    latent-diffusion, LlamaGen and diffusers. Width, depth, norm and scale are read off the weights. They don't tell
+    what a network without weights does: dropout (`--no_dropout` in pix2pix's training: networks.generator.dropout=0),
+    whether it works at inference (dropout_at_inference=false), or the statistics of batch norm
+    (`--eval`: networks.generator.statistics_at_inference=running).
     """
     from advloss.interop.importing import import_model
 
-    for key, network in import_model(method, file, model).networks.items():
+    for key, network in import_model(method, file, model, settings or ()).networks.items():
         say(f"{key}: {', '.join(f'{name}={value}' for name, value in network.model_dump().items())}")
-    print(model)
+    give(model)
 
 
 @app.command(epilog="Example: `advloss export runs/NAME/model.safetensors my-vqgan`")
@@ -51,8 +61,8 @@ def export(
     from advloss.interop.exporting import export_diffusers
 
     loaded = load(model)
-    factor = scaling_factor or loaded.about.get("scaling_factor")  # an imported file's own
+    factor = loaded.about.get("scaling_factor") if scaling_factor is None else scaling_factor  # an imported file's own
     loaded.use("tokenize", "export", model)
     name = export_diffusers(loaded.method, loaded.recipe, folder, factor, say)
     say(f"diffusers.{name}.from_pretrained('{folder}') reads it")
-    print(folder)
+    give(folder)

@@ -8,11 +8,24 @@ from advloss.cli import interop as interop
 from advloss.cli import evaluate as evaluate
 from advloss.cli import show as show
 from advloss.cli import data as data
-from advloss.cli.app import app
+from advloss.cli.app import app, say
+from advloss.cli.loading import announce_torch
 from advloss.core.allocator import keep_freed_memory
+from advloss.core.console.output import keep_writing, lost
+from advloss.core.errors import InputError
+from advloss.core.threads import limit_spinning
 
 
 def main() -> None:
     """The `advloss` command."""
+    keep_writing()
+    limit_spinning()  # before torch is loaded
+    announce_torch()
     keep_freed_memory()
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code or (error := lost()) is None:
+            raise
+        say(f"advloss: standard output can't be written ({error.strerror}), and what was printed there is lost")
+        raise SystemExit(InputError.exit_code) from None

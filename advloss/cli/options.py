@@ -38,12 +38,16 @@ Tile = Annotated[
 Overlap = Annotated[
     str | None,
     typer.Option(
-        metavar="PIXELS|exact", help="Pixels around each tile's own part; exact: as far as the network looks."
+        metavar="PIXELS|exact",
+        help="Pixels around each tile's own part; exact: as far as the network looks, so that the result is the whole"
+        " picture's. If not given up to 64, and more where tiles show; fewer are faster, and cuts may show.",
     ),
 ]
 Precision = Annotated[
     PrecisionName,
-    typer.Option(help="auto: what the device is fast with and the file's bit depth allows."),
+    typer.Option(
+        help="auto: 16 bits where the device is fast with them and the picture's 8 bits stay the same, else fp32."
+    ),
 ]
 SelfEnsemble = Annotated[
     bool, typer.Option("--self-ensemble", help="The mean of 8 mirrored and turned passes: better, 8 times slower.")

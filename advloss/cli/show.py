@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from advloss.cli.app import app, exit_codes, say, table
+from advloss.cli.app import app, exit_codes, give, say, table
 from advloss.cli.options import Words
 from advloss.cli.wanted import asked_recipe
 
@@ -39,4 +39,4 @@ def theory(
     from advloss.theory.page import draw
 
     for file in draw(folder, say):
-        print(file)
+        give(file)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from advloss.cli.app import app, exit_codes, say, table
+from advloss.cli.app import app, exit_codes, give, say, table
 from advloss.cli.options import Device, Words
 from advloss.cli.wanted import asked_recipe
 from advloss.core.errors import InputError
@@ -28,6 +28,12 @@ def train(
     run: Annotated[str | None, typer.Option(help="The run's name; RECIPE-DATA if not given.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Stop after this many iterations in all.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    change: Annotated[
+        bool,
+        typer.Option(
+            "--change", help="With --resume: train on with other settings than before, such as optimizer.lr=1e-5."
+        ),
+    ] = False,
     device: Device = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, train nothing.")] = False,
 ) -> None:
@@ -35,34 +41,46 @@ def train(
     from advloss.training.start import rehearse
     from advloss.training.start import train as start
 
+    if change and not resume:
+        raise InputError("--change goes with --resume: it lets a run that is resumed go on with other settings")
+    run = None if run is None else _name_of(run)
     recipe, name = _wanted(words or [], run, iterations, resume)
     if dry_run:
         built, plan = rehearse(recipe, device, say)
         table(["tensor", "shape"], [[tensor, str(list(shape))] for tensor, shape in sorted(built.shapes.items())])
         table(["term", "loss", "between", "weight"], [_term_row(*item) for item in recipe.losses.items()])
-        print(*plan, sep="\n")
+        for line in plan:
+            give(line)
         return
-    model = start(recipe, RUNS / (run or name), resume=resume, device=device, say=say)
+    model = start(recipe, RUNS / (run or name), resume=resume, change=change, device=device, say=say)
     if model:
-        print(model)
+        give(model)
 
 
 def _wanted(words: list[str], run: str | None, iterations: int | None, resume: bool) -> "tuple[Recipe, str]":
     """The recipe to train and its run's name; with --resume and --run alone, the recipe that the run had."""
+    if iterations and any(word.startswith("train.iterations=") for word in words):
+        raise InputError("--iterations and train.iterations=N say the same: leave one of them out")
     if iterations:
         words = [*words, f"train.iterations={iterations}"]
     if resume and not any(word.startswith("recipe=") for word in words):
-        from advloss.training.run.folder import check_age
+        from advloss.training.run.folder import RunFolder, check_age
 
         if run is None:
             raise InputError("--resume: say which run, --run NAME, or the words that it was started with")
-        before = RUNS / run / "recipe.yaml"
-        if not before.is_file():
-            raise InputError(f"--resume: there is no run in {RUNS / run}")
+        folder = RunFolder(RUNS / run)
+        folder.check_begun()
+        before = folder.recipe
         check_age(before)
         words = [f"recipe={before}", *words]
     recipe, _, name = asked_recipe(words)
     return recipe, name
+
+
+def _name_of(run: str) -> str:
+    """The run's name, also where its folder is named, `runs/NAME`."""
+    parts = Path(run).parts
+    return str(Path(*parts[1:])) if len(parts) > 1 and parts[0] == str(RUNS) else run
 
 
 def _term_row(name: str, term: Any) -> list[str]:

@@ -40,11 +40,15 @@ def translate(
 ) -> None:
     """Translate a picture or a folder of pictures, of any size, with a trained model."""
     from advloss.core.devices import choose_device
+    from advloss.core.threads import SharedCores
+    from advloss.inference.abilities import check_is_model
     from advloss.inference.files.convert import Writing, translate_files
     from advloss.inference.model import load
 
+    check_is_model(model, "translate")
     loaded = load(model, choose_device(device))
     loaded.use("translate", file=model)
+    loaded.network(loaded.direction(direction)).register_forward_pre_hook(SharedCores(say))
     options, writing = tile_options(tile, overlap, precision), Writing(format, overwrite)
     summary = translate_files(loaded, input, output, direction, options, writing, say=say)
     say(summary.words())
@@ -73,10 +77,14 @@ def upscale(
 ) -> None:
     """Enlarge a picture or a folder of pictures, of any size; results that are there already are skipped."""
     from advloss.core.devices import choose_device
+    from advloss.core.threads import SharedCores
+    from advloss.inference.abilities import check_is_model
     from advloss.inference.files.convert import Writing, upscale_files
     from advloss.inference.upscaler import load_upscaler
 
+    check_is_model(model, "upscale")
     upscaler = load_upscaler(model).to(choose_device(device))
+    upscaler.network.register_forward_pre_hook(SharedCores(say))
     options = tile_options(tile, overlap, precision, self_ensemble)
     summary = upscale_files(upscaler, input, output, options, Writing(format, overwrite), say=say)
     say(summary.words())

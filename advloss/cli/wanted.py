@@ -23,6 +23,8 @@ def asked_recipe(words: list[str]) -> "tuple[Recipe, Source, str]":
         raise InputError("say which recipe: recipe=NAME (`advloss recipes` lists them)")
     if len(sets) > 1:
         raise InputError(f"one data set at a time: {', '.join(sets)}; anything else is key=value")
+    if sets and any(word.startswith("data.name=") for word in overrides):
+        raise InputError(f"{sets[0]} and data.name= both name a data set: leave one of them out")
     source = read(names[0])
     for override in overrides:
         if not override.startswith("recipe="):

@@ -96,6 +96,9 @@ class Schedule:
         if missing:
             raise InputError(f"a schedule needs from, to and over; {', '.join(missing)} is missing")
         kinds = {"from": float, "to": float, "over": int, "after": int, "shape": str}
+        for key in ("over", "after"):
+            if isinstance(value.get(key), float) and value[key] % 1 != 0:
+                raise InputError(f"{key} of a schedule is a whole number of iterations, not {value[key]}")
         try:
             return cls(**{known[key]: kinds[key](each) for key, each in value.items()})
         except (TypeError, ValueError) as error:

@@ -4,14 +4,29 @@ In a single process these functions do nothing, so the same loop serves for both
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from advloss.core.errors import TrainingError
+
 T = TypeVar("T", bound=Tensor)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What all processes do at one point. Raises TrainingError if another process has ended meanwhile."""
+    try:
+        yield
+    except RuntimeError as error:  # gloo's and NCCL's, of a connection that is closed
+        raise TrainingError(
+            "another process of this training has ended, its own message or torchrun's says why; --resume goes on from "
+            "the last checkpoint"
+        ) from error
 
 
 def _running() -> bool:
@@ -43,7 +58,8 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in group if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        dist.all_reduce(flat)
+        with together():
+            dist.all_reduce(flat)
         _unflatten(flat.div_(world_size()), gradients)
 
 
@@ -53,7 +69,8 @@ def average(x: Tensor) -> Tensor:
     if world_size() == 1:
         return x.detach()
     total = x.detach().clone()
-    dist.all_reduce(total)
+    with together():
+        dist.all_reduce(total)
     return total / world_size()
 
 
@@ -63,7 +80,8 @@ def total(x: Tensor) -> Tensor:
     if world_size() == 1:
         return x.detach()
     summed = x.detach().clone()
-    dist.all_reduce(summed)
+    with together():
+        dist.all_reduce(summed)
     return summed
 
 
@@ -73,7 +91,8 @@ def of_first(x: Tensor) -> Tensor:
     if world_size() == 1:
         return x.detach()
     told = x.detach().clone()
-    dist.broadcast(told, src=0)
+    with together():
+        dist.broadcast(told, src=0)
     return told
 
 
@@ -84,7 +103,8 @@ def broadcast(module: nn.Module) -> None:
         return
     for group in _alike([*module.parameters(), *module.buffers()]):
         flat = torch.cat([tensor.flatten() for tensor in group])
-        dist.broadcast(flat, src=0)
+        with together():
+            dist.broadcast(flat, src=0)
         _unflatten(flat, group)
 
 

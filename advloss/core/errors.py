@@ -20,10 +20,10 @@ class NotFinite(TrainingError):
     """A loss, a logit or a weight became infinite or not a number."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """The sentence for an unknown name, with the nearest known one: `unknown objective 'lsgn'; did you mean ...`."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown {kind} '{name}'{hint} (known: {', '.join(known) or 'none'})"
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Fields, Image, Label, Vector, from_files, kind_of
+from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, kind_of
 from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
 from advloss.data.sources.base import DataSet, Source, Split, declared_as
-from advloss.data.sources.folders import open_folder, with_validation
-from advloss.data.sources.paths import check_given, open_paths
+from advloss.data.sources.folders import are_halves, holds_halves, open_folder, with_validation
+from advloss.data.sources.left_out import left_out
+from advloss.data.sources.paths import check_given, open_paths, with_paths_to_validate
 from advloss.data.sources.shards import names_shards, open_shards, title
 from advloss.data.sources.tables import with_tables
 from advloss.data.synthetic.sets import SETS, SMALLEST
@@ -25,6 +26,7 @@ def open_data(
     *,
     paths: Mapping[str, Sequence[Path]] | None = None,
     val: str | Path | None = None,
+    val_paths: Mapping[str, Sequence[Path]] | None = None,
     size: int,
     seed: int,
     direction: Literal["a2b", "b2a"] = "a2b",
@@ -34,21 +36,41 @@ def open_data(
     name: a folder, shards, or a synthetic or published set. A folder of that name is taken before a set.
     fields: what the method declares. paths: folders and files by field or source, instead of a name; those of masks,
     labels and vectors also in addition to a name. val: a folder or shards to validate on, instead of the set's own val.
+    val_paths: the same as folders and files by field or source.
     size: in pixels, of synthetic pictures. direction: b2a exchanges the two images. Raises `InputError`.
     """
     if direction not in ("a2b", "b2a"):
         raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
     if direction == "b2a" and kind_of(fields) == "single":
         raise InputError("data.direction=b2a exchanges two sides, and this method's pictures are all on one; use a2b")
-    paths = paths or {}
-    separate = {key: where for key, where in paths.items() if key in fields and not isinstance(fields[key], Image)}
-    own = {key: where for key, where in paths.items() if key not in separate}
+    own, separate = _of_pictures(paths or {}, fields)
     opened = _opened(name, fields, own, frozenset(separate), size, seed)
+    own_to_validate, separate_to_validate = _of_pictures(val_paths or {}, fields)
+    if val is not None and own_to_validate:
+        raise InputError(f"data.val and data.{VAL}{next(iter(own_to_validate))}: give one of them")
     if val is not None:
         opened = with_validation(opened, val, fields)
-    opened = with_tables(opened, separate)
+    if own_to_validate:
+        check_given(own_to_validate, fields, VAL)
+        where = own_to_validate | dict.fromkeys({*separate, *separate_to_validate}, ())
+        opened = with_paths_to_validate(opened, where, fields)
+    for key in separate_to_validate:
+        if key not in separate or "val" not in opened.splits:
+            raise InputError(f"data.{VAL}{key}: needs data.{key} too, and pictures to validate on (data.val)")
+    opened = with_tables(opened, separate, separate_to_validate)
     _check_complete(opened, fields)
+    given = [*(paths or {}).values(), *(val_paths or {}).values(), [place for place in (name, val) if place]]
+    places = [place for several in given for place in several]
+    opened = replace(opened, notes=(*opened.notes, *left_out(opened, places)))
     return opened.swapped() if direction == "b2a" else opened
+
+
+def _of_pictures(
+    paths: Mapping[str, Sequence[Path]], fields: Fields
+) -> tuple[dict[str, Sequence[Path]], dict[str, Sequence[Path]]]:
+    """The paths of pictures, and those of masks, labels and vectors, which are read later."""
+    separate = {key: where for key, where in paths.items() if key in fields and not isinstance(fields[key], Image)}
+    return {key: where for key, where in paths.items() if key not in separate}, separate
 
 
 def _check_complete(opened: DataSet, fields: Fields) -> None:
@@ -66,16 +88,20 @@ def open_any(name: str | Path) -> DataSet:
     """Opens a data set without a method, to inspect it. Raises `InputError`.
 
     A folder or a synthetic set is opened as pairs if it holds pairs, else as two unpaired domains, else as single
-    pictures. A published set is opened as unpaired if the set can be used so.
+    pictures. Files are taken for two pictures side by side if each is twice as wide as high. A published set is opened
+    as unpaired if the set can be used so.
     """
     size, seed = 256, 0
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
         return open_published(str(name), kind="unpaired" if str(name) in UNPAIRED else "pairs")
     for fields in (PAIRS, TWO_DOMAINS):
         with suppress(InputError):
-            return open_data(name, fields, size=size, seed=seed)
+            opened = open_data(name, fields, size=size, seed=seed)
+            if not holds_halves(opened.train) or are_halves(opened.train):
+                return opened
     opened = open_data(name, {"b": Image("pictures")}, size=size, seed=seed)
-    return replace(opened, notes=("no two sides were found: all pictures are taken as one, as for super-resolution",))
+    note = "no two sides were found: all pictures are taken as one, as for super-resolution"
+    return replace(opened, notes=(note, *opened.notes))
 
 
 def short_name(name: str | Path) -> str:

@@ -3,14 +3,20 @@
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as filled
 from pathlib import Path
+from typing import TypeVar
 
+from tqdm import tqdm
+
+from advloss.core.errors import InputError
+from advloss.core.words import counted, some
 from advloss.data.formats import FieldFormat
+from advloss.data.found_formats import found_formats, unused_range
 from advloss.data.sampling.crops import fit
 from advloss.data.sources.base import DataSet, Split
 from advloss.data.sources.pair_checks import scales
@@ -18,9 +24,9 @@ from advloss.data.sources.shards import ShardValues, looked_at
 from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
+MOST_COMPARED = 20_000
+"""Before a training, more files than this are not searched for equal ones."""
 COLUMNS = ["split", "side", "images", "height x width", "modes", "unreadable", "without partner"]
-SHOWN = 5
-"""How many files a sentence names."""
 
 
 @dataclass
@@ -42,6 +48,9 @@ class Report:
     """Groups of files with the same bytes within one field of one split."""
     leaks: list[tuple[Path, Path]] = filled(default_factory=list)
     """A file of train, and one of val or test with the same bytes."""
+    looked_at: int = 0
+    """How many headers of pictures were read."""
+    full: bool = False
 
     def words(self) -> list[str]:
         """All findings as sentences."""
@@ -49,7 +58,10 @@ class Report:
         for split, side, images, *_ in self.rows:
             counts[split].append(f"{images} of {side}")
         lines = [f"{self.name}: " + "; ".join(f"{split} {' and '.join(sides)}" for split, sides in counts.items())]
-        return lines + self.notes + (self.problems or ["no problems found"])
+        sound = "no problems found"
+        if self.looked_at and not self.full:
+            sound += " in the files' headers; `advloss data check` decodes every picture"
+        return lines + self.notes + (self.problems or [sound])
 
 
 @dataclass
@@ -60,28 +72,30 @@ class _Seen:
     size: tuple[int, int] | None = None
     mode: str = ""
     error: str = ""
+    several: bool = False
 
 
 def check(dataset: DataSet, full: bool = False) -> Report:
-    """Reads the header of every file; with `full`, decodes every file. Files are equal if their bytes are.
+    """Reads the headers of the files; with `full`, decodes every file. Files are equal if their bytes are.
 
-    Of many pictures in shards, only the headers of a sample are read. Pictures in shards are not searched for
-    duplicates.
+    Without `full`, of very many pictures only the headers of a sample are read, and files are not compared; the notes
+    say so. Pictures in shards are never compared. A progress bar is shown where standard error is a terminal.
     """
-    report = Report(dataset.name, notes=list(dataset.notes))
+    report = Report(dataset.name, notes=list(dataset.notes), full=full)
     for name, split in dataset.splits.items():
         for position, (field, values) in enumerate(split.images.items()):
             alone = len(dataset.alone.get(name, ())) if position == 0 else 0
             _check_values(report, name, field, dataset.titles.get(field, field), values, alone, full)
         if split.paired:
-            report.problems += _unequal(name, split)
+            report.problems += _unequal(name, split, full)
         if alone_here := dataset.alone.get(name):
             report.alone += alone_here
-            report.problems.append(
-                f"{name}: {len(alone_here)} files without a partner are skipped: {_some(alone_here)}"
-            )
+            report.problems.append(f"{name}: {len(alone_here)} files without a partner are skipped: {some(alone_here)}")
     if report.unreadable:
-        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {_some(report.unreadable, '; ')}")
+        report.problems.insert(0, f"{len(report.unreadable)} files can't be read: {some(report.unreadable, '; ')}")
+    if full:
+        with suppress(InputError):  # files of no common format; the training says so
+            report.problems += unused_range(dataset.train, found_formats(dataset.train, lambda option, name: None))
     _compare(dataset, report)
     return report
 
@@ -90,18 +104,23 @@ def _check_values(report: Report, split: str, field: str, title: str, values: Va
     """Adds the table's row of one field in one split, and the files of it that can't be read."""
     numbers = range(len(values)) if full else looked_at(values)
     seen = _look(values, numbers, full)
+    report.looked_at += len(seen)
     if isinstance(values, ShardValues):
         report.notes += values.notes
-        if len(numbers) < len(values):
-            report.notes.append(f"{split}: of {len(values)} pictures in shards, {len(numbers)} were looked at")
+    if len(numbers) < len(values):
+        where = "pictures in shards" if isinstance(values, ShardValues) else "pictures"
+        report.notes.append(f"{split}: of {len(values)} {where}, {len(numbers)} were looked at")
     unreadable = [file.error for file in seen if file.error]
     report.unreadable += [error for error in unreadable if error not in report.unreadable]
+    if several := [file.path for file in seen if file.several]:
+        taken = f"{split} {field}: {counted(len(several), 'file')} of several pictures, of which the first is taken"
+        report.problems.append(f"{taken}: {some(several)}")
     label = field if title == field else f"{field} ({title})"
     sizes, modes = _sizes(seen, values), _modes(seen)
     report.rows.append([split, label, str(len(values)), sizes, modes, str(len(unreadable)), str(alone or "")])
 
 
-def _look(values: Values, numbers: Iterable[int], full: bool) -> list[_Seen]:
+def _look(values: Values, numbers: Sequence[int], full: bool) -> list[_Seen]:
     """These files of one field; nothing for pictures that are drawn."""
 
     def look(index: int) -> _Seen | None:
@@ -111,7 +130,7 @@ def _look(values: Values, numbers: Iterable[int], full: bool) -> list[_Seen]:
         seen = _Seen(path or Path(values.name(index)))
         try:
             header = values.header(index)
-            seen.mode, seen.size = header.mode, header.size
+            seen.mode, seen.size, seen.several = header.mode, header.size, header.several
             if full:
                 values.read(index, FieldFormat(header.channels, header.depth))
         except UnreadableImage as error:
@@ -121,9 +140,17 @@ def _look(values: Values, numbers: Iterable[int], full: bool) -> list[_Seen]:
     return [seen for seen in _threaded(look, numbers) if seen is not None]
 
 
-def _threaded(work: Callable[[int], _Seen | None], numbers: Iterable[int]) -> list[_Seen | None]:
+def _threaded(work: Callable[[int], _Seen | None], numbers: Sequence[int]) -> list[_Seen | None]:
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        return list(pool.map(work, numbers))
+        return list(_shown(pool.map(work, numbers), len(numbers), "looked at"))
+
+
+T = TypeVar("T")
+
+
+def _shown(items: Iterable[T], total: int, what: str) -> "tqdm[T]":
+    """The items, with a progress bar if they take more than a second."""
+    return tqdm(items, desc=what, total=total, unit="file", delay=1, leave=False, disable=None)
 
 
 def _sizes(seen: list[_Seen], values: Values) -> str:
@@ -143,11 +170,11 @@ def _modes(seen: list[_Seen]) -> str:
     return counts[0][0] if len(counts) == 1 else ", ".join(f"{count} {mode}" for mode, count in counts)
 
 
-def _unequal(name: str, split: Split) -> list[str]:
+def _unequal(name: str, split: Split, full: bool) -> list[str]:
     """A sentence on the items whose pictures' sizes don't have the scale's ratio: they may show different parts."""
     unequal, larger = [], scales(split)
     first = min(split.images, key=lambda field: larger[field])
-    for index in range(len(split)):
+    for index in range(len(split)) if full else looked_at(split.images[first]):
         paths = {values.path(index) for values in split.images.values()}
         path = split.images[first].path(index)
         if path is None or len(paths) == 1:
@@ -158,7 +185,7 @@ def _unequal(name: str, split: Split) -> list[str]:
                 unequal.append(path)
     scale = max(larger.values())
     differ = "differ in size" if scale == 1 else f"are not of sizes 1 : {scale}"
-    return [f"{name}: {len(unequal)} pairs {differ}: {_some(unequal)}"] if unequal else []
+    return [f"{name}: {len(unequal)} pairs {differ}: {some(unequal)}"] if unequal else []
 
 
 def _compare(dataset: DataSet, report: Report) -> None:
@@ -174,7 +201,9 @@ def _compare(dataset: DataSet, report: Report) -> None:
                 if first == "train" != name:
                     trained_and_held_out[path] = None
     report.leaks += [(path, path) for path in trained_and_held_out]
-    for same in _same_bytes(places):
+    if len(places) > MOST_COMPARED and not report.full:
+        report.notes.append(f"{len(places)} files are too many to look for equal ones; `advloss data check` does")
+    for same in _same_bytes(places if report.full or len(places) <= MOST_COMPARED else ()):
         groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
         for path in same:
             groups[places[path]].append(path)
@@ -183,10 +212,10 @@ def _compare(dataset: DataSet, report: Report) -> None:
         if trained:
             report.leaks += [(trained[0], path) for path in same if places[path][0] != "train"]
     if report.duplicates:
-        groups_named = _some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
+        groups_named = some([" = ".join(path.name for path in group) for group in report.duplicates], "; ")
         report.problems.append(f"{len(report.duplicates)} groups of exact duplicates: {groups_named}")
     if report.leaks:
-        pairs = _some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
+        pairs = some([f"{path} is {'itself' if path == trained else trained}" for trained, path in report.leaks], "; ")
         report.problems.append(f"{len(report.leaks)} pictures of val or test are also in train: {pairs}")
 
 
@@ -197,16 +226,11 @@ def _same_bytes(paths: Iterable[Path]) -> list[list[Path]]:
         if path.exists():
             lengths[path.stat().st_size].append(path)
     same: dict[bytes, list[Path]] = defaultdict(list)
+    alike: list[Path] = []
     for length, group in lengths.items():
         if len(group) > 1 and length:
-            for path in group:
-                with path.open("rb") as file:
-                    same[hashlib.file_digest(file, "sha256").digest()].append(path)
+            alike += group
+    for path in _shown(alike, len(alike), "compared"):
+        with path.open("rb") as file:
+            same[hashlib.file_digest(file, "sha256").digest()].append(path)
     return [group for group in same.values() if len(group) > 1]
-
-
-def _some(items: Iterable[object], separator: str = ", ") -> str:
-    """The first few of them."""
-    texts = [str(item) for item in items]
-    more = f"{separator}and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return separator.join(texts[:SHOWN]) + more

@@ -19,6 +19,8 @@ Super-resolution needs one domain, the large pictures; a degradation can make th
 """
 
 Distribution = Literal["normal", "uniform"]
+VAL = "val_"
+"""The beginning of the keys of recipes that name folders and files to validate on: `data.val_a` for the field `a`."""
 
 
 @dataclass(frozen=True)

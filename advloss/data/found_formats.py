@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,8 @@ from advloss.data.sources.values import Values
 from advloss.images.picture import Depth
 from advloss.images.reading import Header, UnreadableImage
 
+DECODED = 16
+"""How many files of a field are decoded to see which part of the range they use."""
 Said = Callable[[str, str], object]
 """Maps (`channels`, `depth` or `range`; a field's name) to the recipe's value, or to None."""
 
@@ -70,7 +73,7 @@ def _range(
 def _headers(values: Values) -> dict[int, Header]:
     """The headers of the files that are looked at and can be read, by number."""
     numbers = looked_at(values)
-    if len(numbers) and values.header(numbers[0]).mode == "drawn":
+    if _drawn(values, numbers):
         return {numbers[0]: values.header(numbers[0])}
 
     def header(index: int) -> Header | None:
@@ -82,6 +85,13 @@ def _headers(values: Values) -> dict[int, Header]:
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         found = zip(numbers, pool.map(header, numbers), strict=True)
         return {index: each for index, each in found if each is not None}
+
+
+def _drawn(values: Values, numbers: Sequence[int]) -> bool:
+    """Whether the pictures are drawn, all alike, and lie in no file."""
+    with suppress(UnreadableImage):
+        return len(numbers) > 0 and values.header(numbers[0]).mode == "drawn"
+    return False
 
 
 def _channels(name: str, values: Values, headers: Mapping[int, Header], said: Any) -> int:
@@ -138,3 +148,25 @@ def _values_range(name: str, values: Values, form: FieldFormat, numbers: list[in
     if not low < high:
         raise InputError(f"data.range: all values of '{name}' are {low:g}; say which range they lie in, such as [0, 1]")
     return low, high
+
+
+def unused_range(split: Split, formats: Mapping[str, FieldFormat]) -> list[str]:
+    """A sentence on each field whose whole numbers stay below half of the range that is trained on, in up to `DECODED`
+    of its files: so do 12 bits in a file of 16, which would be learned as a few dark levels."""
+    sentences = []
+    for name, values in split.images.items():
+        form = formats[name]
+        numbers = looked_at(values)
+        if form.depth == "float" or _drawn(values, numbers):
+            continue
+        most = 0.0
+        for index in numbers[:: max(1, len(numbers) // DECODED)]:
+            with suppress(UnreadableImage):
+                most = max(most, float(values.read(index, form).max()))
+        if 0 < most < form.range[1] / 2:
+            suggested = 2 ** int(most).bit_length() - 1
+            sentences.append(
+                f"the values of '{name}' reach {most:g}, and {form.range[1]:g} is trained on as white: less than half "
+                f"of the range is used; data.range=[0, {suggested}] uses all"
+            )
+    return sentences

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,23 @@ import numpy
 import torch
 
 from advloss.core.errors import InputError
-from advloss.core.files import check_file
+from advloss.core.storage.files import Inputs
 from advloss.core.version import __version__
 from advloss.data.formats import FieldFormat
 from advloss.evaluation.comparison import Candidate, Comparison, compare
 from advloss.evaluation.inception import FID, missing
-from advloss.evaluation.report import Report
+from advloss.evaluation.report import Report, check_out
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
+from advloss.images.reading import list_images
+from advloss.inference.abilities import check_is_model
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.upscaler import load_upscaler
 from advloss.losses.perceptual.lpips import LPIPS
-from advloss.pretrained.weights import at_hand, weights_file
+from advloss.pretrained.weights import place
 
 Say = Callable[[str], None]
 REDUCED = "made from the truths: cut at right and bottom to multiples of the scale, MATLAB's bicubic to 8 bits"
@@ -99,7 +102,10 @@ def evaluate(
     truths: a folder of pictures. out: the file that the report will be written to; that it can be written is checked
     first. Raises InputError if nothing can be measured, and for options that exclude each other.
     """
-    _check(subject, measures, out)
+    _check(subject, measures)
+    if out is not None:
+        folders = [folder for folder in (truths, subject.results, subject.inputs) if folder is not None]
+        check_out(out, Inputs(chain([subject.model], chain.from_iterable(map(list_images, folders)))))
     skipped = Skipped(say)
     source = _source(truths, subject, device, skipped)
     fid, why_not = _fid(measures, source, device)
@@ -131,7 +137,7 @@ def _say_cut(cut: list[tuple[int, int]], say: Say) -> None:
     )
 
 
-def _check(subject: Subject, measures: Measures, out: Path | None) -> None:
+def _check(subject: Subject, measures: Measures) -> None:
     ways = [way for way in (subject.results, subject.model, subject.bicubic) if way is not None]
     if len(ways) != 1:
         raise InputError("say what to evaluate: one of --results FOLDER, --model FILE and --bicubic SCALE")
@@ -142,10 +148,10 @@ def _check(subject: Subject, measures: Measures, out: Path | None) -> None:
     if subject.model is None:
         for name in subject.asked:
             raise InputError(f"{FLAGS[name]}: is about how a --model runs, and there is none")
+    else:
+        check_is_model(subject.model)
     if measures.fid and (lacks := missing()):
         raise InputError(f"--fid: {lacks}")
-    if out is not None:
-        check_file(out)
 
 
 def _source(truths: Path, subject: Subject, device: torch.device, skipped: Skipped) -> Source:
@@ -214,15 +220,15 @@ def _made_with(device: torch.device) -> dict[str, str]:
 
 def _lpips(say: Say) -> tuple[LPIPS | None, str]:
     """LPIPS, or None if its weights are missing or damaged; and the protocol's sentence about it."""
-    if not at_hand(LPIPS_WEIGHTS):
-        return None, "not measured: its backbone's weights are not at hand"
-    try:
-        return LPIPS("alex"), "version 0.1, alex, of the pictures without their border"
-    except InputError:
-        path = weights_file(LPIPS_WEIGHTS, "LPIPS")
-        why = f"its weights {path} can't be read; delete the file and get it anew"
-        say(f"LPIPS is skipped: {why}")
-        return None, f"not measured: {why}"
+    url, path = place(LPIPS_WEIGHTS)
+    why = f"its weights are not at hand; put the file from {url} into {path.parent}"
+    if path.is_file():
+        try:
+            return LPIPS("alex"), "version 0.1, alex, of the pictures without their border"
+        except InputError:
+            why = f"its weights {path} can't be read; delete the file and get it anew"
+    say(f"LPIPS is not measured: {why}")
+    return None, f"not measured: {why}"
 
 
 def _fid(measures: Measures, source: Source, device: torch.device) -> tuple[FID | None, str | None]:

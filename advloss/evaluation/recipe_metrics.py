@@ -37,15 +37,11 @@ def computable(metrics: Mapping[str, BuiltMetric], paired: bool) -> dict[str, Bu
     }
 
 
-def sums(method: Method, items: Iterable[Fields], paired: bool, metrics: Mapping[str, BuiltMetric]) -> list[float]:
-    """Each metric summed over the items, then the number of items; for a mean over several processes."""
-    wanted = {side for metric in metrics.values() for side in metric.between}
-    totals, count = [0.0] * len(metrics), 0
-    for item in items:
-        made = named_tensors(method, item, paired, wanted)
-        for position, metric in enumerate(metrics.values()):
-            x, y = (made[side] for side in metric.between)
-            with torch.no_grad():
-                totals[position] += float(metric.measure(x.float(), y.float()).sum())
-        count += next(iter(item.values())).shape[0]
-    return [*totals, float(count)]
+def measured(method: Method, item: Fields, paired: bool, metrics: Mapping[str, BuiltMetric]) -> dict[str, float]:
+    """Each metric of one item."""
+    made = named_tensors(method, item, paired, {side for metric in metrics.values() for side in metric.between})
+    with torch.no_grad():
+        return {
+            name: float(metric.measure(*(made[side].float() for side in metric.between)).sum())
+            for name, metric in metrics.items()
+        }

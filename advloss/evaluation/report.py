@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from advloss.core.errors import InputError
-from advloss.core.files import write_whole
+from advloss.core.storage.files import Inputs, check_result, closed_named, make_folder, write_whole
 from advloss.evaluation.comparison import Comparison
 from advloss.evaluation.skipped import Skipped
 
@@ -33,7 +33,7 @@ class Report:
         content = _finite({**self.comparison.plain(), "skipped": self.skipped.sentences})
         text = json.dumps(content, indent=2, allow_nan=False)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_whole(path, (text + "\n").encode())
         except OSError as error:
             raise InputError(f"{path}: can't be written ({error.strerror or error})") from None
@@ -41,6 +41,17 @@ class Report:
     def check(self) -> None:
         """Raises InputError with the names of the skipped pictures, if there are any."""
         self.skipped.check()
+
+
+def check_out(out: Path, inputs: Inputs) -> None:
+    """Raises InputError if a report can't be written there, or would replace an input or a file that is no report."""
+    check_result(out, inputs)
+    with closed_named():
+        if not out.exists():
+            return
+        with out.open("rb") as file:
+            if file.read(1) not in (b"", b"{"):
+                raise InputError(f"--out {out}: is there, and no report of figures (JSON); name another file")
 
 
 def _shown(measure: str, value: float) -> str:

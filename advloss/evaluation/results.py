@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import closed_named
+from advloss.core.storage.files import closed_named
 from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
 from advloss.data.loading.scaling import to_images
 from advloss.data.sampling.crops import middle_crop, resized
 from advloss.evaluation.comparison import Candidate, Pair
 from advloss.evaluation.skipped import Skipped
+from advloss.images.listing import Passed, list_images
 from advloss.images.names import by_name
-from advloss.images.reading import UnreadableImage, list_images, read_rgb8
+from advloss.images.reading import UnreadableImage, read_rgb8
 from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.losses.metrics import to_8_bit
 
@@ -124,17 +125,19 @@ def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: s
 
 def _listed(folder: Path, skipped: Skipped) -> list[Path]:
     """The pictures in and below a folder. Folders that can't be read are reported to `skipped`."""
-    closed: list[OSError] = []
+    passed = Passed()
     with closed_named():
         if not folder.is_dir():
             what = "is a file" if folder.exists() else "no such folder"
             raise InputError(f"{folder}: {what}; name a folder of pictures")
-        paths = list_images(folder, unreadable=closed.append)
-    shut = [(Path(error.filename or folder), f"the folder can't be read ({error.strerror})") for error in closed]
+        paths = list_images(folder, passed=passed)
+    shut = [(Path(error.filename or folder), f"the folder can't be read ({error.strerror})") for error in passed.closed]
     if not paths:
         raise InputError("{}: {}".format(*shut[0]) if shut else f"{folder}: holds no picture")
     for path, why in shut:
         skipped(path, why)
+    for sentence in passed.words():
+        skipped.say(f"{folder}: {sentence}")
     return paths
 
 

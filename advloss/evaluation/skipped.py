@@ -21,7 +21,7 @@ class Skipped:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.sentences: list[str] = []
         self._reasons: set[str] = set()
-        self._say = say
+        self.say = say
         self._holds_back = True
 
     def __call__(self, path: Path, why: str) -> None:
@@ -29,7 +29,7 @@ class Skipped:
         self.sentences.append(f"{path}: {why}")
         self._reasons.add(why)
         if not self._holds_back:
-            self._say(f"skipped: {self.sentences[-1]}")
+            self.say(f"skipped: {self.sentences[-1]}")
 
     def failed(self, path: Path, error: BaseException) -> None:
         """Adds a truth that is skipped because of one of FAILURES."""
@@ -47,7 +47,7 @@ class Skipped:
         if self._holds_back:
             self._holds_back = False
             for sentence in self.sentences:
-                self._say(f"skipped: {sentence}")
+                self.say(f"skipped: {sentence}")
 
     def nothing_left(self) -> InputError:
         """The error for when all pictures were skipped."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.inference.model import Model, load
 from advloss.inference.tiles.options import Precision
-from advloss.inference.tiles.precision import half_type
+from advloss.inference.tiles.precision import half_for
 from advloss.inference.tiles.receptive_field import device_of
 from advloss.methods.base import Method
 from advloss.methods.uses import Tokenizing
@@ -58,7 +58,7 @@ class CodeCounts:
 class Reconstruction(nn.Module):
     """A tokenizer as one network: images [B, 3, H, W] in [-1, 1], any size -> the same shape in float32.
 
-    precision: of encoder and decoder, see `half_type`; the bottleneck computes in float32 always.
+    precision: of encoder and decoder, see `half_for`; the bottleneck computes in float32 always.
     choices: the codes that were chosen for all pictures that were given to `measured` and then counted by `counted`;
     None if there are no codes.
     """
@@ -68,7 +68,7 @@ class Reconstruction(nn.Module):
         self.method = method.eval()
         self.tokenizer = tokenizer = cast(Tokenizing, method)
         self.choices = None if tokenizer.codes is None else CodeCounts(tokenizer.codes, tokenizer.books)
-        self._half = half_type(precision, self, device_of(self))
+        self._precision = precision
         self._chosen: tuple[Tensor, int] | None = None
 
     def forward(self, image: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Reconstruction(nn.Module):
     @torch.no_grad()
     def measured(self, image: Tensor) -> Tensor:
         """The reconstruction, whose choices `counted` counts. InputError where it is not finite."""
-        half = self._half
+        half = half_for(self._precision, self, image[:1])
         with torch.autocast(image.device.type, half or torch.bfloat16, enabled=half is not None):
             result, made = self._both(image)
         if not (result.isfinite().all() and made.latent.isfinite().all()):

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from advloss.images import array_files, pillow_files
-from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, check_shape, picture_of
+from advloss.images import array_files, pillow_files, tiff_files
+from advloss.images.metadata import Kind, add_to_tiff
+from advloss.images.picture import MOST_CHANNELS, Depth, Header, Picture, PictureRows, check_shape, picture_of
 from advloss.images.pillow_files import check_pixels, naming
 from advloss.images.streamed_writers import write_png, write_tiff
 
@@ -30,18 +31,25 @@ class Format:
     message of an error that it raises is shown to the user.
     read, read_header: instead of `decode`, for formats with alpha, profiles or several pages.
     write: None if the format can't be written. channels: how many it can hold, with alpha. depths: those it can hold.
-    alpha: whether it can hold alpha. longest: the largest side that can be written, in pixels.
+    alpha: whether it can hold alpha. longest: the largest side that can be written, in pixels. holds: what it can hold
+    beside pixels.
     """
 
     name: str
     decode: Callable[[bytes], np.ndarray] | None = None
     read: Callable[[Path, bytes | None], Picture] | None = None
     read_header: Callable[[Path, bytes | None], Header] | None = None
-    write: Callable[[BinaryIO, Picture], None] | None = None
+    write: Callable[[BinaryIO, PictureRows], None] | None = None
     channels: frozenset[int] = ANY_CHANNELS
     depths: tuple[Depth, ...] = (8, 16, "float")
     alpha: bool = True
-    longest: int | None = None
+    longest: int = 2**31 - 1
+    holds: frozenset[Kind] = frozenset()
+
+    def grey_as_rgb(self, picture: PictureRows) -> bool:
+        """Whether grey is written as three equal channels, which grey's profile does not describe."""
+        alpha_of_16_bits = picture.alpha and picture.dtype == np.uint16
+        return picture.colours == 1 and (self.name == "WEBP" or (self.name == "TIFF" and alpha_of_16_bits))
 
     def picture(self, path: Path, content: bytes | None) -> Picture:
         """The whole picture. Raises `UnreadableImage`."""
@@ -62,50 +70,79 @@ class Format:
         return array_files.header(pixels.shape, pixels.dtype)
 
 
-def _write_tiff(file: BinaryIO, picture: Picture) -> None:
-    """Writes 16-bit grey and colour with alpha and profile as other programs read them; all else as plain channels."""
-    if picture.pixels.shape[2] not in (1, 3) or picture.pixels.dtype == np.float32:
-        array_files.tiff_write(file, picture)
-    elif picture.pixels.dtype == np.uint16:
-        write_tiff(file, picture)
-    else:
-        pillow_files.write(file, picture, "TIFF")
+def _read(path: Path, content: bytes | None) -> Picture:
+    """Reads a TIFF, or a file that Pillow knows. The bytes tell which, not the file's name."""
+    with naming(path):
+        tiff = tiff_files.is_tiff(path, content)
+    return (tiff_files if tiff else pillow_files).read(path, content)
+
+
+def _read_header(path: Path, content: bytes | None) -> Header:
+    with naming(path):
+        tiff = tiff_files.is_tiff(path, content)
+    return (tiff_files if tiff else pillow_files).header(path, content)
+
+
+def _write_tiff(file: BinaryIO, picture: PictureRows) -> None:
+    write_tiff(file, picture)
+    add_to_tiff(file, picture.about)
 
 
 def _of_8_bits(name: str, **options: Any) -> Format:
     """A format that Pillow reads and writes."""
     return Format(
         name,
-        read=pillow_files.read,
-        read_header=pillow_files.header,
-        write=lambda file, picture: pillow_files.write(file, picture, name),
+        read=_read,
+        read_header=_read_header,
+        write=lambda file, picture: pillow_files.write(file, picture.whole(), name),
         depths=(8,),
         **options,
     )
 
 
+ALL_KINDS: frozenset[Kind] = frozenset({"EXIF", "XMP", "texts", "resolution", "colour profile"})
 PNG = Format(
     "PNG",
-    read=pillow_files.read,
-    read_header=pillow_files.header,
+    read=_read,
+    read_header=_read_header,
     write=write_png,
     channels=frozenset({1, 2, 3, 4}),
     depths=(8, 16),
+    holds=ALL_KINDS,
 )
-JPEG = _of_8_bits("JPEG", channels=frozenset({1, 3}), alpha=False, longest=65500)
-WEBP = _of_8_bits("WEBP", channels=frozenset({1, 2, 3, 4}), longest=16383)
-TIFF = Format("TIFF", read=array_files.tiff_read, read_header=array_files.tiff_header, write=_write_tiff)
-BMP = _of_8_bits("BMP", channels=frozenset({1, 3}), alpha=False)
+JPEG = _of_8_bits("JPEG", channels=frozenset({1, 3}), alpha=False, longest=65500, holds=ALL_KINDS)
+WEBP = _of_8_bits(
+    "WEBP", channels=frozenset({1, 2, 3, 4}), longest=16383, holds=frozenset({"EXIF", "XMP", "colour profile"})
+)
+TIFF = Format("TIFF", read=_read, read_header=_read_header, write=_write_tiff, holds=ALL_KINDS - frozenset({"texts"}))
+BMP = _of_8_bits("BMP", channels=frozenset({1, 3}), alpha=False, holds=frozenset({"resolution"}))
 NPY = Format("NPY", read=array_files.npy_read, read_header=array_files.npy_header, write=array_files.npy_write)
+READ_ALONE = {
+    "GIF": (".gif",),
+    "AVIF": (".avif", ".avifs"),
+    "JPEG 2000": (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "TGA": (".tga",),
+    "ICO": (".ico",),
+}
+"""Formats that are read and not written, with their extensions."""
 
 FORMATS: dict[str, Format] = {
     ".png": PNG,
+    ".apng": PNG,
     ".jpg": JPEG,
     ".jpeg": JPEG,
+    ".jpe": JPEG,
+    ".jfif": JPEG,
     ".webp": WEBP,
     ".tif": TIFF,
     ".tiff": TIFF,
     ".bmp": BMP,
     ".npy": NPY,
+    **{
+        extension: Format(name, read=_read, read_header=_read_header)
+        for name, extensions in READ_ALONE.items()
+        for extension in extensions
+    },
 }
 """The formats by extension, in lower case. A file with another extension is not a picture."""

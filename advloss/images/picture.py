@@ -1,20 +1,25 @@
 """A picture as an array, and its conversion to other channels and another depth."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from advloss.core.errors import InputError
+from advloss.images.metadata import NOTHING, Metadata
 
 Depth = Literal[8, 16, "float"]
 """Bits a channel, whole numbers from 0; or floating point."""
 DTYPES: dict[Depth, np.dtype] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), "float": np.dtype(np.float32)}
 MOST_CHANNELS = 16
 MAX_PIXELS = 2**28
-"""Larger pictures are refused before they are decoded, since a file of a few kilobytes can decode to gigapixels."""
+"""Larger pictures are not read, unless `LIMIT` says otherwise, since a file of a few kilobytes can decode to
+gigapixels. What is written has no such limit."""
+LIMIT = "ADVLOSS_MAX_PIXELS"
+"""The variable of the environment that replaces `MAX_PIXELS`, in all commands and the processes that they start."""
 
 
 class UnreadableImage(InputError):
@@ -39,11 +44,69 @@ class Picture:
     pixels: np.ndarray  # [H, W, C] uint8, uint16 or float32, C = 1 to 16; 1 or 3 with an alpha
     alpha: np.ndarray | None = None  # [H, W], the same type
     icc: bytes | None = None
+    about: Metadata = NOTHING
 
     @property
     def channels(self) -> int:
         """The number of channels, with alpha."""
         return self.pixels.shape[2] + (self.alpha is not None)
+
+
+@dataclass(frozen=True)
+class PictureRows:
+    """A picture that comes in blocks of rows from the top, so that a large one need not be in memory.
+
+    rows: [n, width, channels], alpha as the last channel if there is one. They can be gone through once.
+    """
+
+    height: int
+    width: int
+    channels: int
+    dtype: np.dtype
+    rows: Iterable[np.ndarray]
+    alpha: bool = False
+    icc: bytes | None = None
+    about: Metadata = NOTHING
+
+    @property
+    def colours(self) -> int:
+        """The number of channels without alpha."""
+        return self.channels - self.alpha
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels."""
+        return self.height * self.width * self.channels * self.dtype.itemsize
+
+    def mapped(self, change: Callable[[np.ndarray], np.ndarray], **fields: Any) -> "PictureRows":
+        """The picture with each block of rows changed. fields: what is other after it."""
+        return replace(self, rows=map(change, self.rows), **fields)
+
+    def whole(self) -> Picture:
+        """The picture in memory, which uses up the rows."""
+        pixels = np.empty((self.height, self.width, self.colours), self.dtype)
+        alpha = np.empty((self.height, self.width), self.dtype) if self.alpha else None
+        top = 0
+        for rows in self.rows:
+            place = slice(top, top + len(rows))
+            pixels[place] = rows[..., : self.colours]
+            if alpha is not None:
+                alpha[place] = rows[..., -1]
+            top = place.stop
+        assert top == self.height, f"{top} of {self.height} rows"
+        return Picture(pixels, alpha, self.icc, self.about)
+
+
+def rows_of(picture: Picture) -> PictureRows:
+    """A picture in blocks of rows."""
+    height, width, _ = picture.pixels.shape
+    alpha = picture.alpha is not None
+    rows = (stacked(_part(picture, part)) for part in blocks(height))
+    return PictureRows(height, width, picture.channels, picture.pixels.dtype, rows, alpha, picture.icc, picture.about)
+
+
+def _part(picture: Picture, rows: slice) -> Picture:
+    return Picture(picture.pixels[rows], None if picture.alpha is None else picture.alpha[rows])
 
 
 @dataclass(frozen=True)
@@ -55,6 +118,15 @@ class Header:
     channels: int = 3  # without alpha
     depth: Depth = 8
     alpha: bool = False
+    several: bool = False  # further pictures follow in the file; they are not read
+
+
+def max_pixels() -> int:
+    """How many pixels a picture that is read may have. Raises InputError if `LIMIT` is set to no number."""
+    said = os.environ.get(LIMIT, str(MAX_PIXELS))
+    if not said.isdecimal() or not int(said):
+        raise InputError(f"{LIMIT}={said}: is a number of pixels, such as {MAX_PIXELS}")
+    return int(said)
 
 
 def depth_of(dtype: np.dtype) -> Depth:
@@ -77,6 +149,13 @@ def picture_of(array: np.ndarray) -> Picture:
     if depth == "float" and not np.isfinite(array).all():
         raise Undecodable("holds values that are not finite")
     return Picture(array)
+
+
+def stacked(picture: Picture) -> np.ndarray:
+    """[H, W, C] with alpha as the last channel."""
+    if picture.alpha is None:
+        return picture.pixels
+    return np.concatenate([picture.pixels, picture.alpha[..., None]], axis=2)
 
 
 def check_shape(shape: tuple[int, ...]) -> None:
@@ -138,7 +217,7 @@ def flattened(picture: Picture) -> Picture:
     for rows in blocks(len(over)):
         alpha = picture.alpha[rows, :, None].astype(np.uint32)
         over[rows] = (picture.pixels[rows] * alpha + top * (top - alpha) + top // 2) // top  # top * top + top < 2**32
-    return Picture(over, None, picture.icc)
+    return replace(picture, pixels=over, alpha=None)
 
 
 def to_8bit(array: np.ndarray) -> np.ndarray:

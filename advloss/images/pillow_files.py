@@ -1,4 +1,4 @@
-"""Files that Pillow decodes: PNG, JPEG, WebP, BMP and TIFF of 8 or 16 bits.
+"""Files that Pillow decodes: PNG, JPEG, WebP, BMP, GIF, AVIF, JPEG 2000, PPM, TGA, ICO.
 
 Colour with 16 bits a channel is decoded by OpenCV, since Pillow reduces it to 8 bits without a warning.
 """
@@ -7,17 +7,23 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from advloss.core.errors import InputError
-from advloss.images import decoding
-from advloss.images.picture import MAX_PIXELS, Header, Picture, Undecodable, UnreadableImage
+from advloss.images import decoding, metadata
+from advloss.images.picture import LIMIT, Header, Picture, Undecodable, UnreadableImage, max_pixels, picture_of
 
-PAGED = ("TIFF", "PNG", "WEBP")
+KNOWN = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "ICO")
+"""Pillow's names of the formats that a file may have, whatever its own name says. Pillow tries no other, since some of
+its readers start programs (EPS) or take all bytes for pixels."""
+BY_NAME_ALONE = {".tga": "TGA"}
+"""Formats whose files begin with no mark of their own: only a file of that name is tried."""
+PAGED = ("PNG", "WEBP", "GIF", "AVIF")
 """Formats whose files may hold several pictures, of which the first is read."""
 
 _PILLOW_LIMIT = threading.Lock()
@@ -27,50 +33,50 @@ def header(path: Path, content: bytes | None) -> Header:
     """The header of a file, which is not decoded. content: as for `read_picture`."""
     with _opened(path, content) as image:
         width, height = image.size
-        # Pillow has turned a TIFF's size already, and no other format's.
-        if image.format != "TIFF" and decoding.orientation(image) >= 5:
-            width, height = height, width
+        if decoding.orientation(image) >= 5:
+            height, width = width, height
         grey = decoding.is_grey(image)
         deep = decoding.is_deep(image) or image.mode == "I"
         words, alpha = decoding.mode_words(image), decoding.has_alpha(image)
-        return Header((height, width), words, 1 if grey else 3, 16 if deep else 8, alpha)
-
-
-def page_count(path: Path) -> int:
-    """How many pictures a TIFF, or an animated PNG or WebP, holds; 1 for other files, and if it can't be read.
-
-    The previews in a phone's JPEG are not counted.
-    """
-    try:
-        with _opened(path, None) as image:
-            return int(getattr(image, "n_frames", 1)) if image.format in PAGED else 1
-    except UnreadableImage:
-        return 1
+        several = image.format in PAGED and bool(getattr(image, "is_animated", False))
+        return Header((height, width), words, 1 if grey else 3, 16 if deep else 8, alpha, several)
 
 
 def read(path: Path, content: bytes | None) -> Picture:
     """Reads the whole picture; see `read_picture`."""
-    with _opened(path, content) as image:
-        orientation, deep, grey = decoding.orientation(image), decoding.is_deep(image), decoding.is_grey(image)
+    return decoded(path, content)
+
+
+def decoded(path: Path, content: bytes | None, form: str | None = None, deep: bool | None = None) -> Picture:
+    """The picture of a file. form: the one format that it may have, instead of the known ones. deep: whether OpenCV
+    decodes it; by default, if it has 16 bits a channel and colours or alpha."""
+    with _opened(path, content, form) as image:
+        orientation, grey = decoding.orientation(image), decoding.is_grey(image)
+        if deep is None:
+            deep = decoding.is_deep(image) and image.mode[0] in "RL"
         inverted, covered = decoding.inverted_grey(image), decoding.is_covered(image)
+        decoding.spread_transparency(image)
         _load(image)
         # Pillow resets a TIFF's; a PNG's may stand at the end
         orientation = max(orientation, decoding.orientation(image))
+        about = metadata.NOTHING if form == "TIFF" else metadata.of_image(image)
         icc = decoding.profile(image, grey)
-        if deep and image.mode[0] in "RL":  # Pillow has decoded the file, so it is whole
+        if "icc_profile" in image.info and icc is None and image.mode != "CMYK":
+            about = replace(about, others=(*about.others, "a colour profile, which describes other colours"))
+        if deep:  # Pillow has decoded the file, so it is whole
             encoded = np.fromfile(path, np.uint8) if content is None else np.frombuffer(content, np.uint8)
             pixels, alpha = decoding.deep_colour(encoded, grey, covered)
             alpha = None if alpha is None else decoding.turned(alpha, orientation)
-            return Picture(decoding.turned(pixels, orientation), alpha, icc)
+            return Picture(decoding.turned(pixels, orientation), alpha, icc, about)
         if image.mode.startswith("I"):
             pixels, alpha = decoding.integers(ImageOps.exif_transpose(image))
-            return Picture(65535 - pixels if inverted else pixels, alpha, icc)
+            return Picture(65535 - pixels if inverted else pixels, alpha, icc, about)
         array = np.asarray(ImageOps.exif_transpose(decoding.simplified(image)))
     if array.ndim == 2:
-        return Picture(array[..., None], None, icc)
+        return replace(picture_of(array), icc=icc, about=about)
     if array.shape[2] in (2, 4):
-        return Picture(array[..., :-1], array[..., -1], icc)
-    return Picture(array, None, icc)
+        return Picture(array[..., :-1], array[..., -1], icc, about)
+    return Picture(array, None, icc, about)
 
 
 def write(file: BinaryIO, picture: Picture, form: str) -> None:
@@ -83,11 +89,12 @@ def write(file: BinaryIO, picture: Picture, form: str) -> None:
         image = image.convert("RGB")  # it has no grey
     if alpha is not None:
         image.putalpha(Image.fromarray(np.ascontiguousarray(alpha)))
-    options: dict[str, object] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
+    options = metadata.pillow_options(picture.about, form)
+    if form in ("JPEG", "WEBP"):
+        options["quality"] = 95
     if form == "JPEG":
         options["subsampling"] = "4:4:4"  # so that edges of colours stay sharp
-    grey_in_rgb = form == "WEBP" and pixels.shape[2] == 1  # whose profile does not describe the three channels
-    if picture.icc and form != "BMP" and not grey_in_rgb:
+    if picture.icc:
         options["icc_profile"] = picture.icc
     image.save(file, form, **options)
 
@@ -121,21 +128,24 @@ def check_not_empty(path: Path, content: bytes | None) -> None:
 
 
 def check_pixels(path: Path, height: int, width: int) -> None:
-    """Raises `UnreadableImage` for a picture of more than `MAX_PIXELS` pixels."""
-    if width * height > MAX_PIXELS:
-        why = f"{width}x{height} pixels, more than the limit of {MAX_PIXELS:,}"
-        raise UnreadableImage(path, f"{why}; not decoded")
+    """Raises `UnreadableImage` for a picture of more than `max_pixels` pixels."""
+    if width * height > (most := max_pixels()):
+        why = f"{width}x{height} pixels, more than the limit of {most:,}; not decoded"
+        raise UnreadableImage(path, f"{why}. If you trust the file, set {LIMIT}={width * height}")
 
 
 @contextmanager
-def _opened(path: Path, content: bytes | None) -> Iterator[Image.Image]:
-    """The file's header, checked."""
+def _opened(path: Path, content: bytes | None, form: str | None = None) -> Iterator[ImageFile.ImageFile]:
+    """The file's header, checked. form: see `decoded`."""
+    known = [form] if form else [*KNOWN, *filter(None, [BY_NAME_ALONE.get(path.suffix.lower())])]
     with naming(path):
         check_not_empty(path, content)
         with _without_pillows_limit():
-            image = Image.open(path if content is None else io.BytesIO(content))
+            image = Image.open(path if content is None else io.BytesIO(content), formats=known)
         with image:
             check_pixels(path, image.height, image.width)
+            if image.format != "TIFF":
+                decoding.check_form(image)
             yield image
 
 
@@ -150,7 +160,7 @@ def _without_pillows_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _load(image: Image.Image) -> None:
+def _load(image: ImageFile.ImageFile) -> None:
     if image.format == "TIFF" and image.width * image.height > 2**26:  # asks for the limit again
         with _without_pillows_limit():
             image.load()

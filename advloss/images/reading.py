@@ -1,13 +1,11 @@
 """Image files as arrays: read with their bit depth, alpha and colour profile, or with the channels of a data set."""
 
-import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from advloss.images.formats import FORMATS, PNG
+from advloss.images.formats import FORMATS, Format
+from advloss.images.listing import Passed, extensions, is_image, list_images
 from advloss.images.picture import (
     MAX_PIXELS,
     Depth,
@@ -20,11 +18,11 @@ from advloss.images.picture import (
     flattened,
     to_8bit,
 )
-from advloss.images.pillow_files import page_count
 
 __all__ = [
     "MAX_PIXELS",
     "Header",
+    "Passed",
     "Picture",
     "UnreadableImage",
     "blocks",
@@ -32,7 +30,6 @@ __all__ = [
     "flattened",
     "is_image",
     "list_images",
-    "page_count",
     "read_header",
     "read_picture",
     "read_pixels",
@@ -41,57 +38,30 @@ __all__ = [
 ]
 
 
-def extensions() -> str:
-    """The extensions of all formats, for a message: `.png, .jpg, ...`."""
-    return ", ".join(FORMATS)
-
-
-def is_image(path: Path) -> bool:
-    """Whether the file's name says that it is a picture. Hidden files are none."""
-    return path.suffix.lower() in FORMATS and not path.name.startswith(".")
-
-
-def list_images(
-    folder: Path, recursive: bool = True, unreadable: Callable[[OSError], None] | None = None
-) -> list[Path]:
-    """The pictures in a folder, sorted. Hidden files and folders are skipped, links to folders are not followed.
-
-    unreadable: called with the error of each folder that can't be listed; by default such folders are skipped.
-    """
-    found = []
-    for place, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        found += [path for path in map(Path(place).joinpath, names) if is_image(path) and _may_be_read(path)]
-    return sorted(found)
-
-
-def _may_be_read(path: Path) -> bool:
-    """Whether the path is a file, and not a pipe or a broken link. True if that can't be known: to read it will
-    raise."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-
-
 def read_header(path: str | Path, content: bytes | None = None) -> Header:
     """The header of a file, which is not decoded. content: as for `read_picture`."""
     path = Path(path)
-    return FORMATS.get(path.suffix.lower(), PNG).header(path, content)  # Pillow knows a file by its bytes
+    return _format(path).header(path, content)
 
 
 def read_picture(path: str | Path, content: bytes | None = None) -> Picture:
     """The whole picture, with EXIF's orientation applied; palettes become RGB(A), CMYK and Lab become RGB.
 
-    Of a file with several pages (`page_count`) the first is read. A colour profile is kept if it describes the result;
-    CMYK becomes sRGB by its profile. Colours that are multiplied by alpha are divided by it.
+    Of a file with several pages (`Header.several`) the first is read. A colour profile is kept if it describes the
+    result; CMYK becomes sRGB by its profile. Colours that are multiplied by alpha are divided by it.
     content: the file's bytes, for a picture in a shard; `path` is then its name in messages.
-    Raises `UnreadableImage` (truncated, empty, no picture at all, more than `MAX_PIXELS` pixels).
+    Raises `UnreadableImage` (truncated, empty, no picture at all, more than `max_pixels` pixels).
     """
     path = Path(path)
-    return FORMATS.get(path.suffix.lower(), PNG).picture(path, content)
+    return _format(path).picture(path, content)
+
+
+def _format(path: Path) -> Format:
+    """The format of a file's extension. Which one of the usual formats a file has is told by its bytes."""
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+        raise UnreadableImage(path, f"is not named as a picture ({extensions()}); rename it if it is one")
+    return form
 
 
 def read_pixels(path: str | Path, channels: int, depth: Depth, content: bytes | None = None) -> np.ndarray:

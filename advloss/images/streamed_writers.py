@@ -1,9 +1,8 @@
-"""PNG files, and TIFF files with 16 bits a channel, written a few rows at a time.
+"""PNG and TIFF files, written a few rows at a time, so that a picture of any size takes little memory.
 
-Pillow has no 16-bit colour, and OpenCV writes neither a colour profile nor grey with alpha. Pillow holds Python's lock
-while it compresses an 8-bit PNG, so that the network would wait for the thread that writes. Formats: the PNG
-specification (W3C, third edition) and TIFF 6.0 (Adobe 1992, sections 2, 14 and 18; deflate as in its supplement of
-2002).
+Pillow has no 16-bit colour, OpenCV writes neither a colour profile nor grey with alpha; both want the whole picture.
+Pillow holds Python's lock while it compresses an 8-bit PNG, so that the network would wait for the thread that writes.
+Formats: the PNG specification (W3C, third edition) and TIFF 6.0 (Adobe 1992, section 14), above 4 GiB BigTIFF.
 """
 
 import struct
@@ -13,7 +12,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from advloss.images.picture import Picture, blocks
+from advloss.images.metadata import png_chunks
+from advloss.images.picture import PictureRows, blocks
+from advloss.images.tiff_form import UNSPECIFIED
 
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 UP = 2
@@ -21,21 +22,26 @@ UP = 2
 PNG_LEVEL = 3
 """The level of zlib. On photographs enlarged twice it takes a quarter of Pillow's time, for files that are 6%
 larger."""
-SHORT, LONG, UNDEFINED = 3, 4, 7
-"""TIFF's types of values: 16 bits, 32 bits, bytes."""
+TIFF_MOST = (1 << 32) - (1 << 26)
+"""Bytes of pixels from which a TIFF is a BigTIFF: the offsets of others are of 32 bits. Compressed, pixels may grow a
+little."""
+STRIP = 64
+"""Rows of a TIFF's strip."""
 
 
-def write_png(file: BinaryIO, picture: Picture) -> None:
+def write_png(file: BinaryIO, picture: PictureRows) -> None:
     """uint8 or uint16, 1 to 4 channels with alpha among them, as a PNG with its colour profile."""
-    height, width, channels = _shape(picture)
-    size = picture.pixels.dtype.itemsize
+    size = picture.dtype.itemsize
     file.write(b"\x89PNG\r\n\x1a\n")
-    _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * size, PNG_COLOUR_TYPES[channels], 0, 0, 0))
+    head = struct.pack(">IIBBBBB", picture.width, picture.height, 8 * size, PNG_COLOUR_TYPES[picture.channels], 0, 0, 0)
+    _chunk(file, b"IHDR", head)
     if picture.icc:
         _chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
+    for name, data in png_chunks(picture.about):
+        _chunk(file, name, data)
     packed = zlib.compressobj(PNG_LEVEL)
-    above = np.zeros((1, width * channels * size), np.uint8)  # the first row's
-    for rows in _rows(picture):
+    above = np.zeros((1, picture.width * picture.channels * size), np.uint8)  # the first row's
+    for rows in _small(picture):
         plain = rows.astype(f">u{size}", order="C").view(np.uint8).reshape(len(rows), -1)  # [n, bytes of a row]
         filtered = np.empty((len(rows), 1 + plain.shape[1]), np.uint8)
         filtered[:, 0] = UP
@@ -47,79 +53,66 @@ def write_png(file: BinaryIO, picture: Picture) -> None:
     _chunk(file, b"IEND", b"")
 
 
-def write_tiff(file: BinaryIO, picture: Picture) -> None:
-    """uint16 [H, W, 1 or 3] with alpha or without, as a little-endian TIFF of deflated strips with its colour profile.
+def write_tiff(file: BinaryIO, picture: PictureRows, most: int = TIFF_MOST) -> None:
+    """Any number of channels and depth as a TIFF of deflated strips, with its colour profile.
 
-    Grey with alpha becomes RGBA, since Pillow can't open a TIFF of 16-bit grey with alpha.
+    1 and 3 channels, also with alpha, are grey and RGB; other numbers are plain channels. 16-bit grey with alpha
+    becomes RGBA, since Pillow can't open the other. most: bytes of pixels from which it is a BigTIFF.
     """
-    height, width, channels = _shape(picture)
-    grey = channels == 1
-    channels = 4 if channels == 2 else channels
-    file.write(b"II*\0" + bytes(4))  # the place of the directory is filled in at the end
-    offsets, sizes = [], []
-    for rows in _rows(picture):
-        whole = rows if rows.shape[2] == channels else rows[..., [0, 0, 0, 1]]
-        predicted = whole.astype("<u2", order="C")
-        predicted[:, 1:] -= whole[:, :-1]  # predictor 2: each sample less the one a pixel before it
-        data = zlib.compress(predicted.data, zlib.Z_BEST_SPEED)
-        offsets.append(file.tell())
-        sizes.append(file.write(data))
-    entries: list[tuple[int, int, list[int] | bytes]] = [
-        (256, LONG, [width]),
-        (257, LONG, [height]),
-        (258, SHORT, [16] * channels),
-        (259, SHORT, [8]),  # deflate
-        (262, SHORT, [1 if grey else 2]),  # black is 0, or RGB
-        (273, LONG, offsets),
-        (277, SHORT, [channels]),
-        (278, LONG, [next(blocks(height)).stop]),  # rows a strip
-        (279, LONG, sizes),
-        (284, SHORT, [1]),  # the channels of a pixel stand together
-        (317, SHORT, [2]),
-    ]
-    if channels == 4:
-        entries.append((338, SHORT, [2]))  # alpha that the colours are not multiplied by
-    if picture.icc and (grey or picture.pixels.shape[2] == 3):  # grey's profile does not describe RGBA
-        entries.append((34675, UNDEFINED, picture.icc))
-    _directory(file, entries)
+    import tifffile  # late: few files need it
+
+    grey = picture.colours == 1
+    if grey and picture.alpha and picture.dtype == np.uint16:
+        picture, grey = picture.mapped(lambda rows: rows[..., [0, 0, 0, 1]], channels=4), False
+    coloured = picture.colours in (1, 3) and picture.dtype != np.float32
+    plain = picture.channels - 1
+    with tifffile.TiffWriter(file, bigtiff=picture.nbytes > most) as tiff:
+        tiff.write(
+            _strips(picture, coloured),
+            shape=(picture.height, picture.width, picture.channels)[: 2 if picture.channels == 1 else 3],
+            dtype=picture.dtype,
+            photometric="rgb" if coloured and not grey else "minisblack",
+            planarconfig="contig" if picture.channels > 1 else None,
+            extrasamples=(["unassalpha"] if picture.alpha else None) if coloured else [UNSPECIFIED] * plain or None,
+            rowsperstrip=STRIP,
+            compression="zlib",
+            predictor=coloured,
+            metadata=None,
+            software=False,
+            iccprofile=picture.icc if coloured else None,
+        )
 
 
-def _directory(file: BinaryIO, entries: list[tuple[int, int, list[int] | bytes]]) -> None:
-    """Writes a TIFF's directory at the end of the file, after the values that are longer than 4 bytes."""
-    table = b""
-    for tag, kind, values in entries:
-        data = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{'HI'[kind == LONG]}", *values)
-        if len(data) > 4:
-            place = struct.pack("<I", _aligned(file))
-            file.write(data)
-            data = place
-        table += struct.pack("<HHI", tag, kind, len(values)) + data.ljust(4, b"\0")
-    start = _aligned(file)
-    file.write(struct.pack("<H", len(entries)) + table + bytes(4))
-    file.seek(4)
-    file.write(struct.pack("<I", start))
+def _strips(picture: PictureRows, predicted: bool) -> Iterator[bytes]:
+    """A TIFF's strips, deflated. predicted: each sample less the one a pixel before it, which is predictor 2."""
+    for rows in _of_size(picture, STRIP):
+        little = rows.astype(rows.dtype.newbyteorder("<"), order="C")
+        if predicted:
+            little[:, 1:] -= rows[:, :-1]
+        yield zlib.compress(little.data, zlib.Z_BEST_SPEED)
 
 
-def _aligned(file: BinaryIO) -> int:
-    """The end of the file, padded to an even offset, as TIFF wants for its values."""
-    if file.tell() % 2:
-        file.write(b"\0")
-    return file.tell()
+def _of_size(picture: PictureRows, size: int) -> Iterator[np.ndarray]:
+    """The rows of a picture in blocks of `size`; the last may be smaller."""
+    kept: list[np.ndarray] = []
+    count = 0
+    for rows in _small(picture):
+        while count + len(rows) >= size:
+            whole, rows = rows[: size - count], rows[size - count :]
+            yield np.concatenate([*kept, whole])
+            kept, count = [], 0
+        if len(rows):
+            kept.append(rows)
+            count += len(rows)
+    if kept:
+        yield np.concatenate(kept)
+
+
+def _small(picture: PictureRows) -> Iterator[np.ndarray]:
+    """The rows of a picture in blocks that are small enough to be copied."""
+    for rows in picture.rows:
+        yield from (rows[part] for part in blocks(len(rows)))
 
 
 def _chunk(file: BinaryIO, name: bytes, data: bytes) -> None:
     file.write(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)))
-
-
-def _shape(picture: Picture) -> tuple[int, int, int]:
-    height, width, channels = picture.pixels.shape
-    return height, width, channels + (picture.alpha is not None)
-
-
-def _rows(picture: Picture) -> Iterator[np.ndarray]:
-    """Colour and alpha together, [up to 64, W, 1 to 4]."""
-    for rows in blocks(len(picture.pixels)):
-        if picture.alpha is None:
-            yield picture.pixels[rows]
-        else:
-            yield np.concatenate([picture.pixels[rows], picture.alpha[rows, :, None]], axis=2)

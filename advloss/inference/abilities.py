@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.images.reading import is_image
 from advloss.methods.base import Method
 
 COMMANDS = {
@@ -14,6 +15,15 @@ COMMANDS = {
     "classify": "Model.classify(image)",
 }
 """The command and the call for each use."""
+
+
+def check_is_model(path: str | Path, use: str | None = None) -> None:
+    """Raises InputError for a picture or a folder in the place of a model file, as in a command with its words
+    exchanged. use: the key in `COMMANDS` of the command whose order the message says."""
+    what = "a folder" if Path(path).is_dir() else "a picture" if is_image(Path(path)) else None
+    if what is not None:
+        order = f"; the order is {COMMANDS[use].partition(' or ')[0]}" if use else ""
+        raise InputError(f"{path}: is {what}, and a model file belongs in its place{order}")
 
 
 def unable(method: Method, name: str, asked: str, file: str | Path) -> InputError:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.formats import RGB8, FieldFormat
+from advloss.images.reading import Header
 
 LUMA = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in the grey picture that a model of one channel gets: ITU-R BT.601."""
@@ -23,9 +24,19 @@ def levels(form: FieldFormat, kind: np.dtype) -> tuple[float, float]:
 
 def misfit(pixels: np.ndarray, takes: FieldFormat) -> str | None:
     """Why a model can't take a file's pixels [H, W, C], in words that follow the file's name; None if it can."""
-    if np.issubdtype(pixels.dtype, np.floating) and takes.depth != "float":
+    return _misfit(np.issubdtype(pixels.dtype, np.floating), pixels.shape[2], takes)
+
+
+def header_misfit(header: Header, takes: FieldFormat) -> str | None:
+    """As `misfit`, from a file's header. Alpha may serve as the last channel of the model."""
+    as_channel = header.alpha and header.channels + 1 == takes.channels
+    return _misfit(header.depth == "float", header.channels + as_channel, takes)
+
+
+def _misfit(floats: bool, channels: int, takes: FieldFormat) -> str | None:
+    if floats and takes.depth != "float":
         return f"holds floats, and the model was trained on {takes.depth}-bit pictures; save it with 8 or 16 bits"
-    return channels_misfit(pixels.shape[2], takes)
+    return channels_misfit(channels, takes)
 
 
 def channels_misfit(channels: int, takes: FieldFormat) -> str | None:

@@ -25,8 +25,8 @@ def sampled(
     seed: of the noise, which is drawn on the CPU. Raises InputError for a count below 1, for a noise field that the
     method does not declare, and for a label that is missing or that the model does not take.
     """
-    if count < 1:
-        raise InputError(f"sample: count={count}; it is at least 1")
+    if not isinstance(count, int) or count < 1:
+        raise InputError(f"sample: count={count!r}; it is a whole number of at least 1")
     noise = fields.get(use.direction.takes)
     if not isinstance(noise, Noise):
         raise InputError(f"sample: the method declares no noise field '{use.direction.takes}' in its fields")

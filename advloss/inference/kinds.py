@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.formats import FieldFormat
+from advloss.images.decoding import integers
+from advloss.images.picture import Undecodable
 from advloss.images.reading import Picture, flattened, read_picture
 from advloss.inference.formats import channels_misfit, levels, misfit, result_type, to_pixels, to_tensor
 
@@ -37,10 +40,16 @@ class Given:
         """A result [B, C, H, W] in [-1, 1] as the kind that was given."""
         if self.kind == "tensor":
             return result if self.rank == 4 else result[0]
-        floats = np.issubdtype(self.dtype, np.floating)
-        pixels = to_pixels(result, np.dtype(np.float32) if floats else result_type(gives, self.dtype), gives)
+        pixels = to_pixels(result, self._type(gives, result.shape[1]), gives)
         pixels = pixels[..., 0] if pixels.shape[2] == 1 and (self.rank == 2 or self.kind == "pil") else pixels
         return pixels if self.kind == "array" else _pil(pixels)
+
+    def _type(self, gives: FieldFormat, channels: int) -> np.dtype:
+        if np.issubdtype(self.dtype, np.floating):
+            return np.dtype(np.float32)
+        if self.kind == "pil" and channels > 1 and gives.depth == 8:
+            return UINT8  # PIL has no colours of 16 bits
+        return result_type(gives, self.dtype)
 
     def codes(self, result: Tensor) -> Any:
         """Codes [B, h, w] or [B, h, w, n] as a tensor, if a tensor was given, else as an array. For one image they have
@@ -59,13 +68,17 @@ def given(asked: str, image: ImageLike, takes: FieldFormat) -> Given:
         check_tensor(asked, image, takes.channels, ranks=(3, 4))
         return Given(image.float() if image.ndim == 4 else image.float()[None], "tensor", image.ndim)
     if isinstance(image, str | Path):
+        if Path(image).is_dir():
+            raise InputError(f"{image}: is a folder; {asked} takes one picture")
         picture = read_picture(image)
         pixels = with_channels(picture, takes.channels)
         if why := misfit(pixels, takes):
             raise InputError(f"{image}: {why}")
         return Given(to_tensor(pixels, takes), "array", 3, pixels.dtype)
     if isinstance(image, Image.Image):
-        pixels = with_channels(_picture(image), takes.channels)
+        if 0 in image.size:
+            raise InputError(f"{asked}: the image has no pixels ({image.width} x {image.height})")
+        pixels = with_channels(_picture(asked, image), takes.channels)
         if why := misfit(pixels, takes):
             raise InputError(f"{asked}: the image {why}")
         return Given(to_tensor(pixels, takes), "pil", 3, pixels.dtype)
@@ -77,11 +90,15 @@ def given(asked: str, image: ImageLike, takes: FieldFormat) -> Given:
 def check_tensor(asked: str, image: Tensor, channels: int, ranks: tuple[int, ...] = (4,)) -> None:
     """Raises InputError unless a tensor is float [B, channels, H, W] in [-1, 1], or [channels, H, W] if `ranks` has
     3."""
+    one = f" or [{channels}, H, W]" if 3 in ranks else ""
+    wanted = f"{asked}: takes float images [B, {channels}, H, W]{one} in [-1, 1]"
+    if not isinstance(image, Tensor):
+        raise InputError(f"{wanted} as a tensor, not {type(image).__name__}")
+    if image.is_meta or image.layout != torch.strided:
+        raise InputError(f"{wanted} with their values, not {'a meta tensor' if image.is_meta else image.layout}")
     shaped = image.ndim in ranks and image.shape[-3] == channels
     if not shaped or not image.is_floating_point() or image.numel() == 0:
-        one = f" or [{channels}, H, W]" if 3 in ranks else ""
-        wanted = f"[B, {channels}, H, W]{one}"
-        raise InputError(f"{asked}: takes float images {wanted} in [-1, 1], not {image.dtype} {list(image.shape)}")
+        raise InputError(f"{wanted}, not {image.dtype} {list(image.shape)}")
     if not image.abs().max() <= MOST:  # or not a number
         low, high = image.min().item(), image.max().item()
         raise InputError(f"{asked}: takes images in [-1, 1], these reach from {low:.3g} to {high:.3g}")
@@ -111,11 +128,18 @@ def _array(asked: str, image: np.ndarray, takes: FieldFormat) -> Given:
     return Given(tensor, "array", image.ndim, image.dtype)
 
 
-def _picture(image: Image.Image) -> Picture:
-    """PIL's image as a picture. Palettes become RGB or RGBA; grey, 16 bits, floats and alpha stay; all else is RGB."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        pixels = np.asarray(image)
-        return Picture((pixels if image.mode == "F" else pixels.astype(np.uint16))[..., None])
+def _picture(asked: str, image: Image.Image) -> Picture:
+    """PIL's image as a picture. Palettes become RGB or RGBA; grey, 16 bits, floats and alpha stay; all else is RGB.
+
+    Raises InputError for levels that 16 bits can't hold.
+    """
+    if image.mode == "F":
+        return Picture(np.asarray(image)[..., None])
+    if image.mode.startswith("I"):
+        try:
+            return Picture(*integers(image))
+        except Undecodable as error:
+            raise InputError(f"{asked}: the image holds {error}") from None
     transparent = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA")
     mode = {(True, True): "LA", (True, False): "L", (False, True): "RGBA", (False, False): "RGB"}[grey, transparent]

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.formats import FieldFormat
-from advloss.inference.abilities import unable
+from advloss.inference.abilities import check_is_model, unable
 from advloss.inference.generating import sampled
 from advloss.inference.kinds import ImageLike, check_tensor, given
 from advloss.inference.tiles.options import Overlap, Precision, TileOptions
@@ -37,7 +38,8 @@ from advloss.recipe.schema import Recipe
 class Model:
     """A trained method from a model file. It can do what the method declares in its `uses`.
 
-    recipe: the whole recipe of its training; about: further facts of the file (`iteration`, `source`).
+    recipe: the whole recipe of its training; about: further facts of the file (`iteration`, `source`);
+    file: where it was read from.
 
     `translate`, `upscale`, `reconstruct`, `tokenize`, `inpaint` and `classify` take an image as a path, PIL's image, an
     array (uint8, uint16, or floats in the training's range; [H, W] or [H, W, C]) or a tensor (float [C, H, W] or
@@ -52,6 +54,7 @@ class Model:
         self.method = method
         self.recipe = recipe
         self.about = about
+        self.file: Path | None = None
 
     @property
     def directions(self) -> list[str]:
@@ -172,8 +175,9 @@ class Model:
         takes = self.format(cast(Inpaint, self.use("inpaint")).field)
         taken = given("inpaint", image, takes)
         wanted = [len(taken.tensor), 1, *taken.tensor.shape[-2:]]
-        if list(mask.shape) != wanted:
-            raise InputError(f"inpaint: the mask is {list(mask.shape)}, and of this image it is {wanted}")
+        shape = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        if shape != wanted:
+            raise InputError(f"inpaint: the mask is {shape}, and of this image it is {wanted}")
         with torch.no_grad(), self._seeded():
             made = cast(Any, self.method).inpaint(taken.tensor.to(self.device), mask.to(self.device, torch.float32))
         return taken.image(made, takes)
@@ -196,13 +200,14 @@ class Model:
         check_tensor("encode", image, self.tokenized.channels)
         return encoded(tokenizer, image.to(self.device, torch.float32))
 
-    def decode(self, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    def decode(self, codes: Tensor | np.ndarray, size: tuple[int, int]) -> Tensor:
         """codes: the result of `encode` for images of size (height, width); gives [B, C, height, width] in [-1, 1].
 
+        An array of `tokenize` does as well, with an axis for the batch: `decode(tokens[None], (height, width))`.
         On the CPU each image is decoded by itself, as in `encode`. Raises InputError for indices of a wrong shape or
         out of range, and for a size that does not fit their shape.
         """
-        return decoded(self.tokenizer("decode"), codes.to(self.device), size)
+        return decoded(self.tokenizer("decode"), codes, size, self.device)
 
     @property
     def tokenized(self) -> FieldFormat:
@@ -245,7 +250,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Model:
 
     Raises InputError for a file that is missing, cut short, or no model of advloss.
     """
+    check_is_model(path)
     try:
-        return Model(*read_model(Path(path))).to(device)
+        model = Model(*read_model(Path(path))).to(device)
     except PermissionError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
+    model.file = Path(path)
+    return model

@@ -20,12 +20,13 @@ class Upscaler:
     """A network that enlarges pictures in [-1, 1].
 
     network: in eval mode, with attributes `scale`, `multiple` and `smallest`. takes, gives: the formats of its training
-    pictures; for other projects' files 8-bit RGB.
+    pictures; for other projects' files 8-bit RGB. file: where the weights were read from.
     """
 
     network: nn.Module
     takes: FieldFormat = RGB8
     gives: FieldFormat = RGB8
+    file: Path | None = None
 
     def to(self, device: torch.device) -> "Upscaler":
         """Moves the weights."""
@@ -40,20 +41,18 @@ def load_upscaler(path: str | Path) -> Upscaler:
     """
     path = Path(path)
     if not _is_ours(path):
-        return Upscaler(foreign_network(path))
+        return Upscaler(foreign_network(path), file=path)
     model = load(path)
     way = cast(Upscale, model.use("upscale", file=path)).direction
-    return Upscaler(model.network(way), model.format(way.takes), model.format(way.gives))
+    return Upscaler(model.network(way), model.format(way.takes), model.format(way.gives), path)
 
 
 def _is_ours(path: Path) -> bool:
     """Whether a file holds a recipe, or can't be opened: then the reader of model files raises the error."""
-    if path.suffix != ".safetensors":
+    if path.suffix != ".safetensors" or not path.is_file():  # to open a pipe would wait
         return False
     try:
         with safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})
-    except FileNotFoundError:
-        return False
     except (SafetensorError, OSError):
         return True

@@ -1,9 +1,11 @@
 """Weights under the key names of XPixelGroup/BasicSR: its, ESRGAN's and Real-ESRGAN's generators and discriminators.
 
 Every function takes a file as `torch.load(path, weights_only=True)` gives it, a state dict or one within `params_ema`
-or `params`, and returns `(component, state)`: the component as a recipe writes it, with what keys and shapes tell, and
-the same tensors under our network's keys. What they can't tell is left to the network's defaults (the residual scale).
-Raises InputError that names missing, unexpected and wrongly shaped tensors.
+or another key that `state_dicts.plain` knows, and returns `(component, state)`: the component as a recipe writes it,
+with what keys and shapes tell, and the same tensors under our network's keys. All these weights are for images in
+[0, 1]; our networks take [-1, 1], as everywhere, and convert them (a discriminator by `unit_range`). What keys and
+shapes can't tell is left to the network's defaults (the residual scale). Raises InputError that names missing,
+unexpected and wrongly shaped tensors.
 """
 
 import itertools
@@ -26,7 +28,7 @@ SCALES = (1, 2, 3, 4)
 
 def generator_from(file: File) -> Result:
     """An RRDBNet, an MSRResNet or an SRVGG, whichever the keys say."""
-    state = network_state(file)
+    state = plain(file)
     if any(".rdb1.conv1." in key.lower() for key in state):
         return rrdbnet_from(state)
     if "conv_first.weight" in state and ("conv_hr.weight" in state or "upconv1.weight" in state):
@@ -39,7 +41,7 @@ def generator_from(file: File) -> Result:
 
 def msrresnet_from(file: File) -> Result:
     """An `MSRResNet` (its MSRResNet) of any width and number of blocks, x2, x3 or x4."""
-    state = network_state(file)
+    state = plain(file)
     first = kernel(state, "conv_first.weight", "an MSRResNet", PROJECT)
     last = kernel(state, "conv_last.weight", "an MSRResNet", PROJECT)
     width, blocks = first.shape[0], _count(state, "body")
@@ -71,7 +73,7 @@ def rrdbnet_from(file: File) -> Result:
     (`RRDB_trunk.0.RDB1.conv1.weight`), and that of ESRGAN's first code (`model.1.sub.0.RDB1.conv1.0.weight`).
     A file whose network enlarges once, by 2 or by 3, doesn't say by how much: it is taken for 2, as the published are.
     """
-    state = network_state(file)
+    state = plain(file)
     names, blocks, ups = _rrdbnet_names(state)
     theirs = {ours: layer for layer, ours in names.items()}
     first, last, grow = (
@@ -131,7 +133,7 @@ def srvgg_from(file: File, activation: Literal["relu", "leaky_relu"] | None = No
 
     activation: for a file without PReLU's weights, whose keys don't tell which of the two it has.
     """
-    state = network_state(file)
+    state = plain(file)
     first = kernel(state, "body.0.weight", "an SRVGG", PROJECT)
     convolutions = sum(tensor.dim() == 4 for tensor in state.values()) - 2
     end = f"body.{2 * convolutions + 2}.weight"
@@ -172,8 +174,8 @@ def _scale(shuffled: int, channels: int, key: str, network: str) -> int:
 
 
 def discriminator_from(file: File) -> Result:
-    """A VGG-style or a U-Net discriminator, whichever the keys say."""
-    state = network_state(file)
+    """A VGG-style or a U-Net discriminator, whichever the keys say, for images in [-1, 1]."""
+    state = plain(file)
     if "conv0_0.weight" in state:
         return vgg_style_from(state)
     if "conv0.weight" in state:
@@ -183,7 +185,7 @@ def discriminator_from(file: File) -> Result:
 
 def vgg_style_from(file: File) -> Result:
     """A `VGGStyleDiscriminator` (its VGGStyleDiscriminator for 128 or 256 pixels)."""
-    state = network_state(file)
+    state = plain(file)
     first = kernel(state, "conv0_0.weight", "a VGG-style discriminator", PROJECT)
     levels = sum(key.endswith("_1.weight") and key.startswith("conv") for key in state)
     names = {"conv0_0": "body.0.conv", "linear1": f"body.{2 * levels}.dense", "linear2": "last"}
@@ -202,6 +204,7 @@ def vgg_style_from(file: File) -> Result:
         "grid": max(1, math.isqrt(flat // deepest.shape[0])),
         "hidden": hidden,
         "down_kernel": deepest.shape[-1],
+        "unit_range": True,
     }
     return component, renamed(state, names, VGGStyleDiscriminator, component)
 
@@ -211,7 +214,7 @@ def unet_from(file: File) -> Result:
 
     Its spectral norm is of the older form that keeps `weight_orig`, `weight_u` and `weight_v`.
     """
-    state = network_state(file)
+    state = plain(file)
     first = kernel(state, "conv0.weight", "a U-Net discriminator", PROJECT)
     convolutions = ["downs.0", "downs.1", "downs.2", "ups.0", "ups.1", "ups.2", "ends.0", "ends.1"]
     names = {"conv0": "first.conv", "conv9": "last"}
@@ -222,16 +225,5 @@ def unet_from(file: File) -> Result:
             f"conv{i}.weight_u": f"{weight}.0._u",
             f"conv{i}.weight_v": f"{weight}.0._v",
         }
-    component: Component = {"name": "unet", "in_channels": first.shape[1], "width": first.shape[0]}
+    component: Component = {"name": "unet", "in_channels": first.shape[1], "width": first.shape[0], "unit_range": True}
     return component, renamed(state, names, UNetDiscriminator, component)
-
-
-def network_state(file: File) -> State:
-    """The tensors of a file: those within `params_ema`, or `params`, or itself."""
-    if not isinstance(file, Mapping):
-        raise InputError(f"the file holds a {type(file).__name__}, not a network's state dict")
-    for key in ("params_ema", "params"):
-        within = file.get(key)
-        if isinstance(within, Mapping):
-            return plain(within)
-    return plain(file)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.interop.state_dicts import Component, State, unlike
+from advloss.interop.state_dicts import Component, State, plain, unlike
 from advloss.interop.tokenizer_weights import (
     CODEBOOK,
     KL,
@@ -21,7 +21,6 @@ from advloss.interop.tokenizer_weights import (
     halves_from,
     layer_names,
     tokenizer,
-    weights_within,
 )
 from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 
@@ -56,11 +55,13 @@ def tokenizer_from(file: File, config: Mapping[str, Any] | None = None) -> Token
     for key, right in (("act_fn", ("silu", "swish")), ("norm_type", ("group",))):
         if config.get(key, right[0]) not in right:
             raise InputError(f"{DIALECT.project}: {key}={config[key]} in config.json; only {right[0]} can be read")
-    state = weights_within(file)
+    state = plain(file)
     if "encoder.down_blocks.0.resnets.0.conv1.weight" not in state:
         raise unlike(state, "an autoencoder (encoder.down_blocks.0.resnets.0.conv1.weight)", DIALECT.project)
     dialect = OLDER if any(".attentions.0.query." in key for key in state) else DIALECT
-    groups = int(config.get("norm_num_groups") or 32)
+    groups = config.get("norm_num_groups") or 32
+    if type(groups) is not int or groups < 1:
+        raise InputError(f"{DIALECT.project}: norm_num_groups={groups!r} in config.json; it is a whole number above 0")
     return tokenizer(*halves_from(state, dialect, groups), DIALECT.project, legacy=True)
 
 

@@ -1,17 +1,17 @@
 """Our tokenizers as diffusers reads them: a folder for `from_pretrained`."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import TEMPORARY, check_open
+from advloss.core.storage.files import check_open, make_folder, temporary_folder
 from advloss.data.sampling.crops import CropSide
 from advloss.interop.diffusers import to_diffusers
 from advloss.interop.tokenizer_weights import KL, VQ, Tokenizer
@@ -37,28 +37,32 @@ def export_diffusers(
     """
     made = as_tokenizer(method, recipe)
     folder = folder.absolute()
-    factor = scaling_factor
-    if factor is None and made.bottleneck["name"] == KL:
+    if scaling_factor is not None and not 0 < scaling_factor < math.inf:
+        raise InputError(f"scaling factor {scaling_factor}: is a number above 0, 1 / the latents' standard deviation")
+    if scaling_factor is None and made.bottleneck["name"] == KL:
         say(
             "scaling_factor is 1 in its configuration: --scaling-factor sets it, to 1 / the latents' standard "
             "deviation (Stable Diffusion 1: 0.18215)"
         )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder}: {'is a file' if folder.is_file() else 'has files in it'}; name a new folder")
-    state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], factor or 1.0)
+    state, config = to_diffusers(made, CropSide(recipe.data.crop).ends[1], scaling_factor or 1.0)
     check_open(folder.parent)
-    temporary = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
     try:
-        temporary.mkdir(parents=True)
-        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in state.items()}
-        save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt"})
-        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(folder)
+        make_folder(folder.parent)
+        with temporary_folder(folder.parent) as place:
+            _write(place / "new", state, config).replace(folder)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{folder}: can't be written ({getattr(error, 'strerror', None) or error})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return str(config["_class_name"])
+
+
+def _write(folder: Path, state: Mapping[str, Tensor], config: Mapping[str, Any]) -> Path:
+    folder.mkdir()
+    tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in state.items()}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    return folder
 
 
 def as_tokenizer(method: Method, recipe: Recipe) -> Tokenizer:

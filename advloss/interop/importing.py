@@ -4,8 +4,7 @@ Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers 
 latent-diffusion, LlamaGen and diffusers.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from advloss.core.errors import InputError, unknown
-from advloss.core.files import check_file
+from advloss.core.storage.files import check_result, make_folder
+from advloss.core.storage.reading import read_file, read_json
 from advloss.interop import basicsr, junyanz
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
@@ -23,7 +23,8 @@ from advloss.interop.upscalers import check_channels, read_weights
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
-from advloss.recipe.text.source import Source, read
+from advloss.recipe.sizes import check_sizes
+from advloss.recipe.text.source import Source, is_override, read
 
 
 @dataclass(frozen=True)
@@ -45,37 +46,52 @@ TOKENIZER = "tokenizer"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 """What diffusers calls the weights in a folder."""
 CONFIG = "config.json"
+CONFIG_MOST = 2**20
+"""Bytes of it."""
 
 
-def import_model(method: str, file: Path, model: Path) -> Recipe:
+def import_model(method: str, file: Path, model: Path, settings: Sequence[str] = ()) -> Recipe:
     """Reads one generator (`latest_net_G.pth`, `RealESRGAN_x4plus.pth`) or one tokenizer (`last.ckpt`,
     `vq_ds16_c2i.pt`, a folder of diffusers) and writes it as a model file.
 
-    The networks' kind, width, depth, norm and scale are read off the weights; the rest is the packaged recipe's.
-    Gives the model's recipe. Raises InputError for a file that can't be read or holds another network.
+    The networks' kind, width, depth, norm and scale are read off the weights; the rest is the packaged recipe's, unless
+    `settings` (`key=value` of the recipe) say otherwise: the weights don't tell whether there was dropout.
+    Gives the model's recipe. Raises InputError for a file that can't be read or holds another network, and for settings
+    that don't fit its weights.
     """
     if method not in {*IMPORTS, TOKENIZER}:
         raise InputError(f"import: {unknown('method', method, {*IMPORTS, TOKENIZER})}")
     if model.suffix != ".safetensors":
         raise InputError(f"{model}: a model file ends in .safetensors")
-    check_file(model)
+    check_result(model)
     if model.exists():
         raise InputError(f"{model} exists; name another")
     source, state, about = _tokenizer(file) if method == TOKENIZER else (*_generator(method, file), {})
+    for setting in settings:
+        if not is_override(setting):
+            raise InputError(f"import: '{setting}' is no key=value, such as networks.generator.dropout=0")
+        source.override(setting)
     recipe = resolve(source)
+    _check_fits(file, recipe, state)
     tensors = {key: tensor.float() for key, tensor in state.items()}
     try:
-        model.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(model.parent)
         save_model(model, recipe, tensors, {"source": file.name, **about})
     except (OSError, SafetensorError) as error:
         raise InputError(f"{model}: can't be written ({getattr(error, 'strerror', None) or error})") from None
     return recipe
 
 
+def _check_fits(file: Path, recipe: Recipe, state: Mapping[str, Tensor]) -> None:
+    """InputError unless the recipe's networks have the shapes of the weights. A state may lack whole networks."""
+    try:
+        check_sizes(recipe, {name: tuple(tensor.shape) for name, tensor in state.items()})
+    except InputError as error:
+        raise InputError(f"{file}: its weights are not those of the network that the settings say: {error}") from None
+
+
 def _generator(method: str, file: Path) -> tuple[Source, dict[str, Tensor]]:
     held = read_weights(file)
-    if method != "super_resolution":
-        _check_plain(file, held)
     try:
         component, state = IMPORTS[method].read(held)
     except InputError as error:
@@ -121,8 +137,8 @@ def _config(file: Path) -> dict[str, Any] | None:
     if file.suffix not in (".safetensors", ".bin") or not path.is_file():
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = read_json(read_file(path, CONFIG_MOST))
+    except ValueError as error:
         raise InputError(f"{path}: can't be read as JSON ({error})") from None
     if not isinstance(config, dict):
         raise InputError(f"{path}: is no configuration of diffusers")
@@ -142,8 +158,3 @@ def _source(method: str, component: dict[str, Any], origin: str) -> Source:
     source.assign(("networks", "generator"), {**kept, **component}, origin)
     source.assign(("initial",), None, origin)
     return source
-
-
-def _check_plain(file: Path, held: Mapping[str, Any]) -> None:
-    if not held or not all(isinstance(value, Tensor) for value in held.values()):
-        raise InputError(f"{file}: not the weights of one network; import takes a file such as latest_net_G.pth")

@@ -6,8 +6,8 @@ The networks are VQGAN's, under the same names as in taming-transformers.
 from dataclasses import replace
 
 from advloss.interop import taming
-from advloss.interop.state_dicts import unlike
-from advloss.interop.tokenizer_weights import File, Tokenizer, halves_from, tokenizer, weights_within
+from advloss.interop.state_dicts import plain, unlike
+from advloss.interop.tokenizer_weights import File, Tokenizer, halves_from, tokenizer
 
 DIALECT = replace(taming.DIALECT, project="latent-diffusion")
 WITHIN = "first_stage_model."
@@ -19,7 +19,7 @@ def tokenizer_from(file: File) -> Tokenizer:
     Rombach et al. 2022, arXiv:2112.10752. Of a whole diffusion model, such as Stable Diffusion 1 and 2, the autoencoder
     within. As with taming-transformers, beta is on the codebook's term (`legacy`).
     """
-    state = weights_within(file)
+    state = plain(file)
     if any(key.startswith(WITHIN) for key in state):
         state = {key.removeprefix(WITHIN): tensor for key, tensor in state.items() if key.startswith(WITHIN)}
     state = {key: tensor for key, tensor in state.items() if not key.startswith(taming.DROPPED)}

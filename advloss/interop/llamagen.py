@@ -1,7 +1,7 @@
 """Weights under the key names of FoundationVision/LlamaGen: its VQ-8 and VQ-16."""
 
-from advloss.interop.state_dicts import unlike
-from advloss.interop.tokenizer_weights import Dialect, File, Tokenizer, halves_from, tokenizer, weights_within
+from advloss.interop.state_dicts import plain, unlike
+from advloss.interop.tokenizer_weights import Dialect, File, Tokenizer, halves_from, tokenizer
 
 DIALECT = Dialect(
     project="LlamaGen",
@@ -24,7 +24,7 @@ def tokenizer_from(file: File, normalize: bool = True) -> Tokenizer:
     Sun et al. 2024, arXiv:2406.06525, sec. 3.1. normalize: whether codes and latents are brought to unit length before
     they are compared, as in all that is published; no key tells.
     """
-    state = weights_within(file, ("ema", "model", "state_dict"))
+    state = plain(file)
     state = {key: tensor for key, tensor in state.items() if key != STATISTICS}
     if "encoder.conv_blocks.0.res.0.conv1.weight" not in state:
         raise unlike(state, "a VQGAN (encoder.conv_blocks.0.res.0.conv1.weight)", DIALECT.project)

@@ -11,18 +11,82 @@ from advloss.core.errors import InputError
 State = Mapping[str, Tensor]
 Component = dict[str, Any]
 Result = tuple[Component, dict[str, Tensor]]
+HOLDERS = (
+    *("params_ema", "params", "ema", "g_ema", "model", "state_dict", "model_state_dict", "weights"),
+    *("generator", "netG", "net_g", "netG_A", "G"),
+)
+"""The keys under which projects and trainers keep a network in a checkpoint; the averaged weights come first."""
+GENERATORS = ("netG.", "net_g.", "generator.", "netG_A.", "G.")
+WRAPPERS = ("module.", "_orig_mod.", *GENERATORS)
+"""Prefixes of all keys that are taken off."""
+LEVELS = 4
+SHOWN = 6
+"""How many of a file's keys messages show."""
 
 
-def plain(state: State) -> dict[str, Tensor]:
-    """The state without DataParallel's prefix, when all is tensors."""
+def plain(file: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of one network, by name: of a state dict, or of a checkpoint that holds one.
+
+    What projects and trainers wrap around it is taken off: the mappings of `HOLDERS`, the prefixes of DataParallel and
+    torch.compile, and the prefix of a generator beside other networks. Raises InputError, which says what the file
+    holds, for what is no network's state dict, and for tensors that are not as large as they say.
+    """
+    state = _held(file)
     for key, value in state.items():
         if not isinstance(value, Tensor):
             raise InputError(
-                f"'{key}' is of type {type(value).__name__}, not a tensor: this is no network's state dict"
+                f"'{_short(key)}' is of type {type(value).__name__}, not a tensor: this is no network's state dict; "
+                f"the file holds {described(file)}"
             )
-    while state and all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
+        if value.is_meta or value.layout is not torch.strided or value.is_quantized or _spread(value):
+            raise InputError(f"'{_short(key)}' is no plain tensor with all of its values in the file")
+    while state and (prefix := next((one for one in WRAPPERS if all(key.startswith(one) for key in state)), None)):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return dict(state)
+
+
+def described(file: Mapping[Any, Any]) -> str:
+    """What a file holds at its first level: `generator (88 values), epoch (int)`."""
+
+    def kind(value: Any) -> str:
+        if isinstance(value, Tensor):
+            return f"tensor {list(value.shape)}"
+        return f"{len(value)} values" if isinstance(value, Mapping) else type(value).__name__
+
+    shown = [f"{_short(key)} ({kind(value)})" for key, value in list(file.items())[:SHOWN]]
+    more = f" and {len(file) - SHOWN} more" if len(file) > SHOWN else ""
+    return ", ".join(shown) + more if shown else "nothing"
+
+
+def _held(file: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mapping within a checkpoint that holds the network, without the prefix of a generator."""
+    state: Any = file
+    for _ in range(LEVELS):
+        _check_names(state)
+        inner = next((state[name] for name in HOLDERS if isinstance(state.get(name), Mapping) and state[name]), None)
+        if inner is None:
+            break
+        state = inner
+    _check_names(state)
+    found = [prefix for prefix in GENERATORS if any(key.startswith(prefix) for key in state)]
+    return {key: value for key, value in state.items() if key.startswith(found[0])} if len(found) == 1 else state
+
+
+def _check_names(state: Any) -> None:
+    if not isinstance(state, Mapping):
+        raise InputError(f"the file holds a {type(state).__name__}, not a network's state dict")
+    if wrong := [key for key in state if not isinstance(key, str)]:
+        raise InputError(f"a key is of type {type(wrong[0]).__name__}, not a name: this is no network's state dict")
+
+
+def _spread(tensor: Tensor) -> bool:
+    """Whether a tensor has more elements than the memory it shows: a file of 1 kB could fill any memory."""
+    return tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+
+
+def _short(key: Any) -> str:
+    text = str(key)
+    return (text if text.isprintable() else ascii(text)[1:-1])[:80]
 
 
 def kernel(state: State, key: str, network: str, project: str) -> Tensor:
@@ -34,7 +98,7 @@ def kernel(state: State, key: str, network: str, project: str) -> Tensor:
 
 def unlike(state: State, wanted: str, project: str) -> InputError:
     """The error for a state that is not the wanted network's of that project."""
-    first = ", ".join(sorted(state)[:4])
+    first = ", ".join(map(_short, sorted(state)[:4]))
     held = f"{first} ({len(state)} tensors)" if first else "nothing"
     return InputError(f"expected {wanted} of {project}; the file holds {held}")
 

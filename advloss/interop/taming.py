@@ -4,8 +4,8 @@
 """
 
 from advloss.interop import junyanz
-from advloss.interop.state_dicts import Result, State, unlike
-from advloss.interop.tokenizer_weights import Dialect, File, Tokenizer, halves_from, tokenizer, weights_within
+from advloss.interop.state_dicts import Result, State, plain, unlike
+from advloss.interop.tokenizer_weights import Dialect, File, Tokenizer, halves_from, tokenizer
 
 DIALECT = Dialect(
     project="taming-transformers",
@@ -37,7 +37,7 @@ def tokenizer_from(file: File) -> Tokenizer:
     Esser, Rombach, Ommer 2021, arXiv:2012.09841. Its code puts beta on the codebook's term of the loss and not on the
     commitment's, which is `legacy` here; the key names don't tell another choice.
     """
-    state = weights_within(file)
+    state = plain(file)
     state = {key: tensor for key, tensor in state.items() if not key.startswith(DROPPED)}
     if "encoder.down.0.block.0.conv1.weight" not in state:
         raise unlike(state, "a VQGAN (encoder.down.0.block.0.conv1.weight)", DIALECT.project)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.interop.state_dicts import Component, State, kernel, plain, renamed, unlike
+from advloss.interop.state_dicts import Component, State, kernel, renamed, unlike
 from advloss.networks.autoencoders.vqgan import Decoder, Encoder
 from advloss.networks.bottlenecks import BOTTLENECKS
 
@@ -65,17 +65,6 @@ class Dialect:
     projections: tuple[str, str, str, str, str]
     shortcut: str = "nin_shortcut"
     norm: str = "norm_out"
-
-
-def weights_within(file: File, names: tuple[str, ...] = ("state_dict",)) -> dict[str, Tensor]:
-    """The weights in a checkpoint: what the first of `names` that it has holds, or the file itself.
-
-    names: under which a project's trainer keeps them. Raises InputError for what is no state dict.
-    """
-    found: Any = next((file[name] for name in names if name in file), file)
-    if not isinstance(found, Mapping):
-        raise InputError(f"the checkpoint's weights are of type {type(found).__name__}, not a state dict")
-    return plain(found)
 
 
 def halves_from(

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from advloss.interop import diffusers, latent_diffusion, llamagen
-from advloss.interop.state_dicts import unlike
-from advloss.interop.tokenizer_weights import File, Tokenizer, weights_within
+from advloss.interop.state_dicts import plain, unlike
+from advloss.interop.tokenizer_weights import File, Tokenizer
 
 
 def tokenizer_from(file: File, config: Mapping[str, Any] | None = None) -> Tokenizer:
@@ -14,7 +14,7 @@ def tokenizer_from(file: File, config: Mapping[str, Any] | None = None) -> Token
     config: what a `config.json` in the folder of the file holds (of diffusers). The last two have the same names.
     Raises InputError for a file that is none of them, and for one that is damaged or of a kind that is not read here.
     """
-    state = weights_within(file, ("ema", "model", "state_dict"))
+    state = plain(file)
     if any(key.startswith("encoder.conv_blocks.") for key in state):
         return llamagen.tokenizer_from(file)
     if any(key.startswith("encoder.down_blocks.") for key in state):

@@ -6,6 +6,7 @@ Files are read with `weights_only=True`, and spandrel is given tensors, so that 
 import copy
 import os
 import warnings
+import zipfile
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.storage.reading import check_plain
 from advloss.interop.basicsr import generator_from
 from advloss.recipe.components import GENERATORS
 
@@ -104,14 +106,16 @@ def read_weights(file: Path) -> Mapping[str, Any]:
     Raises InputError for a file that is missing, cut short, or holds more than tensors and plain values.
     """
     try:
-        if not file.is_file():
+        if not file.exists():
             raise InputError(f"{file}: no such file")
+        check_plain(file)
         if not os.access(file, os.R_OK):  # safetensors would say that there is none
             raise InputError(f"{file}: can't be read (Permission denied)")
         if file.suffix == ".safetensors":
             return load_file(file)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*TorchScript archive")  # our own error says it
+            _check_stored(file)
             held = _loaded(file)
     except InputError:
         raise
@@ -124,6 +128,15 @@ def read_weights(file: Path) -> Mapping[str, Any]:
     if not isinstance(held, Mapping):
         raise InputError(f"{file}: holds a {type(held).__name__}, not the weights of a network")
     return held
+
+
+def _check_stored(file: Path) -> None:
+    """Raises InputError for a zip archive with compressed members: torch.save only stores, and 1 MB could be 1 GB."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            content = sum(info.file_size for info in archive.infolist())
+        if content > file.stat().st_size:
+            raise InputError(f"{file}: a zip archive whose {content:,} bytes are compressed; torch.save makes none")
 
 
 class Skipped:
@@ -155,9 +168,10 @@ def _culprit(file: Path, error: Exception) -> str:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     except Exception:  # no zip archive, or a broken one
         names = []
-    if not names:
+    unsafe = [name for name in names if not name.startswith(TRAINERS)]
+    if not unsafe:
         return "cut short, or no file of torch.save"
-    return f"it holds {', '.join(name for name in names if not name.startswith(TRAINERS))} besides tensors"
+    return f"it holds {', '.join(unsafe[:4])} besides tensors, whose code could be run; nothing of it was"
 
 
 def _by_spandrel(file: Path, held: Mapping[str, Any], ours: InputError) -> nn.Module:

@@ -42,25 +42,21 @@ def check_range(x: Tensor, name: str) -> None:
 
 
 class InputCheck(Timed):
-    """Checks the images that a loss module is called with: type and shapes at each call, values in its first three
-    iterations.
+    """Checks the images that a loss module is called with: type and shapes at each call, values in the first iteration
+    of its clock.
 
-    A check of the values waits for the device, so it is made in the first iterations only, and not under torch.compile
-    or on the meta device. A wrong range shows in the first batch. Without a clock of its own, each call is an
-    iteration.
+    A wrong range shows in the first batch. Later values beyond the range are no mistake in a call: networks that learn
+    overshoot, and a training that is resumed may do what one that was not stopped may. In a training the clock is the
+    training's; in a loop of a user's own, the first call is the first iteration. A check of the values waits for the
+    device; there is none under torch.compile and on the meta device.
     """
 
-    def __init__(self, iterations: int = 3) -> None:
+    def __init__(self) -> None:
         self.clock = Clock(keeper=self)
-        self.iterations = iterations
-        self.end: int | None = None  # values are checked before this iteration, known from the first call on
 
     def phase(self, iteration: int) -> Hashable:
         """None in an iteration with a check of the values, which needs Python."""
-        return None if self._looks(iteration) else 0
-
-    def _looks(self, iteration: int) -> bool:
-        return self.iterations > 0 and (self.end is None or iteration < self.end)
+        return None if iteration == 0 else 0
 
     def __call__(self, **images: Tensor) -> None:
         """images: the tensors by the names that the message calls them; of one shape."""
@@ -69,10 +65,8 @@ class InputCheck(Timed):
             check_batch(image, name)
         for name, image in others:
             check_same_shape(x, image, (first, name))
-        if torch.compiler.is_compiling() or x.is_meta or not self._looks(self.clock.iteration):
+        if torch.compiler.is_compiling() or x.is_meta or self.clock.iteration > 0:
             return
-        if self.end is None:
-            self.end = self.clock.iteration + self.iterations
         self.clock.tick(self)
         for name, image in images.items():
             check_range(image, name)

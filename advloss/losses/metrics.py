@@ -81,6 +81,7 @@ class _OfChannels(nn.Module):
     """A metric of all channels or of luma, without a border."""
 
     higher_is_better: ClassVar[bool] = True
+    partners: ClassVar[bool] = True
 
     def __init__(self, channel: Channel = "rgb", border: Border = 0) -> None:
         super().__init__()
@@ -115,6 +116,7 @@ class L1(nn.Module):
     """mean |x - y| of each pair, on [-1, 1]."""
 
     higher_is_better: ClassVar[bool] = False
+    partners: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,6 +132,7 @@ class LPIPS(nn.Module):
     """Learned perceptual distance, 0 for equal images; see `perceptual.LPIPS`."""
 
     higher_is_better: ClassVar[bool] = False
+    partners: ClassVar[bool] = True
 
     def __init__(self, net: perceptual.Backbone = "alex", pretrained: bool = True) -> None:
         super().__init__()

@@ -21,5 +21,5 @@ def why_no_partners(method: type[Method], x: str, y: str) -> str | None:
     instead = f"; compare {x} with one of {', '.join(others)}" if others else ""
     return (
         f"{x} follows from '{first}' and {y} from '{second}', which are drawn apart: image i of one is no partner of "
-        f"image i of the other, so a loss that compares them means nothing{instead}"
+        f"image i of the other, so to compare or to join them means nothing{instead}"
     )

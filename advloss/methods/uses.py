@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
+from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise
 from advloss.networks.bottlenecks import BottleneckOutput
 
 
@@ -115,6 +116,49 @@ def check_uses(method: str, uses: Mapping[str, Use]) -> None:
             raise InputError(f"{method}.uses: {unknown('use', name, USES)}")
         if not isinstance(use, USES[name]):
             raise InputError(f"{method}.uses: '{name}' is declared by {USES[name].__name__}(...), not by {use!r}")
+
+
+def check_abilities(method: nn.Module, uses: Mapping[str, Use], fields: Fields) -> None:
+    """Raises InputError for a use of a network, field or function that the method does not have.
+
+    method: with its networks. fields: those that it declares.
+    """
+    for name, use in uses.items():
+        place = f"{type(method).__name__}.uses: '{name}'"
+        ways = list(use.directions.values()) if isinstance(use, Translate) else [getattr(use, "direction", None)]
+        if not ways:
+            raise InputError(f"{place} has no directions")
+        for way in ways:
+            if way is not None:
+                _check_direction(place, method, way, fields, Noise if isinstance(use, Generate) else Image)
+        for attribute, kind in (("field", Image), ("mask", Mask), ("label", Label)):
+            if (field := getattr(use, attribute, None)) is not None:
+                _check_field(place, field, fields, kind)
+        for function in NEEDED.get(type(use), ()):
+            if not hasattr(method, function):
+                raise InputError(f"{place} needs `{function}` of the method, and {type(method).__name__} has none")
+
+
+NEEDED: dict[type, tuple[str, ...]] = {
+    Tokenize: ("codes", "books", "factor", "encode", "decode"),
+    Inpaint: ("inpaint",),
+    Classify: ("classify",),
+}
+"""The attributes of a method that a use calls."""
+
+
+def _check_direction(place: str, method: nn.Module, way: Direction, fields: Fields, takes: type[Field]) -> None:
+    if not isinstance(getattr(method, way.network, None), nn.Module):
+        known = [name for name, _ in method.named_children()]
+        raise InputError(f"{place} names a network: {unknown('network', way.network, known)}")
+    _check_field(place, way.takes, fields, takes)
+    _check_field(place, way.gives, fields, Image)
+
+
+def _check_field(place: str, name: str, fields: Fields, kind: type[Field]) -> None:
+    if not isinstance(fields.get(name), kind):
+        known = [field for field, declared in fields.items() if isinstance(declared, kind)]
+        raise InputError(f"{place} names a field: {unknown(f'{kind.__name__.lower()} field', name, known)}")
 
 
 def translations(uses: Mapping[str, Use]) -> dict[str, Direction]:

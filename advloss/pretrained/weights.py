@@ -57,7 +57,7 @@ def weights_file(weights: str, loss: str) -> Path:
 
     Raises InputError that names the file, its folder, its address, and how to train without this loss.
     """
-    url, path = _place(weights)
+    url, path = place(weights)
     if path.is_file():
         return path
     try:
@@ -73,13 +73,8 @@ def weights_file(weights: str, loss: str) -> Path:
     return path
 
 
-def at_hand(weights: str) -> bool:
-    """Whether the weights of an entry such as AlexNet_Weights are in torchvision's cache."""
-    return _place(weights)[1].is_file()
-
-
-def _place(weights: str) -> tuple[str, Path]:
-    """The file's address, and its path in torchvision's cache."""
+def place(weights: str) -> tuple[str, Path]:
+    """The address of the weights of an entry such as AlexNet_Weights, and their file in torchvision's cache."""
     from torchvision.models import get_weight  # here, because the import takes seconds
 
     url: str = get_weight(f"{weights}.IMAGENET1K_V1").url

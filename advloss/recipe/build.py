@@ -1,24 +1,28 @@
 """Builds a checked recipe's objects: method, terms, metrics. A trial on the meta device checks the shapes."""
 
-import copy
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
-from advloss.losses.adversarial.loss import AdversarialLoss
-from advloss.losses.adversarial.objectives import Wasserstein
-from advloss.losses.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty
 from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
+from advloss.methods.uses import check_abilities
 from advloss.recipe import components
-from advloss.recipe.build_method import build_degradation, build_method, crop_sides, dry_run, named_tensors, shape_of
+from advloss.recipe.build_method import (
+    build_degradation,
+    build_method,
+    crop_sides,
+    declared_fields,
+    dry_run,
+    named_tensors,
+    shape_of,
+)
+from advloss.recipe.checks.trial import check_gives, try_labels, try_metric, try_term
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import players_of
 from advloss.recipe.schema import Metric, Recipe, Sides
@@ -73,25 +77,28 @@ def build(recipe: Recipe) -> Built:
     """
     torch.manual_seed(recipe.seed)
     method = build_method(recipe)
+    check_abilities(method, method.uses, declared_fields(recipe))
+    check_gives(method, recipe)
     smallest, largest = crop_sides(method, recipe).ends
     made = dry_run(method, recipe, largest)
     terms = nn.ModuleDict(
         {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
     )
     for name, term in by_name(terms).items():
-        _try_term(term, f"losses.{name}", made)
+        try_term(term, f"losses.{name}", made)
     if smallest != largest:
         at_first = dry_run(method, recipe, smallest)
         for name, term in by_name(terms).items():
-            _try_term(term, f"losses.{name}", at_first)
+            try_term(term, f"losses.{name}", at_first)
     metrics = {name: _metric(line, f"metrics.{name}") for name, line in recipe.metrics.items() if line is not None}
     for name, metric in metrics.items():
-        _try_metric(metric, f"metrics.{name}", made)
+        try_metric(metric.measure, metric.between, f"metrics.{name}", made)
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
     players = players_of(recipe.train.steps or {}, method, by_name(terms))
     weighting = _weighting(recipe, method)
     _try_weighting(recipe, terms, made)
+    try_labels(recipe, method, by_name(terms))
     degradation = build_degradation(recipe, method.scale)
     method, terms, weighting = method.to(dtype), terms.to(dtype), weighting.to(dtype)
     return Built(recipe, method, terms, players, weighting, metrics, degradation, shapes)
@@ -106,8 +113,6 @@ def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
     sides = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
     _check_shapes(line, given, place, made)
     built = make(loss, parameters, place, _wired(line, given, made), components.PARTS)
-    if isinstance(built, AdversarialLoss):
-        _warn_if_unbounded(built, place)
     timing: dict[str, Any] = {"weight": line.weight, "start": line.start, "ramp": line.ramp}
     return Term(built, line.between, given=given, player=line.player, **timing, **sides)
 
@@ -140,25 +145,6 @@ def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Ma
     if "given" in given and made[given["given"]].shape[2:] != made[first].shape[2:]:
         name = given["given"]
         raise InputError(f"{place}.given: {name} is {shapes[name]}, its height and width must be the image's")
-
-
-def _try_term(term: Term, place: str, made: Mapping[str, Tensor]) -> None:
-    """Computes the term on the meta device. Raises InputError if that fails, for example if an image is too small."""
-    try:
-        trial = copy.deepcopy(term).to("meta")
-        _check_scalar(trial(made))
-        if trial.two_sided:
-            _check_scalar(trial.discriminator_loss(made))
-    except (InputError, RuntimeError, TypeError, ValueError) as error:
-        shapes = ", ".join(f"{name} {shape_of(taken(made, name))}" for name in sorted(term.needs))
-        raise InputError(f"{place}: can't be computed on {shapes}: {error}") from None
-
-
-def _check_scalar(value: object) -> None:
-    if not isinstance(value, Tensor):
-        raise InputError(f"the loss gives {type(value).__name__}, not a tensor; is a return missing?")
-    if value.numel() != 1:
-        raise InputError(f"the loss gives {list(value.shape)}, not one number; take its mean")
 
 
 def _weighting(recipe: Recipe, method: Method) -> Weighting:
@@ -200,28 +186,5 @@ def _depends(tensor: Tensor, on: Tensor) -> bool:
     return torch.autograd.grad(tensor.sum(), on, retain_graph=True, allow_unused=True)[0] is not None
 
 
-def _warn_if_unbounded(loss: AdversarialLoss, place: str) -> None:
-    """Warns of a Wasserstein critic whose slope nothing limits."""
-    held = (GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2)
-    held_already = loss.clip_weights is not None or any(isinstance(penalty, held) for penalty in loss.penalties)
-    if not isinstance(loss.objective, Wasserstein) or held_already:
-        return
-    if not any(is_parametrized(module) for module in loss.discriminator.modules()):
-        warnings.warn(
-            f"{place}: nothing holds the slope of its wasserstein critic, which then grows without bound; add "
-            "penalties=[wgan_gp], clip_weights=0.01 or a discriminator with spectral_norm",
-            stacklevel=2,
-        )
-
-
 def _metric(line: Metric, place: str) -> BuiltMetric:
     return BuiltMetric(make(components.METRICS[line.metric], line.parameters, place), line.between)
-
-
-def _try_metric(metric: BuiltMetric, place: str, made: Mapping[str, Tensor]) -> None:
-    """Computes the metric of two black images. Raises InputError if that fails, for example if they are too small."""
-    pair = [torch.zeros(1, *made[name.removeprefix("partner_")].shape[1:]) for name in metric.between]
-    try:
-        copy.deepcopy(metric.measure)(*pair)
-    except (InputError, RuntimeError, ValueError) as error:
-        raise InputError(f"{place}: can't be computed on images of {shape_of(pair[0])}: {error}") from None

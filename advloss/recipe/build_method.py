@@ -1,7 +1,7 @@
 """Builds a recipe's method with its networks, and runs it on the meta device to find its shapes."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
-from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, made_field, made_from, scale_of
+from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, images_of, made_field, made_from, scale_of
 from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import CropSide
 from advloss.methods.base import Method, NetworkFactory
@@ -74,30 +74,59 @@ def _maker(name: str, component: Component) -> Callable[..., nn.Module]:
     return network
 
 
-def dry_run(method: Method, recipe: Recipe, crop: int | None = None) -> dict[str, Tensor]:
-    """Every tensor that a term or a metric names, on the meta device, which knows shapes and computes nothing.
+def dry_run(
+    method: Method, recipe: Recipe, crop: int | None = None, wanted: Collection[str] | None = None
+) -> dict[str, Tensor]:
+    """The method's tensors on the meta device, which knows shapes and computes nothing.
 
-    crop: in pixels; by default the largest of the training.
+    crop: in pixels; by default the largest of the training. wanted: names of tensors; by default every one that a term,
+    metric or sample names. Raises InputError if the method does not give one of these.
     """
-    lines = [line for line in (*recipe.losses.values(), *recipe.metrics.values()) if line is not None]
-    wanted = {name.removeprefix("partner_") for line in lines for name in line.between}
-    wanted |= {
-        str(name) for line in recipe.losses.values() if line is not None for name in named_tensors(line).values()
-    }
-    wanted |= {name.removeprefix("partner_") for name in recipe.samples}
+    names = _named(recipe) if wanted is None else {*wanted}
     batch = _batch(recipe, crop_sides(method, recipe).ends[1] if crop is None else crop)
     trial = copy.deepcopy(method).to("meta")
     trial.batches_calls = False  # with it each tensor depends on all others of its call
     try:
-        made = flattened(trial(batch, wanted))
+        made = flattened(trial(batch, names))
     except (InputError, RuntimeError, ValueError) as error:
         shapes = ", ".join(f"{name} {shape_of(tensor)}" for name, tensor in batch.items())
-        raise InputError(f"networks: a batch of {shapes} (data.crop) does not pass: {error}") from None
+        hint = _other_channels(recipe)
+        raise InputError(f"networks: a batch of {shapes} (data.crop) does not pass: {error}{hint}") from None
+    if wanted is not None:
+        return made
+    for name in sorted(names):
+        if name not in made and f"{name}.0" not in made:
+            raise InputError(f"method: '{recipe.method.name}' declares {name}, and its forward does not give it")
     for name in recipe.samples:
         sample = taken(made, name.removeprefix("partner_"))
         if not isinstance(sample, Tensor) or sample.ndim != 4:
             raise InputError(f"samples: {name} is no picture: {shape_of(sample)}")
     return made
+
+
+def _named(recipe: Recipe) -> set[str]:
+    """Every tensor that a term, a metric or a sample names."""
+    terms = [line for line in recipe.losses.values() if line is not None]
+    metrics = [line for line in recipe.metrics.values() if line is not None]
+    names = {name for line in terms for name in (*line.between, *named_tensors(line).values())}
+    names |= {name for line in metrics for name in line.between} | {*recipe.samples}
+    return {name.removeprefix("partner_") for name in names}
+
+
+def _other_channels(recipe: Recipe) -> str:
+    """What to do if images of different channels are the reason."""
+    fields = declared_fields(recipe)
+    formats = formats_of(recipe.data, fields)
+    channels = {name: formats[name].channels for name in images_of(fields)}
+    if len(set(channels.values())) < 2:
+        return ""
+    said = ", ".join(f"{name} has {count}" for name, count in channels.items())
+    return f"; of the files' channels {said}: data.channels={max(channels.values())} reads them alike"
+
+
+def training_batch(method: Method, recipe: Recipe) -> dict[str, Tensor]:
+    """A training batch of the largest crop on the meta device."""
+    return _batch(recipe, crop_sides(method, recipe).ends[1])
 
 
 def _batch(recipe: Recipe, crop: int) -> dict[str, Tensor]:

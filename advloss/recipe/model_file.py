@@ -1,5 +1,6 @@
 """The model file: one `.safetensors` with the generator's weights and, in its metadata, the whole recipe."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,15 +14,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
+from advloss.core.storage.checksums import digest
+from advloss.core.storage.files import replacing
+from advloss.core.storage.reading import check_plain, read_json
 from advloss.core.version import __version__
 from advloss.methods.base import Method
-from advloss.methods.uses import translations
 from advloss.recipe.build_method import build_method
 from advloss.recipe.resolve import complete_recipe
 from advloss.recipe.schema import Component, Recipe
+from advloss.recipe.signatures import sentences
+from advloss.recipe.sizes import absent_networks, check_sizes
 from advloss.recipe.text.upgrade import FORMAT, upgraded
 
+CHECKSUM = "checksum"
+MESSAGE = 400
+"""Characters of an error in a message about a file."""
 KEY = "advloss"  # one entry only: safetensors does not keep the order of several, and equal models are equal bytes
 
 
@@ -33,6 +40,7 @@ def save_model(path: Path, recipe: Recipe, state: Mapping[str, Tensor], about: d
     """
     content = {"format": FORMAT, "version": __version__, "recipe": recipe.plain(), **dict(sorted(about.items()))}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
+    content |= {CHECKSUM: _checksum(content, tensors)}
     with replacing(path) as temporary:
         # the recipe is not sorted: the order of its steps counts
         save_file(tensors, temporary, metadata={KEY: json.dumps(content)})
@@ -45,13 +53,11 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     """
     state, content = _read(path)
     recipe = _recipe(path, content)
+    _check_sizes(path, recipe, {name: tuple(value.shape) for name, value in state.items()})
     with torch.random.fork_rng(devices=[]):
         method = build_method(recipe)
-    networks = [direction.network for direction in translations(method.uses).values()]
-    absent = [name for name in networks if not any(key.startswith(f"{name}.") for key in state)]
-    if len(absent) < len(networks):  # an imported model has one direction
-        for name in absent:
-            setattr(method, name, None)
+    for name in absent_networks(method, state):
+        setattr(method, name, None)
     try:
         method.load_state_dict(state)
     except RuntimeError as error:
@@ -89,12 +95,22 @@ def _networks(recipe: Recipe) -> str:
     return f"{words(recipe.method)} with {networks}"
 
 
-def _recipe(path: Path, content: Any) -> Recipe:
+def _recipe(path: Path, content: Mapping[str, Any]) -> Recipe:
+    form = content.get("format", 1)
     try:
-        return complete_recipe(Recipe.model_validate(upgraded(content["recipe"], int(content.get("format", 1)))))
-    except (InputError, ValidationError, KeyError, TypeError) as error:
-        why = str(error).splitlines()[0]
+        if type(form) is not int or form < 1 or not isinstance(content.get("recipe"), dict):
+            raise InputError("it is no recipe with a format")
+        return complete_recipe(Recipe.model_validate(upgraded(content["recipe"], form)))
+    except (InputError, ValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
+        why = _line(error)
         raise InputError(f"{path}: its recipe is not one of this version of advloss ({why})") from None
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error, without an end; of pydantic's, the place and what is wrong there."""
+    if isinstance(error, ValidationError):
+        return sentences(error, model=Recipe)[0][:MESSAGE]
+    return (str(error).splitlines() or [type(error).__name__])[0][:MESSAGE]
 
 
 def _pickled(path: Path) -> bool:
@@ -104,6 +120,26 @@ def _pickled(path: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, and the metadata, which are those that were written."""
+    _check_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            content = _content(path, file.metadata() or {})
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole .safetensors file ({error}); was its download cut short?") from None
+    checksum = content.pop(CHECKSUM, None)  # files of before have none
+    if checksum is not None and checksum != _checksum(content, state):
+        raise InputError(
+            f"{path}: damaged: its bytes are not those that were written (another checksum); copy or download it again"
+        )
+    return state, content
+
+
+def _check_file(path: Path) -> None:
+    """Raises InputError for what safetensors would wait for, or would name otherwise."""
+    if path.exists() and not path.is_dir():
+        check_plain(path)
     if not path.is_file():
         raise InputError(f"{path}: no such model file; a finished run has one at runs/NAME/model.safetensors")
     if not os.access(path, os.R_OK):  # safetensors would say that there is none
@@ -113,15 +149,33 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path}: a file of torch.save, and no model file (.safetensors); `advloss import` makes one of other "
             "projects' weights, see `advloss import --help`"
         )
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a whole .safetensors file ({error}); was its download cut short?") from None
+
+
+def _content(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if KEY not in metadata:
         raise InputError(f"{path}: holds no recipe, so it is no model of advloss; see `advloss import --help`")
     try:
-        return state, json.loads(metadata[KEY])
+        content = read_json(metadata[KEY])
     except ValueError as error:
         raise InputError(f"{path}: its recipe can't be read ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: its recipe can't be read (it is a {type(content).__name__})")
+    form = content.get("format", 1)
+    if isinstance(form, int) and form > FORMAT:
+        raise InputError(
+            f"{path}: its recipe is of format {form}, and this version of advloss reads up to {FORMAT}: install a "
+            f"newer one (the file is of version {content.get('version')!s:.20})"
+        )
+    return content
+
+
+def _check_sizes(path: Path, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    try:
+        check_sizes(recipe, shapes)
+    except InputError as error:
+        raise InputError(f"{path}: its weights do not fit its recipe: {error}") from None
+
+
+def _checksum(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256, in hexadecimal, over the metadata and the tensors' digest."""
+    return hashlib.sha256(f"{json.dumps(content)}\n{digest(tensors)}".encode()).hexdigest()

@@ -1,17 +1,19 @@
 """Makes a checked recipe from a recipe's text: checks every key, component, parameter and tensor name."""
 
 import inspect
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from torch import nn
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Field, Fields, images_of, made_field, sources_of
+from advloss.data.fields import VAL, Field, images_of, made_field
+from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.partners import why_no_partners
 from advloss.recipe import components
+from advloss.recipe.checks.data_keys import check_paths, unknown_data
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import default_steps
 from advloss.recipe.schema import Component, Data, Metric, Recipe, Sides, Term, Train
@@ -25,16 +27,13 @@ from advloss.recipe.signatures import (
     tensor_parameters,
 )
 from advloss.recipe.terms import DISCRIMINATOR, GENERATOR, is_two_sided
+from advloss.recipe.text.pairs import check_read, settle
 from advloss.recipe.text.source import COMMAND_LINE, Source
 
 SCALE = frozenset({"scale"})
 """The parameters of a degradation that a recipe does not say: `scale` is the method's."""
 FOLLOWS = WIRED | SCALE | {"size"}
 """The parameters of a network that a recipe does not say, since they follow from the fields."""
-
-
-BEFORE_FIELDS = ("a", "b")
-"""Keys that every resolved recipe had, also as null, before methods declared their fields."""
 
 
 def resolve(source: Source) -> Recipe:
@@ -45,9 +44,12 @@ def resolve(source: Source) -> Recipe:
     try:
         _check_names(source.values, "losses", "term", "loss")
         _check_names(source.values, "metrics", "metric", "metric")
-        return complete_recipe(Recipe.model_validate(source.values))
+        settle(source)
+        recipe = complete_recipe(Recipe.model_validate(source.values))
+        check_read(recipe, source)
+        return recipe
     except ValidationError as error:
-        lines = sentences(error, model=Recipe) + _unknown_data(source.values)
+        lines = sentences(error, model=Recipe) + unknown_data(source.values)
     except InputError as error:
         lines = str(error).splitlines()
     raise InputError("\n".join(_located(line, source) for line in lines)) from None
@@ -55,8 +57,13 @@ def resolve(source: Source) -> Recipe:
 
 def complete_recipe(recipe: Recipe) -> Recipe:
     """The recipe with each component checked against its signature and its parameters completed."""
-    method = lookup("method", components.METHODS, recipe.method.name, "method")
+    method = lookup("method", components.METHODS, recipe.method.name, "method", Method)
     networks = network_names(method)
+    for name in inspect.signature(method).parameters.keys() & recipe.networks.keys() - networks:
+        raise InputError(
+            f"networks.{name}: the constructor of '{recipe.method.name}' has {name} without its type; write "
+            f"{name}: NetworkFactory"
+        )
     own = complete("method", components.METHODS, recipe.method, "method", networks)
     _check_declared(recipe.method.name, method, own.parameters)
     names = {**method.tensors, **_partners(method, own.parameters)}
@@ -66,7 +73,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
             "networks": _networks(recipe, networks),
             "data": _data(recipe, method, own.parameters),
             "losses": {name: _term(term, f"losses.{name}", method) for name, term in recipe.losses.items() if term},
-            "metrics": {name: _metric(m, f"metrics.{name}", names) for name, m in recipe.metrics.items() if m},
+            "metrics": {name: _metric(m, f"metrics.{name}", names, method) for name, m in recipe.metrics.items() if m},
             "train": (train := _train(recipe)),
             "optimizer": _optimizer(recipe.optimizer, train.steps or {}),
             "schedule": complete("schedule", components.SCHEDULES, recipe.schedule, "schedule"),
@@ -86,9 +93,15 @@ def _check_declared(name: str, method: type[Method], parameters: Mapping[str, An
     for attribute, needed in (("fields", not own_fields), ("tensors", True)):
         if needed and not hasattr(method, attribute):
             raise InputError(f"method: '{name}' has no `{attribute}`; the class declares them, see docs/extending.md")
-    for field, declared in method.declared_fields(parameters).items():
+    fields = method.declared_fields(parameters)
+    if not fields:
+        raise InputError(f"method: '{name}' declares no field, so its batches are empty; say what it learns from")
+    for field, declared in fields.items():
         if not isinstance(declared, Field):
             raise InputError(f"method: '{name}' declares the field {field} by {declared!r}; say fields.Image(...)")
+        for word in (field, declared.source):
+            if word.startswith(VAL):
+                raise InputError(f"method: '{name}' declares {word}, and {VAL}... are the keys of validation sets")
 
 
 def _partners(method: type[Method], parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -115,7 +128,13 @@ def _check_names(values: Mapping[str, Any], section: str, kind: str, needed: str
 def network_names(method: type[Method]) -> frozenset[str]:
     """The keys that a recipe of this method has under `networks`: its constructor's `NetworkFactory` parameters."""
     parameters = inspect.signature(method).parameters.values()
-    return frozenset(p.name for p in parameters if p.annotation in (NetworkFactory, "NetworkFactory"))
+    return frozenset(p.name for p in parameters if _makes_networks(p.annotation))
+
+
+def _makes_networks(annotation: Any) -> bool:
+    """Whether a parameter's annotation is NetworkFactory; a text where annotations are not evaluated."""
+    text = annotation.rpartition(".")[2] if isinstance(annotation, str) else ""
+    return annotation is NetworkFactory or text == NetworkFactory.__name__
 
 
 def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
@@ -135,7 +154,7 @@ def _networks(recipe: Recipe, names: frozenset[str]) -> dict[str, Component]:
 def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -> Data:
     """The data section, with its fields' and sources' paths, and its degradation, checked."""
     fields = method.declared_fields(parameters)
-    _check_paths(recipe.data, fields)
+    check_paths(recipe.data, fields)
     degradation = recipe.data.degradation
     if degradation is None:
         return recipe.data
@@ -145,46 +164,6 @@ def _data(recipe: Recipe, method: type[Method], parameters: Mapping[str, Any]) -
         )
     checked = complete("degradation", components.DEGRADATIONS, degradation, "data.degradation", SCALE)
     return recipe.data.model_copy(update={"degradation": checked})
-
-
-def _check_paths(data: Data, fields: Fields) -> None:
-    """Raises InputError for a key of the data section that is not an option, field or source, and for a value that is
-    not a path."""
-    names = list(dict.fromkeys([*fields, *sources_of(fields)]))
-    for key, value in (data.model_extra or {}).items():
-        if value is None and key in BEFORE_FIELDS:
-            continue
-        if key not in names:
-            raise InputError(_unknown_key(key, names))
-        if value is not None and not all(isinstance(one, str | Path) for one in _several(value)):
-            raise InputError(f"data.{key}: is a folder, a list of folders or a file (got {value!r})")
-        if value is not None and not _several(value):
-            raise InputError(f"data.{key}: is an empty list; it is a folder, a list of folders or a file")
-    for option in ("channels", "depth", "range", "classes", "sizes"):
-        said = getattr(data, option)
-        for name in said if isinstance(said, Mapping) else ():
-            if name not in fields:
-                raise InputError(f"data.{option}.{name}: {unknown('field', name, fields)}")
-
-
-def _unknown_key(key: str, names: Iterable[str]) -> str:
-    return f"data.{key}: {unknown('key', key, [*Data.model_fields, *names])}"
-
-
-def _unknown_data(values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each unknown key of the data section, if the method is known: for a section with other
-    mistakes."""
-    data, method = values.get("data"), values.get("method")
-    name = method.get("name") if isinstance(method, dict) else method
-    if not isinstance(data, dict) or name not in components.METHODS:
-        return []
-    fields = components.METHODS[str(name)].declared_fields({})
-    known = [*fields, *sources_of(fields)]
-    return [_unknown_key(key, known) for key in data if key not in Data.model_fields and key not in known]
-
-
-def _several(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _weighting(recipe: Recipe, method: type[Method]) -> Component:
@@ -239,13 +218,12 @@ def _term(term: Term, place: str, method: type[Method]) -> Term:
     tensors = method.tensors
     for position, name in enumerate(term.between):
         _tensor(name, tensors, f"{place}.between.{position}")
-    loss = lookup("loss", components.LOSSES, term.loss, f"{place}.loss")
+    loss = lookup("loss", components.LOSSES, term.loss, f"{place}.loss", nn.Module)
     positional, by_name = tensor_parameters(loss)
     if len(positional) != len(term.between):
         counts = f"{len(positional)} tensor(s), {len(term.between)} given"
         raise InputError(f"{place}.between: '{term.loss}' compares {counts}: [{', '.join(positional)}]")
-    if getattr(loss, "partners", False) and (why := why_no_partners(method, *term.between)):
-        raise InputError(f"{place}.between: {why}")
+    _check_partners(method, loss, term, place)
     parameters = term.parameters
     named = {key: parameters.pop(key, None) for key in by_name}
     for key, name in named.items():
@@ -260,6 +238,21 @@ def _term(term: Term, place: str, method: type[Method]) -> Term:
     return Term(**common, **named, **sides, **checked)
 
 
+def _check_partners(method: type[Method], measure: Any, line: Term | Metric, place: str) -> None:
+    """Raises InputError if a loss or metric compares tensors that are drawn apart image by image, or joins them."""
+    matching = line.parameters.get("feature_matching")
+    if getattr(measure, "partners", False) or matching:
+        key = "feature_matching" if matching else "between"
+        if why := why_no_partners(method, *line.between):
+            known = "" if isinstance(line, Term) else f"; or partner_{line.between[1]}, where the data has partners"
+            raise InputError(f"{place}.{key}: {why}{known}")
+    given = line.parameters.get("given")
+    if isinstance(given, str) and isinstance(measure, type) and issubclass(measure, AdversarialLoss):
+        for name in line.between:
+            if why := why_no_partners(method, name, given):
+                raise InputError(f"{place}.given: {why}")
+
+
 def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
     """The discriminator's settings (`Sides`), removed from `parameters`; empty for a loss without a discriminator."""
     if not is_two_sided(loss):
@@ -271,10 +264,11 @@ def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:
         raise InputError("\n".join(sentences(error, place, Sides))) from None
 
 
-def _metric(metric: Metric, place: str, tensors: Mapping[str, str]) -> Metric:
+def _metric(metric: Metric, place: str, tensors: Mapping[str, str], method: type[Method]) -> Metric:
     for position, name in enumerate(metric.between):
         _tensor(name, tensors, f"{place}.between.{position}")
-    cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric")
+    cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric", nn.Module)
+    _check_partners(method, cls, metric, place)
     parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, other_keys=Metric.model_fields)
     return Metric(metric=metric.metric, between=metric.between, **parameters)
 

@@ -10,6 +10,7 @@ from pydantic_core import core_schema
 
 from advloss.core.clock import Schedule, WithinLimits, plain_number
 from advloss.core.limits import Limits, at_least
+from advloss.data.fields import VAL
 from advloss.images.picture import MOST_CHANNELS, Depth
 from advloss.recipe.terms import GENERATOR
 
@@ -103,6 +104,9 @@ class _CropSides:
             schedule = Schedule.read(value)
             if min(schedule.bounds) < 1:
                 raise ValueError(f"a crop of {min(schedule.bounds):g} pixels; it is at least 1")
+            for side in schedule.bounds:
+                if side % 1 != 0:
+                    raise ValueError(f"a crop of {side:g} pixels; it is a whole number")
             return schedule
 
         return core_schema.no_info_wrap_validator_function(
@@ -149,8 +153,8 @@ def _range(value: Any) -> tuple[float, float]:
 class Data(BaseModel):
     """Which images are used, and how they are prepared for the networks.
 
-    Further keys are names of the method's fields and sources, each with a folder, a list of folders or a file;
-    `resolve` checks them.
+    Further keys are names of the method's fields and sources, each with a folder, a list of folders or a file, and the
+    same names after `val_`, to validate on; `resolve` checks them.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -175,7 +179,16 @@ class Data(BaseModel):
 
     @property
     def paths(self) -> dict[str, list[Path]]:
-        """The folders and files by the name of a field or source."""
+        """The folders and files to train on, by the name of a field or source."""
+        return {name: where for name, where in self._all_paths.items() if not name.startswith(VAL)}
+
+    @property
+    def val_paths(self) -> dict[str, list[Path]]:
+        """The folders and files to validate on, by the name of a field or source: `val_a` for `a`."""
+        return {name.removeprefix(VAL): where for name, where in self._all_paths.items() if name.startswith(VAL)}
+
+    @property
+    def _all_paths(self) -> dict[str, list[Path]]:
         given = {name: value for name, value in (self.model_extra or {}).items() if value is not None}
         return {name: [Path(one) for one in (v if isinstance(v, list) else [v])] for name, v in given.items()}
 
@@ -199,6 +212,7 @@ class Train(Strict):
     compile: Switch = "auto"
     graphs: Switch = "auto"
     executor: str = "auto"
+    threads: Positive | None = None
     average: Annotated[float | Schedule, WithinLimits(Limits(gt=0, lt=1))] | None = None
     log_every: Positive = 20
     gradient_shares_every: Positive | None = None

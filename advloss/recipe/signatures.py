@@ -11,6 +11,7 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
+from torch import nn
 
 from advloss.core.errors import InputError, unknown
 from advloss.core.parts import Part
@@ -88,6 +89,11 @@ def check_parameters(
         if name not in model.model_fields:
             known = {*model.model_fields, *other_keys}
             raise InputError(f"{place}.{name}: {unknown_key(f'{UNKNOWN_PARAMETER} {kind}', name, known)}")
+        if isinstance(values[name], dict) and "name" in values[name] and name not in _hints(component):
+            raise InputError(
+                f"{place}.{name}: {kind} has {name} without its type, so it can't be made of {{name: ...}}; write "
+                f'{name}: Annotated[nn.Module, Part("discriminator")] in its constructor, see docs/extending.md'
+            )
     values = {name: _named(value, name, parts, tables or {}) for name, value in values.items()}
     try:
         checked = model(**values)
@@ -115,11 +121,25 @@ def complete(
     return Component(name=component.name, **parameters)
 
 
-def lookup(kind: str, table: Mapping[str, Any], name: str, place: str) -> Any:
-    """The entry `name` of a table of components; InputError with the nearest name."""
+def lookup(kind: str, table: Mapping[str, Any], name: str, place: str, base: type | None = None) -> Any:
+    """The entry `name` of a table of components; InputError with the nearest name, and for an entry that is no class.
+
+    base: the class of which the entry must be a subclass; None: anything that can be called and is no module.
+    """
     if name not in table:
         raise InputError(f"{place}: {unknown(kind, name, table)}")
-    return table[name]
+    entry = table[name]
+    fits = callable(entry) and not isinstance(entry, nn.Module) if base is None else _is_subclass(entry, base)
+    if not fits:
+        what = "a class" if base is None else f"a subclass of {base.__name__}"
+        is_one = "a function" if inspect.isfunction(entry) else f"of the type {type(entry).__name__}"
+        is_one = f"the class {entry.__name__}" if inspect.isclass(entry) else is_one
+        raise InputError(f"{place}: the {kind} '{name}' is {is_one}, and it must be {what}; see docs/extending.md")
+    return entry
+
+
+def _is_subclass(entry: Any, base: type) -> bool:
+    return inspect.isclass(entry) and issubclass(entry, base)
 
 
 def make(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advloss.core.errors import InputError
+from advloss.core.storage.files import check_result, make_folder, write_whole
 from advloss.theory import plots
 from advloss.theory.statements import STATEMENTS, Statement
 
@@ -21,6 +22,7 @@ RING = "A ring of 8 Gaussians"
 SAMPLES_CLAIM = """Samples (blue) of the objective that gained most by minibatch discrimination,
 and the centres of the modes (red)."""
 COLUMNS = 3
+NAMES = ("theory.png", "theory.html")
 
 STYLE = """
 body {max-width: 54rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222}
@@ -35,9 +37,9 @@ def draw(folder: str | Path, say: Callable[[str], None] = lambda sentence: None)
     """
     _need_matplotlib()
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; the page needs a folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        check_result(folder / name)
+    make_folder(folder)
     found = []
     for statement in STATEMENTS:
         result = statement.run()
@@ -48,9 +50,9 @@ def draw(folder: str | Path, say: Callable[[str], None] = lambda sentence: None)
 
 def write(found: Found, folder: Path) -> tuple[Path, Path]:
     """Writes theory.png and theory.html of these results into an existing folder; returns their paths."""
-    picture, page = folder / "theory.png", folder / "theory.html"
-    picture.write_bytes(_png(sheet(found), dpi=110))
-    page.write_text(text(found), encoding="utf-8")
+    picture, page = (folder / name for name in NAMES)
+    write_whole(picture, _png(sheet(found), dpi=110))
+    write_whole(page, text(found).encode())
     return picture, page
 
 

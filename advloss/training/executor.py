@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.clock import Clock, follow
-from advloss.core.errors import NotFinite, TrainingError
+from advloss.core.errors import InputError, NotFinite, TrainingError
 from advloss.recipe.build import Built
 from advloss.recipe.players import batches_per_iteration
 from advloss.recipe.tensors import flattened
@@ -142,6 +142,12 @@ class Executor(ABC):
             share = value.detach() / self.accumulate
             losses[name] = losses[name] + share if name in losses else share
 
+    def loss(self, name: str, tensors: Tensors) -> Tensor:
+        """The loss that a term's player minimises. Its errors have the term's name."""
+        with naming(name):
+            value: Tensor = self.by_name[name](tensors)
+        return value
+
     def discriminator_loss(self, name: str, tensors: Tensors) -> Tensor:
         """A term's `discriminator_loss`. Raises NotFinite, with the term's name, where its logits are not finite."""
         with naming(name):
@@ -150,8 +156,10 @@ class Executor(ABC):
 
 @contextmanager
 def naming(term: str) -> Iterator[None]:
-    """A TrainingError within it becomes NotFinite with the term's name."""
+    """Adds the term's name to an InputError within it. A TrainingError becomes NotFinite with the term's name."""
     try:
         yield
+    except InputError as error:
+        raise InputError(f"losses.{term}: {error}") from None
     except TrainingError as error:
         raise NotFinite(f"losses.{term}: {error}") from None

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from advloss.core.errors import Interrupted, NotFinite, TrainingError
+from advloss.core.errors import InputError, Interrupted, NotFinite, TrainingError
 from advloss.data import DataSet
 from advloss.methods.base import Method
 from advloss.recipe import components
 from advloss.recipe.build import Built
 from advloss.recipe.model_file import save_model
 from advloss.recipe.schedules import Schedule
+from advloss.recipe.schema import Recipe
 from advloss.recipe.terms import GENERATOR
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
@@ -23,7 +25,9 @@ from advloss.training.processes import Processes
 from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.interrupt import Interrupt
+from advloss.training.run.items import items_of
 from advloss.training.run.log import RunLog
+from advloss.training.run.progress import Progress, new_length, resumed
 from advloss.training.training_data import make_loader
 from advloss.training.validation import Validation
 
@@ -42,6 +46,7 @@ class Trainer:
         self.recipe = built.recipe
         self.folder = folder
         self.processes = processes
+        self.say = say
         self.loader = make_loader(built, data, processes, say)
         train = self.recipe.train
         for part in (built.method, built.terms, built.weighting):
@@ -56,8 +61,10 @@ class Trainer:
         self.waiting = DataWait(processes.device)
         self.validation = Validation(built, data, processes, say)
         self.done = 0
-        self.began = 0  # the iteration that this process began with
         self.best: float | None = None
+        self.history: list[dict[str, Any]] = []
+        self.items = items_of(data)
+        self.changed = False  # whether this process goes on with another recipe or other items than the checkpoint's
         self.batches: Iterator[Batch] | None = None
         # each process draws its own dropout and pool; what they start from is the same
         torch.manual_seed(self.recipe.seed + 1 + processes.rank)
@@ -67,14 +74,19 @@ class Trainer:
         """The method that is saved and validated: its moving average if the recipe asks for one, else the method."""
         return self.executor.average.module if self.executor.average else self.built.method  # type: ignore[return-value]
 
-    def resume(self) -> None:
-        """Restores the last checkpoint. If there is none yet, the run starts with its first iteration."""
-        if not self.folder.checkpoint.exists():
-            return
-        content = read_checkpoint(self.folder.checkpoint)
-        self.done, self.best = content["iteration"], content["best"]
-        self.began = self.done
-        restore(content, self.executor, self.processes)
+    def resume(self, saved: dict[str, Any], change: bool = False) -> None:
+        """Goes on from the content of the run's checkpoint. change: whether the recipe and the data set may be others
+        than the run had. Raises InputError if they are, and may not be."""
+        progress, said = resumed(saved, self.recipe, self.items, change)
+        restore(saved, self.executor, self.processes)
+        self.done, self.best, self.history = progress.iteration, progress.best, progress.history
+        self.changed = len(self.history) > len(saved["history"])
+        before = Recipe.model_validate(saved["recipe"]).train
+        length = new_length(before, self.recipe.train, self.done, self.total)
+        for sentence in [*said, *([length] if length else [])]:
+            self.say(sentence)
+        if self.changed and self.done >= self.total:
+            raise InputError(f"--change: all {self.total} iterations are done; say for how many more, --iterations N")
 
     def prepare(self) -> None:
         """Reads the first batch, so that pictures that can't be used stop the run before a file is written."""
@@ -92,12 +104,19 @@ class Trainer:
         except NotFinite as error:
             raise TrainingError(f"{error}\n{self._last_good()}") from None
         except OSError as error:
+            if not self.folder.path.is_dir():
+                raise unwritten(self.folder.checkpoint, error) from None
             raise TrainingError(f"{self.folder.path}: could not be written to ({error}); --resume goes on") from None
 
     def _run(self) -> Path:
-        run_log = RunLog(self.folder, self.done, self.total, self.processes)
+        run_log = RunLog(self.folder, self.done, self.total, self.processes, self.history)
         try:
+            if self.changed:
+                self._checkpoint()
             if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
+                self.say(
+                    f"nothing is left to train: all {self.total} iterations are done; to go on, --resume --iterations N"
+                )
                 self._save_model(self.folder.model)
             with Interrupt() as interrupt:
                 self._play(run_log, interrupt)
@@ -114,8 +133,8 @@ class Trainer:
         train = self.recipe.train
         batches = self.batches or self._batches()
         while self.done < self.total:
-            group, waited = self.waiting.take(batches, self.executor.batches_per_iteration)
-            losses = self.executor.play(group, self.done)
+            group, waited = self._taken(batches, run_log)
+            losses = self._played(group)
             self.waiting.played()
             self.done += 1
             run_log.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
@@ -138,6 +157,28 @@ class Trainer:
             run_log.resume()
             if stop and not last:
                 raise Interrupted(f"stopped after iteration {self.done} of {self.total}; go on with --resume")
+
+    def _taken(self, batches: Iterator[Batch], run_log: RunLog) -> tuple[list[Batch], float]:
+        """The batches of the next iteration, and the seconds waited for them. If they can't be read any more, what is
+        trained is kept."""
+        try:
+            return self.waiting.take(batches, self.executor.batches_per_iteration)
+        except (InputError, TrainingError) as error:
+            if self.done == 0 or self.processes.world > 1:  # to write, several must act together
+                raise
+            self._log(run_log)
+            self._checkpoint()
+            raise type(error)(f"{error}\nall until iteration {self.done} is kept: --resume goes on") from None
+
+    def _played(self, group: list[Batch]) -> dict[str, Tensor]:
+        """The losses of the next iteration. After the first one, a term that can't be computed is no bad input: the
+        training has failed."""
+        try:
+            return self.executor.play(group, self.done)
+        except InputError as error:
+            if self.done == 0:
+                raise
+            raise NotFinite(f"{error} (in iteration {self.done + 1})") from None
 
     def _log(self, run_log: RunLog) -> None:
         """Logs the losses since the last time, and warns where much of the time was spent waiting for data."""
@@ -172,7 +213,7 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         self._check_weights()
-        state: dict[str, Any] = {"iteration": self.done, "best": self.best}
+        state = Progress(self.items, self.done, self.best, self.history).plain()
         write_checkpoint(self.folder.checkpoint, self.executor, self.recipe, state, self.processes)
         self._save_model(self.folder.model)
 
@@ -190,27 +231,37 @@ class Trainer:
         if not self.processes.first:
             return
         try:
-            save_model(path, self.recipe, self.averaged.state_dict(), {"iteration": self.done})
+            about = {"iteration": self.done} | ({"history": self.history} if self.history else {})
+            save_model(path, self.recipe, self.averaged.state_dict(), about)
         except Exception as error:  # safetensors and the file system each raise their own
             raise unwritten(path, error) from None
 
     def _finish(self, run_log: RunLog) -> None:
         if self.loader.skipped:
             run_log.say(in_number(len(self.loader.skipped)))
-        played = self.done > self.began
-        if played and self.validation.test is not None and self.validation.test is not self.validation.held_out:
-            measured = self.validation.measure(self.averaged, self.validation.test)
+        test = self.validation.test
+        apart = test is not None and test is not self.validation.held_out
+        if apart and not self.processes.any(run_log.has("test", self.done)):
+            measured = self.validation.measure(self.averaged, test)
             if measured:
                 run_log.write({"iteration": self.done, "test": measured})
                 run_log.say(f"test: {in_words(measured)}")
         self.processes.wait()
 
     def _last_good(self) -> str:
+        """Where a training that has failed can go on, and the command for it."""
+        rate = self.recipe.optimizer.parameters.get("lr")
+        lower = f"optimizer.lr={rate / 2:g}" if isinstance(rate, float) else "optimizer.lr=LOWER"
+        again = f"advloss train --run {self.folder.path.name} --resume"
         if not self.folder.checkpoint.exists():
-            return "There is no checkpoint yet. A lower optimizer.lr or train.clip often helps."
+            return f"There is no checkpoint yet. A lower rate or train.clip often helps: {again} {lower}"
+        try:
+            iteration = read_checkpoint(self.folder.checkpoint)["iteration"]
+        except InputError as error:
+            return str(error)
         return (
-            f"The last good checkpoint is {self.folder.checkpoint}: --resume goes on from it "
-            "(with the same recipe it will come to the same end; a lower optimizer.lr needs a new run)."
+            f"The last good checkpoint is {self.folder.checkpoint}, after iteration {iteration}. With the same recipe "
+            f"it comes to the same end; a lower rate often helps: {again} --change {lower}"
         )
 
 

@@ -115,4 +115,5 @@ class Player:
                 # fused steps need the memory layout of the parameter
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-        self.scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]
+        if state["scaler"]:  # empty where the precision was another than fp16
+            self.scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]

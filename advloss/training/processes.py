@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 from advloss.core.devices import choose_device
+from advloss.core.distributed import together
 
 
 class Processes:
@@ -29,7 +30,8 @@ class Processes:
             dist.init_process_group(backends(self.device))
         if self.world > 1:
             # the others wait in it while the first process downloads a data set
-            self.control = dist.new_group(backend="gloo", timeout=timedelta(days=1))
+            with together():
+                self.control = dist.new_group(backend="gloo", timeout=timedelta(days=1))
 
     @property
     def first(self) -> bool:
@@ -41,7 +43,8 @@ class Processes:
         if self.control is None:
             return flag
         told = torch.tensor(int(flag))
-        dist.all_reduce(told, op=dist.ReduceOp.MAX, group=self.control)
+        with together():
+            dist.all_reduce(told, op=dist.ReduceOp.MAX, group=self.control)
         return bool(told.item())
 
     def sum(self, numbers: list[float]) -> list[float]:
@@ -49,7 +52,8 @@ class Processes:
         if self.control is None or not numbers:
             return numbers
         told = torch.tensor(numbers, dtype=torch.float64)
-        dist.all_reduce(told, group=self.control)
+        with together():
+            dist.all_reduce(told, group=self.control)
         return told.tolist()
 
     def gather(self, mine: Any) -> list[Any]:
@@ -57,13 +61,15 @@ class Processes:
         if self.control is None:
             return [mine]
         several = [None] * self.world if self.first else None
-        dist.gather_object(mine, several, group=self.control)
+        with together():
+            dist.gather_object(mine, several, group=self.control)
         return several or []
 
     def wait(self) -> None:
         """Returns when all processes have called it."""
         if self.control is not None:
-            dist.barrier(group=self.control)
+            with together():
+                dist.barrier(group=self.control)
 
     def stop(self) -> None:
         """Ends the process group, if this object started it."""

@@ -7,51 +7,71 @@ import torch
 
 from advloss.core.distributed import broadcast
 from advloss.recipe.build import Built, build
-from advloss.recipe.model_file import load_initial
+from advloss.recipe.formats import same_formats
 from advloss.recipe.optimizers import settings_of
 from advloss.recipe.schema import Recipe, plain_value
 from advloss.recipe.terms import GENERATOR, by_name
 from advloss.training.loop import Trainer
 from advloss.training.processes import Processes
+from advloss.training.run.changes import changes, check_changes
 from advloss.training.run.folder import RunFolder
+from advloss.training.run.initial import start_from_initial
+from advloss.training.run.lock import alone
+from advloss.training.threads import same_threads, with_threads
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
 
 
-def train(recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say) -> Path | None:
+def train(
+    recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say, change: bool = False
+) -> Path | None:
     """Trains `recipe` in the run folder `path`. Gives the model file, in the first process; in the others None.
 
-    resume: whether to go on with the run in that folder. device: `cpu`, `cuda`, or None for a GPU if there is one.
-    say: shows a line to the user.
+    resume: whether to go on with the run in that folder. change: whether it may go on with another recipe than it had.
+    device: `cpu`, `cuda`, or None for a GPU if there is one. say: shows a line to the user.
 
     Raises InputError before the first iteration, TrainingError and Interrupted during training.
     """
-    folder = RunFolder(path)
-    recipe = folder.check(recipe, resume)
     processes = Processes(device)
     try:
-        say = say if processes.first else lambda sentence: None
-        data = checked_data(recipe, processes, say)
-        recipe = recipe_with_formats(recipe, data)
-        built = build(recipe)
-        if not (resume and folder.checkpoint.exists()):
-            load_initial(built.method, recipe)
-        broadcast(built.method)
-        broadcast(built.terms)
-        trainer = Trainer(built, data, folder, processes, say)
-        if resume:
-            trainer.resume()
-        for line in plan(trainer):
-            say(line)
-        trainer.prepare()
-        if processes.first:
-            folder.create(recipe)
-        processes.wait()
-        model = trainer.run()
-        return model if processes.first else None
+        with alone(path, processes):
+            folder = RunFolder(path)
+            trainer = _trainer(recipe, folder, processes, say, resume=resume, change=change)
+            if processes.first:
+                folder.create(trainer.recipe)
+            processes.wait()
+            model = trainer.run()
+            return model if processes.first else None
     finally:
         processes.stop()
+
+
+def _trainer(
+    recipe: Recipe, folder: RunFolder, processes: Processes, say: Say, *, resume: bool, change: bool
+) -> Trainer:
+    """The trainer of a recipe, with its first batch and, if a run is resumed, in the state of its checkpoint."""
+    say = say if processes.first else lambda sentence: None
+    saved = folder.saved(resume)
+    if saved is not None:
+        before = Recipe.model_validate(saved["recipe"])
+        recipe = same_threads(same_formats(recipe, before), before)
+        check_changes(str(folder.path), changes(before, recipe), change)
+    recipe = with_threads(recipe, saved is not None, processes, say)
+    data = checked_data(recipe, processes, say)
+    built = build(recipe_with_formats(recipe, data, say))
+    if saved is None:
+        for line in start_from_initial(built):
+            say(line)
+    broadcast(built.method)
+    broadcast(built.terms)
+    trainer = Trainer(built, data, folder, processes, say)
+    if saved is not None:
+        trainer.resume(saved, change)
+    for line in plan(trainer):
+        say(line)
+    trainer.prepare()
+    return trainer
 
 
 def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[str]]:
@@ -60,8 +80,8 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     processes = Processes(device)
     try:
         data = checked_data(recipe, processes, say)
-        built = build(recipe_with_formats(recipe, data))
-        load_initial(built.method, recipe)
+        built = build(recipe_with_formats(recipe, data, say))
+        start_from_initial(built)
         trainer = Trainer(built, data, RunFolder(Path()), processes, say)
         trainer.prepare()
         return built, plan(trainer)

@@ -42,7 +42,7 @@ class PlainStep(Executor):
         losses: dict[str, Tensor] = {}
         for tensors in group if self.minimised_by(player) else ():
             with self.precision.autocast():
-                values = {name: self.by_name[name](tensors) for name in self.minimised_by(player)}
+                values = {name: self.loss(name, tensors) for name in self.minimised_by(player)}
                 total = self.weighting(values, self.place(tensors), player.scale)
             if self.shares_gradient:
                 self.gradient_shares = self.shares_of(values, player)
@@ -59,7 +59,7 @@ class PlainStep(Executor):
         for tensors in group:
             tensors = {name: tensor.detach() for name, tensor in tensors.items()}
             with self.precision.autocast():
-                values = {name: self.by_name[name](tensors) for name in self.minimised_by(player)}
+                values = {name: self.loss(name, tensors) for name in self.minimised_by(player)}
                 learnt = {f"{n}.discriminator": self.discriminator_loss(n, tensors) for n in self.learnt_by(player)}
             total = sum(self.weights[name] * value for name, value in values.items()) + sum(learnt.values())
             if isinstance(total, Tensor) and total.requires_grad:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -10,22 +11,27 @@ from torch import Tensor
 
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.call_batching import compiled
-from advloss.core.files import replacing
+from advloss.core.clock import Clock, follow
+from advloss.core.storage.files import replacing
+from advloss.core.words import once
 from advloss.data import DataSet
 from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.random_streams import DEGRADE_EVALUATION, random
 from advloss.data.sources.base import Split
-from advloss.evaluation.recipe_metrics import computable, named_tensors, sums
+from advloss.data.sources.pair_checks import called
+from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
 from advloss.evaluation.sample_grid import sample_grid
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
 from advloss.recipe.build_method import crop_sides
 from advloss.recipe.formats import formats_of
 from advloss.training.device_batches import DeviceBatches
+from advloss.training.held_out import HeldOut, usable
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.log import RunLog
 
+T = TypeVar("T")
 ROWS = 4  # of a sample grid with a column for each of several tensors
 ALONE = 64  # pictures of a sample grid of one tensor
 LARGEST = 512  # pixels a side of its pictures; the rest is cut away
@@ -39,31 +45,45 @@ class Validation:
         self.processes = processes
         self.batches = DeviceBatches(built, processes.device)
         self.size = None if built.method.whole else crop_sides(built.method, built.recipe).ends[1]
-        self.say = say
-        self.held_out = data.validation
-        self.test = data.splits.get("test")
+        self.say = once(say)
+        splits = {name: data.splits[name] for name in ("val", "test") if name in data.splits}
+        if built.metrics or built.recipe.samples:
+            splits = {name: usable(HeldOut(name, split, self.size), built, say) for name, split in splits.items()}
+        self.held_out = splits.get("val") or splits.get("test")
+        self.test = splits.get("test")
         self.split = self.held_out or data.train
         self.metrics = built.metrics if self.held_out else {}
+        trained = Clock()
+        trained.iteration = 1  # what a network makes that learns is measured, whatever its range
         for metric in self.metrics.values():
             metric.measure.to(processes.device)
+            follow(metric.measure, trained)
         names = built.recipe.samples
         self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
 
     def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
-        """Each metric's mean over a split, by default the validation images. The processes divide the images."""
+        """Each metric's mean over a split, by default the validation images. The processes divide the images.
+
+        An image that can't be measured is left out and named, whatever the reason: it must not end a training.
+        """
         split = split or self.held_out
         if split is None:
             return {}
         metrics = computable(self.metrics, split.paired)
         if not metrics:
             return {}
-        mine = islice(self._items(split), self.processes.rank, None, self.processes.world)
+        totals, count = dict.fromkeys(metrics, 0.0), 0
         with at_inference(method):
-            *totals, count = self.processes.sum(sums(method, mine, split.paired, metrics))
+            for values in self._of_items(
+                split, lambda item: measured(method, item, split.paired, metrics), self.processes.rank
+            ):
+                totals = {name: total + values[name] for name, total in totals.items()}
+                count += 1
+            *sums, counted = self.processes.sum([*totals.values(), float(count)])
             watched = {name: float(value) for name, value in method.watched().items()}
-        if not count:  # not one of the images can be read
+        if not counted:  # not one of the images can be measured
             return {}
-        return {name: total / count for name, total in zip(metrics, totals, strict=True)} | watched
+        return {name: total / counted for name, total in zip(metrics, sums, strict=True)} | watched
 
     def better(self, now: Mapping[str, float], best: float | None) -> bool:
         """Whether the first metric is better than `best`."""
@@ -76,23 +96,38 @@ class Validation:
         """Writes the sample grid of this iteration; the first process does it."""
         if not self.samples or not self.processes.first:
             return
-        rows = []
         with at_inference(method):
-            for item in islice(self._items(self.split), ROWS if len(self.samples) > 1 else ALONE):
-                made = named_tensors(method, item, self.split.paired, self.samples)
-                rows.append({name: middle(made[name]).cpu() for name in self.samples})
-        if not rows:  # not one of the images can be read
+            shown = self._of_items(self.split, lambda item: self._row(method, item))
+            rows = list(islice(shown, ROWS if len(self.samples) > 1 else ALONE))
+        if not rows:  # not one of the images can be shown
             return
         grid = sample_grid(rows)
         with replacing(folder.samples / f"{iteration:07d}.png") as temporary:
             Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary)
         run_log.picture("samples", grid, iteration)
 
-    def _items(self, split: Split) -> Iterator[dict[str, Tensor]]:
+    def _row(self, method: Method, item: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The named images of one item, on the CPU."""
+        made = named_tensors(method, item, self.split.paired, self.samples)
+        return {name: middle(made[name]).cpu() for name in self.samples}
+
+    def _of_items(self, split: Split, make: Callable[[dict[str, Tensor]], T], rank: int | None = None) -> Iterator[T]:
+        """What `make` gives of each item. An item for which it fails is left out and named.
+
+        rank: of the process whose share of the items it is; None: all items.
+        """
         data, seed = self.recipe.data, self.recipe.seed
         formats = formats_of(data, split.declared)
-        for item in evaluation_items(split, self.size, resize=data.resize, say=self.say, formats=formats, seed=seed):
-            yield self.batches(item.fields, [random(DEGRADE_EVALUATION, seed, 0, item.index)])
+        items = evaluation_items(split, self.size, resize=data.resize, say=self.say, formats=formats, seed=seed)
+        for item in items if rank is None else islice(items, rank, None, self.processes.world):
+            try:
+                made = make(self.batches(item.fields, [random(DEGRADE_EVALUATION, seed, 0, item.index)]))
+            except Exception as error:  # of a picture, a metric or a method: none may end a training
+                names = [called(values, item.index) for values in split.images.values()] or [f"item {item.index}"]
+                why = str(error).partition("\n")[0] or type(error).__name__
+                self.say(f"left out of validation: {names[0]}: {why}")
+                continue
+            yield made
 
 
 def middle(image: Tensor, most: int = LARGEST) -> Tensor:

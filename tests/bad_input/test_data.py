@@ -11,7 +11,7 @@ from PIL import Image
 from advloss.data.sampling.sampler import Sampler
 from tests.bad_input.helpers import RUN, SMALL, halved
 from tests.data.pictures import fill, picture
-from tests.training.started import done, log, refused, two_sides
+from tests.training.started import TINY_PAIRS, done, log, refused, two_sides
 
 
 def test_an_empty_folder_and_one_image():
@@ -82,11 +82,11 @@ def test_more_than_one_percent_of_corrupt_jpegs_stops_the_training(workers: int)
     said = refused(*SMALL, "many", *words)
     assert "2 of 120 pictures can't be read, more than 1%; repair or remove them (`advloss data check`" in said
     assert all(str(path) in said for path in bad)
-    assert torch.load(RUN / "checkpoint.pt", weights_only=True)["iteration"] == 4
+    assert torch.load(RUN / "checkpoint.pt", weights_only=True)["iteration"] == 5  # all that is trained
     assert len(log(Path(), "run")) == 5
     for path in bad:
         fill(path.parent, [path.name])
-    assert "from iteration 5" in done("train", "--run", "run", "--resume").stderr
+    assert "from iteration 6" in done("train", "--run", "run", "--resume").stderr
 
 
 def test_too_many_corrupt_jpegs_in_memory_leave_no_run_behind():
@@ -96,9 +96,24 @@ def test_too_many_corrupt_jpegs_in_memory_leave_no_run_behind():
     assert not Path("runs").exists()
 
 
-def test_validation_images_that_can_not_be_read():
+def test_validation_images_of_which_none_can_be_read():
     for side in ("valA", "valB"):
         fill(Path("photos", side), ["a.jpg"])
         halved(Path("photos", side, "a.jpg"))
-    assert "skipped photos/valA/a.jpg" in done(*SMALL, "photos", "--run", "run", "--iterations", "2").stderr
-    assert not any("validation" in line for line in log(Path(), "run"))
+    assert "val: not one of its 1 pictures can be validated on: photos/valA/a.jpg: " in refused(*SMALL, "photos")
+    assert not Path("runs").exists()
+
+
+def test_small_pictures_are_counted_and_named_at_once():
+    fill(Path("photos/trainA"), [f"s{n}.png" for n in range(8)], height=20, width=50)
+    said = refused(*SMALL, "photos", "data.resize=none")
+    assert "photos/trainA/s0.png: 50x20 pixels after the resize, smaller than the crop of 32x32" in said
+    assert "(8 in all: photos/trainA/s0.png, " in said and ", and 3 more)" in said
+    assert not Path("runs").exists()
+
+
+def test_pairs_of_other_sizes_are_counted_and_named_at_once():
+    for side, width in (("left", 40), ("right", 44)):
+        fill(Path("pairs", side), 8, width=width)
+    said = refused("train", "recipe=pix2pix-small", *TINY_PAIRS, "data.resize=none", "data.crop=16", "pairs")
+    assert "are a pair, but 40x24 and 44x24 pixels" in said and "(8 in all: " in said

@@ -37,7 +37,7 @@ def test_a_disk_that_is_full_at_a_checkpoint(disk: Path, monkeypatch: pytest.Mon
     assert "runs/run/checkpoint.pt: could not be written (" in said
     assert "is the disk full? the one before it is whole; make room, then --resume" in said
     assert {name: (RUN / name).read_bytes() for name in before} == before
-    assert not list(RUN.glob(".tmp*"))
+    assert not list(RUN.glob(".advloss*"))
     torch.load(RUN / "checkpoint.pt", weights_only=True)
     filler.unlink()
     assert "from iteration 3" in done(*words, "4", "--resume").stderr
@@ -68,7 +68,7 @@ def test_a_write_that_fails_in_the_middle_leaves_the_file_before_it(name: str, m
     assert f"runs/run/{name}: could not be written (" in said and "No space left on device" in said
     assert "the one before it is whole; make room, then --resume" in said
     assert (RUN / name).read_bytes() == before
-    assert not list(RUN.glob(".tmp*"))
+    assert not list(RUN.glob(".advloss*"))
     trained("--resume", iterations=4)
     assert (RUN / name).read_bytes() != before
 

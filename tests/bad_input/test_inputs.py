@@ -64,7 +64,7 @@ def test_one_bad_file(command: list):
     Path("c.png").touch()
     said = refused(*command, "c.png", "out.png")
     assert "c.png: the file is empty (0 bytes)" in said
-    assert not Path("out.png").exists() and not list(Path().glob(".tmp*"))
+    assert not Path("out.png").exists() and not list(Path().glob(".advloss*"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everywhere; the simulated tests stand in")

@@ -25,12 +25,12 @@ def test_a_model_file_that_can_not_be_used():
         return refused("translate", path, "in", "out")
 
     assert "none.safetensors: no such model file" in said(Path("none.safetensors"))
-    assert "photos: no such model file" in said(Path("photos"))
+    assert "photos: is a folder, and a model file belongs in its place" in said(Path("photos"))
     shutil.copy(model, "cut.safetensors")
     halved(Path("cut.safetensors"))
     assert "cut.safetensors: not a whole .safetensors file" in said(Path("cut.safetensors"))
     assert "download cut short" in said(Path("cut.safetensors"))
-    assert "000.png: not a whole .safetensors file" in said(Path("in/000.png"))
+    assert "in/000.png: is a picture, and a model file belongs in its place" in said(Path("in/000.png"))
     Path("empty.safetensors").touch()
     assert "empty.safetensors: not a whole .safetensors file" in said(Path("empty.safetensors"))
     save_file({"weight": torch.zeros(3)}, "other.safetensors")
@@ -98,7 +98,10 @@ def test_imports_that_are_refused():
         (["cyclegan", "none.pth", "text.pth/m.safetensors"], ["text.pth: is a file, and results are to go"]),
         (["cyclegan", "none.pth", "m.safetensors"], ["none.pth: no such file"]),
         (["cyclegan", "text.pth", "m.safetensors"], ["text.pth: not a checkpoint", "no file of torch.save"]),
-        (["cyclegan", "whole.pth", "m.safetensors"], ["whole.pth: not the weights of one network"]),
+        (
+            ["cyclegan", "whole.pth", "m.safetensors"],
+            ["whole.pth: 'epoch' is of type int, not a tensor", "the file holds epoch (int), weight"],
+        ),
         (["super_resolution", "other.pth", "m.safetensors"], ["other.pth: expected an RRDBNet", "an SRVGG"]),
         (["cyclegan", "other.pth", "m.safetensors"], ["other.pth: ", "a ResNet", "a U-Net", "the file holds weight"]),
     ):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.bad_input.helpers import RUN, SMALL, contents, halved, trained
-from tests.training.started import refused, two_sides
+from tests.training.started import done, refused, two_sides
 
 
 def test_a_run_that_exists_is_not_overwritten():
@@ -24,8 +24,9 @@ def test_a_resume_from_another_recipe_names_what_differs():
     assert "losses.cycle_a.weight: 10.0 then, 3.0 now" in said and "iterations" not in said.partition("resume with")[0]
     said = refused("train", "--run", "run", "--resume", "networks.generator.blocks=2", "losses.identity_a=null")
     assert "networks.generator.blocks: 1 then, 2 now" in said and "losses.identity_a.loss: l1 then, absent now" in said
-    two_sides(Path("others"))
-    assert "data.name: photos then, others now" in refused(*SMALL, "others", "--run", "run", "--resume")
+    two_sides(Path("others"), 5)
+    said = refused(*SMALL, "others", "--run", "run", "--resume", "--iterations", "4")
+    assert "data.train.a: 4 then, 5 now" in said and "add --change" in said
     said = refused("train", "recipe=pix2pix-small", "photos", "--run", "run", "--resume")
     assert "method.name: cyclegan then, pix2pix now" in said
     assert contents(RUN) == before
@@ -41,11 +42,12 @@ def test_a_resume_where_there_is_no_run():
 def test_a_resume_from_a_checkpoint_that_is_cut_short():
     trained()
     halved(RUN / "checkpoint.pt")
-    assert "runs/run/checkpoint.pt: not a whole checkpoint" in refused("train", "--run", "run", "--resume")
+    assert "runs/run/checkpoint.pt: is damaged" in refused("train", "--run", "run", "--resume")
     trained("--run", "other")
     Path("runs/other/recipe.yaml").write_text("method: [")
-    words = [*SMALL, "photos", "--run", "other", "--iterations", "4", "--resume"]
-    assert "other/recipe.yaml:1: not valid YAML" in refused(*words)
+    assert "other/recipe.yaml:1: not valid YAML" in refused("train", "--run", "other", "--resume")
+    trained("--run", "other", "--resume")
+    done("train", "--run", "other", "--resume")
 
 
 def test_a_resume_at_the_end_changes_nothing():
@@ -58,7 +60,8 @@ def test_a_resume_at_the_end_changes_nothing():
 def test_a_loss_that_is_not_finite_stops_with_the_terms_name():
     said = refused(*SMALL, "photos", "--run", "run", "--iterations", "9", "optimizer.lr=1e30", code=1)
     assert "losses.adversarial_b: its loss is nan in iteration 2" in said
-    assert "There is no checkpoint yet. A lower optimizer.lr or train.clip often helps." in said
+    assert "There is no checkpoint yet. A lower rate or train.clip often helps: advloss train" in said
+    done(*said.split(": ")[-1].split()[1:-1], "optimizer.lr=1e-4", "--iterations", "2")
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: pytest.MonkeyPatch):
@@ -78,7 +81,8 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(monkeypatch: 
         words = ["train", "--run", "run", "--resume", "--iterations", "6", "train.log_every=100"]
         said = refused(*words, code=1)
     assert "losses.adversarial_a: its loss (the discriminator's) is inf in iterations 3 to 4" in said
-    assert "The last good checkpoint is runs/run/checkpoint.pt: --resume" in said
+    assert "The last good checkpoint is runs/run/checkpoint.pt, after iteration 2." in said
+    assert said.strip().endswith("advloss train --run run --resume --change optimizer.lr=0.0002")
     assert (RUN / "checkpoint.pt").read_bytes() == before
     trained("--resume", iterations=4)
 

@@ -16,7 +16,7 @@ TYPOS = {
     "unknown recipe": (["recipe=cycelgan", "photos"], ["recipe=cycelgan", "did you mean 'cyclegan'?", ".yaml"]),
     "no recipe": (["photos"], ["recipe=NAME", "`advloss recipes`"]),
     "two recipes": (["recipe=pix2pix", "recipe=cyclegan", "photos"], ["recipe=NAME"]),
-    "missing recipe file": (["recipe=mine.yaml", "photos"], ["mine.yaml can't be read"]),
+    "missing recipe file": (["recipe=mine.yaml", "photos"], ["mine.yaml: can't be read"]),
     "unknown key": ([*PHOTOS, "loss.cycle_a.weight=5"], ["command line", "did you mean 'losses'?"]),
     "unknown inner key": ([*PHOTOS, "train.iteration=5"], ["train.iteration", "did you mean 'iterations'?"]),
     "misspelt term": ([*PHOTOS, "losses.cycel_a.weight=5"], ["command line: losses.cycel_a", "'cycle_a'?"]),

@@ -199,7 +199,7 @@ def test_a_run_leaves_its_files():
     best, model = (advloss.load(RUN / name) for name in ("best.safetensors", "model.safetensors"))
     assert model.about["iteration"] == 6 and best.about["iteration"] in (4, 6)
     assert model.recipe.plain() == again.plain()
-    assert not list(RUN.glob(".tmp*"))
+    assert not list(RUN.glob(".advloss*"))
 
 
 def test_a_run_that_is_resumed_goes_on_with_its_log():

@@ -22,6 +22,7 @@ STABILISERS = {
     **augmentations.AUGMENTATIONS,
     "feature_matching": None,
     "top_k": TopK,
+    "real_first": None,
     "start": None,
     "ramp": None,
     "discriminator_start": None,
@@ -102,6 +103,8 @@ def test_every_line_selects_its_part(section: str, name: str):
         assert any(type(one) is part for one in chosen)
     elif name == "feature_matching":
         assert loss.feature_matching == 10
+    elif name == "real_first":
+        assert loss.real_first is True
     elif name == "steps":
         assert made.recipe.train.steps == {"discriminator": 5, "generator": 1}
     else:

@@ -318,7 +318,7 @@ def test_damaged_weights_of_lpips_are_said_and_the_rest_is_measured(cache: Path)
     path.write_bytes(b"<html>504 Gateway Time-out</html>")
     fill(Path("truths"), 1, 0, 40, 40)
     result = done("evaluate", "truths", "--bicubic", 2)
-    assert f"LPIPS is skipped: its weights {path} can't be read; delete the file" in result.stderr
+    assert f"LPIPS is not measured: its weights {path} can't be read; delete the file" in result.stderr
     assert "lpips" not in figures()["mean"] and str(path) in figures()["protocol"]["lpips"]
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advloss.evaluation.recipe_metrics import computable, named_tensors, sums
+from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
 from advloss.evaluation.sample_grid import GAP, HEADER, enlarged, sample_grid, to_bytes
 from advloss.losses.metrics import METRICS
 from advloss.methods.pix2pix import Pix2Pix
@@ -27,11 +27,10 @@ def metrics(**between: list[str]) -> dict[str, BuiltMetric]:
     return {name: BuiltMetric(METRICS["l1"](), sides) for name, sides in between.items()}
 
 
-def test_sums_and_their_count():
+def test_the_metrics_of_one_item():
     wanted = metrics(l1=["fake_b", "b"], other=["a", "partner_b"], same=["a", "partner_a"])
-    found = sums(Pix2Pix(Half), [item(1, 0), item(0.5, 1)], True, wanted)
-    assert found == pytest.approx([0.5 + 0.75, 1 + 0.5, 0, 2])
-    assert sums(Pix2Pix(Half), [], True, wanted) == [0, 0, 0, 0]
+    assert measured(Pix2Pix(Half), item(1, 0), True, wanted) == pytest.approx({"l1": 0.5, "other": 1, "same": 0})
+    assert measured(Pix2Pix(Half), item(0.5, 1), True, wanted) == pytest.approx({"l1": 0.75, "other": 0.5, "same": 0})
 
 
 def test_partners_are_known_on_paired_images_alone():
@@ -67,7 +66,7 @@ def test_measuring_leaves_no_trace():
     random = torch.get_rng_state()
     with at_inference(method):
         assert not method.training
-        one, two = (sums(method, [images], True, metrics(l1=["fake_b", "b"])) for _ in range(2))
+        one, two = (measured(method, images, True, metrics(l1=["fake_b", "b"])) for _ in range(2))
     assert method.training
     assert one == two  # the noise is the same every time
     assert torch.equal(torch.get_rng_state(), random)

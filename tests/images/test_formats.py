@@ -7,8 +7,7 @@ import pytest
 
 from advloss.core.errors import InputError
 from advloss.images import FORMATS, Format
-from advloss.images.array_files import stacked
-from advloss.images.picture import DTYPES, Depth, Picture, Undecodable, converted
+from advloss.images.picture import DTYPES, Depth, Picture, Undecodable, converted, stacked
 from advloss.images.reading import UnreadableImage, list_images, read_header, read_picture, read_pixels
 from advloss.images.writing import write_picture
 

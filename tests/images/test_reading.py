@@ -1,17 +1,20 @@
 """Pictures of all kinds are read as other programs show them."""
 
 import struct
+import time
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from advloss.images.reading import Picture, list_images, page_count, read_header, read_picture, read_rgb8
+from advloss.images.reading import Picture, list_images, read_header, read_picture, read_rgb8
 from advloss.images.writing import write_picture
 from tests.data.pictures import profile
+from tests.images.tiffs import RGB, Form, tiff
 
 RNG = np.random.default_rng(0)
 COLOUR8 = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -182,15 +185,31 @@ def test_cmyk_goes_through_its_profile(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "x.tif").pixels[0, 0].tolist() == [0, 255, 255]  # no profile that can be used
 
 
-def test_pages_are_counted(tmp_path: Path) -> None:
+def test_several_pages_are_seen_however_many(tmp_path: Path) -> None:
     pages = [Image.fromarray(COLOUR8), Image.fromarray(COLOUR8 // 2), Image.fromarray(COLOUR8 // 3)]
-    for extension in ("tif", "png", "webp"):
+    for extension in ("tif", "png", "webp", "gif", "avif"):
         path = tmp_path / f"x.{extension}"
         pages[0].save(path)
-        assert page_count(path) == 1
+        assert not read_header(path).several
         pages[0].save(path, save_all=True, append_images=pages[1:])
-        assert page_count(path) == 3
+        assert read_header(path).several
         assert read_picture(path).pixels.shape == (5, 7, 3)
     pages[0].save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=pages[1:])
-    (tmp_path / "text.png").write_text("no picture")
-    assert [page_count(tmp_path / name) for name in ("x.jpg", "text.png", "gone.png")] == [1, 1, 1]
+    assert not read_header(tmp_path / "x.jpg").several  # a phone's previews are no pages
+
+
+def test_pages_of_a_tiff_are_not_counted_to_the_end(tmp_path: Path) -> None:
+    for order, big in (("<", False), (">", True)):
+        pages = [COLOUR8[:1, :1]] * 20000
+        (tmp_path / "x.tif").write_bytes(tiff(pages, Form(photometric=RGB, order=order, big=big)))
+        start = time.perf_counter()
+        assert read_header(tmp_path / "x.tif").several and read_picture(tmp_path / "x.tif").pixels.shape == (1, 1, 3)
+        assert time.perf_counter() - start < 1  # 14 s to the end
+
+
+def test_smaller_versions_of_a_page_are_no_pages(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "pyramid.tif") as file:
+        file.write(np.repeat(np.repeat(COLOUR8, 8, 0), 8, 1), photometric="rgb")
+        for _ in range(3):
+            file.write(COLOUR8, photometric="rgb", subfiletype=1)
+    assert not read_header(tmp_path / "pyramid.tif").several

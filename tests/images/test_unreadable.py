@@ -1,8 +1,6 @@
-"""Files and folders that can not be read are named with the reason."""
+"""Files that can not be read are named with the reason."""
 
-import errno
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -13,31 +11,10 @@ import pytest
 from PIL import Image
 
 from advloss.images import reading as images
-from advloss.images.reading import Picture, UnreadableImage, list_images, read_picture, read_rgb8
-from advloss.images.writing import write_picture
+from advloss.images.reading import UnreadableImage, read_picture, read_rgb8
 
 RNG = np.random.default_rng(0)
 COLOUR8 = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-
-
-def test_folders_that_can_not_be_listed_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("a.png", "shut/b.png", "open/c.png", ".hidden/d.png"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        write_picture(path, Picture(COLOUR8))
-    scandir = os.scandir
-
-    def closed(path: str) -> object:
-        if Path(path).name == "shut":
-            raise PermissionError(errno.EACCES, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
-    errors: list[OSError] = []
-    found = list_images(tmp_path, unreadable=errors.append)
-    assert found == [tmp_path / "a.png", tmp_path / "open/c.png"] == list_images(tmp_path)
-    assert [error.filename for error in errors] == [str(tmp_path / "shut")]
-    assert list_images(tmp_path, recursive=False) == [tmp_path / "a.png"]
 
 
 def _jpeg(size: int = 64) -> bytes:
@@ -104,11 +81,3 @@ def test_a_large_tiff_is_read_without_a_warning(tmp_path: Path, recwarn: pytest.
     Image.new("1", (12000, 8000)).save(tmp_path / "big.tif", compression="group4")  # 96 million, beyond Pillow's limit
     assert read_picture(tmp_path / "big.tif").pixels.shape == (8000, 12000, 1)
     assert not recwarn.list
-
-
-def test_list_images_is_sorted_and_leaves_out_hidden_files(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpeg", "sub/c.tif", ".hidden.png", ".git/d.png", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)] == ["a.jpeg", "b.PNG", "sub/c.tif"]
-    assert [path.name for path in list_images(tmp_path, recursive=False)] == ["a.jpeg", "b.PNG"]

@@ -52,7 +52,7 @@ def test_the_identity_loses_no_level(convert: Any, kind: np.dtype, channels: int
     for options in (FLOAT32, TileOptions(64, 4, "fp32")):
         tiler = Tiler(nn.Identity(), options, channels=channels)
         pixels = all_levels(kind, channels)
-        made = convert(Picture(pixels), Conversion(tiler.bands, trained, trained))
+        made = convert(Picture(pixels), Conversion(tiler.bands, trained, trained)).whole()
         assert made.pixels.dtype == kind
         np.testing.assert_array_equal(made.pixels, pixels)
 
@@ -123,20 +123,20 @@ def test_alpha_is_a_channel_where_the_model_takes_one_more() -> None:
         yield image[:, 3:]
 
     rgb, alpha = RNG.integers(0, 256, (3, 4, 3), np.uint8), RNG.integers(0, 256, (3, 4), np.uint8)
-    made = translated(Picture(rgb, alpha, b"icc"), Conversion(look, form(4), GREY))
+    made = translated(Picture(rgb, alpha, b"icc"), Conversion(look, form(4), GREY)).whole()
     np.testing.assert_array_equal(made.pixels[..., 0], alpha)
     assert made.alpha is None and made.icc is None and seen[0].shape == (1, 4, 3, 4)
     with pytest.raises(InputError, match="has 3 channels, and the model was trained on pictures of 4"):
-        translated(Picture(rgb), Conversion(look, form(4), GREY))
+        translated(Picture(rgb), Conversion(look, form(4), GREY)).whole()
 
 
 def test_alpha_has_the_depth_of_the_result() -> None:
     grey, alpha = RNG.integers(0, 256, (3, 4, 1), np.uint8), RNG.integers(0, 256, (3, 4), np.uint8)
     for convert in (translated, upscaled):
-        made = convert(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, GREY16))
+        made = convert(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, GREY16)).whole()
         assert made.pixels.dtype == made.alpha.dtype == np.uint16
         np.testing.assert_array_equal(made.alpha, alpha.astype(np.uint16) * 257)
-    made = translated(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, form(1, "float")))
+    made = translated(Picture(grey, alpha), Conversion(lambda image, _: iter([image]), GREY, form(1, "float"))).whole()
     assert made.alpha is None and made.pixels.dtype == np.float32
 
 

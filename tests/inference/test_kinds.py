@@ -70,6 +70,11 @@ def test_pils_image_gives_pils_image() -> None:
     result = grey.translate(deep)
     assert result.mode == "I;16"
     same(np.asarray(result), 65535 - GREY.astype(np.uint16) * 257)
+    for value in (-1, 65536):
+        with pytest.raises(
+            InputError, match=f"translate: the image holds 32-bit values {value} to {value}; only 0 to 65535"
+        ):
+            grey.translate(Image.new("I", (7, 6), value))
     covered = Image.fromarray(np.dstack([RGB, np.zeros_like(GREY)]))
     assert (np.asarray(made.translate(covered)) == 0).all()  # white through the negative
     assert model(channels=4).translate(covered).mode == "RGBA"

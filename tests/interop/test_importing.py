@@ -7,7 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 import advloss
+from advloss.core.errors import InputError
 from advloss.inference.model import Model
+from advloss.interop.importing import import_model
 from tests.data.pictures import fill
 from tests.training.started import done
 
@@ -21,9 +23,9 @@ def written(golden: Path, name: str, file: Path) -> Recorded:
     return tensors["input"], tensors["output"]
 
 
-def imported(method: str, name: str, golden: Path, folder: Path) -> tuple[Model, Recorded]:
+def imported(method: str, name: str, golden: Path, folder: Path, *settings: str) -> tuple[Model, Recorded]:
     recorded = written(golden, name, folder / "latest_net_G.pth")
-    result = done("import", method, folder / "latest_net_G.pth", folder / "m.safetensors")
+    result = done("import", method, folder / "latest_net_G.pth", folder / "m.safetensors", *settings)
     assert result.stdout == f"{folder / 'm.safetensors'}\n"
     return advloss.load(folder / "m.safetensors"), recorded
 
@@ -41,13 +43,15 @@ def test_cyclegan(golden: Path, tmp_path: Path, blocks: int):
     torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
 
 
-def test_pix2pix_with_running_statistics(golden: Path, tmp_path: Path):
-    model, (x, y) = imported("pix2pix", "pix2pix_unet256", golden, tmp_path)
-    for dropout in modules(model, "Dropout"):
-        dropout.at_inference = False
-    for norm in modules(model, "BatchNorm"):
-        assert norm.statistics_at_inference == "batch"  # the recipe's, which is the reference's at test time
-        norm.statistics_at_inference = "running"
+NO_DROPOUT = "networks.generator.dropout=0"  # of a training with --no_dropout: the weights are the same
+RUNNING = "networks.generator.statistics_at_inference=running"  # as the reference's --eval
+
+
+@pytest.mark.parametrize(
+    "settings", [(NO_DROPOUT, RUNNING), ("networks.generator.dropout_at_inference=false", RUNNING)]
+)
+def test_pix2pix_with_running_statistics(golden: Path, tmp_path: Path, settings: tuple[str, ...]):
+    model, (x, y) = imported("pix2pix", "pix2pix_unet256", golden, tmp_path, *settings)
     torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
 
 
@@ -56,9 +60,29 @@ def test_pix2pix_with_batch_statistics(golden: Path, tmp_path: Path):
     dropouts = modules(model, "Dropout")
     assert dropouts and all(dropout.at_inference and dropout.p == 0.5 for dropout in dropouts)
     assert not torch.allclose(model.translate(x), y, atol=1e-2)
-    for dropout in dropouts:
-        dropout.at_inference = False
+
+
+def test_pix2pix_with_batch_statistics_and_no_dropout(golden: Path, tmp_path: Path):
+    model, (x, y) = imported("pix2pix", "pix2pix_unet256_train", golden, tmp_path, NO_DROPOUT)
     torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("networks.generator.width=9", "its weights are not those of the network that the settings say"),
+        ("networks.generator.blocks=7", "missing: g_ab.blocks.6.conv1.weight"),
+        ("networks.generator.norm=batch", "unexpected: g_ab.first.conv.bias"),
+        ("networks.generator.name=unet", "replace the whole, networks.generator={name: ...}"),
+        ("networks.generator.dropuot=0", "did you mean 'dropout'"),
+        ("no-setting", "'no-setting' is no key=value"),
+    ],
+)
+def test_settings_that_do_not_fit(golden: Path, tmp_path: Path, setting: str, message: str):
+    written(golden, "cyclegan_resnet6", tmp_path / "G.pth")
+    with pytest.raises(InputError) as error:
+        import_model("cyclegan", tmp_path / "G.pth", tmp_path / "m.safetensors", [setting])
+    assert message in str(error.value) and not (tmp_path / "m.safetensors").exists()
 
 
 def test_the_checkpoint_of_a_module_in_data_parallel(golden: Path, tmp_path: Path):

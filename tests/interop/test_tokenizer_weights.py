@@ -153,7 +153,7 @@ def without(weights: State, *keys: str) -> State:
     [
         (lambda w: {"main.0.weight": torch.zeros(1)}, r"expected a VQGAN \(encoder.down.*\) of taming.* main.0.weight"),
         (lambda w: {}, "the file holds nothing"),
-        (lambda w: {"state_dict": 3}, "the checkpoint's weights are of type int, not a state dict"),
+        (lambda w: {"state_dict": 3}, "'state_dict' is of type int, not a tensor: .* the file holds state_dict .int"),
         (lambda w: without(w, "decoder."), r"expected a decoder \(decoder.conv_in.weight\)"),
         (lambda w: without(w, "quantize."), "expected a codebook .*gives no log variance"),
         (lambda w: without(w, "encoder.mid.block_1.conv1.bias"), r"missing: encoder\.mid\.block_1\.conv1\.bias$"),

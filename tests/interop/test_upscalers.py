@@ -260,7 +260,7 @@ def test_files_that_are_no_weights(tmp_path: Path):
     for name, why in {
         "none.pth": "no such file",
         "none.safetensors": "no such file",
-        "": "no such file",
+        "": "is a folder, not a file",
         "text.pth": r"not a checkpoint that can be read safely \(cut short, or no file of torch.save\)",
         "list.pth": "holds a list, not the weights of a network",
         "cut.pth": r"not a checkpoint that can be read safely \(cut short",

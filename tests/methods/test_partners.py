@@ -38,7 +38,7 @@ def test_what_belongs_together(method: type[Method], x: str, y: str, together: b
 def test_the_sentence_names_tensors_that_serve() -> None:
     assert why_no_partners(CycleGAN, "fake_b", "b") == (
         "fake_b follows from 'a' and b from 'b', which are drawn apart: image i of one is no partner of image i of the "
-        "other, so a loss that compares them means nothing; compare fake_b with one of a, cycle_a, same_a"
+        "other, so to compare or to join them means nothing; compare fake_b with one of a, cycle_a, same_a"
     )
 
 

@@ -66,7 +66,7 @@ def test_a_misspelt_penalty_or_augmentation_is_named():
 
 @pytest.mark.parametrize("held", ["penalties=[wgan_lp]", "clip_weights=0.01", "discriminator.spectral_norm=true"])
 def test_a_wasserstein_critic_that_nothing_holds_is_warned_of(held: str):
-    with pytest.warns(UserWarning, match="nothing holds the slope of its wasserstein critic"):
+    with pytest.warns(UserWarning, match="nothing here holds the slope of the wasserstein critic"):
         made("losses.adversarial.objective=wasserstein")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -227,9 +227,9 @@ def test_metrics_and_terms_that_can_not_be_computed_are_named():
     with pytest.raises(InputError, match=r"^losses\.adversarial_b: can't be computed on b \[1, 3, 8, 8\], fake_b"):
         built("cyclegan-small", *small)
     small += ["losses.adversarial_b.discriminator.layers=1"]
-    for side in ("b", "partner_b"):
+    for between in ("fake_b, partner_b", "cycle_a, a"):
         with pytest.raises(InputError, match=r"^metrics\.psnr: can't be computed on images of \[1, 3, 8, 8\]: SSIM"):
-            built("cyclegan-small", *small, f"metrics.psnr={{metric: ssim, between: [fake_b, {side}]}}")
+            built("cyclegan-small", *small, f"metrics.psnr={{metric: ssim, between: [{between}]}}")
     built("cyclegan-small", *small)
 
 

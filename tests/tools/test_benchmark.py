@@ -1,6 +1,7 @@
 """The benchmark's figures where they can be known, and that each sub-command runs."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from tools import benchmark
+from tools.benchmarks import company, startup
 from tools.benchmarks.measuring import measure, report
 from tools.benchmarks.measuring.counting import counted
 from tools.benchmarks.peers.basicsr import BasicSR
@@ -228,3 +230,34 @@ def test_data(tmp_path: Path) -> None:
 def test_a_wrong_recipe_is_one_line_and_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(["iteration", "--recipe", "cycelgan"]) == 2
     assert "did you mean 'cyclegan'?" in capsys.readouterr().err
+
+
+def test_company_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = {(1, 2): 1 / 2, (2, 2): 1 / 3, (4, 2): 1 / 5, (2, 16): 14 / 16, (16, 16): 1 / 17}
+    for (programs, cores), share in cases.items():
+        assert company.fair_share(programs, cores) == pytest.approx(share)
+    alone, beside = {"torch": [2.0, 2.0], "advloss": [2.1, 2.1]}, {"torch": [20.0], "advloss": [8.0]}
+    found = company.figures(alone, beside, 1 / 2)
+    assert found["lost_alone"] == {"torch": 0, "advloss": 0.05}
+    assert found["times_its_share"] == {"torch": 5, "advloss": 2}
+    monkeypatch.setenv("GOMP_SPINCOUNT", "9")
+    with company.environment("torch", 5):
+        assert "GOMP_SPINCOUNT" not in os.environ
+    with company.environment("advloss", 5):
+        assert os.environ["GOMP_SPINCOUNT"] == "5"
+    assert os.environ["GOMP_SPINCOUNT"] == "9"
+
+
+@pytest.mark.slow
+def test_company(tmp_path: Path) -> None:
+    words = ["--programs", "1", "--turns", "1", "--each", "1", "--only", "upscale", "--ways", "torch", "advloss"]
+    result = run(tmp_path, "company", *words)
+    assert result["share"] > 0 and set(result["upscale"]["times_its_share"]) == {"torch", "advloss"}
+
+
+def test_startup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "COMMANDS", {"nothing": ["-c", "pass"]})
+    result = run(tmp_path, "startup", "--turns", "2")
+    assert result["nothing"]["processor_seconds"]["median"] > 0 and result["nothing"]["seconds"]["count"] == 2
+    monkeypatch.setattr(startup, "COMMANDS", {"fails": ["-c", "raise SystemExit(3)"]})
+    assert benchmark.main(["startup"]) == 2

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.training.fast.step import FastStep
 from advloss.training.precision import Precision
 from tools.benchmarks import recipes

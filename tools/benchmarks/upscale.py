@@ -12,17 +12,18 @@ from torch import Tensor, nn
 from advloss.core.devices import native_bf16
 from advloss.core.errors import InputError
 from advloss.inference.tiles.options import TileOptions
-from advloss.inference.tiles.precision import half_type
+from advloss.inference.tiles.precision import half_for
 from advloss.inference.tiles.tiler import Tiler
 from advloss.interop.basicsr import generator_from
 from advloss.losses.metrics import psnr
+from advloss.networks.layers.unit_range import to_unit
 from advloss.recipe.components import GENERATORS
 from advloss.training.precision import Precision
 from tools.benchmarks.measuring import counting, floors, measure
 from tools.benchmarks.measuring.elsewhere import Elsewhere
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
-from tools.benchmarks.peers.basicsr import BasicSR, enlarging, to_unit
+from tools.benchmarks.peers.basicsr import BasicSR, enlarging
 
 NETWORKS = ("msrresnet", "rrdbnet", "srvgg", "srresnet")
 WAYS = ("channels_last", "half", "half channels_last", "advloss fp32", "advloss")
@@ -77,7 +78,7 @@ def standings(
     least = counting.parameter_bytes(network) + image.nbytes + result_bytes
     plain = plain_precision(device)
     precisions = {name: half_name(device) if name.startswith("half") else plain for name in ways}
-    if "advloss" in ways and half_type("auto", network, device) is not None:
+    if "advloss" in ways and half_for("auto", network, image) is not None:
         precisions["advloss"] = half_name(device)
     peaks = {name: floors.peaks(device, name) for name in set(precisions.values())}
     found = {}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from kornia.filters import filter2d
 from torch import Tensor
 
 from advloss.core.precision import full_precision
@@ -16,6 +15,8 @@ def filtered(images: Tensor, kernel: Tensor) -> Tensor:
 
     At the border the image is mirrored, without its edge pixel. It may be smaller than the kernel.
     """
+    from kornia.filters import filter2d  # late: it takes seconds, and few recipes degrade
+
     rows, columns = (side // 2 for side in kernel.shape)
     padded = reflected(reflected(images, 2, rows, rows), 3, columns, columns)  # [B, C, H + K - 1, W + L - 1]
     with full_precision(images):

@@ -3,10 +3,10 @@
 import os
 from typing import Literal
 
-import psutil
 import torch
 
 from advloss.core.errors import InputError
+from advloss.core.memory import available_memory
 
 Memory = Literal["auto", "device", "on", "off"]
 Place = Literal["device", "on", "off"]
@@ -32,7 +32,7 @@ def place(asked: Memory, needed: int, device: torch.device, copies: int, on_host
         _check_device(needed, device, on_host)
     if asked != "auto":
         return asked
-    if needed > psutil.virtual_memory().available * SHARE_OF_HOST / copies:
+    if needed > available_memory() * SHARE_OF_HOST / copies:
         return "off"
     fits = device.type == "cuda" and needed <= free(device) * SHARE_OF_DEVICE
     return "device" if fits and on_host is None else "on"
@@ -40,7 +40,7 @@ def place(asked: Memory, needed: int, device: torch.device, copies: int, on_host
 
 def free(device: torch.device) -> int:
     """The free bytes of a device's memory."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
 
 
 def _check_device(needed: int, device: torch.device, on_host: str | None) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from advloss.core.errors import InputError
 from advloss.data.fields import Mask, made_field, made_from, scale_of
 from advloss.data.formats import MASK, RGB8, FieldFormat
 from advloss.data.loading.derived import Derived, batched
-from advloss.data.sampling.crops import Resize, check_crop_fits, middle_crop, resized
+from advloss.data.sampling.crops import Resize, check_crop_fits, middle_crop, resized, resized_size
 from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called, check_fit, check_scale, scales
 from advloss.images.reading import UnreadableImage
@@ -40,7 +41,7 @@ def evaluation_items(
     size: in pixels. Each picture is resized as for training, and its middle `size` pixels (times the field's scale) are
     cut out. With None pictures stay whole, but a larger one is cut at the right and the bottom to a multiple of its
     smaller partner's size, or to multiples of the scale if the small picture is made from it. seed: of noise and of
-    masks that are drawn. A picture that can't be read is skipped, and `say` names it.
+    masks that are drawn. An item whose pictures can't be read or don't fit is skipped, and `say` names it.
     """
     formats = formats or {}
     if split.paired:
@@ -49,7 +50,7 @@ def evaluation_items(
     for index in range(len(split)):
         try:
             pictures = _pictures(split, index, size, resize, formats)
-        except UnreadableImage as error:
+        except InputError as error:
             say(f"skipped {error}")
             continue
         height, width = max((picture.shape[:2] for picture in pictures.values()), default=(1, 1))
@@ -63,47 +64,72 @@ def _pictures(
     split: Split, index: int, size: int | None, resize: Resize, formats: Mapping[str, FieldFormat]
 ) -> dict[str, np.ndarray]:
     """The pictures [H, W, C] of one item, by field."""
-    declared = split.declared
     pictures = {}
     for name, values in split.images.items():
-        hard = isinstance(declared[name], Mask)
+        hard = isinstance(split.declared[name], Mask)
         whole = values.read(index, formats.get(name, MASK if hard else RGB8))
         pictures[name] = whole if size is None else resized(whole, resize, size, hard)
-    larger = scales(split)
-    cut = pictures
-    if split.paired and (size is None or max(larger.values()) > 1):
-        cut = _on_the_smallest(split, index, pictures, larger)
-    elif (of := _small_ones_large(split)) is not None:
-        made = made_field(declared)
-        larger[of] = int(scale_of(declared[of]) / scale_of(declared[made or of]))
-        cut = pictures | {of: _in_multiples(split, index, pictures[of], larger[of], size is None)}
+    sizes = {name: (picture.shape[0], picture.shape[1]) for name, picture in pictures.items()}
+    cut = {
+        name: pictures[name][:height, :width]
+        for name, (height, width) in evaluated_sizes(split, index, sizes, size).items()
+    }
     if size is None:
         return cut
-    sides = {name: int(size * scale_of(declared[name])) for name in pictures}
-    for name, values in split.images.items():
-        check_crop_fits(called(values, index), pictures[name].shape[:2], sides[name])
-    return {name: middle_crop(picture, sides[name], larger[name]) for name, picture in cut.items()}
+    larger = _larger(split)
+    return {
+        name: middle_crop(picture, int(size * scale_of(split.declared[name])), larger[name])
+        for name, picture in cut.items()
+    }
+
+
+def header_sizes(split: Split, index: int, size: int | None, resize: Resize) -> dict[str, tuple[int, int]]:
+    """(height, width) of an item's pictures as `evaluated_sizes` gives them, from the files' headers alone.
+
+    Raises `UnreadableImage` for a header that can't be read, and InputError as `evaluated_sizes` does.
+    """
+    sizes = {name: values.header(index).size for name, values in split.images.items()}
+    if size is not None:
+        sizes = {name: resized_size(each, resize, size) for name, each in sizes.items()}
+    return evaluated_sizes(split, index, sizes, size)
+
+
+def evaluated_sizes(
+    split: Split, index: int, sizes: Mapping[str, tuple[int, int]], size: int | None
+) -> dict[str, tuple[int, int]]:
+    """(height, width) of the parts of an item's pictures that are evaluated, or from whose middle the crop is cut.
+
+    sizes: of the pictures after the resize. size: the side of the crop; None: pictures stay whole. Raises InputError
+    if the sizes of a pair don't fit, and if a picture is too small for the crop or to be made smaller.
+    """
+    larger, cut = _larger(split), dict(sizes)
+    made_of = _small_ones_large(split)
+    if split.paired and (size is None or max(larger.values()) > 1):
+        check_fit(split.images, index, sizes, larger)
+        height, width = sizes[min(sizes, key=lambda name: larger[name])]
+        cut = {name: (larger[name] * height, larger[name] * width) for name in sizes}
+    elif made_of is not None:
+        height, width = (length // larger[made_of] * larger[made_of] for length in sizes[made_of])
+        cut[made_of] = height, width
+        if size is None and not (height and width):
+            small = f"too small to be made {larger[made_of]} times smaller"
+            raise UnreadableImage(called(split.images[made_of], index), small)
+    if size is not None:
+        for name, each in sizes.items():
+            check_crop_fits(called(split.images[name], index), each, int(size * scale_of(split.declared[name])))
+    return cut
+
+
+def _larger(split: Split) -> dict[str, int]:
+    """The side of each field's pictures over that of the item's smallest picture, also of one that is made."""
+    larger, of = scales(split), _small_ones_large(split)
+    if of is not None:
+        made = made_field(split.declared) or of
+        larger[of] = int(scale_of(split.declared[of]) / scale_of(split.declared[made]))
+    return larger
 
 
 def _small_ones_large(split: Split) -> str | None:
     """The field from which the missing field is made; None if no field is missing."""
     made = made_field(split.declared)
     return None if made is None or made in split.images else made_from(split.declared[made])
-
-
-def _on_the_smallest(
-    split: Split, index: int, pictures: dict[str, np.ndarray], larger: dict[str, int]
-) -> dict[str, np.ndarray]:
-    """The pictures, each cut at the right and the bottom to a multiple of the smallest one's size."""
-    sizes = {name: (picture.shape[0], picture.shape[1]) for name, picture in pictures.items()}
-    check_fit(split.images, index, sizes, larger)
-    height, width = sizes[min(sizes, key=lambda name: larger[name])]
-    return {name: picture[: larger[name] * height, : larger[name] * width] for name, picture in pictures.items()}
-
-
-def _in_multiples(split: Split, index: int, picture: np.ndarray, scale: int, whole: bool) -> np.ndarray:
-    height, width = (length // scale * scale for length in picture.shape[:2])
-    if whole and not (height and width):
-        values = next(iter(split.images.values()))
-        raise UnreadableImage(called(values, index), f"too small to be made {scale} times smaller")
-    return picture[:height, :width]

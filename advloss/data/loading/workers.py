@@ -1,6 +1,8 @@
 """Batches made by other processes, in order."""
 
 import itertools
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +10,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from advloss.core.errors import InputError
+from advloss.core.errors import InputError, TrainingError
 from advloss.data.loading.host_batches import Arrays, HostBatches
 from advloss.data.sampling.samples import Skip
 
@@ -24,7 +26,21 @@ def from_workers(samples: HostBatches, start: int, workers: int) -> Iterator[tup
         worker_init_fn=_unthreaded,
         generator=torch.Generator().manual_seed(0),  # else making the iterator draws from the global one
     )
-    for made in loader:
+    before = signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    if threading.current_thread() is threading.main_thread():
+        # torch's handler would raise in the middle of an iteration; without it, `next` finds that a worker is gone
+        signal.signal(signal.SIGCHLD, before)
+    while True:
+        try:
+            made = next(batches)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TrainingError(
+                "a process that reads pictures (data.workers) was ended from outside, as the system does where memory "
+                "runs out: fewer data.workers need less"
+            ) from None
         if isinstance(made, InputError):
             raise made
         yield made

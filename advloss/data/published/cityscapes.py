@@ -2,7 +2,6 @@
 
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from advloss.core.errors import InputError
+from advloss.data.published.unpack import whole
 from advloss.images.reading import Picture
 from advloss.images.writing import write_picture
 
@@ -32,14 +32,15 @@ def prepare(cache: Path, folder: Path) -> Path:
         )
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
+    archives = cache / PHOTOS, cache / LABELS
     try:
-        with zipfile.ZipFile(cache / PHOTOS) as photos, zipfile.ZipFile(cache / LABELS) as labels:
+        with (
+            whole(*archives, advice="get it again"),
+            zipfile.ZipFile(archives[0]) as photos,
+            zipfile.ZipFile(archives[1]) as labels,
+        ):
             _convert(photos, labels, temporary)
         temporary.rename(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's; Pillow's, of a damaged picture, have no number
-        raise InputError(f"{cache / PHOTOS} or {cache / LABELS} is damaged ({error}); get it again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
@@ -63,5 +64,5 @@ def _convert(photos: zipfile.ZipFile, labels: zipfile.ZipFile, folder: Path) -> 
 
 
 def _small(archive: zipfile.ZipFile, name: str, method: Image.Resampling) -> Picture:
-    with archive.open(name) as file, Image.open(file) as image:
+    with archive.open(name) as file, Image.open(file, formats=["PNG"]) as image:
         return Picture(np.asarray(image.convert("RGB").resize((SIZE, SIZE), method)))

@@ -1,20 +1,20 @@
 """The data sets of the CycleGAN and pix2pix papers by name, downloaded at first use."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tqdm import tqdm
+
 from advloss.core.errors import InputError
-from advloss.data.download import cache_folder, fetch, locked, record
+from advloss.data.checksums_file import record
+from advloss.data.download import cache_folder, fetch, locked
 from advloss.data.fields import Fields, Image, Kind
 from advloss.data.published import cityscapes
-from advloss.data.published.unpack import unpack
+from advloss.data.published.addresses import CHECKSUMS, addresses
+from advloss.data.published.unpack import Damaged, unpack
 from advloss.data.sources.base import DataSet
 from advloss.data.sources.folders import SPLITS, halves, open_folder
 from advloss.images.reading import list_images
-
-BASE_URL = "http://efrosgans.eecs.berkeley.edu"
-"""Another mirror: $ADVLOSS_DATA_URL, with the same paths below it."""
 
 UNPAIRED = {
     "horse2zebra": ("horses", "zebras"),
@@ -94,10 +94,19 @@ def _folder(name: str, kind: str, address: str) -> Path:
     """The set's folder in the cache folder. Downloads and unpacks it if it is not there."""
 
     def make(folder: Path) -> None:
-        base = os.environ.get("ADVLOSS_DATA_URL", BASE_URL).rstrip("/")
-        archive = fetch(f"{base}/{address}", cache_folder() / Path(address).name)
-        unpack(archive, folder)
-        record(archive)  # after unpacking, so that a damaged archive's SHA-256 is not recorded
+        archive, published = cache_folder() / Path(address).name, CHECKSUMS.get(address)
+        by_hand = archive.exists()
+        fetch(addresses(address), archive, published)
+        try:
+            unpack(archive, folder)
+        except Damaged as error:
+            if by_hand:
+                raise
+            archive.unlink()  # else the next call would take it for one that was put there by hand
+            raise InputError(f"{str(error).split('; remove')[0]}; it was removed, run again to download it") from error
+        # after unpacking, so that a damaged archive's SHA-256 is not recorded
+        if record(archive) and not published and not by_hand:
+            tqdm.write(f"{archive.name}: no checksum of it is published; that of this first download is recorded")
 
     return _made(f"{kind}/{name}", make)
 

@@ -13,6 +13,7 @@ from advloss.data.sampling.crops import Crop, CropSide, View, check_crop_fits, d
 from advloss.data.sampling.sampler import Item, Sampler
 from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called, check_fit, scales
+from advloss.data.sources.shards import looked_at
 from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
@@ -111,34 +112,45 @@ class SamplePictures(Generic[Picture]):
 
     def _add(self, sample: Sample[Picture], group: Group, item: Item, sides: Mapping[str, int]) -> None:
         """Adds the pictures of one group, and the crop that they share."""
-        index, pictures = self._readable(group.fields, item.indices[group.sources[0]])
+        index, pictures = self._readable(group, item.indices[group.sources[0]], sides)
         for source in group.sources:
             sample.indices[source] = index
         size, side = _size(pictures[group.small]), sides[group.small]
-        if len(pictures) > 1:
-            values: dict[str, Values] = {name: self.pictures[name].values for name in group.fields}
-            check_fit(values, index, {name: _size(picture) for name, picture in pictures.items()}, group.larger)
-        if min(size) < side:
-            scale = group.larger[group.large]
-            whole = (size[0] * scale, size[1] * scale)
-            check_crop_fits(called(self.pictures[group.large].values, index), whole, sides[group.large])
         drawn = draws(view_stream(group.number), self.sampler.seed, item.epoch, item.position)
         crop = drawn_crop(drawn, size, self.view, side)
         for name, picture in pictures.items():
             scale = group.larger[name]
             sample.cuts[name] = crop if scale == 1 else crop.scaled(scale), picture
 
-    def _readable(self, fields: tuple[str, ...], start: int) -> tuple[int, dict[str, Picture]]:
-        """The first number from `start` on at which the pictures of all these fields can be read, and the pictures."""
-        count = min(len(self.pictures[name].values) for name in fields)
+    def _readable(self, group: Group, start: int, sides: Mapping[str, int]) -> tuple[int, dict[str, Picture]]:
+        """The first number from `start` on at which the pictures of all fields can be used, and the pictures."""
+        count = min(len(self.pictures[name].values) for name in group.fields)
         for step in range(count):
             index = (start + step) % count
-            read = {name: self._get(name, index) for name in fields}
+            read = {name: self._get(name, index) for name in group.fields}
             found = {name: picture for name, picture in read.items() if picture is not None}
-            if len(found) == len(fields):
+            if len(found) == len(group.fields) and self._fit(group, index, found, sides):
                 return index, found
-        what = "pairs" if len(fields) > 1 else f"pictures of {fields[0]}"
+        what = "pairs" if len(group.fields) > 1 else f"pictures of {group.fields[0]}"
         raise InputError(f"not one of the {count} {what} can be read")
+
+    def _fit(self, group: Group, index: int, pictures: Mapping[str, Picture], sides: Mapping[str, int]) -> bool:
+        """Whether the sizes fit the crop and each other. Raises InputError if not, unless the training could not know
+        it before: of very many pictures a sample is looked at, and the few others are skipped."""
+        values: dict[str, Values] = {name: self.pictures[name].values for name in group.fields}
+        size, side, scale = _size(pictures[group.small]), sides[group.small], group.larger[group.large]
+        try:
+            if len(pictures) > 1:
+                check_fit(values, index, {name: _size(picture) for name, picture in pictures.items()}, group.larger)
+            if min(size) < side:
+                whole = (size[0] * scale, size[1] * scale)
+                check_crop_fits(called(values[group.large], index), whole, sides[group.large])
+        except InputError as error:
+            if index in looked_at(values[group.large]):
+                raise
+            self.bad[group.large, index] = Skip(group.large, index, str(error))
+            return False
+        return True
 
     def _get(self, name: str, index: int) -> Picture | None:
         if (name, index) in self.bad:

@@ -1,5 +1,6 @@
 """Opens folders of pictures as a data set, and finds out which layout they have."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -8,13 +9,13 @@ from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Image, Kind, Label, from_files, kind_of, made_field
 from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.class_folders import class_folders
-from advloss.data.sources.matching import LAYOUTS, Folders, enough, listed, matched
-from advloss.data.sources.shards import names_shards, shard_split, with_shards_to_validate
+from advloss.data.sources.matching import LAYOUTS, enough, listed, matched
+from advloss.data.sources.shards import looked_at, names_shards, shard_split, with_shards_to_validate
+from advloss.data.sources.side_names import LETTERS, Folders, by_field, side_by_side, side_names
 from advloss.data.sources.values import FileValues, HalfValues, Values
-from advloss.images.reading import is_image, list_images
+from advloss.images.reading import UnreadableImage, is_image, list_images, read_header
 
 SPLITS = ("train", "val", "test")
-LETTERS = "ABCDEFGHIJKLMNOP"
 
 
 def open_folder(path: str | Path, fields: Fields, given: frozenset[str] = frozenset()) -> DataSet:
@@ -50,24 +51,38 @@ def with_validation(opened: DataSet, path: str | Path, fields: Fields) -> DataSe
         folders = sides(root, len(from_files(fields)))
         if folders is None:
             raise InputError(f"{root} holds no pictures that can be used; {LAYOUTS}")
-        names, notes, titles = side_names("val", folders), opened.notes, tuple(opened.titles.values())
-        if names == titles[::-1]:
-            folders = folders[::-1]
-        elif names != titles:
-            called = " and ".join(f"{name} ({field})" for name, field in zip(names, opened.titles, strict=True))
-            notes += (f"of data.val the sides are {called}",)
+        if not (side_by_side(folders) and kind_of(fields) == "unpaired"):  # which is refused below
+            folders = by_field(folders, {name: opened.titles[name] for name in from_files(fields)})
         split, skipped = split_folders(folders, fields, 1)
     except InputError as error:
         raise InputError(f"data.val: {error}") from error
     alone = {name: paths for name, paths in opened.alone.items() if name != "val"}
     alone |= {"val": skipped} if skipped else {}
-    return replace(opened, splits=opened.splits | {"val": split}, notes=notes, alone=alone)
+    return replace(opened, splits=opened.splits | {"val": split}, alone=alone)
 
 
 def halves(paths: list[Path], fields: Fields, true_partners: bool) -> Split:
     """Pairs side by side: left is the first field, right the second."""
     both: tuple[Values, Values] = (HalfValues(paths, "left"), HalfValues(paths, "right"))
     return split_of(fields, dict(zip(from_files(fields), both, strict=True)), true_partners)
+
+
+def holds_halves(split: Split) -> bool:
+    """Whether the pictures of a split are taken to be halves of files."""
+    return any(isinstance(values, HalfValues) for values in split.images.values())
+
+
+def are_halves(split: Split) -> bool:
+    """Whether all its files that can be read are twice as wide as high, as two pictures of one size side by side."""
+    values = next(iter(split.images.values()))
+    squares = 0
+    for index in looked_at(values):
+        with suppress(UnreadableImage):
+            height, width = read_header(values.path(index) or "").size
+            if width != 2 * height:
+                return False
+            squares += 1
+    return squares > 0
 
 
 def folder(path: str | Path) -> Path:
@@ -166,7 +181,7 @@ def data_set(name: str, found: dict[str, Folders], fields: Fields) -> DataSet:
     """The data set of the folders of each split, one for each image field."""
     splits: dict[str, Split] = {}
     skipped_files: dict[str, tuple[Path, ...]] = {}
-    names = {split: side_names(split, folders) for split, folders in found.items()}
+    names = {split: side_names(folders) for split, folders in found.items()}
     for split, folders in found.items():
         if names[split] != names["train"]:
             raise InputError(f"the sides are {names['train']} in train and {names[split]} in {split}; name them alike")
@@ -175,18 +190,6 @@ def data_set(name: str, found: dict[str, Folders], fields: Fields) -> DataSet:
             skipped_files[split] = skipped
     titles = dict(zip(splits["train"].images, names["train"], strict=True))
     return DataSet(name, splits, titles, _notes(found["train"], names["train"]), skipped_files)
-
-
-def side_names(split: str, folders: Folders) -> tuple[str, ...]:
-    """What the domains are called: the folders' names without the split's."""
-    if side_by_side(folders):
-        return "left", "right"
-    return tuple(each.name.removeprefix(split) or each.name for each in folders)
-
-
-def side_by_side(folders: Folders) -> bool:
-    """Whether the pictures of one folder hold two domains each."""
-    return len(folders) == 2 and folders[0] == folders[1]
 
 
 def _notes(folders: Folders, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,8 +9,6 @@ from advloss.data.sources.values import FileValues, Values
 from advloss.images.names import by_name
 from advloss.images.reading import extensions, list_images
 
-Folders = tuple[Path, ...]
-"""One for each image field."""
 LAYOUTS = """understood are:
   trainA/ and trainB/ (also valA/, valB/, testA/, testB/; for more domains trainC/, ...)
   two folders of pictures in one, such as photo/ and edges/ (alone, or in each of train/, val/, test/)

@@ -1,13 +1,14 @@
 """Checks that the pictures of an item have sizes that fit, so that their pixels show the same."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from fractions import Fraction
 
 from advloss.core.errors import InputError
+from advloss.core.words import together
 from advloss.data.fields import scale_of
-from advloss.data.sampling.crops import Resize, fit, resized_size
+from advloss.data.sampling.crops import Resize, check_crop_fits, fit, resized_size
 from advloss.data.sources.base import Split
+from advloss.data.sources.shards import looked_at
 from advloss.data.sources.values import Values
 from advloss.images.reading import UnreadableImage
 
@@ -20,8 +21,8 @@ def scales(split: Split) -> dict[str, int]:
 
 
 def check_pairs(split: Split, resize: Resize, load: int) -> None:
-    """Raises InputError for the first pair whose sizes don't fit after the resize. It reads headers alone, and passes
-    over files that can't be read.
+    """Raises InputError for the pairs whose sizes don't fit after the resize: how many, and the first ones. It reads
+    headers alone, and passes over files that can't be read.
 
     resize, load: see `View`. A picture that is n times as large as its partner may have up to n - 1 more pixels at the
     right and at the bottom.
@@ -32,12 +33,37 @@ def check_pairs(split: Split, resize: Resize, load: int) -> None:
     check_scale(resize, max(larger.values()))
     if resize == "stretch":
         return
-    for index in range(len(split)):
-        with suppress(UnreadableImage):  # the loader skips it
+    first = next(iter(split.images.values()))
+    wrong: dict[str, str] = {}
+    for index in looked_at(first):
+        try:
             sizes = {
                 name: resized_size(values.header(index).size, resize, load) for name, values in split.images.items()
             }
             check_fit(split.images, index, sizes, larger)
+        except UnreadableImage:
+            continue  # the loader skips it
+        except InputError as error:
+            wrong[called(first, index)] = str(error)
+    if wrong:
+        raise InputError(together(wrong))
+
+
+def check_crops(split: Split, crop: int) -> None:
+    """Raises InputError for the pictures that are smaller than the crop, without a resize; see `check_pairs`."""
+    for name, values in split.images.items():
+        small: dict[str, str] = {}
+        for index in looked_at(values):
+            try:
+                check_crop_fits(
+                    called(values, index), values.header(index).size, int(crop * scale_of(split.declared[name]))
+                )
+            except UnreadableImage:
+                continue  # the loader skips it
+            except InputError as error:
+                small[called(values, index)] = str(error)
+        if small:
+            raise InputError(together(small))
 
 
 def check_scale(resize: Resize, scale: int, augmented: bool = False) -> None:

@@ -15,12 +15,15 @@ import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.data.download import cache_folder
+from advloss.data.tar_files import members, open_tar
 from advloss.images.formats import FORMATS
 
 BLOCK = 512
 """A tar file consists of blocks of so many bytes; one of zeros marks its end."""
+FAR = 2**62
+"""Beyond any file's end, where tarfile itself notices that a file is cut short."""
 KEPT_AS = 3
 """The version of cached indices, part of their names. Raise it when `Index` changes."""
 
@@ -126,22 +129,32 @@ def _members(path: Path) -> list[tarfile.TarInfo]:
     """All members, read from their headers. Python's tarfile is used, since it reads every kind of header.
 
     tarfile takes any block that is not a header for the end. So this checks that the end is a block of zeros; if not,
-    the file is cut short or damaged.
+    the file is cut short or damaged. It also believes every size, so this checks that each member ends within the file.
     """
+    size = path.stat().st_size
     try:
-        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
-            members = tar.getmembers()
+        with path.open("rb") as file, open_tar(file, FAR) as tar:
+            found = list(members(tar))
             file.seek(tar.offset)
             last = file.read(BLOCK)
-    except (tarfile.TarError, ValueError, OverflowError) as error:
-        raise InputError(
-            f"{path}: no whole tar file ({error}); it is damaged, cut short or compressed. Shards are read in place: "
-            "unpack a .tar.gz to a .tar"
-        ) from None
     except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+        if error.errno is not None:
+            raise InputError(f"{path}: can't be read ({error.strerror})") from None
+        raise _no_tar(path, error) from None
+    except Exception as error:  # tarfile raises whatever it runs into
+        raise _no_tar(path, error) from None
+    if over := next((one for one in found if one.isreg() and one.offset_data + one.size > size), None):
+        raise InputError(f"{path}: was cut short, or is damaged: {over.name!r} ends behind the end of the file")
     if last != bytes(BLOCK):
         why = "is damaged there" if len(last) == BLOCK else "was cut short, or whatever wrote it was stopped"
-        after = f" after {members[-1].name}" if members else ""
+        after = f" after {found[-1].name}" if found else ""
         raise InputError(f"{path}: has no end mark of a tar file{after}: it {why}")
-    return members
+    return found
+
+
+def _no_tar(path: Path, error: Exception) -> InputError:
+    why = " ".join(str(error).split()) or type(error).__name__
+    return InputError(
+        f"{path}: no whole tar file ({why}); it is damaged, cut short or compressed. Shards are read in place: "
+        "unpack a .tar.gz to a .tar"
+    )

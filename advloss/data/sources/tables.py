@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Label, Mask
+from advloss.data.fields import VAL, Label, Mask
 from advloss.data.sources.base import DataSet, Source, Split
 from advloss.data.sources.rows import Rows
 from advloss.data.sources.values import FileValues, PickedValues, Values
@@ -19,10 +19,13 @@ CLASSES = 1_000_000
 """Labels in a .npy are below this. A larger number comes from another column, such as an id."""
 
 
-def with_tables(opened: DataSet, paths: Mapping[str, Sequence[Path]]) -> DataSet:
+def with_tables(
+    opened: DataSet, paths: Mapping[str, Sequence[Path]], to_validate: Mapping[str, Sequence[Path]]
+) -> DataSet:
     """`opened` with the masks, labels and vectors of these files added to their pictures.
 
-    A val or test split whose pictures are not in the files is dropped, with a note. For train that is an InputError.
+    to_validate: the files of the val split, where it has its own. A val or test split whose pictures are not in the
+    files is dropped, with a note. For train, and for files of the val split's own, that is an InputError.
     """
     for name, where in paths.items():
         splits: dict[str, Split] = {}
@@ -30,10 +33,11 @@ def with_tables(opened: DataSet, paths: Mapping[str, Sequence[Path]]) -> DataSet
         for split, before in opened.splits.items():
             classes = splits["train"].rows[name].classes if splits and name in splits["train"].rows else None
             try:
-                splits[split] = _with(before, name, where, classes)
+                own = to_validate.get(name) if split == "val" else None
+                splits[split] = _with(before, name, own or where, classes)
             except InputError as error:
-                if split == "train":
-                    raise InputError(f"data.{name}: {error}") from None
+                if split == "train" or own:
+                    raise InputError(f"data.{VAL * bool(own)}{name}: {error}") from None
                 notes += (f"{split} is dropped: {error}",)
         opened = replace(opened, splits=splits, notes=notes)
     return opened
@@ -130,7 +134,7 @@ def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None
     labels = [known[key] for key in keys if key is not None]
     if "" in labels:
         raise InputError(f"{path}: {keys[labels.index('')]} has an empty label")
-    classes = classes or _classes(labels)
+    classes = classes or _classes(path, labels)
     numbers = {label: number for number, label in enumerate(classes)}
     for label in labels:
         if label not in numbers:
@@ -138,10 +142,24 @@ def _from_csv(path: Path, images: Values | None, classes: tuple[str, ...] | None
     return Rows(np.array([numbers[label] for label in labels], np.int64), classes)
 
 
-def _classes(labels: Sequence[str]) -> tuple[str, ...]:
-    """The classes that occur, in the order of their numbers if all are whole numbers, else by name."""
+def _classes(path: Path, labels: Sequence[str]) -> tuple[str, ...]:
+    """The classes that occur, in the order of their numbers if all are whole numbers, else by name.
+
+    Raises InputError if all are numbers and one is negative or not whole: then they measure something.
+    """
     numbers = all(label.isascii() and label.isdecimal() for label in labels)
+    if not numbers and all(map(_is_number, labels)):
+        odd = next(label for label in labels if not (label.isascii() and label.isdecimal()))
+        raise InputError(f"{path}: has the label {odd}; labels are names, or whole numbers of classes from 0 on")
     return tuple(sorted(set(labels), key=(lambda label: (int(label), label)) if numbers else None))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _entry(name: str, label: str) -> tuple[str, str]:

@@ -38,6 +38,7 @@ class FileValues(Values):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = list(paths)
+        self._headers: dict[int, Header] = {}  # which several checks look at
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -49,7 +50,9 @@ class FileValues(Values):
         return self.paths[index]
 
     def header(self, index: int) -> Header:
-        return read_header(self.paths[index])
+        if index not in self._headers:
+            self._headers[index] = read_header(self.paths[index])
+        return self._headers[index]
 
     def read(self, index: int, form: FieldFormat = RGB8) -> np.ndarray:
         return read_pixels(self.paths[index], form.channels, form.depth)

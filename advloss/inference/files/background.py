@@ -9,24 +9,27 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from advloss.images.reading import Picture, page_count, read_header, read_picture
-from advloss.images.writing import write_picture
+from advloss.core.storage.files import make_folder
+from advloss.images.picture import Picture, PictureRows, rows_of
+from advloss.images.reading import read_header, read_picture
+from advloss.images.writing import write_rows
 from advloss.inference.files.jobs import Job
 from advloss.inference.files.summary import Skipped, Summary, failures_named
 
 PREFETCHED = 2
 """How many pictures are read in advance, at most."""
 LARGE = 1 << 25
-"""If a result has more pixels, its picture is not read in advance, and the network waits until the result is
-written."""
+"""If a result has more pixels, its picture is not read in advance, and its rows are written as the network makes them,
+so that it is never in memory as a whole."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A file that was looked at. picture: None if it is too large to be read in advance."""
+    """A file that was looked at. picture: None if it is too large to be read in advance. several: whether the file
+    holds further pictures."""
 
     picture: Picture | None
-    pages: int
+    several: bool
 
 
 class BackgroundReader:
@@ -61,9 +64,10 @@ class BackgroundReader:
     def _read(self, job: Job) -> Read | None:
         if job.result.exists() and not self.overwrite:
             return None
-        height, width = read_header(job.source).size
+        header = read_header(job.source)
+        height, width = header.size
         large = height * width * self.scale**2 > LARGE
-        return Read(None if large else read_picture(job.source), page_count(job.source))
+        return Read(None if large else read_picture(job.source), header.several)
 
 
 class BackgroundWriter:
@@ -87,13 +91,19 @@ class BackgroundWriter:
         finally:
             self._pool.shutdown()
 
-    def __call__(self, source: object, result: Path, picture: Picture) -> None:
-        """Writes `result`, and makes its folders first. source: the file's name in an error's message."""
-        self.wait()
-        self._last = source, result, self._pool.submit(_write, result, picture)
-        height, width = picture.pixels.shape[:2]
-        if height * width > LARGE:
+    def __call__(self, source: object, result: Path, picture: PictureRows) -> None:
+        """Writes `result`, and makes its folders first. source: the file's name in an error's message.
+
+        A large picture is written by the thread that calls, row by row; an error of that is raised.
+        """
+        if picture.height * picture.width > LARGE:
             self.wait()
+            _write(result, picture)
+            self.summary.written += 1
+            return
+        whole = rows_of(picture.whole())  # computed here, while the last one is being written
+        self.wait()
+        self._last = source, result, self._pool.submit(_write, result, whole)
 
     def wait(self) -> None:
         """Waits until nothing is being written."""
@@ -107,6 +117,6 @@ class BackgroundWriter:
             self.summary.written += 1
 
 
-def _write(result: Path, picture: Picture) -> None:
-    result.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(result, picture)
+def _write(result: Path, picture: PictureRows) -> None:
+    make_folder(result.parent)
+    write_rows(result, picture)

@@ -1,21 +1,26 @@
 """Applies a model to files and folders. A bad file is skipped and named; no file is left half-written."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import check_open, closed_named
+from advloss.core.storage.files import Inputs, check_open, check_result, closed_named
+from advloss.core.words import together
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture, read_picture
-from advloss.images.writing import check_size, format_of, reduction
+from advloss.images.picture import Picture, PictureRows
+from advloss.images.reading import UnreadableImage, read_header, read_picture
+from advloss.images.writing import check_size, format_of, reductions
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
 from advloss.inference.files.pixels import Conversion, translated, upscaled
-from advloss.inference.files.summary import Say, Skipped, Summary, failures_named, once, reporter
+from advloss.inference.files.summary import SEVERAL, Remarks, Say, Skipped, Summary, failures_named, reporter
+from advloss.inference.formats import header_misfit
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
 from advloss.inference.tiles.tiler import Tiler, TileTooSmall
@@ -53,7 +58,7 @@ def translate_files(
         seed = model.recipe.seed
         tiler = Tiler(model.network(way), options, channels=takes.channels, say=say, tick=bar, seed=seed)
         by = Conversion(tiler.bands, takes, gives)
-        return convert_files(translated, by, source, target, Summary("translated"), writing, say=say)
+        return convert_files(translated, by, source, target, Summary("translated"), writing, model.file, say=say)
 
 
 def upscale_files(
@@ -69,7 +74,7 @@ def upscale_files(
     with TileBar(source.is_file()) as bar:
         tiler = Tiler(upscaler.network, options, channels=upscaler.takes.channels, say=say, tick=bar)
         by = Conversion(tiler.bands, upscaler.takes, upscaler.gives, tiler.scale)
-        return convert_files(upscaled, by, source, target, Summary("upscaled"), writing, say=say)
+        return convert_files(upscaled, by, source, target, Summary("upscaled"), writing, upscaler.file, say=say)
 
 
 class TileBar:
@@ -104,28 +109,31 @@ class TileBar:
 
 
 def convert_files(
-    convert: Callable[[Picture, Conversion], Picture],
+    convert: Callable[[Picture, Conversion], PictureRows],
     by: Conversion,
     source: Path,
     target: Path,
     summary: Summary,
     writing: Writing = SKIPPING,
+    model: Path | None = None,
     *,
     say: Say,
 ) -> Summary:
     """Converts a file, or every picture in a folder, whose tree is kept. Existing results are not made again.
 
-    convert: makes the result of a picture, `by` a network. An error of one file is shown and counted in the summary,
-    and does not stop the others. What is lost of a picture is shown too, once: further pages, colours that become grey,
-    and what the format can't hold. Pictures are read and written in the background, see `background`.
+    convert: makes the result of a picture, `by` a network. model: the network's file, which no result may replace. An
+    error of one file is shown and counted in the summary, and does not stop the others. What is lost of pictures is
+    counted and told at the end: further pages, colours that become grey, and what the format can't hold. Pictures are
+    read and written in the background, see `background`.
 
     Raises InputError if there is nothing to convert, if a single target exists, if the target can't be written to, and
     for a tile that is no larger than its overlap. Raises Interrupted on Ctrl-C, with the summary: finished files stay,
     and the same call goes on from there.
     """
     skipped = reporter(summary, say)
-    jobs = open_jobs(source, target, writing, skipped)
-    say_once = once(say)
+    jobs = open_jobs(source, target, writing, skipped, say, model)
+    check_some_fit(jobs, by)
+    remarks = Remarks()
     try:
         with (
             BackgroundReader(jobs, by.scale, writing.overwrite) as reading,
@@ -137,42 +145,100 @@ def convert_files(
                     if read is None:
                         summary.present += 1
                     else:
-                        write(job.source, job.result, _converted(convert, by, job, read, say_once))
+                        write(job.source, job.result, _converted(convert, by, job, read, remarks))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    finally:
+        remarks.tell(say)
     return summary
 
 
-def open_jobs(source: Path, target: Path, writing: Writing, skipped: Skipped) -> list[Job]:
-    """The jobs of `plan`. Raises InputError if results can't be written, or if the result of a single job exists."""
+def open_jobs(
+    source: Path, target: Path, writing: Writing, skipped: Skipped, say: Say, model: Path | None = None
+) -> list[Job]:
+    """The jobs of `plan` whose results can be written, or exist and are to stay; the others go to `skipped`.
+
+    model: a file that no result may replace. Raises InputError if nothing can be written, or if the result of a single
+    job can't be, or exists.
+    """
     with closed_named():
-        jobs = plan(source, target, writing.form, skipped)
-        if source.is_file() and jobs[0].result.exists() and not writing.overwrite:
-            raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
-        check_open(target if source.is_dir() else jobs[0].result.parent)
-    return jobs
+        jobs = plan(source, target, writing.form, skipped, say)
+        inputs = Inputs([model, *(job.source for job in jobs)])
+        if source.is_file():
+            check_result(jobs[0].result, inputs)
+            if jobs[0].result.exists() and not writing.overwrite:
+                raise InputError(f"{jobs[0].result} exists; --overwrite replaces it")
+            return jobs
+        check_open(target)
+        return writable(jobs, inputs, writing.overwrite, skipped)
+
+
+def writable(jobs: Iterable[Job], inputs: Inputs, overwrite: bool, skipped: Skipped) -> list[Job]:
+    """The jobs whose results can be written (`check_result`), or exist and are to stay; the others go to `skipped`."""
+    kept = []
+    for job in jobs:
+        try:
+            with closed_named():
+                there = job.result.is_file()
+            if overwrite or not there:
+                check_result(job.result, inputs)
+        except InputError as error:
+            skipped(error)
+        else:
+            kept.append(job)
+    return kept
 
 
 def _converted(
-    convert: Callable[[Picture, Conversion], Picture], by: Conversion, job: Job, read: Read, say_once: Say
-) -> Picture:
+    convert: Callable[[Picture, Conversion], PictureRows], by: Conversion, job: Job, read: Read, remarks: Remarks
+) -> PictureRows:
     picture = read_picture(job.source) if read.picture is None else read.picture
-    if read.pages > 1:
-        say_once(f"{job.source}: has {read.pages} pages, the first is used")
-    if (picture.pixels.shape[2], by.takes.channels) == (3, 1):
-        say_once("the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601)")
     check_depth(job.result, by.gives)
-    if reduced := reduction(job.result, picture):
-        say_once(reduced)
     height, width = picture.pixels.shape[:2]
     check_size(job.result, height * by.scale, width * by.scale)
-    check_open(job.result.parent)
+    with _source_named(job):
+        made = convert(picture, by)
+    if read.several:
+        remarks.add(SEVERAL, job.source)
+    for what in [*by.reductions(picture), *reductions(job.result, made)]:
+        remarks.add(what, job.source)
+    return replace(made, rows=_rows(made, job))
+
+
+def _rows(picture: PictureRows, job: Job) -> Iterator[np.ndarray]:
+    """The rows, which are computed here, so that errors of the network come from here too."""
+    with _source_named(job):
+        yield from picture.rows
+
+
+@contextmanager
+def _source_named(job: Job) -> Iterator[None]:
+    """A context in which errors say which file they are about."""
     try:
-        return convert(picture, by)
+        yield
     except TileTooSmall:
         raise
     except InputError as error:
         raise InputError(f"{job.source}: {error}") from None
+
+
+def check_some_fit(jobs: list[Job], by: Conversion) -> None:
+    """Raises InputError, one for all, if not one of several pictures has the formats that the model takes and gives."""
+    wrong: dict[str, str] = {}
+    for job in jobs if len(jobs) > 1 else ():
+        try:
+            check_depth(job.result, by.gives)
+            why = header_misfit(read_header(job.source), by.takes)
+        except UnreadableImage:
+            continue  # it is skipped and named
+        except InputError as error:
+            wrong[str(job.source)] = str(error)
+            continue
+        if why is None:
+            return
+        wrong[str(job.source)] = f"{job.source}: {why}"
+    if wrong:
+        raise InputError(together(wrong))
 
 
 def check_depth(result: Path, gives: FieldFormat) -> None:

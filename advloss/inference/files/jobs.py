@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.core.words import some
 from advloss.images.formats import FORMATS
-from advloss.images.reading import UnreadableImage, is_image, list_images
+from advloss.images.listing import Passed, extensions, is_image, list_images
+from advloss.images.reading import UnreadableImage
+from advloss.inference.files.summary import Say
 
 
 @dataclass(frozen=True)
@@ -17,55 +20,76 @@ class Job:
     result: Path
 
 
-def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object], None]) -> list[Job]:
+def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object], None], say: Say) -> list[Job]:
     """The jobs for a picture, or for every picture in a folder, whose tree is kept.
 
-    form: the results' extension without the dot; None: each file's own. Folders that can't be read are reported to
-    `skipped`. Raises InputError if there is nothing to do, or if the target can't be written under its name.
+    form: the results' extension without the dot; None: each file's own, and .png for those that are not written.
+    Folders that can't be read are reported to `skipped`, what else is not taken to `say`. Raises InputError if there is
+    nothing to do, or if the target can't be written under its name.
     """
     suffix = f".{form}" if form else None
     if suffix and suffix not in FORMATS:
         known = ", ".join(extension[1:] for extension in FORMATS)
         raise InputError(f"--format {form}: is not a format that can be written; use one of {known}")
     if source.is_dir():
-        return _folder_jobs(source, target, suffix, skipped)
+        return _folder_jobs(source, target, suffix, skipped, say)
     if not source.is_file():
         raise InputError(f"{source}: no such file or folder")
     into_folder = target.is_dir() or not target.suffix
+    if into_folder:
+        _say_renamed([source], suffix, say)
+    if not is_image(source):
+        raise InputError(f"{source}: is not named as a picture ({extensions()}); rename it if it is one")
     result = target / _named(Path(source.name), suffix) if into_folder else target
     if not is_image(result):
         raise InputError(f"{result}: not a format that can be written ({', '.join(FORMATS)})")
     if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
         raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
-    if result.exists() and result.samefile(source):
-        raise InputError(f"{result}: is the input itself; name another file or folder for the result")
     return [Job(source, result)]
 
 
-def _folder_jobs(source: Path, target: Path, suffix: str | None, skipped: Callable[[object], None]) -> list[Job]:
+def _folder_jobs(
+    source: Path, target: Path, suffix: str | None, skipped: Callable[[object], None], say: Say
+) -> list[Job]:
     if target.is_file():
         raise InputError(f"{target}: is a file, and {source} is a folder; name a folder")
     if is_image(target) and not target.exists():
         raise InputError(f"{target}: is the name of a picture, and {source} is a folder; name a folder for the results")
     if target.exists() and target.samefile(source):
         raise InputError(f"{target}: is the input itself; name another folder for the results")
-    closed: list[OSError] = []
+    passed = Passed()
     # a target within the source holds results, which are not converted again
     inside = target.resolve() if target.resolve().is_relative_to(source.resolve()) else None
-    found = list_images(source, unreadable=closed.append)
+    found = list_images(source, passed=passed)
     paths = [path for path in found if inside not in path.resolve().parents]
-    refused = [UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})") for error in closed]
+    refused = [
+        UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})") for error in passed.closed
+    ]
     if not paths:
         raise refused[0] if refused else InputError(f"{source}: holds no picture")
     for error in refused:
         skipped(error)
+    for sentence in passed.words(lambda path: inside in path.resolve().parents):
+        say(f"{source}: {sentence}")
+    _say_renamed(paths, suffix, say)
     return apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], skipped)
 
 
 def _named(name: Path, suffix: str | None) -> Path:
-    """The result's name: the picture's, with the extension of the wanted format."""
-    same = suffix is None or FORMATS[name.suffix.lower()] == FORMATS[suffix]
-    return name if same or suffix is None else name.with_suffix(suffix)
+    """The result's name: the picture's, with the extension of the wanted format; .png for its own if that is not
+    written."""
+    own = FORMATS[name.suffix.lower()]
+    if suffix is None:
+        return name if own.write is not None else name.with_suffix(".png")
+    return name if own == FORMATS[suffix] else name.with_suffix(suffix)
+
+
+def _say_renamed(paths: list[Path], suffix: str | None, say: Say) -> None:
+    """Says which results have another extension than their pictures, though none was asked for."""
+    unwritten = [path for path in paths if FORMATS[path.suffix.lower()].write is None]
+    if suffix is None and unwritten:
+        names = " and ".join(sorted({FORMATS[path.suffix.lower()].name for path in unwritten}))
+        say(f"{names} files are read and not written: their results are PNGs ({some(unwritten)})")
 
 
 def apart(jobs: list[Job], skipped: Callable[[object], None]) -> list[Job]:

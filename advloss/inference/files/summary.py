@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.core.words import counted, some
 from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.inference.tiles.tiler import TileTooSmall
 
 Say = Callable[[str], None]
 Skipped = Callable[[object], None]
 """A function that gets the reason why a picture is skipped."""
+SEVERAL = "of files that hold several pictures the first is taken"
+OVER_WHITE = "alpha is laid over white"
 
 
 @dataclass
@@ -28,7 +31,7 @@ class Summary:
 
     def words(self) -> str:
         """`12 pictures written, 3 were there already (--overwrite replaces them), 1 could not be translated`."""
-        parts = [f"{self.written} picture{'s' * (self.written != 1)} written"]
+        parts = [f"{counted(self.written, 'picture')} written"]
         if self.present:
             parts.append(f"{self.present} were there already (--overwrite replaces them)")
         if self.failed:
@@ -41,16 +44,22 @@ class Summary:
             raise InputError("\n".join([f"these could not be {self.done}:", *self.failed]))
 
 
-def once(say: Say) -> Say:
-    """A function that shows each sentence once, with `say`."""
-    said: set[str] = set()
+class Remarks:
+    """What is not taken of pictures, or not kept in results: counted while files are read, told at the end, each kind
+    once."""
 
-    def say_once(words: str) -> None:
-        if words not in said:
-            said.add(words)
-            say(words)
+    def __init__(self) -> None:
+        self._files: dict[str, list[str]] = {}
 
-    return say_once
+    def add(self, what: str, file: object) -> None:
+        """Counts a file. what: the kind, a sentence without its end."""
+        self._files.setdefault(what, []).append(str(file))
+
+    def tell(self, say: Say) -> None:
+        """Says each kind, how many files it concerns, and the first of them: `... (3 pictures: a.gif, b.gif, ...)`."""
+        for what, files in self._files.items():
+            say(f"{what} ({counted(len(files), 'picture')}: {some(sorted(files))})")
+        self._files.clear()
 
 
 def reporter(summary: Summary, say: Say) -> Skipped:

@@ -4,12 +4,12 @@ import functools
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from advloss.inference.tiles.cuda_graphs import Recordings, is_plain
 from advloss.inference.tiles.memory_budget import MemoryBudget
 from advloss.inference.tiles.options import TileOptions
-from advloss.inference.tiles.precision import half_type
+from advloss.inference.tiles.precision import half_for
 from advloss.inference.tiles.receptive_field import device_of, norm_calls, sight
 from advloss.inference.tiles.self_ensemble import SelfEnsemble
 from advloss.networks.layers.basic import Dropout
@@ -71,10 +71,11 @@ class Engine:
         """How many norms take statistics of the image."""
         return norm_calls(self.network, self.channels)
 
-    @functools.cached_property
-    def half(self) -> torch.dtype | None:
-        """The 16-bit type in which it runs pictures of 8 bits; None: float32."""
-        return half_type(self.options.precision, self.network, self.device, self.channels)
+    def half(self, image: Tensor, depth: int) -> torch.dtype | None:
+        """The 16-bit type in which it runs an image [1, C, H, W]; None: float32. depth: bits a channel of its file."""
+        if self.options.precision == "auto" and depth > 8:
+            return None
+        return half_for(self.options.precision, self.network, image)
 
     @functools.cached_property
     def noisy(self) -> bool:

@@ -115,10 +115,14 @@ def batches(axis: Sequence[AxisTile], most: int) -> Iterator[list[AxisTile]]:
 
 @dataclass(frozen=True)
 class Grid:
-    """The tiles of one image: those of its rows times those of its columns, all of one shape."""
+    """The tiles of one image: those of its rows times those of its columns, all of one shape.
+
+    overlap: in input pixels.
+    """
 
     rows: list[AxisTile]
     columns: list[AxisTile]
+    overlap: int = 0
 
     @property
     def side(self) -> int:

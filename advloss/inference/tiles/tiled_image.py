@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from advloss.inference.tiles.engine import Engine
 from advloss.inference.tiles.norm_statistics import Enough, HeldStatistics, Moments
 from advloss.inference.tiles.precision import HALVES
 from advloss.inference.tiles.receptive_field import without_a_trace
+from advloss.inference.tiles.seams import Seams
 from advloss.inference.tiles.self_ensemble import ORIENTATIONS, Orientation, SelfEnsemble, turned, turned_window
 from advloss.inference.tiles.tile_grid import AxisTile, Grid, batches
 from advloss.networks.layers.padding import padded_side
@@ -49,8 +50,12 @@ class TiledImage:
         self.row_index = mirrored_indices(height, 0, padded_side(tiler.network, height) - height, image.device)
         self.column_index = mirrored_indices(width, 0, padded_side(tiler.network, width) - width, tiler.device)
 
-    def bands(self, grid: Grid) -> Iterator[Tensor]:
-        """The output rows from `done` on, as `Tiler.bands` gives them."""
+    def bands(self, grid: Grid, seams: Seams | None, widens: bool) -> Generator[Tensor, None, bool]:
+        """The output rows from `done` on, as `Tiler.bands` gives them. Returns whether all of them were given.
+
+        seams: compares neighbouring tiles. widens: whether to stop before a row of tiles that show, so that the rest is
+        computed with a wider overlap; if not, the user is told.
+        """
         left = [row for row in grid.rows if row.reach[1] * self.tiler.scale > self.done]
         self.ticks_wanted = self.ticks + len(left) * len(grid.columns)
         if len(grid) > 1 and self.statistics is None and self.tiler.norm_calls:
@@ -60,27 +65,42 @@ class TiledImage:
         started: Tensor | None = None  # rows from `done` on that wait for the next tiles
         for number, row in enumerate(left):
             with self._tuned(grid):  # not around `yield`, where the receiver's code runs
-                rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done)
+                rows = self._row(grid, row, row.reach[1] * self.tiler.scale - self.done, seams)
+            if seams is not None and seams.show():
+                if widens:
+                    return False
+                self.tiler.say_once(
+                    f"an overlap of {grid.overlap} pixels is too small for this network: seams may show. A larger one, "
+                    "or exact, hides them, and takes longer"
+                )
             if started is not None:
                 rows[:, :, : started.shape[2]] += started
             later = left[number + 1].reach[0] * self.tiler.scale if row is not left[-1] else height
             ready = min(later, height) - self.done
             started = rows[:, :, ready:].clone()
-            step = max(1, BAND // (rows.shape[1] * width))
-            for top in range(0, ready, step):
-                band = rows[:, :, top : min(top + step, ready), :width]
-                self.done += band.shape[2]
-                yield band
+            yield from self._pieces(rows[:, :, :ready, :width])
+            del rows  # a row of tiles is much memory, and the next one is made now
             if self.done >= height:
-                return
+                break
+        return True
 
-    def _row(self, grid: Grid, row: AxisTile, length: int) -> Tensor:
+    def _pieces(self, rows: Tensor) -> Iterator[Tensor]:
+        """Finished rows [1, C, h, W] in pieces of BAND values, which are counted in `done`."""
+        step = max(1, BAND // (rows.shape[1] * rows.shape[3]))
+        for top in range(0, rows.shape[2], step):
+            piece = rows[:, :, top : top + step]
+            self.done += piece.shape[2]
+            yield piece
+
+    def _row(self, grid: Grid, row: AxisTile, length: int, seams: Seams | None) -> Tensor:
         """The sum of one row of tiles for the output rows from `done` on: [1, C, length, padded width * scale]."""
         scale, device = self.tiler.scale, self.tiler.device
         rows: Tensor | None = None
         first = max(row.reach[0] * scale, self.done)
         down = row.weights(scale, device)[first - row.reach[0] * scale :, None]
         for column, made, finite in self._tiles(grid, row, self._outputs, lambda made: made):
+            if seams is not None:
+                seams.add(row, column, made)
             left, right = (end * scale for end in column.reach)
             part = made[:, :, first - row.start * scale :, left - column.start * scale : right - column.start * scale]
             part = part[:, :, : len(down)] * down * column.weights(scale, device)

@@ -1,7 +1,8 @@
 """Applies a tokenizer to tensors: images to codes and back, on the CPU one image at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,8 +24,18 @@ def encoded(tokenizer: Tokenizing, image: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def decoded(tokenizer: Tokenizing, codes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The images [B, C, height, width] of a result of `encoded`. Raises InputError for codes of another size."""
+def decoded(tokenizer: Tokenizing, codes: Tensor | np.ndarray, size: tuple[int, int], device: torch.device) -> Tensor:
+    """The images [B, C, height, width] of a result of `encoded`. Raises InputError for codes of another size.
+
+    device: the model's.
+    """
+    if isinstance(codes, np.ndarray) and codes.dtype.kind in "iuf":
+        codes = torch.from_numpy(codes.astype(np.float32 if codes.dtype.kind == "f" else np.int64))
+    if not isinstance(codes, Tensor):
+        raise InputError(f"decode: takes codes as a tensor or an array of numbers, not {type(codes).__name__}")
+    if not (isinstance(size, Sequence) and len(size) == 2 and all(isinstance(side, int) for side in size)):
+        raise InputError(f"decode: size={size!r}; it is (height, width) in pixels")
+    codes = codes.to(device)
     _check(codes, size, tokenizer.factor, tokenizer.codes is not None)
     return _apart(lambda one: tokenizer.decode(one, size), codes if tokenizer.codes is not None else codes.float())
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from advloss.core.errors import InputError
 from advloss.data.formats import RGB8, FieldFormat
 from advloss.data.sampling.crops import resized
-from advloss.images.reading import read_picture, read_rgb8
+from advloss.images.reading import read_header, read_picture, read_rgb8
+from advloss.inference.files.summary import OVER_WHITE, SEVERAL, Remarks
 from advloss.inference.formats import misfit, to_tensor
 from advloss.inference.kinds import with_channels
 from advloss.inference.model import Model
@@ -53,18 +54,20 @@ class Encoded:
     codes: Tensor
 
 
-def encoded(model: Model, paths: Sequence[Path], skipped: Skipped, reading: Reading) -> Iterator[Encoded]:
+def encoded(
+    model: Model, paths: Sequence[Path], skipped: Skipped, reading: Reading, remarks: Remarks
+) -> Iterator[Encoded]:
     """Yields the codes of each picture as soon as they are ready. With batches the order is not that of the paths.
 
     Incomplete batches are filled up, so that a picture's codes don't depend on the number of other pictures.
-    On the CPU each picture is encoded by itself, which is not slower.
+    On the CPU each picture is encoded by itself, which is not slower. remarks: gets what is not taken of a picture.
     """
     size = reading.size
     batch = reading.batch or (BATCH if size else 1)
     if model.device.type == "cpu":
         batch = 1
     waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
-    for number, pixels in _pictures(paths, size, model.tokenized, skipped):
+    for number, pixels in _pictures(paths, size, model.tokenized, skipped, remarks):
         group = waiting[pixels.shape]
         group.append((number, pixels))
         if len(group) == batch or sum(map(len, waiting.values())) > WAITING * batch:
@@ -91,7 +94,7 @@ def _through(
 
 
 def _pictures(
-    paths: Sequence[Path], size: int | None, takes: FieldFormat, skipped: Skipped
+    paths: Sequence[Path], size: int | None, takes: FieldFormat, skipped: Skipped, remarks: Remarks
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(number, pixels [H, W, C]) of each picture that can be read. If pictures are resized, some are read in
     advance."""
@@ -100,7 +103,7 @@ def _pictures(
     with ThreadPoolExecutor(readers) as pool:
         for number in range(len(paths) + readers):
             if number < len(paths):
-                coming.append((number, pool.submit(_read, paths[number], size, takes)))
+                coming.append((number, pool.submit(_read, paths[number], size, takes, remarks)))
             if not coming or (len(coming) < readers and number < len(paths)):
                 continue
             first, future = coming.popleft()
@@ -112,8 +115,13 @@ def _pictures(
                 yield first, pixels
 
 
-def _read(path: Path, size: int | None, takes: FieldFormat) -> np.ndarray:
+def _read(path: Path, size: int | None, takes: FieldFormat, remarks: Remarks) -> np.ndarray:
     """A file's pixels [H, W, C], as `to_tensor` takes them for the model. 8-bit RGB is read as in training."""
+    header = read_header(path)
+    if header.several:
+        remarks.add(SEVERAL, path)
+    if header.alpha and header.channels + 1 != takes.channels:
+        remarks.add(OVER_WHITE, path)
     if takes == RGB8:
         pixels = read_rgb8(path)
     else:

@@ -4,6 +4,7 @@
 depend on the other pictures (`encoded`), and the decoder always gets one picture at a time.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import check_open, closed_named
+from advloss.core.storage.files import Inputs, check_open, closed_named
 from advloss.data.formats import FieldFormat
-from advloss.images.reading import Picture
-from advloss.images.writing import check_size
+from advloss.images.picture import Picture, PictureRows, rows_of
+from advloss.images.reading import read_picture
+from advloss.images.writing import check_size, reductions
 from advloss.inference.files.background import BackgroundWriter
-from advloss.inference.files.convert import Writing, check_depth, open_jobs
+from advloss.inference.files.convert import Writing, check_depth, open_jobs, writable
 from advloss.inference.files.jobs import Job, apart
-from advloss.inference.files.summary import Say, Summary, failures_named, reporter
+from advloss.inference.files.pixels import beside_pixels
+from advloss.inference.files.summary import Remarks, Say, Summary, failures_named, reporter
 from advloss.inference.formats import result_type, to_pixels
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
@@ -48,6 +51,7 @@ def detokenize_files(model: Model, source: Path, target: Path, *, overwrite: boo
     skipped = reporter(summary, say)
     names = [name for header in headers for name in header.names]
     jobs = apart([Job(Path(name), target / _named(name, extension)) for name in names], skipped)
+    jobs = writable(jobs, Inputs([model.file, *files]), overwrite, skipped)
     wanted = {str(job.source): job.result for job in jobs}
     try:
         with (
@@ -87,7 +91,8 @@ def reconstruct_files(
 ) -> Summary:
     """Writes a tokenizer's reconstruction of a picture, or of all pictures below a folder, whose tree is kept.
 
-    Results have the model's format; in folders they are PNGs, or .npy if the model was trained on floats. Existing
+    Results have the model's format; in folders they are PNGs, or .npy if the model was trained on floats. EXIF and the
+    like are kept as `convert_files` keeps them. Existing
     files are not made again. Raises InputError if there is nothing to do, or if a single target exists or can't be
     written to; Interrupted, with the summary, on Ctrl-C.
     """
@@ -97,35 +102,41 @@ def reconstruct_files(
     with closed_named():
         single = source.is_file() and target.suffix and not target.is_dir()
     extension = _extension(model.tokenized)
-    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped)
+    jobs = open_jobs(source, target, Writing(None if single else extension[1:], overwrite), skipped, say, model.file)
     todo = [job for job in jobs if overwrite or not job.result.exists()]
     summary.present = len(jobs) - len(todo)
+    remarks = Remarks()
     try:
         with (
             tqdm(total=len(todo), unit="picture", disable=None if len(todo) > 1 else True) as bar,
             BackgroundWriter(summary, skipped) as write,
         ):
             paths = [job.source for job in todo]
-            for one in encoded(model, paths, lambda _, why: skipped(why), reading):
+            for one in encoded(model, paths, lambda _, why: skipped(why), reading, remarks):
                 bar.update()
                 job = todo[one.number]
                 with failures_named(skipped, job.source, job.result):
-                    write(job.source, job.result, _decoded(model, one.codes, one.size, job.result))
+                    decoded = _decoded(model, one.codes, one.size, job.result)
+                    made = replace(decoded, **beside_pixels(read_picture(job.source), decoded.channels))
+                    for what in reductions(job.result, made):
+                        remarks.add(what, job.source)
+                    write(job.source, job.result, made)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {summary.words()}; the same command goes on from there") from None
+    finally:
+        remarks.tell(say)
     return summary
 
 
-def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> Picture:
+def _decoded(model: Model, codes: Tensor, size: tuple[int, int], result: Path) -> PictureRows:
     """The picture of the codes of one picture (without batch axis). Raises InputError if `result` can't hold it."""
     gives = model.tokenized
     check_depth(result, gives)
     check_size(result, *size)
-    check_open(result.parent)
     image = model.decode(codes[None], size)  # [1, C, H, W]
     if not image.isfinite().all():
         raise InputError("the decoder's output is not a number in places")
-    return Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives))
+    return rows_of(Picture(to_pixels(image, result_type(gives, np.dtype(np.uint8)), gives)))
 
 
 def _extension(gives: FieldFormat) -> str:

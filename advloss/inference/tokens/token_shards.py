@@ -9,17 +9,21 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from advloss.core.errors import InputError
-from advloss.core.files import write_whole
+from advloss.core.storage.files import write_whole
+from advloss.core.storage.reading import read_file
+
+BYTES_MOST = 2**26
+"""Of an index; a million shards need as many."""
 
 
 class Shard(BaseModel):
     """One file, named without its folder, and how many pictures it holds."""
 
     file: str
-    pictures: int
+    pictures: NonNegativeInt
 
 
 class Index(BaseModel):
@@ -27,7 +31,7 @@ class Index(BaseModel):
 
     format: Literal[1] = 1
     fingerprint: str
-    pictures: int
+    pictures: NonNegativeInt
     shards: list[Shard]
 
 
@@ -53,9 +57,14 @@ def write_index(target: Path, index: Index) -> None:
 def remove_shards(target: Path) -> None:
     """Removes the index and all shards that an earlier call wrote for the same target."""
     index_path(target).unlink(missing_ok=True)
-    for path in target.parent.glob("*" + target.suffix):
-        if re.fullmatch(rf"{re.escape(target.stem)}-\d{{5,}}", path.stem):
-            path.unlink()
+    for path in shards_of(target):
+        path.unlink()
+
+
+def shards_of(target: Path) -> list[Path]:
+    """The shards that lie beside a target, whether its index names them or not."""
+    name = re.compile(rf"{re.escape(target.stem)}-\d{{5,}}{re.escape(target.suffix)}")
+    return sorted(path for path in target.parent.glob("*" + target.suffix) if name.fullmatch(path.name))
 
 
 def token_files(source: Path) -> list[Path]:
@@ -85,17 +94,20 @@ def token_files(source: Path) -> list[Path]:
 
 
 def _read_index(path: Path) -> Index:
+    if not path.exists():
+        raise InputError(f"{path}: no such index of shards")
     try:
-        index = Index.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such index of shards") from None
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+        index = Index.model_validate_json(read_file(path, BYTES_MOST))
     except ValidationError as error:
         raise InputError(f"{path}: no index of token shards ({error.errors()[0]['msg']})") from None
-    if any(Path(shard.file).name != shard.file for shard in index.shards):
+    if any(not _plain_name(shard.file) for shard in index.shards):
         raise InputError(f"{path}: names shards in other folders; they must be in its own")
     return index
+
+
+def _plain_name(name: str) -> bool:
+    """Whether a text is the name of a file, and no path."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name and name.isprintable()
 
 
 def is_index(path: Path) -> bool:

@@ -1,16 +1,17 @@
 """Encodes folders of pictures to tokens, in one file or in shards. A picture that can't be read is skipped and
 named."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
-from advloss.core.files import check_open, closed_named
-from advloss.images.reading import UnreadableImage, list_images
-from advloss.inference.files.summary import Say, Summary, reporter
+from advloss.core.storage.files import Inputs, check_result, closed_named, make_folder
+from advloss.images.listing import Passed, extensions, is_image, list_images
+from advloss.images.reading import UnreadableImage
+from advloss.inference.files.summary import Remarks, Say, Summary, reporter
 from advloss.inference.model import Model
 from advloss.inference.tokens.encoding import Reading, encoded
 from advloss.inference.tokens.token_shards import (
@@ -20,6 +21,7 @@ from advloss.inference.tokens.token_shards import (
     is_index,
     remove_shards,
     shard_path,
+    shards_of,
     write_index,
 )
 from advloss.inference.tokens.tokens_file import Header, Tokens, check_vocabulary, read_header, vocabulary, write_tokens
@@ -48,7 +50,7 @@ def tokenize_files(
     summary = Summary("tokenized")
     with closed_named():
         paths = _sources(source, summary, say)
-        _check_target(target, shard, overwrite)
+        _check_target(target, shard, overwrite, Inputs([model.file, *paths]))
         if shard and overwrite:
             remove_shards(target)
     names = [path.relative_to(source).as_posix() if source.is_dir() else path.name for path in paths]
@@ -62,6 +64,8 @@ def tokenize_files(
                 done.append(Shard(file=file.name, pictures=work.part(file, paths[part], names[part], bool(shard), bar)))
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {summary.words()}; {_how_to_go_on(shard, overwrite)}") from None
+    finally:
+        work.remarks.tell(say)
     if shard:
         total = sum(one.pictures for one in done)
         write_index(target, Index(fingerprint=header.fingerprint, pictures=total, shards=done))
@@ -82,6 +86,7 @@ class _Tokenizing:
     reading: Reading
     summary: Summary
     say: Say
+    remarks: Remarks = field(default_factory=Remarks)
 
     def part(self, file: Path, paths: list[Path], names: list[str], shard: bool, bar: "tqdm") -> int:
         """Writes the tokens of these pictures, unless the file exists. Gives how many pictures the file holds."""
@@ -99,7 +104,7 @@ class _Tokenizing:
         numbers = sorted(made)
         kept = [names[number] for number in numbers]
         header = self.header.model_copy(update={"names": kept, "skipped": skipped})
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         indices, sizes = [made[number][0] for number in numbers], [made[number][1] for number in numbers]
         write_tokens(file, Tokens(header, indices, sizes))
         self.summary.written += len(kept)
@@ -118,7 +123,7 @@ class _Tokenizing:
             self._skip(why)
             bar.update()
 
-        for one in encoded(self.model, paths, note, self.reading):
+        for one in encoded(self.model, paths, note, self.reading, self.remarks):
             made[one.number] = one.codes.numpy(), one.size
             bar.update()
         return made, skipped
@@ -140,19 +145,23 @@ class _Tokenizing:
 def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
     """The pictures to read, sorted. Folders that can't be read and names that can't be stored go to the summary."""
     if source.is_file():
+        if not is_image(source):
+            raise InputError(f"{source}: is not named as a picture ({extensions()}); rename it if it is one")
         return [source]
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
-    closed: list[OSError] = []
-    found = list_images(source, unreadable=closed.append)
+    passed = Passed()
+    found = list_images(source, passed=passed)
     skipped = reporter(summary, say)
-    for error in closed:
+    for sentence in passed.words():
+        say(f"{source}: {sentence}")
+    for error in passed.closed:
         skipped(UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})"))
     paths = []
     for path in found:
         name = path.relative_to(source).as_posix()
         if "\\" in name or not name.isprintable():
-            skipped(f"{str(path)!r}: a tokens file can't keep that name; rename it")
+            skipped(f"{path}: a tokens file can't keep that name; rename it")
         else:
             paths.append(path)
     if not paths:
@@ -160,15 +169,14 @@ def _sources(source: Path, summary: Summary, say: Say) -> list[Path]:
     return paths
 
 
-def _check_target(target: Path, shard: int | None, overwrite: bool) -> None:
+def _check_target(target: Path, shard: int | None, overwrite: bool, inputs: Inputs) -> None:
     """Raises InputError for a target that is not a name of a tokens file, that exists, or that can't be written."""
     if target.suffix != ".safetensors":
         raise InputError(f"{target}: a tokens file ends in .safetensors")
-    if target.is_dir():
-        raise InputError(f"{target}: is a folder; name a file")
+    index = index_path(target)
+    for result in [index, shard_path(target, 0), *shards_of(target)] if shard else [target]:
+        check_result(result, inputs)
     if not shard and target.exists() and not overwrite:
         raise InputError(f"{target} exists; --overwrite replaces it")
-    index = index_path(target)
     if shard and index.exists() and not is_index(index):
         raise InputError(f"{index}: is no index of shards, and one is to be written there; name another tokens file")
-    check_open(target.parent)

@@ -15,6 +15,8 @@ so `tokens[offsets[i] : offsets[i + 1]].reshape(*grids[i])` is picture i, and if
 
 import json
 import math
+import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -25,7 +27,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
+from advloss.core.storage.reading import read_json
 from advloss.core.version import __version__
 from advloss.inference.model import Model
 from advloss.inference.tokens.fingerprint import SHOWN, fingerprint
@@ -33,6 +36,15 @@ from advloss.inference.tokens.fingerprint import SHOWN, fingerprint
 KEY = "advloss_tokens"
 NAMES_MOST = 80 * 2**20
 """Bytes of names in one file; safetensors reads no header above 100 MB."""
+
+
+TYPES = {
+    "tokens": ("uint8", "uint16", "int32", "int64"),
+    "offsets": ("int64",),
+    "grids": ("int32",),
+    "sizes": ("int32",),
+}
+"""By tensor: another type would wrap around where it is converted."""
 
 
 class Vocabulary(BaseModel):
@@ -119,12 +131,17 @@ def read_header(path: Path) -> Header:
 
 
 def check_vocabulary(path: Path, header: Header, model: Vocabulary) -> None:
-    """InputError for tokens of another model."""
+    """InputError for tokens of another model, and for a file that says other codes than the model of its name has."""
     if header.fingerprint == model.fingerprint:
+        for key in ("codes", "books", "factor"):
+            said, right = getattr(header, key), getattr(model, key)
+            if said != right:
+                raise _damaged(path, f"its {key} are {said}, and those of the model that made it {right}")
         return
+    theirs, ours = (ascii(one.fingerprint[:SHOWN])[1:-1] for one in (header, model))
     raise InputError(
-        f"{path}: its tokens are another model's: theirs has the fingerprint {header.fingerprint[:SHOWN]}..., this one "
-        f"{model.fingerprint[:SHOWN]}...; give --model the file that made them (its name was '{header.model}')"
+        f"{path}: its tokens are another model's: theirs has the fingerprint {theirs}..., this one {ours}...; give "
+        f"--model the file that made them (its name was {_short(header.model)})"
     )
 
 
@@ -138,14 +155,19 @@ def read_tokens(path: Path, model: Vocabulary) -> Tokens:
     tokens, offsets, grids, sizes = (held[name] for name in ("tokens", "offsets", "grids", "sizes"))
     count = len(header.names)
     wanted = {"offsets": (count + 1,), "grids": (count, 2), "sizes": (count, 2)}
-    wanted["tokens"] = (len(tokens), model.books) if model.books > 1 else (tokens.size,)
+    wanted["tokens"] = (len(tokens) if tokens.ndim else 0, *([model.books] if model.books > 1 else []))
     for name, shape in wanted.items():
-        if held[name].shape != shape or not np.issubdtype(held[name].dtype, np.integer):
+        if held[name].shape != shape or held[name].dtype.name not in TYPES[name]:
             raise _damaged(path, f"{name} is {held[name].dtype} {list(held[name].shape)}, not integers {list(shape)}")
-    right = -(-sizes.astype(np.int64) // model.factor)  # rows and columns that a picture of this size has
+    right = -(-sizes // model.factor)  # rows and columns that a picture of this size has
     if (sizes < 1).any() or (grids != right).any():
         raise _damaged(path, f"some pictures' sizes and grids don't go together, at {model.factor} pixels a token")
-    if not np.array_equal(offsets, np.cumsum([0, *right.prod(1)])) or offsets[-1] != len(tokens):
+    counts = right.astype(np.int64).prod(1)  # below 2^62 each; together they may be more than an integer holds
+    if (
+        (counts > len(tokens)).any()
+        or not np.array_equal(offsets, np.cumsum([0, *counts]))
+        or offsets[-1] != len(tokens)
+    ):
         raise _damaged(path, f"its offsets are not those of its grids, or not of its {len(tokens)} tokens")
     if tokens.size and (tokens.min() < 0 or tokens.max() >= model.codes):
         wrong = tokens.min() if tokens.min() < 0 else tokens.max()
@@ -167,7 +189,14 @@ def _read(path: Path, whole: bool = True) -> tuple[Header, dict[str, np.ndarray]
             held = {name: file.get_tensor(name) for name in named} if whole and KEY in metadata else {}
     except PermissionError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+    ) as error:  # numpy lacks some types
         raise InputError(f"{path}: not a whole .safetensors file ({error}); was its copy cut short?") from None
     if KEY not in metadata:
         raise InputError(f"{path}: holds no tokens; `advloss tokenize` makes such files")
@@ -179,21 +208,40 @@ def _read(path: Path, whole: bool = True) -> tuple[Header, dict[str, np.ndarray]
 
 def _header(path: Path, text: str) -> Header:
     try:
-        content: Any = json.loads(text)
+        content: Any = read_json(text)
     except ValueError as error:
         raise _damaged(path, f"its metadata is not JSON: {error}") from None
     if isinstance(content, dict) and content.get("format", 1) != 1:
-        raise InputError(f"{path}: of format {content['format']}; this version of advloss reads 1: install a newer one")
+        raise InputError(
+            f"{path}: of format {content['format']!s:.20}; this version of advloss reads 1: install a newer one"
+        )
     try:
         header = Header.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _damaged(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise _damaged(path, f"{_short('.'.join(map(str, first['loc'])))[1:-1]}: {first['msg']}") from None
     for name in header.names:
-        pure = PurePosixPath(name)
-        if not pure.name or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
-            raise InputError(f"{path}: has a picture named {name!r}, which would lie outside the folder of results")
+        _check_name(path, name)
+    if len(set(header.names)) < len(header.names):
+        twice = next(name for name, count in Counter(header.names).items() if count > 1)
+        raise _damaged(path, f"two of its pictures are named {_short(twice)}")
     return header
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Raises InputError for a picture's name that leads out of the folder of results, or that no folder can hold."""
+    pure = PurePosixPath(name)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise _damaged(path, f"a picture's name is no text: {_short(name)}") from None
+    if not pure.name or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
+        raise InputError(f"{path}: has a picture named {_short(name)}, which would lie outside the folder of results")
+
+
+def _short(name: str) -> str:
+    """A name for a message: quoted, with escapes, and not longer than a line."""
+    return ascii(name) if len(name) <= 80 else f"{name[:80]!a}..."
 
 
 def _damaged(path: Path, why: str) -> InputError:

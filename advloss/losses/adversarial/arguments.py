@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
-from advloss.losses.adversarial.objectives import Objective, get_objective
+from advloss.losses.adversarial.objectives import Objective, Wasserstein, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.checks import check_batch, check_same_shape
@@ -89,6 +90,23 @@ def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bo
             f"{name} takes energies, at least 0, and {type(discriminator).__name__} does not declare that it gives "
             "such: its loss may fall without bound. Use AutoencoderDiscriminator, or set `energy = True` on a "
             "discriminator of your own",
+            stacklevel=3,
+        )
+
+
+def warn_of_no_bound(
+    objective: Objective, discriminator: nn.Module, penalties: Iterable[nn.Module], clip_weights: float | None
+) -> None:
+    """Warns of a Wasserstein critic whose slope neither a penalty on its gradient, clipping nor spectral norm holds."""
+    held = clip_weights is not None or any(getattr(penalty, "per_sample", False) for penalty in penalties)
+    if not isinstance(objective, Wasserstein) or held:
+        return
+    normed = (is_parametrized(m) or hasattr(m, "weight_u") for m in discriminator.modules())  # torch's new and old form
+    if not any(normed):
+        warnings.warn(
+            "nothing here holds the slope of the wasserstein critic, which then grows without bound: give it "
+            "penalties=[wgan_gp] (in Python penalties=[GradientPenalty()]), clip_weights=0.01 or a discriminator with "
+            "spectral norm",
             stacklevel=3,
         )
 

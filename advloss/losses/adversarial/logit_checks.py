@@ -16,8 +16,9 @@ SPAN = 0.05
 class LogitChecks(Timed):
     """Stores the smallest and the largest logit on the device, and checks them in the first and every 200th iteration.
 
-    Raises TrainingError if one is NaN. Warns once, in the 200th iteration, if all logits so far were in [0, 1] and not
-    all equal: then the discriminator most likely ends in a sigmoid, which must be removed.
+    Raises TrainingError if one is NaN. Warns once, in the 200th iteration, if all logits of these 200 were in [0, 1]
+    and not all equal: then the discriminator most likely ends in a sigmoid, which must be removed. Where a training
+    that was resumed has seen fewer, the warning waits for the next 200.
 
     A check waits for the device, so it is rare, and a NaN is reported up to 199 iterations late. There is no check
     under torch.compile or on the meta device. Training does not depend on the stored values.
@@ -29,6 +30,7 @@ class LogitChecks(Timed):
         self.clock = Clock(keeper=self)
         self.every = every
         self.may_warn = not energies
+        self.since = 0  # the iteration in which `range` began
         self.range: Tensor | None = None  # [-smallest, largest] since the last look; stays in its place in memory
 
     def phase(self, iteration: int) -> Hashable:
@@ -44,7 +46,7 @@ class LogitChecks(Timed):
         low, high = torch.aminmax(torch.cat([scale.flatten() for scale in logits]))
         now = torch.stack([-low, high]).float()
         if self.range is None or self.range.device != now.device:
-            self.range = torch.full_like(now, -torch.inf)
+            self.range, self.since = torch.full_like(now, -torch.inf), self.clock.iteration
         torch.maximum(self.range, now, out=self.range)  # NaN stays NaN
         ends = (self.clock.iteration + 1) % self.every == 0
         if first or ends:
@@ -64,6 +66,9 @@ class LogitChecks(Timed):
         if not ends:
             return
         reached.fill_(-torch.inf)
+        seen, self.since = self.clock.iteration + 1 - self.since, self.clock.iteration + 1
+        if seen < self.every:
+            return
         # 0 and 1 themselves too: a sigmoid that is sure rounds to them
         if self.may_warn and smallest >= 0 and largest <= 1 and largest - smallest > SPAN:
             warnings.warn(

@@ -1,7 +1,7 @@
 """The adversarial loss: a discriminator, an objective, and penalties and other stabilisers, as one loss module."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from advloss.losses.adversarial.topk import TopK
 
 Output = tuple[list[Tensor], Maps]
 """A discriminator's output: logits, one tensor a scale, and feature maps if feature matching is on."""
+T = TypeVar("T")
 
 
 class AdversarialLoss(TimedModule):
@@ -55,13 +56,15 @@ class AdversarialLoss(TimedModule):
         the objective reads fakes alone, its value for the real logits, mirrored at the objective's boundary (or at 0),
         is added. With minimax this gives the reversed gradient of the discriminator's loss.
     clip_weights: the limit to which `clip()` clips the discriminator's weights after each of its steps.
+    real_first: whether the discriminator is called with the real images first, in both steps; else with the fakes. The
+        order decides what running statistics of batch norm and vectors of spectral norm become.
 
     With a condition, `given=condition`, the discriminator sees the pair: cat([given, image], 1), on the channel axis
     (Isola et al. 2017, arXiv:1611.07004); `discriminator` takes the channels of both, and the pool keeps such pairs.
 
     In the generator's step the discriminator is called with detached parameters. `requires_grad` of its parameters is
     not changed. Buffers that its own forward updates, such as running statistics of batch norm and vectors of spectral
-    norm, are updated in both steps, as in the reference implementations.
+    norm, are updated in both steps.
 
     Schedules and intervals of all parts follow one clock. In a loop of your own, the loss has the clock: each
     `discriminator_loss` in training mode is an iteration. In a training, it is the training's clock.
@@ -91,6 +94,7 @@ class AdversarialLoss(TimedModule):
         top_k: Annotated[TopK | None, Part("top_k")] = None,
         symmetric: bool = False,
         clip_weights: Annotated[float, above(0)] | None = None,
+        real_first: bool = False,
     ) -> None:
         super().__init__()
         check_limits(self, pool=pool, feature_matching=feature_matching, clip_weights=clip_weights)
@@ -106,8 +110,10 @@ class AdversarialLoss(TimedModule):
         self.top_k = arguments.as_top_k(top_k)
         self.symmetric = symmetric
         self.clip_weights = clip_weights
+        self.real_first = real_first
         self.logit_checks = LogitChecks(energies=self.objective.energy)
         arguments.check_energies(self.objective, discriminator, symmetric)
+        arguments.warn_of_no_bound(self.objective, discriminator, self.penalties, clip_weights)
         arguments.set_thresholds(self.objective, self.augment)
         arguments.warn_of_batch_norm(self.penalties, discriminator)
         follow(self, self.clock)
@@ -130,14 +136,14 @@ class AdversarialLoss(TimedModule):
         if real is None:
             raise InputError(f"{self._needing_real} compares fake with real: call adv(fake, real)")
         fakes, reals = self._inputs(fake, real if self.symmetric else real.detach(), given=given)
-        return self.loss_of_generator(self._detached(fakes), self._detached(reals))
+        return self.loss_of_generator(*self.in_order(self._detached, fakes, reals))
 
     def discriminator_loss(self, fake: Tensor, real: Tensor, *, given: Tensor | None = None) -> Tensor:
         """The discriminator's loss, a scalar in float32 at least: objective plus penalties. Its gradient reaches the
         discriminator alone.
 
-        fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The discriminator sees the fakes (as the
-        pool returns them) first and then the real images; a penalty is given the same two batches.
+        fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The discriminator sees the fakes as the
+        pool returns them; a penalty is given the same two batches.
         """
         arguments.check_images(fake, real, given)
         given = None if given is None else given.detach()
@@ -190,6 +196,13 @@ class AdversarialLoss(TimedModule):
             self.clock.tick(self)
         return loss
 
+    def in_order(self, call: Callable[[Tensor], T], fakes: Tensor, reals: Tensor) -> tuple[T, T]:
+        """What `call` gives for fakes and for real images, called in the order that `real_first` says."""
+        if self.real_first:
+            of_reals = call(reals)
+            return call(fakes), of_reals
+        return call(fakes), call(reals)
+
     def split(self, result: Any) -> Output:
         """The logits, one tensor a scale, and the feature maps if feature matching is on, from a discriminator's
         result."""
@@ -225,7 +238,7 @@ class AdversarialLoss(TimedModule):
     def _logits_of_both(self, fakes: Tensor, reals: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The logits of fakes and real images, in one call if the discriminator treats each image separately."""
         if not can_batch_calls(self.discriminator):
-            return scales(self.discriminator(fakes)), scales(self.discriminator(reals))
+            return self.in_order(lambda images: scales(self.discriminator(images)), fakes, reals)
         halves = [logits.chunk(2) for logits in scales(self.discriminator(torch.cat([fakes, reals])))]
         return [fake for fake, _ in halves], [real for _, real in halves]
 

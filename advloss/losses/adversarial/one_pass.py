@@ -37,6 +37,6 @@ def both(loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None
         )
     check_images(fake, real, given)
     fakes, reals = (image if given is None else torch.cat([given, image], 1) for image in (fake, real.detach()))
-    of_fake, of_real = (loss.split(loss.discriminator(images, **loss.options)) for images in (fakes, reals))
+    of_fake, of_real = loss.in_order(lambda x: loss.split(loss.discriminator(x, **loss.options)), fakes, reals)
     generator_loss = loss.loss_of_generator(of_fake, of_real)
     return generator_loss, loss.loss_of_discriminator((of_fake[0], of_real[0]), (fakes.detach(), reals.detach()))

@@ -1,4 +1,4 @@
-"""What the discriminators share: convolutions of one, two or three dimensions, spectral norm, features, checks.
+"""What the discriminators share: convolutions of one, two or three dimensions, features, checks.
 
 A discriminator `d` gives logits, `d(x)`, without a sigmoid, or `(logits, features)`, `d(x, features=True)`: the same
 logits, and what its layers made of x on the way, first layer first, as a list of tensors [B, C, ...], from the same
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.utils import parametrizations
 
 from advloss.core.errors import InputError
 from advloss.networks.layers.parameters import Dims, check_choice
@@ -26,18 +25,6 @@ def convolution(dims: Dims) -> Callable[..., _ConvNd]:
     """`nn.Conv1d`, `nn.Conv2d` or `nn.Conv3d`; InputError for another number of dimensions."""
     check_choice("dims", dims, Dims)
     return CONVOLUTIONS[dims]
-
-
-def add_spectral_norm(module: nn.Module) -> None:
-    """Divides the weight of each convolution and linear layer within by its largest singular value, in place.
-
-    Miyato et al. 2018, arXiv:1802.05957, eq. 8, by one step of power iteration in each forward in train mode (alg. 1).
-    A convolution's weight counts as the matrix [out, in * kernel], as in the paper. By torch's parametrization: it
-    survives deepcopy, and its weights must have begun before.
-    """
-    for layer in list(module.modules()):
-        if isinstance(layer, _ConvNd | nn.Linear):
-            parametrizations.spectral_norm(layer)
 
 
 def outputs(body: Iterable[nn.Module], last: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -2,10 +2,11 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, logits_of
+from advloss.networks.discriminators.base import DiscriminatorOutput, logits_of
 from advloss.networks.layers.basic import Dropout, chain
 from advloss.networks.layers.minibatch import check_vectors
 from advloss.networks.layers.parameters import Positive, Probability, check_at_least
+from advloss.networks.layers.spectral_norm import add_spectral_norm
 
 
 class MLPDiscriminator(nn.Module):

@@ -4,13 +4,13 @@ from torch import Tensor, nn
 
 from advloss.networks.discriminators.base import (
     DiscriminatorOutput,
-    add_spectral_norm,
     check_images,
     convolution,
     logits_of,
 )
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
 from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
+from advloss.networks.layers.spectral_norm import add_spectral_norm
 
 
 class PixelDiscriminator(nn.Module):

@@ -3,9 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images
+from advloss.networks.discriminators.base import DiscriminatorOutput, check_images
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.parameters import Positive, check_at_least
+from advloss.networks.layers.spectral_norm import add_spectral_norm
+from advloss.networks.layers.unit_range import to_unit
 
 
 class UNetDiscriminator(nn.Module):
@@ -18,15 +20,23 @@ class UNetDiscriminator(nn.Module):
 
     in_channels: of the image, and of the condition where one is concatenated. width: channels of the outermost level.
     spectral_norm: of all convolutions but the first and the last.
+    unit_range: the layers get the images in [0, 1], for which BasicSR's weights are; the network takes [-1, 1] always.
     Raises InputError for a parameter out of range, and for images too small or of other channels.
     """
 
     smallest = 8
 
-    def __init__(self, in_channels: Positive = 3, width: Positive = 64, spectral_norm: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: Positive = 3,
+        width: Positive = 64,
+        spectral_norm: bool = True,
+        unit_range: bool = False,
+    ) -> None:
         super().__init__()
         check_at_least(1, in_channels=in_channels, width=width)
         self.in_channels = in_channels
+        self.unit_range = unit_range
 
         def layer(inner: int, outer: int) -> nn.Sequential:
             kernel, stride = (4, 2) if outer > inner else (3, 1)
@@ -44,7 +54,7 @@ class UNetDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("UNetDiscriminator", x, self.in_channels, smallest=self.smallest)
-        maps = [self.first(x)]  # [B, width, H, W]
+        maps = [self.first(to_unit(x) if self.unit_range else x)]  # [B, width, H, W]
         for down in self.downs:
             maps.append(down(maps[-1]))  # [B, 2^i width, H/2^i, W/2^i]
         x = maps[-1]

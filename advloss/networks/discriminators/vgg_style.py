@@ -2,10 +2,12 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images, logits_of
+from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, logits_of
 from advloss.networks.layers.basic import chain, norm_layer
 from advloss.networks.layers.parameters import DownKernel, Norm, Positive, check_at_least, check_choice
 from advloss.networks.layers.resampling import ToGrid
+from advloss.networks.layers.spectral_norm import add_spectral_norm
+from advloss.networks.layers.unit_range import to_unit
 
 
 class VGGStyleDiscriminator(nn.Module):
@@ -22,6 +24,7 @@ class VGGStyleDiscriminator(nn.Module):
     pair n has `width * min(2**n, 8)`. levels: pairs. grid: pixels a side of the map that the dense layers see.
     hidden: size of the first dense layer. down_kernel: of the halving convolutions; the others are 3x3.
     norm: of all convolutions but the first. spectral_norm: of every convolution and dense layer.
+    unit_range: the layers get the images in [0, 1], for which BasicSR's weights are; the network takes [-1, 1] always.
     Raises InputError for a parameter out of range, and for images too small or of other channels.
     """
 
@@ -35,11 +38,13 @@ class VGGStyleDiscriminator(nn.Module):
         down_kernel: DownKernel = 4,
         norm: Norm = "batch",
         spectral_norm: bool = False,
+        unit_range: bool = False,
     ) -> None:
         super().__init__()
         check_at_least(1, in_channels=in_channels, width=width, levels=levels, grid=grid, hidden=hidden)
         check_choice("down_kernel", down_kernel, DownKernel)
         self.in_channels = in_channels
+        self.unit_range = unit_range
         self.smallest = 2**levels
         self.native = grid * 2**levels
         channels = [width * min(2**level, 8) for level in range(levels)]
@@ -61,4 +66,5 @@ class VGGStyleDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
         check_images("VGGStyleDiscriminator", x, self.in_channels, smallest=self.smallest)
+        x = to_unit(x) if self.unit_range else x
         return logits_of(self.body, self.last, x, features)  # [B, C, H/2^levels, W/2^levels] -> [B, hidden] -> [B, 1]

@@ -1,4 +1,4 @@
-"""What the super-resolution networks share: image ranges, enlarging stages, initial weights.
+"""What the super-resolution networks share: enlarging stages, initial weights.
 
 Published weights are for images in [0, 1]. Every network here takes and gives [-1, 1], and converts at both ends.
 """
@@ -14,16 +14,6 @@ from advloss.networks.layers.basic import chain
 
 STAGES: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}
 """For each scale of a network, the factors of its successive enlargements."""
-
-
-def to_unit(x: Tensor) -> Tensor:
-    """Converts images from [-1, 1] to [0, 1]."""
-    return (x + 1) / 2
-
-
-def from_unit(y: Tensor, dtype: torch.dtype) -> Tensor:
-    """Converts images from [0, 1] to [-1, 1], in `dtype`: under autocast the input's, to round once, not twice."""
-    return y.to(dtype) * 2 - 1
 
 
 def enlarged(x: Tensor, scale: int, mode: str) -> Tensor:

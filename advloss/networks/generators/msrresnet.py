@@ -3,9 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.networks.generators.enlarging import check_same_channels, enlarged, init_small, sub_pixel_stages, to_unit
+from advloss.networks.generators.enlarging import check_same_channels, enlarged, init_small, sub_pixel_stages
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.parameters import Positive, Scale, check_at_least, check_choice
+from advloss.networks.layers.unit_range import to_unit
 
 
 class MSRResNet(nn.Module):

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.networks.generators.enlarging import STAGES, enlarged, from_unit, init_small, to_unit
+from advloss.networks.generators.enlarging import STAGES, enlarged, init_small
 from advloss.networks.layers.parameters import Positive, Scale, check_at_least, check_choice, check_size
+from advloss.networks.layers.unit_range import from_unit, to_unit
 
 
 class RRDBNet(nn.Module):

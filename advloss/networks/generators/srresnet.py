@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from advloss.networks.generators.enlarging import sub_pixel_stages, to_unit
+from advloss.networks.generators.enlarging import sub_pixel_stages
 from advloss.networks.layers.basic import chain, norm_layer
 from advloss.networks.layers.parameters import Positive, Scale, check_at_least, check_choice
+from advloss.networks.layers.unit_range import to_unit
 
 SRResNetNorm = Literal["batch", "none"]
 

@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from advloss.networks.generators.enlarging import check_same_channels, enlarged, to_unit
+from advloss.networks.generators.enlarging import check_same_channels, enlarged
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.parameters import Positive, Scale, check_at_least, check_choice
+from advloss.networks.layers.unit_range import to_unit
 
 Activation = Literal["prelu", "relu", "leaky_relu"]
 

@@ -1,13 +1,15 @@
 """A resolved recipe for people to read: every value, and where it was written."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from advloss.recipe.schema import Recipe
 from advloss.recipe.text.source import Key, Source
 
+if TYPE_CHECKING:  # `advloss recipes` needs no torch
+    from advloss.recipe.schema import Recipe
 
-def rows(recipe: Recipe, source: Source) -> list[list[str]]:
+
+def rows(recipe: "Recipe", source: Source) -> list[list[str]]:
     """Lines of key, value, origin (`recipes/cyclegan.yaml:7`, `command line` or `default`)."""
     return [
         [".".join(key), "null" if value is None else str(value), _origin(key, source)]

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from advloss.core.errors import InputError, unknown
+from advloss.core.storage.reading import read_file
+from advloss.recipe.text.yaml_text import BYTES_MOST, Key, read_yaml
 
 COMMAND_LINE = "command line"
-Key = tuple[str, ...]
+SHOWN = 200
+"""How many characters of a value messages show."""
 
 
 @dataclass
@@ -63,10 +64,8 @@ def parse_value(name: str, text: str) -> Any:
         return None
     if not text.startswith(("[", "{")):
         return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: {text} is not valid YAML ({getattr(error, 'problem', error)})") from None
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return read_yaml(text, lambda line, why: InputError(f"{name}: {shown} is not valid YAML ({why})"))
 
 
 def folders() -> list[Path]:
@@ -88,9 +87,11 @@ def read(name: str) -> Source:
     if path is None:
         raise InputError(f"recipe={name}: {unknown('recipe', name, recipes)}; a path ends in .yaml")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe={name}: {path} can't be read ({error})") from None
+        text = read_file(path, BYTES_MOST).decode()
+    except InputError as error:
+        raise InputError(f"recipe={name}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"recipe={name}: {path}: can't be read ({error})") from None
     return parse(text, shorten(path))
 
 
@@ -101,34 +102,20 @@ def shorten(path: Path) -> str:
 
 def parse(text: str, path: str) -> Source:
     """A recipe's YAML text, with the line of every value."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
-    if not isinstance(node, yaml.MappingNode):
-        raise InputError(f"{path}: a recipe is a mapping with keys such as method, networks and losses")
     source = Source(path, {})
-    source.values = _mapping(node, (), source)
+
+    def refused(line: int | None, why: str) -> InputError:
+        said = why if why.endswith("written twice") else f"not valid YAML for a recipe ({why})"
+        return InputError(f"{path}{'' if line is None else f':{line}'}: {said}")
+
+    def seen(key: Key, line: int) -> None:
+        source.origins[key] = f"{path}:{line}"
+
+    values = read_yaml(text, refused, seen)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a recipe is a mapping with keys such as method, networks and losses")
+    source.values = values
     return source
-
-
-def _mapping(node: yaml.MappingNode, key: Key, source: Source) -> dict[str, Any]:
-    loader = yaml.SafeLoader("")
-    values: dict[str, Any] = {}
-    for name_node, value_node in node.value:
-        name = str(name_node.value)
-        place = f"{source.path}:{name_node.start_mark.line + 1}"
-        if name in values:
-            raise InputError(f"{place}: '{name}' is written twice")
-        inner = (*key, name)
-        source.origins[inner] = place
-        if isinstance(value_node, yaml.MappingNode):
-            values[name] = _mapping(value_node, inner, source)
-        else:
-            values[name] = loader.construct_object(value_node, deep=True)
-    return values
 
 
 OVERRIDE = re.compile(r"^[A-Za-z_][^=/\\\s]*=")

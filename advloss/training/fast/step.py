@@ -132,7 +132,7 @@ class FastStep(Executor):
             return losses
         for tensors in several:
             with self.precision.autocast():
-                values = {name: self.by_name[name](tensors) for name in minimised}
+                values = {name: self.loss(name, tensors) for name in minimised}
                 weighted = [self.weights[name] * value for name, value in values.items()]
                 halves = {
                     f"{name}.discriminator": known[name] if name in known else self.discriminator_loss(name, tensors)
@@ -162,8 +162,7 @@ class FastStep(Executor):
         """A term's loss. With `known`, one pass computes the discriminator's loss too, which is put into `known`."""
         term = self.by_name[name]
         if known is None:
-            value: Tensor = term(tensors)
-            return value
+            return self.loss(name, tensors)
         (fake, real), given = [tensors[each] for each in term.between], term.given.get("given")
         with naming(name):
             value, half = both(term.loss, fake, real, given=tensors[given] if given else None)  # type: ignore[arg-type]

@@ -1,33 +1,17 @@
 """The run folder `runs/NAME/`: its files, and the checks that no run is overwritten."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from advloss.core.errors import InputError
-from advloss.core.files import replacing, sweep
-from advloss.recipe.build_method import declared_fields
-from advloss.recipe.formats import formats_of, same_formats, with_formats
-from advloss.recipe.resolve import resolve
+from advloss.core.storage.files import replacing, sweep
 from advloss.recipe.schema import Recipe
-from advloss.recipe.text.source import read
+from advloss.training.run.checkpoint import read_checkpoint
 
-# keys that may change when a run is resumed: they change how long, how often and how fast, not what is learned
-FREE = {
-    "train": {
-        *(
-            "epochs",
-            "iterations",
-            "log_every",
-            "gradient_shares_every",
-            "sample_every",
-            "validate_every",
-            "checkpoint_every",
-        ),
-        *("executor", "compile", "graphs"),
-    },
-    "data": {"workers", "memory"},
-}
+LEFT_BEHIND = ("samples", "tensorboard")
+"""Folders that a run makes before its first file."""
 
 
 class RunFolder:
@@ -43,30 +27,32 @@ class RunFolder:
         self.samples = path / "samples"
         self.events = path / "tensorboard"
 
-    def check(self, recipe: Recipe, resume: bool) -> Recipe:
-        """The recipe to train. If a run is resumed, it has the formats in which that run read its files.
+    def begun(self) -> bool:
+        """Whether a run has begun in the folder: it has its recipe. What a process that was killed before that left
+        behind is no run."""
+        return self.recipe.is_file() or self.checkpoint.is_file()
 
-        Raises InputError if a new run would overwrite this one, if there is no run to resume, or if the run to resume
-        has another recipe.
+    def check_begun(self) -> None:
+        """Raises InputError if there is no run to resume."""
+        if not self.begun():
+            raise InputError(f"--resume: there is no run in {self.path} yet; start it without --resume")
+
+    def saved(self, resume: bool) -> dict[str, Any] | None:
+        """The checkpoint's content, if a run is resumed that has one; else None.
+
+        Raises InputError if a new run would overwrite something, if there is no run to resume, or if its checkpoint
+        can't be read.
         """
-        if not resume and self.path.exists() and any(self.path.iterdir()):
+        if resume:
+            self.check_begun()
+            check_age(self.recipe)
+            return read_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
+        if self.begun():
             raise InputError(f"{self.path} exists: go on with it by --resume, or name another with --run NAME")
-        if not resume:
-            return recipe
-        if not self.recipe.is_file():
-            raise InputError(f"--resume: there is no run in {self.path}")
-        check_age(self.recipe)
-        before = resolve(read(str(self.recipe)))
-        before = with_formats(before, declared_fields(before), formats_of(before.data, declared_fields(before)))
-        recipe = same_formats(recipe, before)
-        different = changes(before, recipe)
-        if different:
-            raise InputError(
-                f"--resume: {self.path} was trained with another recipe:\n  "
-                + "\n  ".join(different)
-                + "\nresume with the recipe it had (--run alone is enough), or start anew with --run OTHER"
-            )
-        return recipe
+        for other in sorted(self.path.glob("*")) if self.path.is_dir() else ():
+            if not _is_left_behind(other):
+                raise InputError(f"{self.path} exists, and is no run (it holds {other.name}): name another, --run NAME")
+        return None
 
     def create(self, recipe: Recipe) -> None:
         """Makes the folder, with the resolved recipe in it, and removes what a killed process left half-written."""
@@ -94,27 +80,6 @@ def check_age(recipe: Path) -> None:
         )
 
 
-def changes(before: Recipe, now: Recipe) -> list[str]:
-    """The differences between a run's recipe and the one that resumes it: `losses.l1.weight: 100 then, 10 now`."""
-    then, today = _flat(before.plain()), _flat(now.plain())
-    return [
-        f"{key}: {then.get(key, 'absent')} then, {today.get(key, 'absent')} now"
-        for key in sorted(then.keys() | today.keys())
-        if then.get(key) != today.get(key) and not _is_free(key)
-    ]
-
-
-def _is_free(key: str) -> bool:
-    section, _, name = key.partition(".")
-    return name in FREE.get(section, ())
-
-
-def _flat(values: object, key: str = "") -> dict[str, object]:
-    if not isinstance(values, dict):
-        return {key: values}
-    if key == "train.steps":  # their order counts
-        return {key: ", ".join(f"{name} {count}" for name, count in values.items())}
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{key}.{name}" if key else str(name))
-    return flat
+def _is_left_behind(path: Path) -> bool:
+    """Whether a killed process may have left this in a run's folder before the run had begun."""
+    return path.name.startswith(".") or (path.name in LEFT_BEHIND and path.is_dir() and not any(path.glob("*.png")))

@@ -1,9 +1,11 @@
-"""Ctrl-C and SIGTERM: the iteration is finished and a checkpoint written before the process ends."""
+"""Ctrl-C, SIGTERM and a closed terminal: the iteration is finished and a checkpoint written before the process ends."""
 
 import signal
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup ignores
+    SIGNALS.append(signal.SIGHUP)
 
 
 class Interrupt:

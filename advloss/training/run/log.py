@@ -2,19 +2,20 @@
 
 import json
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from advloss.core.console.output import printable
 from advloss.core.errors import NotFinite
-from advloss.core.files import replacing
+from advloss.core.storage.files import replacing
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
 
@@ -24,10 +25,13 @@ LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a prog
 class RunLog:
     """Sums losses on the device and reads them back only when they are logged. Only the first process writes.
 
-    done: how many iterations are over. total: how many there are in the end.
+    done: how many iterations are over. total: how many there are in the end. history: the changes with which the run
+    was resumed, see `Progress`; the log has a line for each.
     """
 
-    def __init__(self, folder: RunFolder, done: int, total: int, processes: Processes) -> None:
+    def __init__(
+        self, folder: RunFolder, done: int, total: int, processes: Processes, history: Sequence[dict[str, Any]] = ()
+    ) -> None:
         self.processes = processes
         self.total = total
         self.sums: dict[str, Tensor] = {}
@@ -37,9 +41,16 @@ class RunLog:
         self.waited = 0.0
         self.since = self.said = time.perf_counter()
         self.file = self.events = self.bar = None
+        self.known: list[dict[str, Any]] = []  # lines of before: changes and test figures
         if processes.first:
-            _cut(folder, done)
+            from torch.utils.tensorboard import SummaryWriter  # late: a trial writes no events
+
+            self.known = _cut(folder, done, self.say)
             self.file = folder.log.open("a", encoding="utf-8")
+            self.hook, threading.excepthook = threading.excepthook, self._failed
+            for change in history:
+                if change not in self.known:
+                    self._line(change)
             self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
             self.bar = tqdm(total=total, initial=done, unit="iteration", disable=None, dynamic_ncols=True)
 
@@ -99,14 +110,23 @@ class RunLog:
         """Adds a line to log.jsonl, and its numbers to TensorBoard."""
         if self.file is None or self.events is None:
             return
-        self.file.write(json.dumps(entry) + "\n")
-        self.file.flush()
+        self._line(entry)
         for group, values in entry.items():
             if isinstance(values, dict):
                 for name, value in values.items():
                     self.events.add_scalar(f"{group}/{name}", value, entry["iteration"])
             elif group not in ("iteration", "epoch"):
                 self.events.add_scalar(group, values, entry["iteration"])
+
+    def has(self, group: str, iteration: int) -> bool:
+        """Whether the log had an entry of that group, `test` or `changed`, for that iteration when this process began;
+        in the first process, the one with the log."""
+        return any(group in entry and entry["iteration"] == iteration for entry in self.known)
+
+    def _line(self, entry: dict[str, Any]) -> None:
+        if self.file is not None:
+            self.file.write(json.dumps(entry) + "\n")
+            self.file.flush()
 
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """Shows a picture in TensorBoard: uint8 [3, H, W]."""
@@ -116,7 +136,7 @@ class RunLog:
     def say(self, sentence: str) -> None:
         """Shows a line to the user."""
         if self.processes.first:
-            tqdm.write(sentence, file=sys.stderr)
+            tqdm.write(printable(sentence), file=sys.stderr)
 
     def pause(self) -> None:
         """Stops the clock of images/s until `resume` is called."""
@@ -128,10 +148,17 @@ class RunLog:
 
     def close(self) -> None:
         """Ends the bar and closes the files."""
+        if self.events is not None:
+            threading.excepthook = self.hook
         for part in (self.bar, self.file, self.events):
             if part is not None:
                 with suppress(OSError):  # a full disk has been reported already
                     part.close()
+
+    def _failed(self, failure: threading.ExceptHookArgs) -> None:
+        """An error of a thread. TensorBoard's own is raised again at the next call, and needs no traceback here."""
+        if not type(failure.thread).__module__.startswith("tensorboard.") or not isinstance(failure.exc_value, OSError):
+            self.hook(failure)
 
     def _show(self, iteration: int, losses: Mapping[str, float], speed: float, now: float) -> None:
         shown = {name: f"{value:.3g}" for name, value in losses.items() if not name.endswith(".discriminator")}
@@ -149,16 +176,22 @@ def round_to(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _cut(folder: RunFolder, done: int) -> None:
-    """Removes the lines of iterations after `done`, which a resumed run plays again."""
+def _cut(folder: RunFolder, done: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Removes the lines of iterations after `done`, which a resumed run plays again. Gives those of changes and of test
+    figures among the others."""
     if not folder.log.exists():
-        return
-    kept = []
-    for line in folder.log.read_text(encoding="utf-8").splitlines():
+        return []
+    kept, lost = [], 0
+    lines = folder.log.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
         try:
-            if json.loads(line)["iteration"] <= done:
-                kept.append(line + "\n")
-        except (ValueError, KeyError, TypeError):
-            continue  # a line that was cut off when the process was killed
+            entry = json.loads(line)
+            if entry["iteration"] <= done:
+                kept.append(entry)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            lost += number < len(lines)  # the last line was cut off when the process was killed
+    if lost:
+        say(f"{folder.log}: {lost} lines could not be read and are left out")
     with replacing(folder.log) as temporary:
-        temporary.write_text("".join(kept), encoding="utf-8")
+        temporary.write_text("".join(f"{json.dumps(entry)}\n" for entry in kept), encoding="utf-8")
+    return [entry for entry in kept if "test" in entry or "changed" in entry]

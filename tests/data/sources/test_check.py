@@ -4,9 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from advloss.data import check as checks
+from advloss.data import open_any
 from advloss.data.check import check
+from advloss.data.sources import shards
 from advloss.data.sources.folders import open_folder
 from advloss.data.synthetic.sets import SETS
 from advloss.images.reading import Picture
@@ -65,7 +69,7 @@ def test_pairs(tmp_path: Path) -> None:
 def test_side_by_side_files_are_no_duplicates_of_themselves(tmp_path: Path) -> None:
     report = check(open_folder(fill(tmp_path / "x", 3), FIELDS["pairs"]))
     assert report.problems == []
-    assert report.words()[-1] == "no problems found"
+    assert report.words()[-1] == "no problems found in the files' headers; `advloss data check` decodes every picture"
     assert report.rows[0][3] == "24x12"
 
 
@@ -73,3 +77,35 @@ def test_synthetic() -> None:
     report = check(SETS["stripes"](64, 0))
     assert report.rows[0] == ["train", "a (plain)", "1000", "64x64", "drawn", "0", ""]
     assert not report.problems
+
+
+@pytest.mark.parametrize(
+    ("sizes", "sides"),
+    [
+        ([(24, 48)] * 3, ["a", "b"]),
+        ([(24, 48), (30, 60)], ["a", "b"]),
+        ([(33, 33)] * 3, ["b"]),
+        ([(24, 32)] * 3, ["b"]),
+        ([(48, 24)] * 3, ["b"]),
+        ([(24, 48), (24, 49)], ["b"]),
+        ([(24, 48), (30, 40)], ["b"]),
+    ],
+)
+def test_photographs_are_not_taken_for_pairs(tmp_path: Path, sizes: list[tuple[int, int]], sides: list[str]) -> None:
+    for number, (height, width) in enumerate(sizes):
+        fill(tmp_path, [f"{number}.png"], number, height, width)
+    opened = open_any(tmp_path)
+    assert list(opened.train.images) == sides
+    report = check(opened, full=True)
+    assert report.words()[-1] == "no problems found" and len(report.rows) == len(sides)
+
+
+def test_very_many_files_are_looked_at_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "LOOKED_AT_FILES", 5)
+    monkeypatch.setattr(checks, "MOST_COMPARED", 5)
+    data = open_folder(fill(tmp_path, 20), FIELDS["single"])
+    quick, full = check(data), check(data, full=True)
+    assert (quick.looked_at, full.looked_at) == (5, 20)
+    assert "train: of 20 pictures, 5 were looked at" in quick.notes
+    assert "20 files are too many to look for equal ones; `advloss data check` does" in quick.notes
+    assert full.notes == []

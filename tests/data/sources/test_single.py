@@ -163,15 +163,8 @@ def test_val_with_two_sides(tmp_path: Path, kind: Kind) -> None:
         None, FIELDS[kind], paths={"a": [photo], "b": [edges]}, val=val, size=32, seed=0, direction="b2a"
     ).splits["val"]
     np.testing.assert_array_equal(swapped.images["b"].read(0), picture(20))
-    other = open_data("facades-like", FIELDS[kind], val=val, size=32, seed=0)
-    np.testing.assert_array_equal(other.splits["val"].images["a"].read(0), picture(30))
-    assert other.notes == ("of data.val the sides are edges (a) and photo (b)",)
-
-
-def test_val_side_by_side(tmp_path: Path) -> None:
-    data = opened("facades-like", "pairs", val=fill(tmp_path, 1, width=20))
-    assert data.splits["val"].paired
-    np.testing.assert_array_equal(data.splits["val"].images["b"].read(0), picture(0, width=20)[:, 10:])
+    with pytest.raises(InputError, match=r"edges and photo, and those of the training are labels \(a\)"):
+        open_data("facades-like", FIELDS[kind], val=val, size=32, seed=0)
 
 
 def test_what_is_wrong_with_val_names_it(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_labelled_and_an_unlabelled_source(tmp_path: Path) -> None:
 
 
 def test_pictures_to_validate_on_need_their_labels(tmp_path: Path) -> None:
-    for name in ("known/x", "known/y", "more", "val/p", "val/q"):
+    for name in ("known/x", "known/y", "more", "val/known", "val/more"):
         fill(tmp_path / name, 2)
     paths = {"labelled": [tmp_path / "known"], "unlabelled": [tmp_path / "more"]}
     with pytest.raises(InputError, match=r"data\.val: its pictures have no 'label'"):

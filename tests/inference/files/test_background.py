@@ -11,8 +11,9 @@ import pytest
 from torch import Tensor
 
 from advloss.core.errors import Interrupted
+from advloss.images.picture import PictureRows, rows_of
 from advloss.images.reading import Picture, read_picture
-from advloss.images.writing import write_picture
+from advloss.images.writing import write_rows
 from advloss.inference.files import background
 from advloss.inference.files.background import PREFETCHED
 from advloss.inference.files.convert import Writing, convert_files
@@ -36,7 +37,9 @@ def convert(converted: Callable[[Picture], Picture], scale: int = 1, overwrite: 
     said: list[str] = []
     summary = Summary("converted")
     by, writing = Conversion(no_bands, scale=scale), Writing(overwrite=overwrite)
-    convert_files(lambda picture, _: converted(picture), by, Path("in"), Path("out"), summary, writing, say=said.append)
+    convert_files(
+        lambda picture, _: rows_of(converted(picture)), by, Path("in"), Path("out"), summary, writing, say=said.append
+    )
     assert said == [f"skipped: {why}" for why in summary.failed]
     return summary
 
@@ -57,7 +60,7 @@ class Log:
         self.written: list[str] = []
         self.changed = threading.Condition()
         monkeypatch.setattr(background, "read_picture", self._read)
-        monkeypatch.setattr(background, "write_picture", self._write)
+        monkeypatch.setattr(background, "write_rows", self._write)
 
     def until(self, true: Callable[[], bool]) -> None:
         with self.changed:
@@ -71,9 +74,10 @@ class Log:
             self.changed.notify_all()
         return picture
 
-    def _write(self, path: Path, picture: Picture) -> None:
-        assert threading.current_thread().name.startswith("writing")
-        write_picture(path, picture)
+    def _write(self, path: Path, picture: PictureRows) -> None:
+        large = picture.height * picture.width > background.LARGE  # its rows are made by the thread that writes them
+        assert threading.current_thread().name.startswith("writing") is not large
+        write_rows(path, picture)
         with self.changed:
             self.written.append(path.stem)
             self.changed.notify_all()
@@ -97,9 +101,9 @@ def test_the_next_pictures_are_read_meanwhile_and_no_more(monkeypatch: pytest.Mo
 
 def test_a_result_is_written_meanwhile_and_one_at_most_waits(monkeypatch: pytest.MonkeyPatch):
     log, begun_pictures, begun = Log(monkeypatch), [], []
-    real = background.write_picture
+    real = background.write_rows
 
-    def write(path: Path, picture: Picture) -> None:
+    def write(path: Path, picture: PictureRows) -> None:
         begun.append(path)
         number = len(begun)
         log.until(lambda: len(begun_pictures) > min(number, 7))  # the network has begun the next picture
@@ -112,7 +116,7 @@ def test_a_result_is_written_meanwhile_and_one_at_most_waits(monkeypatch: pytest
             log.changed.notify_all()
         return picture
 
-    monkeypatch.setattr(background, "write_picture", write)
+    monkeypatch.setattr(background, "write_rows", write)
     assert convert(converted).written == 8 and log.written == list("abcdefgh")
 
 
@@ -145,9 +149,9 @@ def test_results_that_are_there_are_not_read(monkeypatch: pytest.MonkeyPatch):
 
 def test_ctrl_c_counts_the_result_that_is_being_written(monkeypatch: pytest.MonkeyPatch):
     log, begun_pictures, stop = Log(monkeypatch), [], threading.Event()
-    real = background.write_picture
+    real = background.write_rows
 
-    def write(path: Path, picture: Picture) -> None:
+    def write(path: Path, picture: PictureRows) -> None:
         if path.stem == "b":
             assert stop.wait(PATIENCE)
         real(path, picture)
@@ -159,7 +163,7 @@ def test_ctrl_c_counts_the_result_that_is_being_written(monkeypatch: pytest.Monk
             raise KeyboardInterrupt
         return picture
 
-    monkeypatch.setattr(background, "write_picture", write)
+    monkeypatch.setattr(background, "write_rows", write)
     with pytest.raises(Interrupted, match="interrupted: 2 pictures written; the same command goes on from there"):
         convert(converted)
     assert log.written == ["a", "b"] and not threads()
@@ -201,9 +205,9 @@ def test_what_ends_the_work_ends_the_threads(error: Exception):
 
 def test_each_failure_is_named_and_the_others_are_done(monkeypatch: pytest.MonkeyPatch):
     log, begun_pictures = Log(monkeypatch), []
-    real = background.write_picture
+    real = background.write_rows
 
-    def write(path: Path, picture: Picture) -> None:
+    def write(path: Path, picture: PictureRows) -> None:
         if path.stem == "d":
             raise OSError(28, "No space left on device")
         real(path, picture)
@@ -215,7 +219,7 @@ def test_each_failure_is_named_and_the_others_are_done(monkeypatch: pytest.Monke
         return picture
 
     Path("in/c.png").write_bytes(b"no picture")
-    monkeypatch.setattr(background, "write_picture", write)
+    monkeypatch.setattr(background, "write_rows", write)
     summary = convert(converted)
     assert summary.written == 5 and log.written == list("aefgh")
     assert sorted(summary.failed) == [
@@ -237,7 +241,7 @@ def test_a_real_ctrl_c_keeps_whole_files_and_says_how_many():
     _, said = process.communicate()
     finished = sorted(path.name for path in Path("out").iterdir())
     assert process.returncode == 130 and f"interrupted: {len(finished)} pictures written" in said
-    assert not any(name.startswith(".tmp") for name in finished)
+    assert not any(name.startswith(".advloss") for name in finished)
     for name in finished:
         read_picture(Path("out", name))
     assert f"{208 - len(finished)} pictures written, {len(finished)} were there" in done(*words).stderr

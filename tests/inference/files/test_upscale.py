@@ -181,11 +181,11 @@ def test_further_pages_are_said():
         pages[0].save(f"in/a.{extension}", save_all=True, append_images=pages[1:], lossless=True)
     pages[1].save("in/b.png")
     said = upscale("in", "out")
+    words = "of files that hold several pictures the first is taken (3 pictures: in/a.png, in/a.tif, in/a.webp)\n"
+    assert words in said and said.count("several") == 1
     for extension in ("tif", "webp", "png"):
-        assert f"in/a.{extension}: has 3 pages, the first is used\n" in said
         if extension != "webp":
             np.testing.assert_array_equal(read_picture(f"out/a.{extension}").pixels, repeated(picture(0, 9, 7)))
-    assert said.count("pages") == 3
 
 
 def test_what_a_format_can_not_hold_is_said_once():
@@ -193,9 +193,10 @@ def test_what_a_format_can_not_hold_is_said_once():
     for path in Path("in").glob("*.tif"):  # they would become the same files
         path.unlink()
     said = upscale("in", "jpg", "--format", "jpg")
-    assert said.count("JPEG files hold") == 3  # of alpha, of 16 bits, of both
-    assert said.count("JPEG files hold no alpha (it is laid over white); PNG and TIFF do\n") == 1
-    assert said.count("no alpha (it is laid over white) and no 16 bits a channel (they are rounded to 8);") == 1
+    alpha = "JPEG files hold no alpha: it is laid over white; PNG and TIFF do (7 pictures: in/deep-grey-alpha.png, "
+    assert said.count("JPEG files hold no alpha") == 1 and alpha in said
+    deep = "JPEG files hold no 16 bits a channel: they are rounded to 8; PNG and TIFF do (5 pictures: in/deep"
+    assert said.count("JPEG files hold no 16 bits") == 1 and deep in said
     assert "files hold" not in upscale("in", "png", "--format", "png")
     assert "WEBP files hold no 16 bits" in upscale("in/deep.png", "a.webp")
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss.inference.tiles import precision
 from advloss.inference.tiles.options import TileOptions
-from advloss.inference.tiles.precision import accurate, half_type
+from advloss.inference.tiles.precision import accurate, half_for, half_type, most_detailed
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.generators.resnet import ResNetGenerator
 from tests.inference.tiles.test_tiler import GOLDEN, photograph, published
@@ -18,16 +19,74 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def test_the_type_that_auto_takes(monkeypatch: pytest.MonkeyPatch):
-    network = nn.Conv2d(3, 3, 3, padding=1)
-    assert half_type("auto", network, CUDA) == torch.float16
+    assert half_type("auto", CUDA) == torch.float16
     monkeypatch.setattr(precision, "native_bf16", lambda: False)
-    assert half_type("auto", network, CPU) is None
+    assert half_type("auto", CPU) is None
     monkeypatch.setattr(precision, "native_bf16", lambda: True)
-    assert half_type("auto", network, CPU) == torch.bfloat16
+    assert half_type("auto", CPU) == torch.bfloat16
+    assert half_type("fp32", CUDA) is None
+    assert half_type("fp16", CPU) == torch.float16 and half_type("bf16", CPU) == torch.bfloat16
+
+
+class Fragile(nn.Module):
+    """Right in bf16 on smooth pictures, and wrong by some levels where neighbouring pixels differ: there it adds large
+    values that are rounded, and takes them away again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.same = nn.Conv2d(3, 3, 1, bias=False)
+        with torch.no_grad():
+            self.same.weight.copy_(torch.eye(3)[..., None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        large = 10 * F.pad(x[..., 1:] - x[..., :-1], (0, 1))
+        return x + self.same(large) - large
+
+
+def smooth(side: int = 256) -> Tensor:
+    """A ramp with weak noise, which is no judge: [1, 3, side, side]."""
+    noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 0.001
+    return noise + torch.linspace(-0.8, 0.8, side)
+
+
+def test_a_picture_s_own_details_decide(photograph: Tensor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(precision, "native_bf16", lambda: True)
+    plain, fragile = nn.Conv2d(3, 3, 3, padding=1), Fragile()
+    for image, expected in ((smooth(), torch.bfloat16), (photograph, None)):
+        assert half_for("auto", fragile, image) == expected
+        assert half_for("auto", plain, image) == torch.bfloat16
+        assert half_for("bf16", fragile, image) == torch.bfloat16 and half_for("fp32", plain, image) is None
     torch.manual_seed(0)
-    assert half_type("auto", ResNetGenerator(width=8, blocks=9).eval(), CPU) is None  # not accurate
-    assert half_type("fp32", network, CUDA) is None
-    assert half_type("fp16", network, CPU) == torch.float16 and half_type("bf16", network, CPU) == torch.bfloat16
+    assert half_for("auto", ResNetGenerator(width=8, blocks=9).eval(), photograph) is None  # instance norm of noise
+
+
+def test_detail_in_one_corner_is_found_and_decides(monkeypatch: pytest.MonkeyPatch):
+    """Wherever it is: the image is mostly flat."""
+    monkeypatch.setattr(precision, "native_bf16", lambda: True)
+    fragile = Fragile()
+    assert half_for("auto", fragile, smooth()) == torch.bfloat16
+    for top, left in ((0, 0), (0, 192), (128, 64), (192, 192)):
+        image = smooth()
+        image[..., top : top + 64, left : left + 64] = torch.rand(1, 3, 64, 64) * 2 - 1
+        assert all(square.std() > 0.5 for square in most_detailed(image))
+        assert half_for("auto", fragile, image) is None
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (32, 32), (64, 64), (31, 264), (127, 64)])
+def test_a_small_image_is_computed_in_float32(height: int, width: int, monkeypatch: pytest.MonkeyPatch):
+    """It would be judged by as much as there is of it."""
+    monkeypatch.setattr(precision, "native_bf16", lambda: True)
+    assert half_for("auto", nn.Conv2d(3, 3, 3, padding=1), torch.rand(1, 3, height, width)) is None
+
+
+def test_what_was_computed_before_does_not_matter(photograph: Tensor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(precision, "native_bf16", lambda: True)
+    photograph = photograph[..., 100:228, 100:228]
+    one = Tiler(Fragile())
+    first = one(photograph)
+    assert torch.equal(first, Tiler(Fragile(), TileOptions(precision="fp32"))(photograph))
+    one(smooth(128))
+    assert torch.equal(one(photograph), first)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -39,7 +98,7 @@ def test_bf16_stays_within_50_db_of_float32(name: str, golden: Path, photograph:
     assert made.dtype == torch.float32 and not torch.equal(made, exact)
     error = (made - exact).clamp(-2, 2).square().mean()
     assert 10 * torch.log10(4 / error) > 60
-    assert accurate(network, torch.bfloat16)
+    assert accurate(network, torch.bfloat16, most_detailed(photograph))
 
 
 def test_an_enlarged_input_that_is_added_stays_float32(golden: Path, photograph: Tensor):
@@ -55,7 +114,7 @@ def test_an_enlarged_input_that_is_added_stays_float32(golden: Path, photograph:
 
 def test_a_picture_of_16_bits_stays_float32(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(precision, "native_bf16", lambda: True)
-    network, image = nn.Conv2d(3, 3, 3, padding=1), torch.rand(1, 3, 20, 20)
+    network, image = nn.Conv2d(3, 3, 3, padding=1), torch.rand(1, 3, 256, 256)
     tiler = Tiler(network)
     torch.testing.assert_close(tiler(image, depth=16), network(image).detach(), rtol=0, atol=1e-6)
     assert not torch.allclose(tiler(image, depth=8), network(image).detach(), rtol=0, atol=1e-5)

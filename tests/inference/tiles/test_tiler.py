@@ -345,7 +345,7 @@ picture = Picture(np.zeros((900, 900, 3), np.uint8))
 tiles = []
 tiler = Tiler(SRResNet(blocks=1), FLOAT32, tick=lambda done, of: tiles.append(of))
 before = most_resident()
-large = upscaled(picture, Conversion(tiler.bands, scale=4))
+large = upscaled(picture, Conversion(tiler.bands, scale=4)).whole()
 assert large.pixels.shape == (3600, 3600, 3) and large.pixels.dtype == np.uint8
 print(most_resident() - before, len(tiles))
 """

@@ -111,6 +111,11 @@ def test_what_can_not_be_exported():
     Path("full/mine").write_text("x")
     assert "full: has files in it; name a new folder" in refused("export", "m.safetensors", "full")
     assert "full/mine: is a file; name a new folder" in refused("export", "m.safetensors", "full/mine")
+    for factor in ("0", "-1", "nan", "inf"):
+        assert f"scaling factor {float(factor)}: is a number above 0" in refused(
+            "export", "m.safetensors", "out", "--scaling-factor", factor
+        )
+        assert not Path("out").exists()
     assert not Path("out").exists() and [path.name for path in Path("full").iterdir()] == ["mine"]
     Path("empty").mkdir()
     done("export", "m.safetensors", "empty")
@@ -170,7 +175,7 @@ def test_imports_of_tokenizers_that_are_refused(golden: Path):
     for file, fragments in (
         ("other.pth", ["other.pth: expected a tokenizer", "LlamaGen or diffusers; the file holds weight"]),
         ("half.ckpt", ["half.ckpt: expected a decoder (decoder.conv_in.weight)"]),
-        ("none.ckpt", ["none.ckpt: the checkpoint's weights are of type int"]),
+        ("none.ckpt", ["none.ckpt: 'state_dict' is of type int"]),
         ("folder", ["folder: has no diffusion_pytorch_model.safetensors", "folder/vae looks like one"]),
         ("nowhere", ["nowhere: no such file"]),
     ):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES, Hinge, RpGAN, get_objective
+from advloss.losses.adversarial.one_pass import both
 from advloss.losses.adversarial.penalties import R1, GradientPenalty
 from tests.losses.discriminators import Spy, constant, patches
 
@@ -29,6 +30,48 @@ def test_both_steps_by_hand() -> None:
         adv = AdversarialLoss(Spy(), name)
         assert adv(constant(0.25), constant(0.75)).item() == pytest.approx(generator)
         assert adv.discriminator_loss(constant(0.25), constant(0.75)).item() == pytest.approx(discriminator)
+
+
+ORDERS: dict[tuple[str, str, bool], list[str]] = {
+    ("hinge", "generator", False): ["fake"],
+    ("hinge", "generator", True): ["fake"],
+    ("hinge", "discriminator", False): ["fake", "real"],
+    ("hinge", "discriminator", True): ["real", "fake"],
+    ("ragan", "generator", False): ["fake", "real"],
+    ("ragan", "generator", True): ["real", "fake"],
+    ("ragan", "discriminator", False): ["fake", "real"],
+    ("ragan", "discriminator", True): ["real", "fake"],
+}
+
+
+@pytest.mark.parametrize(("objective", "step", "real_first"), ORDERS)
+def test_the_order_in_which_the_discriminator_is_called(objective: str, step: str, real_first: bool) -> None:
+    """The order changes no value where the discriminator keeps nothing; a running mean of batch norm shows it."""
+    fake, real = constant(0.25), constant(0.75)
+    spy = Spy()
+    adv = AdversarialLoss(spy, objective, real_first=real_first)
+    value = adv(fake, real) if step == "generator" else adv.discriminator_loss(fake, real)
+    seen = ["fake" if x.mean() < 0.5 else "real" for x in spy.seen]
+    assert seen == ORDERS[objective, step, real_first]
+    other = AdversarialLoss(Spy(), objective, real_first=not real_first)
+    assert value == (other(fake, real) if step == "generator" else other.discriminator_loss(fake, real))
+
+    norm = nn.BatchNorm2d(3)
+    adv = AdversarialLoss(nn.Sequential(norm, nn.Conv2d(3, 1, 1)), objective, real_first=real_first)
+    adv(fake, real) if step == "generator" else adv.discriminator_loss(fake, real)
+    mean = 0.0
+    for name in ORDERS[objective, step, real_first]:
+        mean += 0.1 * ({"fake": 0.25, "real": 0.75}[name] - mean)
+    torch.testing.assert_close(norm.running_mean, torch.full((3,), mean))
+
+
+@pytest.mark.parametrize("real_first", [False, True])
+def test_one_pass_for_both_steps_keeps_the_order(real_first: bool) -> None:
+    norm = nn.BatchNorm2d(3)
+    adv = AdversarialLoss(nn.Sequential(norm, nn.Conv2d(3, 1, 1)), real_first=real_first)
+    both(adv, constant(0.25), constant(0.75))
+    first, second = (0.75, 0.25) if real_first else (0.25, 0.75)
+    torch.testing.assert_close(norm.running_mean, torch.full((3,), 0.09 * first + 0.1 * second))
 
 
 def test_scales_are_averaged() -> None:

@@ -144,6 +144,18 @@ def test_top_k_is_annealed_by_a_schedule_and_goes_on_after_a_resume() -> None:
     assert TopK(0.1)([torch.randn(1)])[0][0].numel() == 1  # at least one
 
 
+def test_logits_of_too_few_iterations_are_warned_of_by_no_resumed_training() -> None:
+    """Begun in the middle of an interval of 5, it waits for a whole one, of iterations 5 to 9."""
+    checks, warned = LogitChecks(every=5), []
+    checks.clock.iteration = 3
+    for iteration in range(3, 10):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            checks([torch.linspace(0.2, 0.9, 4)])
+        warned += [iteration] if caught else []
+    assert warned == [9]
+
+
 def test_a_sigmoid_at_the_end_is_warned_of_once() -> None:
     adv = AdversarialLoss(nn.Sequential(patches(), nn.Sigmoid()), "lsgan")
     adv.logit_checks = LogitChecks(every=5)

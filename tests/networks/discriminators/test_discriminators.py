@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
-from advloss.networks.discriminators.base import add_spectral_norm
 from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
 from advloss.networks.discriminators.patchgan import PatchGAN
@@ -17,6 +16,7 @@ from advloss.networks.discriminators.pixel import PixelDiscriminator
 from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.discriminators.unet import UNetDiscriminator
 from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
+from advloss.networks.layers.spectral_norm import add_spectral_norm
 
 Case = tuple[Callable[[], nn.Module], tuple[int, ...]]
 

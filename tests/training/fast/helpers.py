@@ -39,6 +39,16 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
             *(f"losses.adversarial.{key}" for key in ("start=4", "ramp=3", "discriminator_start=2")),
         ],
     ),
+    "relativistic": (  # a discriminator that changes at each call, in another order
+        "srgan-small",
+        [
+            "networks.generator={name: srresnet, width: 4, blocks: 1}",
+            "losses.adversarial.objective={name: ragan, detached_mean: true}",
+            "losses.adversarial.discriminator={name: unet, width: 2, unit_range: true}",
+            "losses.adversarial.real_first=true",
+            "initial=null",
+        ],
+    ),
     "lazy penalty": (
         "pix2pix",
         [
@@ -65,7 +75,7 @@ def made(name: str, *overrides: str) -> Built:
 
 def batches(name: str, dtype: torch.dtype = torch.float64) -> Callable[[int], dict[str, Tensor]]:
     """Batch number n of a recipe."""
-    small = SIZE // 4 if name == "srgan" else SIZE
+    small = SIZE // 4 if RECIPES[name][0] == "srgan-small" else SIZE
 
     def batch(number: int) -> dict[str, Tensor]:
         draw = torch.Generator().manual_seed(number)

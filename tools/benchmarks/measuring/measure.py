@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import itertools
+import os
 import resource
 import statistics
 import sys
@@ -35,6 +36,11 @@ def chosen_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: PyTorch finds no CUDA device here")
     return torch.device(name)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def seconds(action: Action | Timed, device: torch.device, repeats: int) -> list[float]:

@@ -1,6 +1,5 @@
 """The JSON document of a benchmark: the command, the machine, the versions and the result."""
 
-import os
 import platform
 import shlex
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 import torchvision
 
 import advloss
+from tools.benchmarks.measuring import measure
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
 
@@ -55,11 +55,10 @@ def _apart(word: str) -> list[str]:
 
 def machine() -> dict[str, Any]:
     """The processor, the cores that this process may use, its threads, and the GPU if there is one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found: dict[str, Any] = {
         "cpu": _cpu(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": cores,
+        "cores": measure.cores(),
         "threads": torch.get_num_threads(),
         "system": platform.system(),
         "gpu": None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from advloss.core.errors import InputError
-from advloss.core.files import write_whole
+from advloss.core.storage.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[3]
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.interop.basicsr import discriminator_from, generator_from
+from advloss.networks.layers.unit_range import to_unit
 from advloss.recipe.build import Built
 from advloss.recipe.schema import Recipe
 from tools.benchmarks.peers import base
@@ -18,11 +19,11 @@ from tools.benchmarks.peers.base import Batch, Peer
 
 PIXEL, ADVERSARIAL, AVERAGE = 1e-2, 5e-3, 0.999
 """Of its options/train/SRResNet_SRGAN/train_MSRGAN_x4.yml."""
-DISCRIMINATOR = "{name: vgg_style, width: 64, levels: 5, grid: 4, hidden: 100}"
+DISCRIMINATOR = "{name: vgg_style, width: 64, levels: 5, grid: 4, hidden: 100, unit_range: true}"
 
 
 class BasicSR(Peer):
-    """Its images are in [0, 1]. Our discriminator gets [0, 1] too, by a hook, since the weights are for that."""
+    """Its images are in [0, 1]. Ours are in [-1, 1], and our networks convert them."""
 
     project = "BasicSR"
     recipe = "srgan"
@@ -42,7 +43,6 @@ class BasicSR(Peer):
     notes = (
         "its published settings of MSRGAN x4: L1, VGG19 before the last ReLU, logistic GAN loss, moving average",
         "VGG19 has random weights, the same on both sides",
-        "our discriminator gets images in [0, 1], since its weights are for that",
     )
 
     def make(self, path: Path, recipe: Recipe) -> None:
@@ -58,7 +58,6 @@ class BasicSR(Peer):
         built.method.generator.load_state_dict(generator_from(self.model.net_g.state_dict())[1])
         discriminator = base.adversary(built, "adversarial")
         discriminator.load_state_dict(discriminator_from(self.model.net_d.state_dict())[1])
-        discriminator.register_forward_pre_hook(lambda module, inputs: (to_unit(inputs[0]), *inputs[1:]))
         ours = [layer for layer in base.frozen(built, "content").modules() if isinstance(layer, nn.Conv2d)]
         theirs = [layer for layer in self.model.cri_perceptual.modules() if isinstance(layer, nn.Conv2d)]
         for mine, other in zip(ours, theirs, strict=True):
@@ -81,11 +80,6 @@ class BasicSR(Peer):
             "adversarial": log["l_g_gan"] / ADVERSARIAL,
             "adversarial.discriminator": log["l_d_real"] + log["l_d_fake"],
         }
-
-
-def to_unit(image: Tensor) -> Tensor:
-    """[-1, 1] to [0, 1]."""
-    return (image + 1) / 2
 
 
 def stand_ins(path: Path) -> dict[str, ModuleType]:

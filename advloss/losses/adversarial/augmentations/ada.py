@@ -18,8 +18,8 @@ class ADA(Augmentation):
     """Changes of geometry and colour, each applied to each image with probability p, which adapts to overfitting.
 
     Karras et al. 2020b, arXiv:2006.06676, section 3 and appendix B, the pipeline "bgc": see `matrices`. Images
-    [B, C, H, W] (colours in full for C = 3, else brightness and contrast). A condition is warped as its image is, and
-    keeps its colours.
+    [B, C, H, W] (colours in full for C = 3, else brightness, contrast and luma flip). A condition is warped as its
+    image is, and keeps its colours.
 
     At the end of every `interval` iterations, with r = E sign(D(real) - threshold) over them and all processes,
         p <- clip(p + sign(r - target) * images / speed, 0, 1)
@@ -31,8 +31,8 @@ class ADA(Augmentation):
     threshold: the logit between fake and real. None: the objective's `boundary`, which `AdversarialLoss` fills in; 0
         elsewhere. wasserstein, rpgan and ragan have no boundary and need one; with energies only target=None works.
 
-    Unlike the paper's, the warp is one bilinear resampling, without a wavelet filter around it, and its backward on
-    CUDA is not deterministic.
+    Unlike the paper's, the warp is one bilinear resampling, without a wavelet filter around it, what lies further
+    out than one image beyond the border is mirrored again, not black, and its backward on CUDA is not deterministic.
     """
 
     p: Tensor  # []

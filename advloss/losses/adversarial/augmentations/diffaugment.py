@@ -38,13 +38,17 @@ def draw_translation(x: Tensor) -> Change:
 
 
 def draw_cutout(x: Tensor) -> Change:
-    """Sets a rectangle of half the height and width, whose middle is anywhere in the image, to zero."""
+    """Sets a rectangle of half the height and width (rounded up), whose middle is anywhere in the image, to zero.
+
+    The middle of an even side is a border between two pixels, so the image's own two borders are among its places.
+    """
     keep = torch.zeros((), dtype=torch.bool, device=x.device)
     for axis, shape in ((2, (1, 1, -1, 1)), (3, (1, 1, 1, -1))):
         size = x.shape[axis]
-        middle = torch.randint(0, size, (x.shape[0], 1, 1, 1), device=x.device)
-        place = torch.arange(size, device=x.device).reshape(shape) - (middle - (size + 1) // 4)
-        keep = keep | (place < 0) | (place >= (size + 1) // 2)  # [B, 1, H, W] in the end
+        side = (size + 1) // 2
+        middle = torch.randint(0, size + 1 - side % 2, (x.shape[0], 1, 1, 1), device=x.device)
+        place = torch.arange(size, device=x.device).reshape(shape) - (middle - side // 2)
+        keep = keep | (place < 0) | (place >= side)  # [B, 1, H, W] in the end
     return lambda x: x * keep
 
 

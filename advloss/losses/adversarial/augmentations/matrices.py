@@ -48,34 +48,36 @@ def draw_colors(image: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
     """A matrix [B, C, C] and an offset [B, C, 1] for each pixel's channels, for images in [-1, 1].
 
     Brightness + N(0, 0.2), contrast * 2^N(0, 0.5), luma (the mean channel) negated for half of those drawn, hue turned
-    by any angle around the luma axis, saturation * 2^N(0, 1). The last three for three channels only.
+    by any angle around the luma axis, saturation * 2^N(0, 1). The last two for three channels only.
     """
     channels = image.shape[1]
     brightness = 0.2 * _drawn(_normal(image), p)  # [B]
     contrast = torch.exp2(0.5 * _drawn(_normal(image), p))
     identity = torch.eye(channels, device=image.device, dtype=image.dtype)
     matrix = contrast[:, None, None] * identity  # [B, C, C]
+    luma = torch.full_like(identity, 1 / channels)  # onto the axis (1, ..., 1) / sqrt C
+    flip = _drawn(_uniform(image).mul(2).floor(), p)[:, None, None]
+    matrix = (identity - 2 * flip * luma) @ matrix
     if channels == 3:
-        flip = _drawn(_uniform(image).mul(2).floor(), p)[:, None, None]
         angle = _drawn((_uniform(image) * 2 - 1) * math.pi, p)[:, None, None]
         saturation = torch.exp2(_drawn(_normal(image), p))[:, None, None]
-        luma = torch.full_like(identity, 1 / 3)  # onto the axis (1, 1, 1) / sqrt 3
         across = (identity.roll(1, 0) - identity.roll(-1, 0)) / math.sqrt(3)  # the cross product with that axis
         hue = angle.cos() * identity + (1 - angle.cos()) * luma + angle.sin() * across
-        matrix = (luma + saturation * (identity - luma)) @ hue @ (identity - 2 * flip * luma) @ matrix
+        matrix = (luma + saturation * (identity - luma)) @ hue @ matrix
     return matrix, matrix.sum(2, keepdim=True) * brightness[:, None, None]
 
 
 def warped(x: Tensor, warp: Tensor) -> Tensor:
-    """The images as `warp` shows them, bilinear, mirrored at their borders: [B, C, H, W], [B, 3, 3] -> [B, C, H, W]."""
+    """The images as `warp` shows them, bilinear: [B, C, H, W], [B, 3, 3] -> [B, C, H, W]. Beyond their borders they are
+    mirrored at the middle of the outermost pixels, as the authors pad them."""
     height, width = x.shape[-2:]
     rows = torch.arange(height, device=x.device, dtype=x.dtype) - (height - 1) / 2
     columns = torch.arange(width, device=x.device, dtype=x.dtype) - (width - 1) / 2
     y, x_ = torch.meshgrid(rows, columns, indexing="ij")
     places = torch.stack([x_, y, torch.ones_like(y)], -1).reshape(1, -1, 3)  # [1, H W, 3]
     source = (places @ warp.to(x.dtype).mT)[..., :2].reshape(-1, height, width, 2)
-    grid = torch.stack([source[..., 0] * (2 / width), source[..., 1] * (2 / height)], -1)
-    return grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid = torch.stack([source[..., 0] * (2 / max(width - 1, 1)), source[..., 1] * (2 / max(height - 1, 1))], -1)
+    return grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
 
 
 def _uniform(image: Tensor, *more: int) -> Tensor:

@@ -180,10 +180,15 @@ class RpGAN(Objective):
 
 @dataclass(frozen=True)
 class RaGAN(RpGAN):
-    """Relativistic, average: each image against the other kind's average; see `ragan_discriminator`. ESRGAN's."""
+    """Relativistic, average: each image against the other kind's average; see `ragan_discriminator`. ESRGAN's.
+
+    detached_mean: in the discriminator's loss the averages are constants for autograd.
+    """
+
+    detached_mean: bool = False
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
-        return relativistic.ragan_discriminator(fake, real, self.over)
+        return relativistic.ragan_discriminator(fake, real, self.over, self.detached_mean)
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return relativistic.ragan_generator(fake, real, self.over)

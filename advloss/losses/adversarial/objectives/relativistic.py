@@ -46,16 +46,19 @@ def rpgan_generator(fake: Tensor, real: Tensor | None, over: Over = "logistic") 
     return FUNCTIONS[over](fake - real).mean()
 
 
-def ragan_discriminator(fake: Tensor, real: Tensor, over: Over = "logistic") -> Tensor:
+def ragan_discriminator(fake: Tensor, real: Tensor, over: Over = "logistic", detached_mean: bool = False) -> Tensor:
     """E f(real - E fake) + E f(E real - fake): each image against the average one of the other kind.
 
     Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2 (logistic: RaSGAN; lsgan: RaLSGAN; hinge: RaHingeGAN), with
     the two halves summed: ESRGAN halves the sum. An average is over all elements, so over patches too, of this
-    process's batch.
+    process's batch. detached_mean: no gradient goes through the averages, as in ESRGAN's code (BasicSR); the value is
+    the same.
     """
     fake, real = _pair(fake, real)
     f = FUNCTIONS[over]
-    return f(real - fake.mean()).mean() + f(real.mean() - fake).mean()
+    averages = fake.mean(), real.mean()
+    of_fake, of_real = (average.detach() for average in averages) if detached_mean else averages
+    return f(real - of_fake).mean() + f(of_real - fake).mean()
 
 
 def ragan_generator(fake: Tensor, real: Tensor | None, over: Over = "logistic") -> Tensor:

@@ -8,7 +8,7 @@ from torch import tensor
 
 from advloss.core.errors import InputError
 from advloss.losses.adversarial.objectives import RaGAN, RpGAN
-from advloss.losses.adversarial.objectives.relativistic import Over
+from advloss.losses.adversarial.objectives.relativistic import FUNCTIONS, Over
 
 FAKE = tensor([1.0, -1.0, 0.5, -2.5], dtype=torch.float64)  # mean -0.5
 REAL = tensor([0.0, 2.0, 3.0, -1.0], dtype=torch.float64)  # mean 1
@@ -72,3 +72,23 @@ def test_errors() -> None:
             objective.generator(FAKE)
         with pytest.raises(InputError, match=r"fake logits have shape \(4,\) and real ones \(4, 1\)"):
             objective.discriminator(FAKE, REAL[:, None])  # would broadcast to 4 x 4
+
+
+@pytest.mark.parametrize("over", PAIRED)
+def test_a_detached_mean_changes_the_discriminators_gradient_and_no_value(over: Over) -> None:
+    """As by hand: each logit's gradient is that of its own term alone. The generator's half is the same."""
+    fake, real = FAKE.clone().requires_grad_(), REAL.clone().requires_grad_()
+    plain, detached = RaGAN(over), RaGAN(over, detached_mean=True)
+    assert detached.discriminator(fake, real) == plain.discriminator(fake, real)
+    assert detached.generator(fake, real) == plain.generator(fake, real)
+    by_hand = FUNCTIONS[over](real - FAKE.mean()).mean() + FUNCTIONS[over](REAL.mean() - fake).mean()
+    expected = torch.autograd.grad(by_hand, [fake, real])
+    torch.testing.assert_close(torch.autograd.grad(detached.discriminator(fake, real), [fake, real]), expected)
+    through = torch.autograd.grad(plain.discriminator(fake, real), [fake, real])
+    assert not torch.allclose(through[0], expected[0])
+    for one, other in zip(
+        torch.autograd.grad(plain.generator(fake, real), [fake, real]),
+        torch.autograd.grad(detached.generator(fake, real), [fake, real]),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

@@ -9,8 +9,9 @@ import torch
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
 from advloss.training.processes import Processes
+from advloss.training.run.changes import changes, lines_of
 from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
-from advloss.training.run.folder import RunFolder, changes
+from advloss.training.run.folder import RunFolder
 from tests.training.started import TINY, done, log, two_sides
 from tests.training.test_steps import batch, make_executor, weights
 
@@ -43,16 +44,18 @@ def test_a_checkpoint_holds_all_that_the_next_iteration_depends_on():
         assert torch.equal(value, weights(one)[name]), name
     averages = (each.average.module.state_dict() for each in (one, two))
     assert all(torch.equal(x, y) for x, y in zip(*(state.values() for state in averages), strict=True))
-    assert not list(Path().glob(".tmp*"))
+    assert not list(Path().glob(".advloss*"))
 
 
 def test_strays_of_a_killed_process_are_swept_at_the_next_start():
     two_sides(Path("photos"))
     done(*SMALL, "--iterations", "1")
-    for name in (".tmp-123-checkpoint.pt", ".tmp4aBcDe"):  # ours, and one of safetensors
-        Path("runs/run", name).write_bytes(b"half")
+    for place in (Path("runs/run"), Path("runs/run/samples")):
+        (place / ".advloss-0123abcd").mkdir()
+        for name in ("lock", "new.pt", ".tmp4aBcDe"):  # ours, and one of safetensors
+            (place / ".advloss-0123abcd" / name).write_bytes(b"half")
     done("train", "--run", "run", "--resume", "--iterations", "2")
-    assert not list(Path("runs/run").glob(".tmp*"))
+    assert not list(Path("runs/run").rglob(".*"))
 
 
 def test_a_log_that_is_longer_than_the_checkpoint_or_cut_short_is_cut():
@@ -99,8 +102,9 @@ def test_what_may_change_between_a_run_and_its_resumption():
     free = [
         f"train.{name}=7" for name in ("iterations", "log_every", "sample_every", "validate_every", "checkpoint_every")
     ]
-    assert changes(recipe(), recipe(*free, "data.workers=2", "data.memory=off", "train.epochs=3")) == []
-    assert changes(recipe(), recipe("data.batch=2", "seed=1", "train.steps={discriminator: 1, generator: 1}")) == [
+    assert changes(recipe(), recipe(*free, "data.workers=2", "data.memory=off", "data.a=here", "data.val=there")) == {}
+    words = ["data.batch=2", "seed=1", "train.steps={discriminator: 1, generator: 1}"]
+    assert lines_of(changes(recipe(), recipe(*words))) == [
         "data.batch: 1 then, 2 now",
         "seed: 0 then, 1 now",
         "train.steps: generator 1, discriminator 1 then, discriminator 1, generator 1 now",

@@ -1,0 +1,33 @@
+"""How much of the host's memory this process may still take."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+CGROUPS = Path("/sys/fs/cgroup")
+FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+)
+"""For each version of Linux's control groups: the files of the limit and of what is used, and the name, in
+`memory.stat`, of what is used by files that the system drops when memory is needed."""
+
+
+def available_memory(groups: Path = CGROUPS) -> int:
+    """Bytes that are free on this host, and within the limit of the container that the process runs in.
+
+    groups: the folder of the process's control group.
+    """
+    return max(0, min([psutil.virtual_memory().available, *_left_in_groups(groups)]))
+
+
+def _left_in_groups(groups: Path) -> Iterator[int]:
+    for limit, used, droppable in FILES:
+        with suppress(OSError, ValueError):  # no such group, or `max` for its limit
+            left = int((groups / limit).read_text()) - int((groups / used).read_text())
+            stat = ((groups / limit).parent / "memory.stat").read_text()
+            found = re.search(rf"^{droppable} (\d+)$", stat, re.MULTILINE)
+            yield left + (int(found[1]) if found else 0)

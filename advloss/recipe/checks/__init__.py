@@ -1,0 +1,1 @@
+"""Checks of a recipe: its keys of data, and trials of its objects before the training."""
