@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images, logits_of
+from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, logits_of
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
 from advloss.networks.layers.parameters import Norm, Positive, check_at_least
+from advloss.networks.layers.spectral_norm import add_spectral_norm
 
 LAST = 4
 """The kernel of the last convolution."""

@@ -3,9 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advloss.networks.discriminators.base import DiscriminatorOutput, add_spectral_norm, check_images, logits_of
+from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, logits_of
 from advloss.networks.layers.basic import chain
 from advloss.networks.layers.parameters import Positive, check_at_least
+from advloss.networks.layers.spectral_norm import add_spectral_norm
 
 
 class ResidualDiscriminator(nn.Module):
