@@ -28,10 +28,7 @@ HELD: dict[str, Callable[[], AdversarialLoss]] = {
     "our spectral norm": lambda: AdversarialLoss(PatchGAN(width=2, norm="none", spectral_norm=True), "wasserstein"),
     "torch's": lambda: AdversarialLoss(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 1)), "wasserstein"),
     "torch's older": lambda: AdversarialLoss(nn.utils.spectral_norm(nn.Linear(3, 1)), "wasserstein"),
-    **{
-        name: lambda name=name: AdversarialLoss(patches(), name)
-        for name in OTHERS
-    },
+    **{name: lambda name=name: AdversarialLoss(patches(), name) for name in OTHERS},
 }
 
 
