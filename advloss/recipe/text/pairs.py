@@ -43,7 +43,8 @@ def _own_paths(source: Source, data: dict[str, Any]) -> list[str]:
     except (KeyError, AttributeError):  # the check of the method says what is wrong with it
         return []
     images = {key: field for key, field in fields.items() if isinstance(field, Image)}
-    return [key for key in data if key in images or key in sources_of(images)]
+    names = {*images, *sources_of(images)}
+    return [key for key, where in data.items() if key in names and isinstance(where, str | list)]
 
 
 def check_read(recipe: Recipe, source: Source) -> None:
