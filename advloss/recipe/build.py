@@ -84,6 +84,7 @@ def build(recipe: Recipe) -> Built:
     terms = nn.ModuleDict(
         {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
     )
+    players = players_of(recipe.train.steps or {}, method, by_name(terms))
     for name, term in by_name(terms).items():
         try_term(term, f"losses.{name}", made)
     if smallest != largest:
@@ -95,7 +96,6 @@ def build(recipe: Recipe) -> Built:
         try_metric(metric.measure, metric.between, f"metrics.{name}", made)
     dtype = DTYPES.get(recipe.train.precision, torch.float32)
     shapes = {name: tuple(tensor.shape) for name, tensor in made.items()}
-    players = players_of(recipe.train.steps or {}, method, by_name(terms))
     weighting = _weighting(recipe, method)
     _try_weighting(recipe, terms, made)
     try_labels(recipe, method, by_name(terms))

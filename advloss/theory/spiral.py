@@ -5,6 +5,7 @@ D(v) = y v has the Wasserstein objective. So the discriminator's loss is xy and 
 f(t) = t of Mescheder et al. 2018, arXiv:1801.04406, definition 2.1, whose only equilibrium is x = y = 0.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,7 +58,9 @@ def spiral(order: Order, lr: float = 0.1, steps: int = 200, penalties: Sequence[
     x = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
     line = nn.Linear(1, 1, bias=False, dtype=torch.float64)
     nn.init.zeros_(line.weight)
-    adversary = AdversarialLoss(line, objective="wasserstein", penalties=penalties)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # nothing holds this critic, which is what is shown
+        adversary = AdversarialLoss(line, objective="wasserstein", penalties=penalties)
     generator, discriminator = torch.optim.SGD([x], lr), torch.optim.SGD(line.parameters(), lr)
     path = [(x.item(), line.weight.item())]
     for _ in range(steps):

@@ -17,7 +17,7 @@ from advloss.training.run.changes import changes, check_changes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.initial import start_from_initial
 from advloss.training.run.lock import alone
-from advloss.training.threads import same_threads, with_threads
+from advloss.training.run.threads import same_threads, with_threads
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]

@@ -41,7 +41,8 @@ def test_bad_files_of_all_kinds_are_named_and_counted_and_the_rest_is_done(comma
         "in/b.jpg: damaged: Truncated File Read\n",
         "in/c.png: the file is empty (0 bytes)\n",
         "in/d.png: not a picture in a format that can be read, whatever its name says\n",
-        "in/e.png: 60000x60000 pixels, more than the limit of 268,435,456; not decoded\n",
+        "in/e.png: 60000x60000 pixels, more than the limit of 268,435,456; not decoded. If you trust the file, set "
+        "ADVLOSS_MAX_PIXELS=3600000000\n",
         "in/f.tif: holds floats, and the model was trained on 8-bit pictures; save it with 8 or 16 bits\n",
     ):
         assert sentence in said

@@ -55,7 +55,7 @@ TYPOS = {
     "two data sets": ([*PHOTOS, "stripes"], ["one data set at a time: photos, stripes"]),
     "no data": (SMALL[1:], ["`advloss data list`", "data.a=FOLDER data.b=FOLDER"]),
     "half the data": ([*SMALL[1:], "data.a=photos/trainA"], ["data.b=FOLDER"]),
-    "a set and a side": ([*PHOTOS, "data.a=photos/trainA"], ["data.b"]),
+    "a set and a side": ([*PHOTOS, "data.a=photos/trainA"], ["data.name: this and data.a both say where the data is"]),
     "unknown set": ([*SMALL[1:], "horse2zebr"], ["did you mean 'horse2zebra'?", "or a folder"]),
     "missing folder": ([*SMALL[1:], "./horses"], ["horses: no such folder"]),
     "no pairs": (["recipe=pix2pix-small", "stripes"], ["'stripes' has no pairs", "facades-like"]),

@@ -11,7 +11,7 @@ from advloss.data.degradations import DEGRADATIONS
 from advloss.data.random_streams import random
 from advloss.inference.tiles import cuda_graphs as repeating
 from advloss.inference.tiles import engine
-from advloss.inference.tiles.options import TileOptions
+from advloss.inference.tiles.options import Overlap, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.losses.metrics import psnr
 from advloss.networks.generators.msrresnet import MSRResNet
@@ -122,12 +122,13 @@ def test_what_waits_for_the_device_is_not_recorded_and_goes_on(device: torch.dev
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_half_precision_waits_once_a_row_and_float32_never(device: torch.device, precision: str) -> None:
-    tiler = Tiler(MSRResNet(width=8, blocks=2).to(device), TileOptions(tile=32, overlap=4, precision=precision))
+def test_half_precision_waits_once_a_row_and_exact_tiles_in_float32_never(device: torch.device, precision: str) -> None:
+    overlap: Overlap = 4 if precision == "fp16" else "exact"  # other tiles are compared, once a row
+    tiler = Tiler(MSRResNet(width=8, blocks=2).to(device), TileOptions(tile=32, overlap=overlap, precision=precision))
     picture = image(90, 240).to(device)
     for _ in range(4):  # what is measured and recorded once is
         expected = tiler(picture)
-    rows = len(tiler._grid(90, 240, 32, 4).rows)
+    rows = len(tiler._grid(90, 240, 32, overlap).rows)
     if device.type == "cpu":
         with no_waiting(device):
             made = tiler(picture)
@@ -141,7 +142,7 @@ def test_half_precision_waits_once_a_row_and_float32_never(device: torch.device,
         finally:
             torch.cuda.set_sync_debug_mode("default")
         assert len(waits) <= (rows if precision == "fp16" else 0), [str(wait.message) for wait in waits]
-    assert rows == 4 and torch.equal(made, expected)
+    assert rows >= 4 and torch.equal(made, expected)
 
 
 @pytest.mark.parametrize("name", ["bicubic", "second_order"])

@@ -30,7 +30,7 @@ OTHERS = {"--nproc-per-node"}
 TOOLS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
 KEY = re.compile(r"(?<![\w.])(train|data)\.(?!py\b)([a-z_]+)")
 WORD = re.compile(r"(?<![\w.])(?:losses|networks|optimizer|train|data|initial)(?:\.\w+)*=(?:\{[^}]*\}|\S*[\w\]])")
-NAMES_OF_DATA = {"a", "b", "c", "labelled", "mask"}
+NAMES_OF_DATA = {"a", "b", "c", "labelled", "mask", "val_", "val_a", "val_b"}
 """What pages call fields and sources."""
 
 
@@ -72,7 +72,7 @@ def test_help_names_options_and_keys_that_exist(name: str) -> None:
     assert set(OPTION.findall(without_examples)) <= KNOWN[name]
     for line in examples:
         overrides = [word for word in line if is_override(word)]
-        if overrides:
+        if overrides and overrides[0].startswith("recipe="):
             source = read(overrides[0].removeprefix("recipe="))
             for word in overrides[1:]:
                 source.override(word)

@@ -163,7 +163,8 @@ def test_a_model_for_grey_reads_grey_and_colours() -> None:
     luma = colours.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(made["colours"][..., 0], 255 - luma, atol=0.5001)
     assert [words for words in said if "luma" in words] == [
-        "the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601)"
+        "the model was trained on grey pictures: of colours it is given the luma (ITU-R BT.601) "
+        "(2 pictures: in/again.png, in/colours.png)"
     ]
 
 

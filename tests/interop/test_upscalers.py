@@ -138,7 +138,8 @@ def test_that_spandrel_advises_against_tiles_is_said_once(windowed: nn.Module):
     tiler = Tiler(windowed, TileOptions(tile=64, overlap=4, precision="fp32"), say=said.append)
     for _ in range(2):
         tiler(torch.rand(1, 3, 24, 101) * 2 - 1)
-    assert len(said) == 1 and "(SwinIR), advises against tiles" in said[0] and "tile=0" in said[0]
+    (advice,) = (words for words in said if "advises" in words)
+    assert "(SwinIR), advises against tiles" in advice and "tile=0" in advice
 
 
 def test_memory_is_measured_without_a_trace_and_guessed_where_it_can_not_be(tmp_path: Path):

@@ -28,8 +28,9 @@ def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object
     nothing to do, or if the target can't be written under its name.
     """
     suffix = f".{form}" if form else None
-    if suffix and suffix not in FORMATS:
-        known = ", ".join(extension[1:] for extension in FORMATS)
+    written = [extension for extension, one in FORMATS.items() if one.write is not None]
+    if suffix and suffix not in written:
+        known = ", ".join(extension[1:] for extension in written)
         raise InputError(f"--format {form}: is not a format that can be written; use one of {known}")
     if source.is_dir():
         return _folder_jobs(source, target, suffix, skipped, say)
@@ -41,8 +42,8 @@ def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object
     if not is_image(source):
         raise InputError(f"{source}: is not named as a picture ({extensions()}); rename it if it is one")
     result = target / _named(Path(source.name), suffix) if into_folder else target
-    if not is_image(result):
-        raise InputError(f"{result}: not a format that can be written ({', '.join(FORMATS)})")
+    if result.suffix.lower() not in written:
+        raise InputError(f"{result}: not a format that can be written ({', '.join(written)})")
     if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
         raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
     return [Job(source, result)]

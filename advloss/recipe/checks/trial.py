@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Label
 from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.value import Value
 from advloss.methods.base import Method
 from advloss.recipe.build_method import declared_fields, dry_run, shape_of, training_batch
 from advloss.recipe.formats import formats_of
@@ -48,7 +49,7 @@ def _check_trains(term: Term, place: str, made: Mapping[str, Tensor], value: Ten
                 f"{place}.between: the image that the generator makes comes first, and {term.between[0]} does not "
                 f"depend on it; say between=[{turned}]"
             )
-    if not value.requires_grad:
+    if not (value.requires_grad or isinstance(term.loss, Value)):  # a bottleneck may have no loss
         raise InputError(
             f"{place}: nothing that {term.player} trains changes it, since {', '.join(sorted(term.needs))} "
             f"{'do' if len(term.needs) > 1 else 'does'} not depend on {term.player}: it would train nothing; name "

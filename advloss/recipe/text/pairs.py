@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from advloss.core.errors import InputError
-from advloss.data.fields import Image
+from advloss.data.fields import Image, sources_of
 from advloss.data.synthetic.sets import SETS
 from advloss.recipe import components
-from advloss.recipe.schema import Data, Recipe
+from advloss.recipe.schema import Recipe
 from advloss.recipe.terms import GENERATOR
 from advloss.recipe.text.source import COMMAND_LINE, Key, Source
 
@@ -38,10 +38,13 @@ def _own_paths(source: Source, data: dict[str, Any]) -> list[str]:
     """The fields and sources of pictures with a path of their own. Labels and vectors may stand beside a data set."""
     method = source.values.get("method")
     name = method.get("name") if isinstance(method, dict) else method
-    known = components.METHODS.get(str(name))
-    fields = known.declared_fields({}) if known else {}
-    beside = {key for key, field in fields.items() if not isinstance(field, Image)}
-    return [key for key in data if key not in Data.model_fields and key not in beside and not key.startswith("val")]
+    try:
+        fields = components.METHODS[str(name)].declared_fields({})
+    except (KeyError, AttributeError):  # the check of the method says what is wrong with it
+        return []
+    images = {key: field for key, field in fields.items() if isinstance(field, Image)}
+    names = {*images, *sources_of(images)}
+    return [key for key, where in data.items() if key in names and isinstance(where, str | list)]
 
 
 def check_read(recipe: Recipe, source: Source) -> None:
@@ -53,7 +56,7 @@ def check_read(recipe: Recipe, source: Source) -> None:
                 raise InputError(
                     f"train.{key}: is for fast executors, and train.executor is plain; leave one of them out"
                 )
-    unsized = data.resize == "none" and not _said(source, ("data", "resize"))
+    unsized = data.resize == "none" and not any(_said(source, ("data", key)) for key in ("resize", "crop"))
     if _said(source, ("data", "load")) and unsized and data.name not in SETS:
         raise InputError("data.load: is not used, since data.resize is none; set data.resize too, or data.crop")
     players = [name for name in train.steps or {} if name != GENERATOR or name in settings]

@@ -131,7 +131,7 @@ def test_on_a_gpu_batches_are_of_one_size_and_always_full():
     for number, one in found.items():
         assert one.codes.item() == pytest.approx(brightness(paths[number]), abs=1e-5)
     shapes.clear()
-    assert len(list(encoded(model, paths, lambda *_: None, Reading(size=8)))) == 5
+    assert len(list(encoded(model, paths, lambda *_: None, Reading(size=8), Remarks()))) == 5
     assert shapes == [(16, 3, 8, 8)]
 
 

@@ -117,14 +117,13 @@ def test_the_least_size(net: str) -> None:
 
 
 def test_wrong_images() -> None:
-    loss = LPIPS("squeeze", pretrained=False)
     for x, y, message in [
         (*images(channels=4), r"compares images \[B, 3 or 1, H, W\]"),
         (images()[0], images(50)[0], "they must be the same"),
         (images()[0], images()[1] * 255, "y has values from"),
     ]:
         with pytest.raises(InputError, match=message):
-            loss(x, y)
+            LPIPS("squeeze", pretrained=False)(x, y)
 
 
 def test_weights_that_are_missing(cache: Path) -> None:

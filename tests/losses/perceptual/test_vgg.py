@@ -197,14 +197,13 @@ def test_the_least_size(layer: str, least: int) -> None:
 
 
 def test_wrong_images() -> None:
-    loss = VGGFeatures({"relu1_1": 1}, pretrained=False)
     for x, y, message in [
         (*images(channels=4), r"VGGFeatures compares images \[B, 3 or 1, H, W\]"),
         (images()[0], images(50)[0], "they must be the same"),
         (images()[0], images()[1] * 255, "y has values from"),
     ]:
         with pytest.raises(InputError, match=message):
-            loss(x, y)
+            VGGFeatures({"relu1_1": 1}, pretrained=False)(x, y)
 
 
 @pytest.mark.parametrize(

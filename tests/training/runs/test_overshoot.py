@@ -18,7 +18,6 @@ LOSSES = {
     "l2": "{loss: l2, between: [fake_b, b]}",
     "charbonnier": "{loss: charbonnier, between: [fake_b, b]}",
     "ssim": "{loss: ssim, between: [fake_b, b]}",
-    "total_variation": "{loss: total_variation, between: [b]}",
 }
 
 
