@@ -127,8 +127,8 @@ def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor])
         layers = tuple(tensor.shape[1] for tensor in first)
         return {"in_channels": layers, "in_features": layers}
     compared = [first, *([made[given["given"]]] if "given" in given else [])]
-    channels = sum(tensor.shape[1] for tensor in compared if tensor.ndim > 1)
-    return {"in_channels": channels, "in_features": sum(tensor[0].numel() for tensor in compared)}
+    items = [tensor[0] for tensor in compared if tensor.ndim > 1]
+    return {"in_channels": sum(len(item) for item in items), "in_features": sum(item.numel() for item in items)}
 
 
 def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:
