@@ -41,8 +41,8 @@ class DCGAN(nn.Module):
         channels = [width * min(2**n, 8) for n in reversed(range(doublings))]  # of the 4 x 4 map first
         bias = norm != "batch"  # batch norm has a shift of its own
 
-        def up(before: int, after: int, **place: int) -> nn.Sequential:
-            conv = nn.ConvTranspose2d(before, after, 4, **place, bias=bias)
+        def up(before: int, after: int, stride: int = 1, padding: int = 0) -> nn.Sequential:
+            conv = nn.ConvTranspose2d(before, after, 4, stride, padding, bias=bias)
             return chain(conv=conv, norm=norm_layer(norm, after), activation=nn.ReLU())
 
         ups = [up(before, after, stride=2, padding=1) for before, after in pairwise(channels)]
