@@ -87,6 +87,8 @@ DISCRIMINATORS = {
     "unet": "width: 4",
     "stylegan2": "width: 4, levels: 2",
     "autoencoder": "width: 4, layers: 2",
+    "dcgan": "width: 4, layers: 2",
+    "residual": "width: 4, layers: 1",
 }
 
 
@@ -94,9 +96,10 @@ def test_no_discriminator_is_forgotten_here():
     assert DISCRIMINATORS.keys() == components.DISCRIMINATORS.keys() - {"mlp"}
 
 
-def test_a_discriminator_of_vectors_is_given_their_features_and_refuses_images():
-    with pytest.raises(InputError, match=r"losses.adversarial: can't be computed .* MLPDiscriminator got a tensor"):
-        made("losses.adversarial.discriminator={name: mlp, width: 4}")
+def test_a_discriminator_of_vectors_is_given_all_values_of_an_image_and_its_condition():
+    executor = made("losses.adversarial.discriminator={name: mlp, width: 4}")
+    assert executor.by_name["adversarial"].loss.discriminator.in_features == (3 + 3) * 32 * 32
+    played(executor)
 
 
 def test_energies_and_logits_do_not_mix():

@@ -48,7 +48,7 @@ class MLPDiscriminator(nn.Module):
             add_spectral_norm(self)
 
     def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
-        x = x.flatten(1) if x.ndim > 2 else x
+        x = x.flatten(1) if x.ndim == 4 else x
         check_vectors("MLPDiscriminator", x, self.in_features)
         return logits_of(self.body, self.last, x, features)  # [B, width] -> [B, 1]
 

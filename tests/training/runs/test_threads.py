@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from advloss.core.threads import Load
-from advloss.training import threads
+from advloss.training.run import threads
 from tests.training.started import TINY, done, two_sides
 
 RUN = Path("runs/run")
