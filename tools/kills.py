@@ -30,6 +30,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process that forks must have 
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+import torch._dynamo  # noqa: E402 (with TensorBoard the longest import of a training: once, before the first fork)
+import torch.utils.tensorboard  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from advloss.cli.app import app  # noqa: E402
