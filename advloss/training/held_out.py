@@ -86,7 +86,7 @@ def _too_small(built: Built, split: Split, found: Iterable[Sizes]) -> dict[Sizes
     first on which it can."""
     metrics = computable(built.metrics, split.paired)
     wanted = {side for metric in metrics.values() for side in metric.between}
-    trial = copy.deepcopy(built.method).to("meta").eval()
+    trial = copy.deepcopy(built.method).to("meta", torch.float32).eval()  # as the pictures, also in fp64
     reasons: dict[Sizes, str] = {}
     ordered = sorted(found, key=lambda sizes: sorted(min(size) for _, size in sizes))
     for sizes in ordered:

@@ -88,3 +88,12 @@ def test_no_error_of_a_picture_ends_the_training(error: type[Exception], monkeyp
     monkeypatch.setattr(PSNR, "forward", bad)
     said = done(*SR).stderr
     assert "left out of validation: held/" in said and (RUN / "model.safetensors").is_file()
+
+
+def test_pictures_are_tried_in_the_precision_of_the_training():
+    for split in ("train", "val"):
+        fill(Path("own") / split, ["a.png", "b.png"], height=48, width=48)
+    words = ["recipe=srresnet-small", "own", "data.batch=1", "data.crop=32", "train.validate_every=1"]
+    networks = ["networks.generator.width=2", "networks.generator.blocks=1"]
+    done("train", *words, *networks, "train.precision=fp64", "--iterations", "1", "--run", "run")
+    assert any("validation" in line for line in log(Path(), "run"))
