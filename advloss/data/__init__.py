@@ -39,10 +39,7 @@ def open_data(
     val_paths: the same as folders and files by field or source.
     size: in pixels, of synthetic pictures. direction: b2a exchanges the two images. Raises `InputError`.
     """
-    if direction not in ("a2b", "b2a"):
-        raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
-    if direction == "b2a" and kind_of(fields) == "single":
-        raise InputError("data.direction=b2a exchanges two sides, and this method's pictures are all on one; use a2b")
+    _check_direction(direction, fields)
     own, separate = _of_pictures(paths or {}, fields)
     opened = _opened(name, fields, own, frozenset(separate), size, seed)
     own_to_validate, separate_to_validate = _of_pictures(val_paths or {}, fields)
@@ -63,6 +60,13 @@ def open_data(
     places = [place for several in given for place in several]
     opened = replace(opened, notes=(*opened.notes, *left_out(opened, places)))
     return opened.swapped() if direction == "b2a" else opened
+
+
+def _check_direction(direction: str, fields: Fields) -> None:
+    if direction not in ("a2b", "b2a"):
+        raise InputError(f"data.direction is '{direction}'; use a2b or b2a")
+    if direction == "b2a" and kind_of(fields) == "single":
+        raise InputError("data.direction=b2a exchanges two sides, and this method's pictures are all on one; use a2b")
 
 
 def _of_pictures(

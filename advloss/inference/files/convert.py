@@ -121,14 +121,10 @@ def convert_files(
 ) -> Summary:
     """Converts a file, or every picture in a folder, whose tree is kept. Existing results are not made again.
 
-    convert: makes the result of a picture, `by` a network. model: the network's file, which no result may replace. An
-    error of one file is shown and counted in the summary, and does not stop the others. What is lost of pictures is
-    counted and told at the end: further pages, colours that become grey, and what the format can't hold. Pictures are
-    read and written in the background, see `background`.
-
-    Raises InputError if there is nothing to convert, if a single target exists, if the target can't be written to, and
-    for a tile that is no larger than its overlap. Raises Interrupted on Ctrl-C, with the summary: finished files stay,
-    and the same call goes on from there.
+    convert: makes the result of a picture, `by` a network. model: the network's file, which no result may replace.
+    A file's error is shown and counted. What is lost of pictures is told at the end. See `background` for the threads.
+    Raises InputError if there is nothing to convert, if the target exists or can't be written, and for a tile that is
+    no larger than its overlap; Interrupted on Ctrl-C: finished files stay, and the same call goes on from there.
     """
     skipped = reporter(summary, say)
     jobs = open_jobs(source, target, writing, skipped, say, model)

@@ -38,13 +38,11 @@ def tokenize_files(
     overwrite: bool = False,
     say: Say,
 ) -> Summary:
-    """Writes the tokens of a picture, or of all pictures below a folder, to one tokens file, or with `shard` to a file
-    for each `shard` pictures.
+    """Writes the tokens of a picture, or of a folder's, to one file, or with `shard` to one for each `shard` pictures.
 
-    name: the model's, which the file stores for messages. Complete shards are kept, so that a call that was stopped can
-    go on; the index is written after the last shard. Raises InputError for a model without codes, if there is nothing
-    to read, if the target exists and `overwrite` is false, and if existing shards hold something else; Interrupted on
-    Ctrl-C.
+    name: the model's, for messages. Complete shards are kept, so that a call that was stopped can go on. Raises
+    InputError for a model without codes, if there is nothing to read, if the target exists and `overwrite` is false,
+    and if existing shards hold something else; Interrupted on Ctrl-C.
     """
     header = Header(**vocabulary(model).model_dump(), model=name, size=reading.size)
     summary = Summary("tokenized")
@@ -67,8 +65,7 @@ def tokenize_files(
     finally:
         work.remarks.tell(say)
     if shard:
-        total = sum(one.pictures for one in done)
-        write_index(target, Index(fingerprint=header.fingerprint, pictures=total, shards=done))
+        write_index(target, Index(fingerprint=header.fingerprint, pictures=sum(s.pictures for s in done), shards=done))
     return summary
 
 

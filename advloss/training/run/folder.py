@@ -7,7 +7,9 @@ import yaml
 
 from advloss.core.errors import InputError
 from advloss.core.storage.files import replacing, sweep
+from advloss.core.storage.reading import read_file
 from advloss.recipe.schema import Recipe
+from advloss.recipe.text.yaml_text import BYTES_MOST, read_yaml
 from advloss.training.run.checkpoint import read_checkpoint
 
 LEFT_BEHIND = ("samples", "tensorboard")
@@ -69,8 +71,8 @@ class RunFolder:
 def check_age(recipe: Path) -> None:
     """Raises InputError for the recipe.yaml of a run that an older version trained: its checkpoint can't be read."""
     try:
-        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        values = read_yaml(read_file(recipe, BYTES_MOST).decode(), lambda line, why: InputError(why))
+    except ValueError:
         return  # the reader of recipes says what is wrong
     train = values.get("train") if isinstance(values, dict) else None
     if isinstance(train, dict) and "iterations" not in train:

@@ -19,6 +19,8 @@ def with_threads(recipe: Recipe, resume: bool, processes: Processes, say: Callab
     """
     count, threads = recipe.train.threads, torch.get_num_threads()
     if chosen_by_user():
+        if count not in (None, threads):
+            say(f"OMP_NUM_THREADS counts: {threads} threads, not train.threads={count}; sums may round otherwise")
         return recipe
     if count is None and not resume and processes.device.type == "cpu":
         count = threads_beside(threads, STARTED, load())

@@ -8,6 +8,9 @@ import torch
 import yaml
 
 from advloss.core.threads import Load
+from advloss.recipe.resolve import resolve
+from advloss.recipe.text.source import read
+from advloss.training.processes import Processes
 from advloss.training.run import threads
 from tests.training.started import TINY, done, two_sides
 
@@ -69,3 +72,13 @@ def test_what_the_user_says_wins(
         monkeypatch.setenv(name, value)
     trained = done(*WORDS, "--iterations", "1", *said)
     assert torch.get_num_threads() == count and "computes in" not in trained.stderr
+
+
+def test_a_number_that_the_user_s_own_overrules_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    said: list[str] = []
+    recipe = resolve(read("cyclegan-small"))
+    recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"threads": 1})})
+    assert threads.with_threads(recipe, False, Processes("cpu"), said.append) is recipe
+    assert said == ["OMP_NUM_THREADS counts: 2 threads, not train.threads=1; sums may round otherwise"]
+    assert torch.get_num_threads() == 2
