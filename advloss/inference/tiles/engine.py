@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from advloss.inference.tiles.cuda_graphs import Recordings, is_plain
 from advloss.inference.tiles.memory_budget import MemoryBudget
 from advloss.inference.tiles.options import TileOptions
-from advloss.inference.tiles.precision import half_for
+from advloss.inference.tiles.precision import certainly_accurate, half_for
 from advloss.inference.tiles.receptive_field import device_of, norm_calls, sight
 from advloss.inference.tiles.self_ensemble import SelfEnsemble
 from advloss.networks.layers.basic import Dropout
@@ -44,6 +44,7 @@ class Engine:
         self.seed = seed
         self._say = say
         self._said: set[str] = set()
+        self._accurate: dict[torch.dtype, bool] = {}
         self.budget = MemoryBudget(self.runs, channels)
         self.recordings = Recordings(self.budget)
 
@@ -75,7 +76,13 @@ class Engine:
         """The 16-bit type in which it runs an image [1, C, H, W]; None: float32. depth: bits a channel of its file."""
         if self.options.precision == "auto" and depth > 8:
             return None
-        return half_for(self.options.precision, self.network, image)
+        return half_for(self.options.precision, self.network, image, self._certain)
+
+    def _certain(self, half: torch.dtype) -> bool:
+        """Whether the network is so accurate in this type that no image has to be looked at. Measured once."""
+        if half not in self._accurate:
+            self._accurate[half] = certainly_accurate(self.network, half, self.channels)
+        return self._accurate[half]
 
     @functools.cached_property
     def noisy(self) -> bool:

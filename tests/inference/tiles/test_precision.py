@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from advloss.inference.tiles import precision
 from advloss.inference.tiles.options import TileOptions
-from advloss.inference.tiles.precision import accurate, half_for, half_type, most_detailed
+from advloss.inference.tiles.precision import accurate, certainly_accurate, half_for, half_type, most_detailed, textures
 from advloss.inference.tiles.tiler import Tiler
 from advloss.networks.generators.resnet import ResNetGenerator
 from tests.inference.tiles.test_tiler import GOLDEN, photograph, published
@@ -79,10 +79,54 @@ def test_a_small_image_is_computed_in_float32(height: int, width: int, monkeypat
     assert half_for("auto", nn.Conv2d(3, 3, 3, padding=1), torch.rand(1, 3, height, width)) is None
 
 
+def test_an_accurate_network_takes_16_bits_for_every_image(golden: Path, monkeypatch: pytest.MonkeyPatch):
+    """A small one too: no image is looked at, and the network is measured once."""
+    monkeypatch.setattr(precision, "native_bf16", lambda: True)
+    monkeypatch.setattr(precision, "most_detailed", None)
+    network = published(golden, "msrresnet_x4")
+    tiler = Tiler(network)
+    seen: list[int] = []
+    network.register_forward_hook(lambda *_: seen.append(1))
+    for side in (1, 16, 64, 200):
+        assert tiler.half(torch.rand(1, 3, side, side), 8) == torch.bfloat16
+    assert tiler.half(torch.rand(1, 3, 64, 64), 16) is None
+    calls = len(seen)
+    assert calls and tiler.half(torch.rand(1, 3, 64, 64), 8) == torch.bfloat16 and len(seen) == calls
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_networks_that_are_not_certain(channels: int):
+    """Wrong on detail, on one texture alone, with norms that take statistics, with values that are not finite."""
+    images = textures(channels)
+    assert images.shape == (1, channels, 32, 48) and images.abs().max() == 1 and torch.equal(images, textures(channels))
+    assert certainly_accurate(Slight(channels), torch.bfloat16, channels)
+    assert not certainly_accurate(Slight(channels, norm=True), torch.bfloat16, channels)
+    assert not certainly_accurate(Slight(channels, on_chequer=0.02), torch.bfloat16, channels)
+    wrong = Slight(channels)
+    nn.init.constant_(wrong.body[0].bias, torch.nan)
+    assert not certainly_accurate(wrong, torch.bfloat16, channels)
+
+
+class Slight(nn.Module):
+    """A weak convolution added to the image. on_chequer: how wrong it is in 16 bits, on a chequer alone."""
+
+    def __init__(self, channels: int, norm: bool = False, on_chequer: float = 0.0) -> None:
+        super().__init__()
+        conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.body = nn.Sequential(conv, nn.InstanceNorm2d(channels) if norm else nn.Identity())
+        self.on_chequer = on_chequer
+
+    def forward(self, x: Tensor) -> Tensor:
+        wrong = self.on_chequer if torch.is_autocast_enabled("cpu") else 0.0
+        opposite = (x[..., 1:] - x[..., :-1]).abs().mean(1, keepdim=True) == 2
+        return x + 0.01 * self.body(x).float() + wrong * F.pad(opposite.float(), (0, 1))
+
+
 def test_what_was_computed_before_does_not_matter(photograph: Tensor, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(precision, "native_bf16", lambda: True)
     photograph = photograph[..., 100:228, 100:228]
     one = Tiler(Fragile())
+    assert not certainly_accurate(Fragile(), torch.bfloat16, 3)
     first = one(photograph)
     assert torch.equal(first, Tiler(Fragile(), TileOptions(precision="fp32"))(photograph))
     one(smooth(128))

@@ -46,3 +46,8 @@ def test_auto_keeps_8_bits(name: str, real_weights: Path, photograph: Tensor, mo
     found = differences(Tiler(network)(image), whole(network, image))
     assert (found > 1).float().mean() <= 0.01
     assert 20 * torch.log10(255 / found.square().mean().sqrt().clamp(min=1e-9)) >= 50
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_trained_network_here_is_certain(name: str, real_weights: Path):
+    assert not precision.certainly_accurate(foreign_network(real_weights / f"{name}.pth"), torch.bfloat16, 3)
