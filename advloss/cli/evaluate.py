@@ -64,13 +64,21 @@ def evaluate(
     Of a tokenizer also: usage of the codes, perplexity, bits per pixel, rFID.
     """
     from advloss.core.devices import choose_device
+    from advloss.core.threads import SharedCores
     from advloss.evaluation.evaluate import Measures, Subject
     from advloss.evaluation.evaluate import evaluate as measured
 
     asked = self_ensemble or any(option is not None for option in (tile, overlap, precision))
     options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
     subject = Subject(
-        results=results, suffix=suffix, model=model, bicubic=bicubic, inputs=inputs, options=options, size=size
+        results=results,
+        suffix=suffix,
+        model=model,
+        bicubic=bicubic,
+        inputs=inputs,
+        options=options,
+        size=size,
+        watch=SharedCores(say).watch,
     )
     measures = Measures(border=border, fid=fid)
     report = measured(truths, subject, measures, device=choose_device(device), say=say, out=out)

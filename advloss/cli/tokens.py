@@ -35,12 +35,14 @@ def tokenize(
     metadata.
     """
     from advloss.core.devices import choose_device
+    from advloss.core.threads import SharedCores
     from advloss.inference.model import load
     from advloss.inference.tokens.encoding import Reading
     from advloss.inference.tokens.tokenizing import tokenize_files
 
     loaded = load(model, choose_device(device))
     loaded.tokenizer("tokenize", codes=True, file=model)
+    SharedCores(say).watch(*loaded.method.networks)
     reading = Reading(size, batch)
     summary = tokenize_files(loaded, input, tokens, reading, name=model.name, shard=shard, overwrite=overwrite, say=say)
     say(summary.words())
@@ -65,11 +67,13 @@ def detokenize(
 ) -> None:
     """Decode tokens to pictures, under their names, by the model that made them."""
     from advloss.core.devices import choose_device
+    from advloss.core.threads import SharedCores
     from advloss.inference.model import load
     from advloss.inference.tokens.reconstructing import detokenize_files
 
     loaded = load(model, choose_device(device))
     loaded.tokenizer("detokenize", codes=True, file=model)
+    SharedCores(say).watch(*loaded.method.networks)
     summary = detokenize_files(loaded, tokens, output, overwrite=overwrite, say=say)
     say(summary.words())
     summary.check()
@@ -91,12 +95,14 @@ def reconstruct(
 ) -> None:
     """Show what a tokenizer keeps of pictures: encoded and decoded again (in folders PNG, or .npy for floats)."""
     from advloss.core.devices import choose_device
+    from advloss.core.threads import SharedCores
     from advloss.inference.model import load
     from advloss.inference.tokens.encoding import Reading
     from advloss.inference.tokens.reconstructing import reconstruct_files
 
     loaded = load(model, choose_device(device))
     loaded.tokenizer("reconstruct", file=model)
+    SharedCores(say).watch(*loaded.method.networks)
     summary = reconstruct_files(loaded, input, output, Reading(size, batch), overwrite=overwrite, say=say)
     say(summary.words())
     summary.check()

@@ -48,7 +48,7 @@ def translate(
     check_is_model(model, "translate")
     loaded = load(model, choose_device(device))
     loaded.use("translate", file=model)
-    loaded.network(loaded.direction(direction)).register_forward_pre_hook(SharedCores(say))
+    SharedCores(say).watch(loaded.network(loaded.direction(direction)))
     options, writing = tile_options(tile, overlap, precision), Writing(format, overwrite)
     summary = translate_files(loaded, input, output, direction, options, writing, say=say)
     say(summary.words())
@@ -84,7 +84,7 @@ def upscale(
 
     check_is_model(model, "upscale")
     upscaler = load_upscaler(model).to(choose_device(device))
-    upscaler.network.register_forward_pre_hook(SharedCores(say))
+    SharedCores(say).watch(upscaler.network)
     options = tile_options(tile, overlap, precision, self_ensemble)
     summary = upscale_files(upscaler, input, output, options, Writing(format, overwrite), say=say)
     say(summary.words())

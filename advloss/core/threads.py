@@ -11,9 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SPINS = 20_000
 """Turns that a thread waits actively: about 1 ms. It is longer than the gaps between two operations, so that alone
@@ -21,8 +24,8 @@ nothing is lost, and shorter than the time for which a system gives a core to an
 
 
 class Load(NamedTuple):
-    """Seconds since the system, or this process, started. wall: by a clock. used: of all cores, in any program.
-    own: of them, in this process."""
+    """Seconds since the system, or this process, started. wall: by a clock. used: of the cores that this process may
+    use, in any program. own: of them, in this process."""
 
     wall: float
     used: float
@@ -44,6 +47,8 @@ def limit_spinning() -> bool:
 def load() -> Load:
     """The load at this moment; two of them show what was used in between."""
     cores = psutil.cpu_times(percpu=True)
+    if hasattr(os, "sched_getaffinity"):  # a container may have a few of the machine's cores
+        cores = [core for number, core in enumerate(cores) if number in os.sched_getaffinity(0)] or cores
     apart = ("idle", "iowait", "guest", "guest_nice")  # a guest's time is in the user's too
     used = sum(sum(core) - sum(getattr(core, name, 0) for name in apart) for core in cores)
     return Load(time.monotonic(), used, time.process_time())
@@ -82,30 +87,48 @@ def shared(count: int, threads: int) -> str:
 class SharedCores:
     """Leaves the cores that other programs keep busy to them, for as long as they do.
 
-    Call it now and then, in the thread that computes: at its first call, and then every `EVERY` seconds, it looks at
-    what others used since its last look. Results differ in the last bits of a float with the number of threads, so it
-    is for the use of a model, and not within a training, which must go on to the same bytes.
+    say: shows a line to the user where the number of threads changes. count: the number to begin with, instead of what
+    is found at the first look.
 
-    say: shows a line to the user where the number changes.
+    Results differ in the last bits of a float with the number of threads. So a training looks at its checkpoints alone,
+    which hold the number; a model that is used is watched by `watch`.
     """
 
     EVERY = 10.0
+    """Seconds between two looks of `watch`."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], count: int | None = None) -> None:
         import torch
 
         self._set, self._threads = torch.set_num_threads, torch.get_num_threads()
-        self._count, self._say = self._threads, say
+        self.count, self._say = self._threads, say
         self._seen, self._next = STARTED, 0.0
-
-    def __call__(self, *_: object) -> None:
-        """Looks, where it is time to. Takes what a hook of a network is given."""
-        if time.monotonic() < self._next or chosen_by_user():
-            return
-        now = load()
-        count = threads_beside(self._threads, self._seen, now)
-        self._seen, self._next = now, time.monotonic() + self.EVERY
-        if count != self._count:
-            self._count = count
+        if count is not None:
+            self.count, self._seen = count, load()
             self._set(count)
-            self._say(shared(count, self._threads) if count < self._threads else f"computes in {count} threads again")
+
+    def watch(self, *networks: "nn.Module") -> None:
+        """Looks whenever one of the networks is called, at most every EVERY seconds."""
+        for network in networks:
+            network.register_forward_pre_hook(self._now_and_then)
+
+    def look(self) -> bool:
+        """Looks at what other programs used since the last look, or since this process began, and takes as many threads
+        as that leaves. Call it in the thread that computes. Returns whether the number changed; never where the user
+        has set `OMP_NUM_THREADS`."""
+        if chosen_by_user():
+            return False
+        now = load()
+        count, before = threads_beside(self._threads, self._seen, now), self.count
+        self._seen = now
+        if count == before:
+            return False
+        self.count = count
+        self._set(count)
+        self._say(shared(count, self._threads) if count < self._threads else f"computes in {count} threads again")
+        return True
+
+    def _now_and_then(self, *_: object) -> None:
+        if time.monotonic() >= self._next:
+            self.look()
+            self._next = time.monotonic() + self.EVERY

@@ -23,6 +23,7 @@ from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
 from advloss.images.reading import list_images
 from advloss.inference.abilities import check_is_model
 from advloss.inference.model import Model
+from advloss.inference.tiles.engine import ignore
 from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.upscaler import load_upscaler
@@ -41,7 +42,7 @@ class Subject:
 
     suffix: what the names of `results` have beyond the truths'. inputs: the folder of small pictures, made from the
     truths if None. options: how a model is tiled and computed, float32 if None; of a tokenizer the precision alone.
-    size: of the squares that a tokenizer sees, see `reconstructed`.
+    size: of the squares that a tokenizer sees, see `reconstructed`. watch: called with the model's networks.
     """
 
     results: Path | None = None
@@ -51,6 +52,7 @@ class Subject:
     inputs: Path | None = None
     options: TileOptions | None = None
     size: int | None = None
+    watch: Callable[..., object] = ignore
 
     @property
     def tiles(self) -> TileOptions:
@@ -174,6 +176,7 @@ def _enlarge(subject: Subject, device: torch.device) -> tuple[Callable[..., Any]
     assert subject.model is not None
     upscaler = load_upscaler(subject.model).to(device)
     check_colours(subject.model, upscaler.takes, upscaler.gives)
+    subject.watch(upscaler.network)
     tiler = Tiler(upscaler.network, subject.tiles)
     about = {"results": f"of the model {subject.model}", "model_sha256": _sha256(subject.model)}
     return tiler, tiler.scale, about | asdict(subject.tiles)
@@ -189,6 +192,7 @@ def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.d
         raise InputError(
             f"{FLAGS[name]}: a tokenizer sees each picture whole and once; --size N makes pictures smaller"
         )
+    subject.watch(*model.method.networks)
     reconstruction = Reconstruction(model.to(device).method, precision)
     candidates = reconstructed(reconstruction.measured, subject.size, truths, device, skipped)
     square = f"shorter side to {subject.size} pixels (Pillow's bicubic), then the middle square"

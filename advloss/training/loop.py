@@ -28,6 +28,7 @@ from advloss.training.run.interrupt import Interrupt
 from advloss.training.run.items import items_of
 from advloss.training.run.log import RunLog
 from advloss.training.run.progress import Progress, new_length, resumed
+from advloss.training.run.threads import Threads
 from advloss.training.training_data import make_loader
 from advloss.training.validation import Validation
 
@@ -36,17 +37,24 @@ class Trainer:
     """One run. Call `prepare`, then `run`, which plays the remaining iterations and writes a model file.
 
     built: a recipe's objects, still on the CPU. data: its data set. folder: where the run is written. say: shows a line
-    to the user.
+    to the user. threads: of the CPU; as they are if not given.
     """
 
     def __init__(
-        self, built: Built, data: DataSet, folder: RunFolder, processes: Processes, say: Callable[[str], None]
+        self,
+        built: Built,
+        data: DataSet,
+        folder: RunFolder,
+        processes: Processes,
+        say: Callable[[str], None],
+        threads: Threads | None = None,
     ) -> None:
         self.built = built
         self.recipe = built.recipe
         self.folder = folder
         self.processes = processes
         self.say = say
+        self.threads = threads
         self.loader = make_loader(built, data, processes, say)
         train = self.recipe.train
         for part in (built.method, built.terms, built.weighting):
@@ -112,7 +120,7 @@ class Trainer:
         run_log = RunLog(self.folder, self.done, self.total, self.processes, self.history)
         try:
             if self.changed:
-                self._checkpoint()
+                self._checkpoint(run_log)
             if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
                 self.say(
                     f"nothing is left to train: all {self.total} iterations are done; to go on, --resume --iterations N"
@@ -153,7 +161,7 @@ class Trainer:
             if last or self._due(train.validate_every):
                 self._validate(run_log)
             if stop or last or self._due(train.checkpoint_every):
-                self._checkpoint()
+                self._checkpoint(run_log)
             run_log.resume()
             if stop and not last:
                 raise Interrupted(f"stopped after iteration {self.done} of {self.total}; go on with --resume")
@@ -167,7 +175,7 @@ class Trainer:
             if self.done == 0 or self.processes.world > 1:  # to write, several must act together
                 raise
             self._log(run_log)
-            self._checkpoint()
+            self._checkpoint(run_log)
             raise type(error)(f"{error}\nall until iteration {self.done} is kept: --resume goes on") from None
 
     def _played(self, group: list[Batch]) -> dict[str, Tensor]:
@@ -211,9 +219,13 @@ class Trainer:
             self.best = next(iter(measured.values()))
             self._save_model(self.folder.best)
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, run_log: RunLog) -> None:
         self._check_weights()
-        state = Progress(self.items, self.done, self.best, self.history).plain()
+        if self.threads is not None and self.done < self.total and (changed := self.threads.look()):
+            self.history.append({"iteration": self.done, "changed": [changed]})
+            run_log.changed(self.history[-1])
+        count = self.threads.count if self.threads else None
+        state = Progress(self.items, self.done, self.best, self.history, count).plain()
         write_checkpoint(self.folder.checkpoint, self.executor, self.recipe, state, self.processes)
         self._save_model(self.folder.model)
 

@@ -17,7 +17,7 @@ from advloss.training.run.changes import changes, check_changes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.initial import start_from_initial
 from advloss.training.run.lock import alone
-from advloss.training.run.threads import same_threads, with_threads
+from advloss.training.run.threads import Threads, same_threads
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
@@ -57,7 +57,7 @@ def _trainer(
         before = Recipe.model_validate(saved["recipe"])
         recipe = same_threads(same_formats(recipe, before), before)
         check_changes(str(folder.path), changes(before, recipe), change)
-    recipe = with_threads(recipe, saved is not None, processes, say)
+    threads = Threads(recipe, saved.get("threads") if saved else None, processes, say)
     data = checked_data(recipe, processes, say)
     built = build(recipe_with_formats(recipe, data, say))
     if saved is None:
@@ -65,7 +65,7 @@ def _trainer(
             say(line)
     broadcast(built.method)
     broadcast(built.terms)
-    trainer = Trainer(built, data, folder, processes, say)
+    trainer = Trainer(built, data, folder, processes, say, threads)
     if saved is not None:
         trainer.resume(saved, change)
     for line in plan(trainer):

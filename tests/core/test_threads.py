@@ -72,6 +72,17 @@ def test_the_load_counts_what_this_process_used_on_both_sides() -> None:
     assert 0.25 < now.used - before.used <= cores * (now.wall - before.wall) + 0.1 * cores
 
 
+def test_only_the_cores_that_this_process_may_use_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with two of a machine's cores, while the others are busy."""
+    core = threads.psutil.cpu_times(percpu=True)[0]
+    idle, busy = (core._replace(**dict.fromkeys(core._fields, 0.0) | {"user": user}) for user in (1.0, 100.0))
+    monkeypatch.setattr(threads.psutil, "cpu_times", lambda percpu: [busy, idle, busy, idle, busy])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 3}, raising=False)
+    assert threads.load().used == 2
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {900}, raising=False)  # more than are listed
+    assert threads.load().used == 302
+
+
 def test_what_is_used_follows_the_load_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     said: list[str] = []
@@ -82,15 +93,16 @@ def test_what_is_used_follows_the_load_and_says_so_once(monkeypatch: pytest.Monk
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(4)
-        look = SharedCores(said.append)
+        network = torch.nn.Identity()
+        SharedCores(said.append).watch(network)
         counts = []
         for others in (0, 3, 3, 0, 0, 1):
             now[0] += SharedCores.EVERY
             now[1] += SharedCores.EVERY * others
-            look()
+            network(None)
             counts.append(torch.get_num_threads())
             now[1] += 1000  # it is not yet time to look
-            look()
+            network(None)
             now[1] -= 1000
         assert counts == [4, 1, 1, 4, 4, 3]
         assert [line.partition(",")[0] for line in said] == [
@@ -100,7 +112,7 @@ def test_what_is_used_follows_the_load_and_says_so_once(monkeypatch: pytest.Monk
         ]
         monkeypatch.setenv("OMP_NUM_THREADS", "4")
         now[:] = [now[0] + 100, now[1] + 400]
-        look()
+        network(None)
         assert torch.get_num_threads() == 3  # the user's word: nothing is set
     finally:
         torch.set_num_threads(before)

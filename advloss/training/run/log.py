@@ -123,6 +123,10 @@ class RunLog:
         in the first process, the one with the log."""
         return any(group in entry and entry["iteration"] == iteration for entry in self.known)
 
+    def changed(self, entry: dict[str, Any]) -> None:
+        """Adds a line to log.jsonl about a change of the run."""
+        self._line(entry)
+
     def _line(self, entry: dict[str, Any]) -> None:
         if self.file is not None:
             self.file.write(json.dumps(entry) + "\n")

@@ -12,12 +12,14 @@ from advloss.training.run.items import Items, differences
 @dataclass(frozen=True)
 class Progress:
     """items: what the run trains on, see `items.py`. iteration: how many are over. best: the first metric's best value
-    so far. history: `{iteration: N, changed: [...]}` for each change with which the run was resumed."""
+    so far. history: `{iteration: N, changed: [...]}` for each change with which the run was resumed, and for each of the
+    threads. threads: with how many it goes on, where neither the recipe nor the user says."""
 
     items: Items
     iteration: int = 0
     best: float | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    threads: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """What a checkpoint holds of it."""
