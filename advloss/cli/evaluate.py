@@ -65,12 +65,11 @@ def evaluate(
     """
     from advloss.core.devices import choose_device
     from advloss.core.threads import SharedCores
-    from advloss.evaluation.evaluate import Measures, Subject
-    from advloss.evaluation.evaluate import evaluate as measured
+    from advloss.evaluation import evaluate as evaluation
 
     asked = self_ensemble or any(option is not None for option in (tile, overlap, precision))
     options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
-    subject = Subject(
+    subject = evaluation.Subject(
         results=results,
         suffix=suffix,
         model=model,
@@ -80,11 +79,10 @@ def evaluate(
         size=size,
         watch=SharedCores(say).watch,
     )
-    measures = Measures(border=border, fid=fid)
-    report = measured(truths, subject, measures, device=choose_device(device), say=say, out=out)
+    measures = evaluation.Measures(border=border, fid=fid)
+    report = evaluation.evaluate(truths, subject, measures, device=choose_device(device), say=say, out=out)
     table(*report.table())
     if together := report.together():
         table(["all pictures", ""], together)
-    report.write(out)
-    say(f"{out}: the figures, with all that they depend on")
+    report.write(out, say)
     report.check()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ class Report:
         """Each measure of all pictures together, and its value."""
         return [[name, f"{value:.4g}"] for name, value in self.comparison.together.items()]
 
-    def write(self, path: Path) -> None:
-        """Writes the JSON document, with null for numbers that are not finite. InputError if it can't be written."""
+    def write(self, path: Path, say: Callable[[str], None]) -> None:
+        """Writes the JSON document, with null for numbers that are not finite, and says so. InputError if it can't be
+        written."""
         content = _finite({**self.comparison.plain(), "skipped": self.skipped.sentences})
         text = json.dumps(content, indent=2, allow_nan=False)
         try:
@@ -37,6 +39,7 @@ class Report:
             write_whole(path, (text + "\n").encode())
         except OSError as error:
             raise InputError(f"{path}: can't be written ({error.strerror or error})") from None
+        say(f"{path}: the figures, with all that they depend on")
 
     def check(self) -> None:
         """Raises InputError with the names of the skipped pictures, if there are any."""

@@ -12,7 +12,7 @@ from advloss.training.run.items import Items, differences
 @dataclass(frozen=True)
 class Progress:
     """items: what the run trains on, see `items.py`. iteration: how many are over. best: the first metric's best value
-    so far. history: `{iteration: N, changed: [...]}` for each change with which the run was resumed, and for each of the
+    so far. history: `{iteration: N, changed: [...]}` for each change with which the run was resumed, and of the
     threads. threads: with how many it goes on, where neither the recipe nor the user says."""
 
     items: Items
