@@ -80,7 +80,7 @@ def average_through(x: Tensor) -> Tensor:
     Its gradient is that of the mean of all processes' losses, as `average_gradients` leaves it. Every process must call
     it, and then its backward, at the same point.
     """
-    mean: Tensor = x if world_size() == 1 else _Mean.apply(x)  # type: ignore[no-untyped-call]
+    mean: Tensor = x if world_size() == 1 else _Mean.apply(x)
     return mean
 
 

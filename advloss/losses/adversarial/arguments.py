@@ -1,7 +1,7 @@
 """Checks the arguments of `AdversarialLoss`, and raises InputError with a sentence about each mistake."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -71,7 +71,7 @@ def as_part(name: str, part: Any, kind: type[T], example: str) -> T | None:
     return part
 
 
-def check_unroll(pool: int, penalties: Sequence[nn.Module], symmetric: bool, clip_weights: float | None) -> None:
+def check_unroll(pool: int, penalties: nn.ModuleList, symmetric: bool, clip_weights: float | None) -> None:
     """Raises InputError for what the looked-ahead steps of `Unroll` would leave out."""
     wrong = {
         "pool": (pool, "they are on the fakes of now, and a pool shows older ones"),

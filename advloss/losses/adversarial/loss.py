@@ -17,7 +17,7 @@ from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
 from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, feature_matching, split
 from advloss.losses.adversarial.logit_checks import LogitChecks
-from advloss.losses.adversarial.logits import scales
+from advloss.losses.adversarial.logits import over_scales, scales
 from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
@@ -197,7 +197,7 @@ class AdversarialLoss(TimedModule):
     def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], images: tuple[Tensor, Tensor]) -> Tensor:
         """`discriminator_loss`, from the logits of (fake, real) and the discriminator's inputs (fake, real)."""
         fake_logits, real_logits = logits
-        loss = _over_scales(self._objective.discriminator, fake_logits, real_logits)
+        loss = over_scales(self._objective.discriminator, fake_logits, real_logits)
         for penalty in self.penalties:
             on_logits = getattr(penalty, "on_logits", False)
             seen = logits if on_logits else (self.discriminator, *images)
@@ -253,7 +253,7 @@ class AdversarialLoss(TimedModule):
 
     @property
     def _now(self) -> dict[str, Tensor]:
-        """The discriminator's, detached, as the generator's step takes them."""
+        """The discriminator's parameters, detached, as the generator's step takes them."""
         return {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
 
     def _later(self, fakes: Tensor, reals: Tensor) -> dict[str, Tensor]:
@@ -261,12 +261,12 @@ class AdversarialLoss(TimedModule):
         if self.unroll is None:
             return self._now
         of_fake = fakes if self.unroll.through else fakes.detach()
-        wide = [at_least_float32(images) for images in (of_fake, reals)]
+        of_fake, reals = at_least_float32(of_fake), at_least_float32(reals)
 
         def loss(call: Callable[[Tensor], Any]) -> Tensor:
-            return _over_scales(self._objective.discriminator, *self._logits_of_both(*wide, call))
+            return over_scales(self._objective.discriminator, *self._logits_of_both(of_fake, reals, call))
 
-        return self.unroll(self.discriminator, loss, wide[0])
+        return self.unroll(self.discriminator, loss, of_fake)
 
     def _called(self, parameters: dict[str, Tensor], x: Tensor) -> Output:
         """The discriminator's output in the generator's step, with these parameters."""
@@ -284,7 +284,7 @@ class AdversarialLoss(TimedModule):
     def _generator_half(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
         if self.top_k is not None:
             fake, real = self.top_k(fake, real, lowest=self.objective.energy)
-        return _over_scales(self._objective.generator, fake, real)
+        return over_scales(self._objective.generator, fake, real)
 
     def _inputs(self, *images: Tensor, given: Tensor | None) -> list[Tensor]:
         """The discriminator's input for each batch of images: augmented by the same changes, with the condition."""
@@ -298,10 +298,3 @@ class AdversarialLoss(TimedModule):
             return self.pool(fake)[0], None
         given, fake = self.pool(given, fake)
         return fake, given
-
-
-def _over_scales(function: Callable[..., Tensor], fakes: list[Tensor], reals: list[Tensor] | None) -> Tensor:
-    """The mean over the scales of an objective's function of (fake logits, real logits)."""
-    none: list[Tensor | None] = [None] * len(fakes)
-    losses = [function(*pair) for pair in zip(fakes, none if reals is None else reals, strict=True)]
-    return sum(losses[1:], losses[0]) / len(losses)
