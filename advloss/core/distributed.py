@@ -6,7 +6,7 @@ In a single process these functions do nothing, so the same loop serves for both
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -72,6 +72,28 @@ def average(x: Tensor) -> Tensor:
     with together():
         dist.all_reduce(total)
     return total / world_size()
+
+
+def average_through(x: Tensor) -> Tensor:
+    """The mean of a tensor over the processes, with gradient; in a single process the tensor itself.
+
+    Its gradient is that of the mean of all processes' losses, as `average_gradients` leaves it. Every process must call
+    it, and then its backward, at the same point.
+    """
+    mean: Tensor = x if world_size() == 1 else _Mean.apply(x)
+    return mean
+
+
+class _Mean(torch.autograd.Function):
+    """`average`, whose gradient is the mean of the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return average(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return average(gradients[0])
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from advloss.losses.adversarial.augmentations import AUGMENTATIONS
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.unroll import Unroll
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.losses.metrics import METRICS
 from advloss.losses.perceptual.lpips import LPIPS
@@ -126,6 +127,7 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "penalty": PENALTIES,
     "augmentation": AUGMENTATIONS,
     "top_k": {"top_k": TopK},
+    "unroll": {"unroll": Unroll},
 }
 """The components of each kind of `Part` in a component's signature."""
 

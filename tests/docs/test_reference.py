@@ -10,6 +10,7 @@ import advloss.losses.adversarial.penalties as penalties
 import advloss.losses.adversarial.weighting as weighting
 from advloss.losses.adversarial.pool import Pool
 from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.unroll import Unroll
 from advloss.recipe import components
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
@@ -22,6 +23,7 @@ STABILISERS = {
     **augmentations.AUGMENTATIONS,
     "feature_matching": None,
     "top_k": TopK,
+    "unroll": Unroll,
     "real_first": None,
     "start": None,
     "ramp": None,
@@ -95,7 +97,7 @@ def test_every_line_selects_its_part(section: str, name: str):
     chosen = {
         "Objectives": [loss.objective],
         "Penalties": list(loss.penalties),
-        "Stabilisers": [loss.pool, loss.top_k, *loss.augment],
+        "Stabilisers": [loss.pool, loss.top_k, loss.unroll, *loss.augment],
         "Weightings": [made.weighting],
         "Discriminators": [loss.discriminator],
         "Losses": [made.terms["look"].loss] if section == "Losses" else [],

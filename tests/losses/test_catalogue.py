@@ -8,10 +8,11 @@ from advloss.losses.adversarial.augmentations import AUGMENTATIONS
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.unroll import Unroll
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.recipe.signatures import parameters_model
 
-BY_NAME: dict[str, Any] = {**OBJECTIVES, **PENALTIES, **AUGMENTATIONS, "top_k": TopK}
+BY_NAME: dict[str, Any] = {**OBJECTIVES, **PENALTIES, **AUGMENTATIONS, "top_k": TopK, "unroll": Unroll}
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -30,6 +31,6 @@ def test_weightings_take_their_weights_and_parameters(name: str) -> None:
     assert WEIGHTINGS[name](weights={"l1": 1.0, "adversarial": 0.5}, **parameters).weights["l1"] == 1
 
 
-@pytest.mark.parametrize("name", [*PENALTIES, *AUGMENTATIONS, "top_k"])
+@pytest.mark.parametrize("name", [*PENALTIES, *AUGMENTATIONS, "top_k", "unroll"])
 def test_a_paper_is_named(name: str) -> None:
     assert "arXiv:" in (BY_NAME[name].__doc__ or "")

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -12,8 +12,9 @@ from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
 from advloss.losses.adversarial.objectives import Objective, Wasserstein, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
-from advloss.losses.adversarial.topk import TopK
 from advloss.losses.checks import check_batch, check_same_shape
+
+T = TypeVar("T")
 
 
 def check_discriminator(discriminator: Any) -> None:
@@ -63,11 +64,24 @@ def as_augmentations(augment: Any) -> list[Augmentation]:
     return augment
 
 
-def as_top_k(top_k: Any) -> TopK | None:
-    """The TopK, or None; raises InputError for anything else."""
-    if top_k is not None and not isinstance(top_k, TopK):
-        raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
-    return top_k
+def as_part(name: str, part: Any, kind: type[T], example: str) -> T | None:
+    """The part, or None; raises InputError for anything but one of its kind. example: of how to make one."""
+    if part is not None and not isinstance(part, kind):
+        raise InputError(f"{name} is a {type(part).__name__}; give a {kind.__name__}, such as {example}")
+    return part
+
+
+def check_unroll(pool: int, penalties: nn.ModuleList, symmetric: bool, clip_weights: float | None) -> None:
+    """Raises InputError for what the looked-ahead steps of `Unroll` would leave out."""
+    wrong = {
+        "pool": (pool, "they are on the fakes of now, and a pool shows older ones"),
+        "penalties": (len(penalties), "they are on the objective alone"),
+        "clip_weights": (clip_weights, "they clip nothing"),
+        "symmetric": (symmetric, "the real images are data in them"),
+    }
+    for name, (given, why) in wrong.items():
+        if given:
+            raise InputError(f"unroll looks some of the discriminator's steps ahead, and {why}; leave out {name}")
 
 
 def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bool) -> None:

@@ -12,16 +12,18 @@ from advloss.core.clock import Schedule, TimedModule, WithinLimits, follow
 from advloss.core.errors import InputError
 from advloss.core.limits import above, at_least, check_limits
 from advloss.core.parts import Part
+from advloss.core.precision import at_least_float32
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
 from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, feature_matching, split
 from advloss.losses.adversarial.logit_checks import LogitChecks
-from advloss.losses.adversarial.logits import scales
+from advloss.losses.adversarial.logits import over_scales, scales
 from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
 from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.unroll import Unroll
 
 Output = tuple[list[Tensor], Maps]
 """A discriminator's output: logits, one tensor a scale, and feature maps if feature matching is on."""
@@ -51,6 +53,9 @@ class AdversarialLoss(TimedModule):
         discriminator's feature maps of fake and real (pix2pixHD: 10), see `feature_matching`. The maps of the fakes
         come from the same pass; the real images need one more.
     top_k: in the generator's step, only the logits of the best fakes count, see `TopK`.
+    unroll: in the generator's step, the discriminator is that of some steps later, see `Unroll`. Where the generator's
+        gradient goes through these steps, its loss has the real images' half too, as in a symmetric game: they steer
+        the discriminator. With minimax it is then the whole of the paper's f, eq. 7.
     symmetric: the generator makes both tensors and should make them indistinguishable, as for the features of two
         domains (Ganin et al. 2016, arXiv:1505.07818). Its gradient reaches `real` too. If the generator's function of
         the objective reads fakes alone, its value for the real logits, mirrored at the objective's boundary (or at 0),
@@ -81,6 +86,7 @@ class AdversarialLoss(TimedModule):
     """
 
     top_k: TopK | None
+    unroll: Unroll | None
 
     def __init__(
         self,
@@ -92,6 +98,7 @@ class AdversarialLoss(TimedModule):
         augment: Annotated[Sequence[Augmentation], Part("augmentation")] = (),
         feature_matching: Annotated[float | Schedule, WithinLimits(at_least(0))] = 0.0,
         top_k: Annotated[TopK | None, Part("top_k")] = None,
+        unroll: Annotated[Unroll | None, Part("unroll")] = None,
         symmetric: bool = False,
         clip_weights: Annotated[float, above(0)] | None = None,
         real_first: bool = False,
@@ -107,12 +114,15 @@ class AdversarialLoss(TimedModule):
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))
         self.feature_matching = feature_matching
-        self.top_k = arguments.as_top_k(top_k)
+        self.top_k = arguments.as_part("top_k", top_k, TopK, "TopK(fraction=0.5)")
+        self.unroll = arguments.as_part("unroll", unroll, Unroll, "Unroll(steps=5)")
         self.symmetric = symmetric
         self.clip_weights = clip_weights
         self.real_first = real_first
         self.logit_checks = LogitChecks(energies=self.objective.energy)
         arguments.check_energies(self.objective, discriminator, symmetric)
+        if self.unroll is not None:
+            arguments.check_unroll(pool, self.penalties, symmetric, clip_weights)
         arguments.warn_of_no_bound(self.objective, discriminator, self.penalties, clip_weights)
         arguments.set_thresholds(self.objective, self.augment)
         arguments.warn_of_batch_norm(self.penalties, discriminator)
@@ -130,13 +140,17 @@ class AdversarialLoss(TimedModule):
         matching or a symmetric game needs it. given: [B, C', ...] or None.
         """
         arguments.check_images(fake, real, given)
-        if not (self.objective.needs_real or self.feature_matching or self.symmetric):
+        needs_real = self.objective.needs_real or self.feature_matching or self._counts_real
+        if not (needs_real or self.unroll):
             (fakes,) = self._inputs(fake, given=given)
-            return self.loss_of_generator(self._detached(fakes), None)
+            return self.loss_of_generator(self._called(self._now, fakes), None)
         if real is None:
             raise InputError(f"{self._needing_real} compares fake with real: call adv(fake, real)")
         fakes, reals = self._inputs(fake, real if self.symmetric else real.detach(), given=given)
-        return self.loss_of_generator(*self.in_order(self._detached, fakes, reals))
+        parameters = self._later(fakes, reals)
+        if not needs_real:
+            return self.loss_of_generator(self._called(parameters, fakes), None)
+        return self.loss_of_generator(*self.in_order(lambda x: self._called(parameters, x), fakes, reals))
 
     def discriminator_loss(self, fake: Tensor, real: Tensor, *, given: Tensor | None = None) -> Tensor:
         """The discriminator's loss, a scalar in float32 at least: objective plus penalties. Its gradient reaches the
@@ -150,7 +164,7 @@ class AdversarialLoss(TimedModule):
         fake, given_of_fake = self._pooled(fake, given)
         (fakes,) = self._inputs(fake, given=given_of_fake)
         (reals,) = self._inputs(real.detach(), given=given)
-        return self.loss_of_discriminator(self._logits_of_both(fakes, reals), (fakes, reals))
+        return self.loss_of_discriminator(self._logits_of_both(fakes, reals, self.discriminator), (fakes, reals))
 
     def clip(self) -> None:
         """Clips the discriminator's weights to [-clip_weights, clip_weights]; without `clip_weights`, does nothing.
@@ -173,7 +187,7 @@ class AdversarialLoss(TimedModule):
         loss = self._generator_half(fake[0], real[0] if needs_real and real else None)
         if real is None:
             return loss
-        if self.symmetric and not needs_real:
+        if self._counts_real and not needs_real:
             middle = self._objective.boundary or 0.0
             loss = loss + self._generator_half([2 * middle - logits for logits in real[0]], None)
         if self.feature_matching:
@@ -183,7 +197,7 @@ class AdversarialLoss(TimedModule):
     def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], images: tuple[Tensor, Tensor]) -> Tensor:
         """`discriminator_loss`, from the logits of (fake, real) and the discriminator's inputs (fake, real)."""
         fake_logits, real_logits = logits
-        loss = _over_scales(self._objective.discriminator, fake_logits, real_logits)
+        loss = over_scales(self._objective.discriminator, fake_logits, real_logits)
         for penalty in self.penalties:
             on_logits = getattr(penalty, "on_logits", False)
             seen = logits if on_logits else (self.discriminator, *images)
@@ -228,24 +242,49 @@ class AdversarialLoss(TimedModule):
     def _needing_real(self) -> str:
         if self.objective.needs_real:
             return "this objective"
+        if self.unroll is not None:
+            return "unrolling"
         return "feature matching" if self.feature_matching else "a symmetric game"
 
-    def _detached(self, x: Tensor) -> Output:
-        """The discriminator's output in the generator's step, with its parameters detached."""
-        parameters = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
+    @property
+    def _counts_real(self) -> bool:
+        """Whether the generator's loss has a half for the real images, whatever the objective."""
+        return self.symmetric or (self.unroll is not None and self.unroll.through)
+
+    @property
+    def _now(self) -> dict[str, Tensor]:
+        """The discriminator's parameters, detached, as the generator's step takes them."""
+        return {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
+
+    def _later(self, fakes: Tensor, reals: Tensor) -> dict[str, Tensor]:
+        """`_now`; with `unroll`, those of some steps of the discriminator later."""
+        if self.unroll is None:
+            return self._now
+        of_fake = fakes if self.unroll.through else fakes.detach()
+        of_fake, reals = at_least_float32(of_fake), at_least_float32(reals)
+
+        def loss(call: Callable[[Tensor], Any]) -> Tensor:
+            return over_scales(self._objective.discriminator, *self._logits_of_both(of_fake, reals, call))
+
+        return self.unroll(self.discriminator, loss, of_fake)
+
+    def _called(self, parameters: dict[str, Tensor], x: Tensor) -> Output:
+        """The discriminator's output in the generator's step, with these parameters."""
         return self.split(torch.func.functional_call(self.discriminator, parameters, (x,), self.options))
 
-    def _logits_of_both(self, fakes: Tensor, reals: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def _logits_of_both(
+        self, fakes: Tensor, reals: Tensor, call: Callable[[Tensor], Any]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """The logits of fakes and real images, in one call if the discriminator treats each image separately."""
         if not can_batch_calls(self.discriminator):
-            return self.in_order(lambda images: scales(self.discriminator(images)), fakes, reals)
-        halves = [logits.chunk(2) for logits in scales(self.discriminator(torch.cat([fakes, reals])))]
+            return self.in_order(lambda images: scales(call(images)), fakes, reals)
+        halves = [logits.chunk(2) for logits in scales(call(torch.cat([fakes, reals])))]
         return [fake for fake, _ in halves], [real for _, real in halves]
 
     def _generator_half(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
         if self.top_k is not None:
             fake, real = self.top_k(fake, real, lowest=self.objective.energy)
-        return _over_scales(self._objective.generator, fake, real)
+        return over_scales(self._objective.generator, fake, real)
 
     def _inputs(self, *images: Tensor, given: Tensor | None) -> list[Tensor]:
         """The discriminator's input for each batch of images: augmented by the same changes, with the condition."""
@@ -259,10 +298,3 @@ class AdversarialLoss(TimedModule):
             return self.pool(fake)[0], None
         given, fake = self.pool(given, fake)
         return fake, given
-
-
-def _over_scales(function: Callable[..., Tensor], fakes: list[Tensor], reals: list[Tensor] | None) -> Tensor:
-    """The mean over the scales of an objective's function of (fake logits, real logits)."""
-    none: list[Tensor | None] = [None] * len(fakes)
-    losses = [function(*pair) for pair in zip(fakes, none if reals is None else reals, strict=True)]
-    return sum(losses[1:], losses[0]) / len(losses)

@@ -12,10 +12,11 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 def one_pass(loss: AdversarialLoss) -> bool:
     """Whether `both` can be used: in both steps the discriminator has the same input and gives the same output.
 
-    False with a pool or augmentations, in a symmetric game, if the discriminator has dropout or spectral norm (see
-    `can_repeat_call`), and if it is compiled, since the backward of a compiled pass computes all gradients at once.
+    False with a pool or augmentations, in a symmetric or unrolled game, if the discriminator has dropout or spectral
+    norm (see `can_repeat_call`), and if it is compiled, since the backward of a compiled pass computes all gradients at
+    once.
     """
-    changes = loss.pool.size or len(loss.augment) or loss.symmetric
+    changes = loss.pool.size or len(loss.augment) or loss.symmetric or loss.unroll
     return not (changes or compiled(loss.discriminator)) and can_repeat_call(loss.discriminator)
 
 
@@ -32,8 +33,8 @@ def both(loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None
     """
     if not one_pass(loss):
         raise InputError(
-            "one pass can't serve both steps: this loss has a pool, augmentations or a symmetric game, or its "
-            "discriminator gives something else at each call; call the loss and its discriminator_loss"
+            "one pass can't serve both steps: this loss has a pool, augmentations or a symmetric or unrolled game, or "
+            "its discriminator gives something else at each call; call the loss and its discriminator_loss"
         )
     check_images(fake, real, given)
     fakes, reals = (image if given is None else torch.cat([given, image], 1) for image in (fake, real.detach()))

@@ -14,6 +14,7 @@ from advloss.losses.adversarial.augmentations import ADA
 from advloss.losses.adversarial.logits import Critic
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.penalties import R1, GradientPenalty, LeCam
+from advloss.losses.adversarial.unroll import Unroll
 from advloss.losses.adversarial.weighting import Balancer
 
 
@@ -64,6 +65,19 @@ def moving_averages(part: slice) -> dict[str, Tensor]:
     return {**lecam.state_dict(), "p": ada.p, "norms": balancer.sums / balancer.seen}
 
 
+def unrolled(through: bool, part: slice) -> Tensor:
+    """The gradient of a part of four samples' generator's loss in the fakes' common factor, averaged as a step does."""
+    factor = nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+    torch.manual_seed(3)
+    discriminator = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 1, 3)).double()
+    adv = AdversarialLoss(discriminator, "minimax", unroll=Unroll(2, 0.3, through))
+    fake, real = images().double()[:, part]
+    adv(factor * fake, real).backward()
+    distributed.average_gradients([factor])
+    assert factor.grad is not None
+    return factor.grad
+
+
 def gradients(adv: AdversarialLoss) -> dict[str, Tensor | None]:
     return {name: parameter.grad for name, parameter in adv.discriminator.named_parameters()}
 
@@ -101,6 +115,7 @@ def work(rank: int, folder: str) -> None:
         adv.average_gradients()
         result[case] = gradients(adv)
     result["averages"] = moving_averages(slice(2 * rank, 2 * rank + 2))
+    result["unrolled"] = {through: unrolled(through, slice(2 * rank, 2 * rank + 2)) for through in (True, False)}
     result["isolation"] = isolated_steps(rank)
     torch.save(result, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
@@ -120,6 +135,9 @@ def test_two_processes_get_the_gradients_of_the_union_batch(tmp_path: Path) -> N
     adv.discriminator_loss(*images()).backward()
     torch.testing.assert_close(first["union"], gradients(adv))
     assert first["union"]["frozen"] is None
+
+    for through, found in first["unrolled"].items():
+        torch.testing.assert_close(found, unrolled(through, slice(None)), rtol=1e-10, atol=0)
 
     torch.testing.assert_close(first["averages"], moving_averages(slice(None)))
 

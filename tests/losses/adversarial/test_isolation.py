@@ -13,6 +13,7 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES, Consistency, GradientPenalty
 from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.unroll import Unroll
 from tests.losses.discriminators import Featured, patches
 
 
@@ -63,6 +64,7 @@ STABILISERS = {
     "ada": lambda: {"augment": [ADA(p=0.5)]},
     "feature_matching": lambda: {"feature_matching": 10.0},
     "top_k": lambda: {"top_k": TopK(Schedule(1, 0.5, over=3))},
+    "unroll": lambda: {"unroll": Unroll(2)},
     "penalties": lambda: {"penalties": [make() for make in PENALTIES.values()]},
     "all": lambda: {
         "objective": "rpgan",

@@ -237,6 +237,7 @@ def test_errors() -> None:
         ({"penalties": [0.5]}, "penalties holds a float; give an instance"),
         ({"objective": Hinge}, r"objective is the class Hinge; .* an instance: Hinge\(\)"),
         ({"objective": None}, "objective is a NoneType; it takes a name"),
+        ({"unroll": 5}, r"unroll is a int; give a Unroll, such as Unroll\(steps=5\)"),
         ({"top_k": 0.5}, r"top_k is a float; give a TopK, such as TopK\(fraction=0\.5\)"),
     ],
 )

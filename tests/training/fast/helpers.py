@@ -49,6 +49,15 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
             "initial=null",
         ],
     ),
+    "unrolled": (
+        "pix2pix",
+        [
+            "networks.generator={name: unet, width: 4, levels: 3, dropout: 0}",
+            f"losses.adversarial.{NARROW}",
+            "losses.adversarial.objective=minimax",
+            "losses.adversarial.unroll={steps: 2, rate: 0.05}",
+        ],
+    ),
     "lazy penalty": (
         "pix2pix",
         [
