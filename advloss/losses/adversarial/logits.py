@@ -24,6 +24,13 @@ def scales(logits: Logits) -> list[Tensor]:
     )
 
 
+def over_scales(function: Callable[..., Tensor], fakes: list[Tensor], reals: list[Tensor] | None) -> Tensor:
+    """The mean over the scales of an objective's function of (fake logits, real logits)."""
+    none: list[Tensor | None] = [None] * len(fakes)
+    losses = [function(*pair) for pair in zip(fakes, none if reals is None else reals, strict=True)]
+    return sum(losses[1:], losses[0]) / len(losses)
+
+
 def shifted(x: Tensor, steps: Tensor, axis: int) -> Tensor:
     """`x` [B, ...] moved along an axis, each sample by its own whole number of steps [B]; zeros come in."""
     size = x.shape[axis]

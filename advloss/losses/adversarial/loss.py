@@ -14,17 +14,19 @@ from advloss.core.limits import above, at_least, check_limits
 from advloss.core.parts import Part
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
-from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, feature_matching, split
+from advloss.losses.adversarial.feature_matching import Maps, Matching, check_gives_features, matched, split
+from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined, takes_labels
 from advloss.losses.adversarial.logit_checks import LogitChecks
-from advloss.losses.adversarial.logits import scales
+from advloss.losses.adversarial.logits import over_scales, scales
 from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
+from advloss.losses.adversarial.pulling_away import check_gives_code, code_of, pulling_away
 from advloss.losses.adversarial.topk import TopK
 
 Output = tuple[list[Tensor], Maps]
-"""A discriminator's output: logits, one tensor a scale, and feature maps if feature matching is on."""
+"""A discriminator's output: logits, one tensor a scale, and feature maps if a part of the loss reads them."""
 T = TypeVar("T")
 
 
@@ -50,6 +52,10 @@ class AdversarialLoss(TimedModule):
     feature_matching: in the generator's step, the weight, or a schedule of it, of the distance between the
         discriminator's feature maps of fake and real (pix2pixHD: 10), see `feature_matching`. The maps of the fakes
         come from the same pass; the real images need one more.
+    matching: what it compares: `maps`, those of each fake and its real image, in addition to the objective; or `means`,
+        over the batch, in the place of the generator's objective (Salimans et al. 2016), see `mean_matching`.
+    pulling_away: in the generator's step, the weight (EBGAN-PT: 0.1), or a schedule of it, of a term that holds the
+        fakes' codes in the discriminator, an autoencoder, apart; see `pulling_away`.
     top_k: in the generator's step, only the logits of the best fakes count, see `TopK`.
     symmetric: the generator makes both tensors and should make them indistinguishable, as for the features of two
         domains (Ganin et al. 2016, arXiv:1505.07818). Its gradient reaches `real` too. If the generator's function of
@@ -61,6 +67,9 @@ class AdversarialLoss(TimedModule):
 
     With a condition, `given=condition`, the discriminator sees the pair: cat([given, image], 1), on the channel axis
     (Isola et al. 2017, arXiv:1611.07004); `discriminator` takes the channels of both, and the pool keeps such pairs.
+
+    With classes, `label=labels`, fake and real at one place of the batch are of one class, and the discriminator is
+    called as `discriminator(images, labels)`, in penalties too. The pool keeps each fake with its label.
 
     In the generator's step the discriminator is called with detached parameters. `requires_grad` of its parameters is
     not changed. Buffers that its own forward updates, such as running statistics of batch norm and vectors of spectral
@@ -91,6 +100,8 @@ class AdversarialLoss(TimedModule):
         *,
         augment: Annotated[Sequence[Augmentation], Part("augmentation")] = (),
         feature_matching: Annotated[float | Schedule, WithinLimits(at_least(0))] = 0.0,
+        matching: Matching = "maps",
+        pulling_away: Annotated[float | Schedule, WithinLimits(at_least(0))] = 0.0,
         top_k: Annotated[TopK | None, Part("top_k")] = None,
         symmetric: bool = False,
         clip_weights: Annotated[float, above(0)] | None = None,
@@ -98,15 +109,22 @@ class AdversarialLoss(TimedModule):
     ) -> None:
         super().__init__()
         check_limits(self, pool=pool, feature_matching=feature_matching, clip_weights=clip_weights)
+        check_limits(self, pulling_away=pulling_away)
         arguments.check_discriminator(discriminator)
-        if feature_matching:
+        arguments.check_matching(matching, feature_matching, symmetric=symmetric, top_k=top_k)
+        if feature_matching or pulling_away:
             check_gives_features(discriminator)
+        if pulling_away:
+            check_gives_code(discriminator)
         self.discriminator = discriminator
         self.objective = arguments.as_objective(objective)
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))
         self.feature_matching = feature_matching
+        self.matching: Matching = matching
+        self.pulling_away = pulling_away
+        self.takes_labels = takes_labels(discriminator)
         self.top_k = arguments.as_top_k(top_k)
         self.symmetric = symmetric
         self.clip_weights = clip_weights
@@ -122,34 +140,38 @@ class AdversarialLoss(TimedModule):
         """The values of the scheduled numbers, with those of the objective."""
         return super().phase(iteration), self.objective.at(iteration)
 
-    def forward(self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
+    def forward(
+        self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None, label: Tensor | None = None
+    ) -> Tensor:
         """The generator's loss, a scalar in float32 at least. Its gradient reaches `fake` and `given` alone, and
         `real` in a symmetric game.
 
         fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective, feature
-        matching or a symmetric game needs it. given: [B, C', ...] or None.
+        matching or a symmetric game needs it. given: [B, C', ...] or None. label: int64 [B] or None.
         """
-        arguments.check_images(fake, real, given)
+        self.check(fake, real, given, label)
         if not (self.objective.needs_real or self.feature_matching or self.symmetric):
-            (fakes,) = self._inputs(fake, given=given)
+            (fakes,) = self.seen(fake, given=given, label=label)
             return self.loss_of_generator(self._detached(fakes), None)
         if real is None:
             raise InputError(f"{self._needing_real} compares fake with real: call adv(fake, real)")
-        fakes, reals = self._inputs(fake, real if self.symmetric else real.detach(), given=given)
+        fakes, reals = self.seen(fake, real if self.symmetric else real.detach(), given=given, label=label)
         return self.loss_of_generator(*self.in_order(self._detached, fakes, reals))
 
-    def discriminator_loss(self, fake: Tensor, real: Tensor, *, given: Tensor | None = None) -> Tensor:
+    def discriminator_loss(
+        self, fake: Tensor, real: Tensor, *, given: Tensor | None = None, label: Tensor | None = None
+    ) -> Tensor:
         """The discriminator's loss, a scalar in float32 at least: objective plus penalties. Its gradient reaches the
         discriminator alone.
 
-        fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The discriminator sees the fakes as the
-        pool returns them; a penalty is given the same two batches.
+        fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. label: int64 [B] or None. The discriminator
+        sees the fakes as the pool returns them; a penalty is given the same two batches.
         """
-        arguments.check_images(fake, real, given)
+        self.check(fake, real, given, label)
         given = None if given is None else given.detach()
-        fake, given_of_fake = self._pooled(fake, given)
-        (fakes,) = self._inputs(fake, given=given_of_fake)
-        (reals,) = self._inputs(real.detach(), given=given)
+        given_of_fake, fake, label_of_fake = self.pool.of_several(given, fake, label)
+        (fakes,) = self.seen(fake, given=given_of_fake, label=label_of_fake)
+        (reals,) = self.seen(real.detach(), given=given, label=label)
         return self.loss_of_discriminator(self._logits_of_both(fakes, reals), (fakes, reals))
 
     def clip(self) -> None:
@@ -169,25 +191,24 @@ class AdversarialLoss(TimedModule):
 
     def loss_of_generator(self, fake: Output, real: Output | None) -> Tensor:
         """`forward`, from the discriminator's outputs for fake and real images. real: None if it is not needed."""
-        needs_real = self.objective.needs_real and real is not None
-        loss = self._generator_half(fake[0], real[0] if needs_real and real else None)
-        if real is None:
-            return loss
-        if self.symmetric and not needs_real:
-            middle = self._objective.boundary or 0.0
-            loss = loss + self._generator_half([2 * middle - logits for logits in real[0]], None)
-        if self.feature_matching:
-            loss = loss + self.now(self.feature_matching) * feature_matching(fake[1], real[1])
+        loss = self._loss_of_logits(fake[0], real[0] if real else None) if self.matching == "maps" else None
+        if self.feature_matching and real is not None:
+            distance = self.now(self.feature_matching) * matched(self.matching, fake[1], real[1])
+            loss = distance if loss is None else loss + distance
+        assert loss is not None
+        if self.pulling_away:
+            loss = loss + self.now(self.pulling_away) * pulling_away(code_of(self.discriminator, fake[1]))
         return loss
 
-    def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], images: tuple[Tensor, Tensor]) -> Tensor:
+    def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], seen: tuple[Seen, Seen]) -> Tensor:
         """`discriminator_loss`, from the logits of (fake, real) and the discriminator's inputs (fake, real)."""
         fake_logits, real_logits = logits
-        loss = _over_scales(self._objective.discriminator, fake_logits, real_logits)
+        loss = over_scales(self._objective.discriminator, fake_logits, real_logits)
+        fakes, reals = seen
+        critic = self.discriminator if len(reals) == 1 else OfClasses(self.discriminator, reals[1])
         for penalty in self.penalties:
             on_logits = getattr(penalty, "on_logits", False)
-            seen = logits if on_logits else (self.discriminator, *images)
-            loss = loss + penalty(*seen)
+            loss = loss + (penalty(*logits) if on_logits else penalty(critic, fakes[0], reals[0]))
         if self.training:
             self.logit_checks(fake_logits + real_logits)
             for augmentation in self.augment:
@@ -196,7 +217,7 @@ class AdversarialLoss(TimedModule):
             self.clock.tick(self)
         return loss
 
-    def in_order(self, call: Callable[[Tensor], T], fakes: Tensor, reals: Tensor) -> tuple[T, T]:
+    def in_order(self, call: Callable[[Seen], T], fakes: Seen, reals: Seen) -> tuple[T, T]:
         """What `call` gives for fakes and for real images, called in the order that `real_first` says."""
         if self.real_first:
             of_reals = call(reals)
@@ -204,10 +225,19 @@ class AdversarialLoss(TimedModule):
         return call(fakes), call(reals)
 
     def split(self, result: Any) -> Output:
-        """The logits, one tensor a scale, and the feature maps if feature matching is on, from a discriminator's
-        result."""
-        logits, maps = split(result) if self.feature_matching else (result, ())
+        """The logits, one tensor a scale, and the feature maps if a part of the loss reads them, from a
+        discriminator's result."""
+        logits, maps = split(result) if self.options else (result, ())
         return scales(logits), maps
+
+    def seen(self, *images: Tensor, given: Tensor | None, label: Tensor | None) -> list[Seen]:
+        """The discriminator's input for each batch of images: augmented by the same changes, with the condition and
+        the labels."""
+        changed = list(images)
+        for augmentation in self.augment:
+            changed, given = augmentation(*changed, given=given)
+        inputs = [image if given is None else torch.cat([given, image], 1) for image in changed]
+        return [(x,) if label is None else (x, label) for x in inputs]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         with_iteration(state_dict, prefix)
@@ -216,7 +246,7 @@ class AdversarialLoss(TimedModule):
     @property
     def options(self) -> dict[str, bool]:
         """The keyword arguments of the discriminator in the generator's step."""
-        return {"features": True} if self.feature_matching else {}
+        return {"features": True} if self.feature_matching or self.pulling_away else {}
 
     @property
     def _objective(self) -> Objective:
@@ -230,39 +260,35 @@ class AdversarialLoss(TimedModule):
             return "this objective"
         return "feature matching" if self.feature_matching else "a symmetric game"
 
-    def _detached(self, x: Tensor) -> Output:
+    def check(self, fake: Tensor, real: Tensor | None, given: Tensor | None, label: Tensor | None) -> None:
+        """Raises InputError for tensors that do not go together, or that this loss does not take."""
+        arguments.check_images(fake, real, given)
+        if label is not None:
+            check_labels(label, len(fake), self.discriminator if not self.takes_labels else None)
+            arguments.check_no_penalties_of_images(self.penalties, self.pool.size)
+
+    def _detached(self, seen: Seen) -> Output:
         """The discriminator's output in the generator's step, with its parameters detached."""
         parameters = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-        return self.split(torch.func.functional_call(self.discriminator, parameters, (x,), self.options))
+        return self.split(torch.func.functional_call(self.discriminator, parameters, seen, self.options))
 
-    def _logits_of_both(self, fakes: Tensor, reals: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def _logits_of_both(self, fakes: Seen, reals: Seen) -> tuple[list[Tensor], list[Tensor]]:
         """The logits of fakes and real images, in one call if the discriminator treats each image separately."""
         if not can_batch_calls(self.discriminator):
-            return self.in_order(lambda images: scales(self.discriminator(images)), fakes, reals)
-        halves = [logits.chunk(2) for logits in scales(self.discriminator(torch.cat([fakes, reals])))]
+            return self.in_order(lambda seen: scales(self.discriminator(*seen)), fakes, reals)
+        halves = [logits.chunk(2) for logits in scales(self.discriminator(*joined(fakes, reals)))]
         return [fake for fake, _ in halves], [real for _, real in halves]
+
+    def _loss_of_logits(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
+        """The generator's part of the objective; in a symmetric game for both sides."""
+        needs_real = self.objective.needs_real
+        loss = self._generator_half(fake, real if needs_real else None)
+        if self.symmetric and not needs_real and real is not None:
+            middle = self._objective.boundary or 0.0
+            loss = loss + self._generator_half([2 * middle - logits for logits in real], None)
+        return loss
 
     def _generator_half(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
         if self.top_k is not None:
             fake, real = self.top_k(fake, real, lowest=self.objective.energy)
-        return _over_scales(self._objective.generator, fake, real)
-
-    def _inputs(self, *images: Tensor, given: Tensor | None) -> list[Tensor]:
-        """The discriminator's input for each batch of images: augmented by the same changes, with the condition."""
-        changed = list(images)
-        for augmentation in self.augment:
-            changed, given = augmentation(*changed, given=given)
-        return [image if given is None else torch.cat([given, image], 1) for image in changed]
-
-    def _pooled(self, fake: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        if given is None:
-            return self.pool(fake)[0], None
-        given, fake = self.pool(given, fake)
-        return fake, given
-
-
-def _over_scales(function: Callable[..., Tensor], fakes: list[Tensor], reals: list[Tensor] | None) -> Tensor:
-    """The mean over the scales of an objective's function of (fake logits, real logits)."""
-    none: list[Tensor | None] = [None] * len(fakes)
-    losses = [function(*pair) for pair in zip(fakes, none if reals is None else reals, strict=True)]
-    return sum(losses[1:], losses[0]) / len(losses)
+        return over_scales(self._objective.generator, fake, real)

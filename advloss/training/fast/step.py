@@ -163,9 +163,10 @@ class FastStep(Executor):
         term = self.by_name[name]
         if known is None:
             return self.loss(name, tensors)
-        (fake, real), given = [tensors[each] for each in term.between], term.given.get("given")
+        fake, real = (tensors[each] for each in term.between)
+        given = {key: tensors[each] for key, each in term.given.items()}
         with naming(name):
-            value, half = both(term.loss, fake, real, given=tensors[given] if given else None)  # type: ignore[arg-type]
+            value, half = both(term.loss, fake, real, **given)  # type: ignore[arg-type]
         known[name] = term.discriminator_weight * half
         return value
 
