@@ -23,7 +23,7 @@ def matched(matching: Matching, fake: Maps, real: Maps) -> Tensor:
 
 
 def mean_matching(fake: Tensor, real: Tensor) -> Tensor:
-    """|E f(real) - E f(fake)|_2^2, means over the batch, the real one without gradient -> a scalar, in float32 at least.
+    """|E f(real) - E f(fake)|_2^2, the real mean without gradient -> a scalar, in float32 at least.
 
     Salimans et al. 2016, arXiv:1606.03498, section 3.1: f is an intermediate layer of the discriminator; here the last
     one before the logits. The norm is the sum over f's values; the authors' code for MNIST has their mean.
@@ -39,8 +39,8 @@ def mean_matching(fake: Tensor, real: Tensor) -> Tensor:
 def feature_matching(fake: Maps, real: Maps) -> Tensor:
     """The mean over all maps k of E |f_k(fake) - f_k(real)|, the real ones without gradient -> a scalar.
 
-    Wang et al. 2018 (pix2pixHD), arXiv:1711.11585, eq. 4, with means over layers and scales where that has sums. For images with a partner: it compares each fake with the real
-    image of its place in the batch. In float32 at least.
+    Wang et al. 2018 (pix2pixHD), arXiv:1711.11585, eq. 4, with means over layers and scales where that has sums. For
+    images with a partner: it compares each fake with the real image of its place in the batch. In float32 at least.
     """
     fakes, reals = flat(fake), flat(real)
     if [x.shape for x in fakes] != [x.shape for x in reals]:
