@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Fields, Image, Label, Mask, images_of
+from advloss.data.fields import Fields, Image, Label, Mask, images_of, scale_of
 from advloss.data.formats import FieldFormat
 from advloss.methods.uses import Use, check_uses
 
@@ -23,7 +23,8 @@ class NetworkFactory:
 
     make: makes the network with the recipe's settings. It gets those of these parameters that are in the network's
     signature: `in_channels` and `out_channels` (of an image or a mask its channels, of a vector or noise its size),
-    `in_features`, `classes` of the label, `size` of the crop in pixels, `scale`. crop: in pixels. scale: see `Method`.
+    `in_features`: all values of an item that it takes, `out_features`: the classes of a label that it gives, `classes` of the label, `distribution` of the
+    noise, `size` of the crop in pixels, `scale`. crop: in pixels. scale: see `Method`.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class NetworkFactory:
         takes, gives = takes or next(iter(images), None), gives or next(reversed(images), None)
         follows = {
             "in_channels": self._width(takes),
-            "in_features": self._width(takes),
+            "in_features": self._values(takes),
             "out_channels": self._width(gives),
-            "classes": self._classes(),
+            "out_features": self._classes_of(gives),
+            "classes": self.classes,
+            "distribution": getattr(self.fields.get(takes or ""), "distribution", None),
             "size": self.crop,
             "scale": self.scale,
         }
@@ -58,12 +61,26 @@ class NetworkFactory:
             return None
         if field not in self.fields:
             raise InputError(f"networks: {unknown('field', field, self.fields)}")
+        if isinstance(self.fields[field], Label):
+            return None
         form = self.formats[field]
         return form.channels if isinstance(self.fields[field], Image | Mask) else form.size
 
-    def _classes(self) -> int | None:
-        known = [self.formats[name].classes for name, field in self.fields.items() if isinstance(field, Label)]
-        return len(known[0]) if known and known[0] else None
+    def _values(self, field: str | None) -> int | None:
+        """All values of an image or a vector."""
+        width = self._width(field)
+        if width is None or field is None or not isinstance(self.fields[field], Image | Mask):
+            return width
+        return width * int(self.crop * scale_of(self.fields[field])) ** 2
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the label has; None without a label."""
+        known = [self._classes_of(name) for name, field in self.fields.items() if isinstance(field, Label)]
+        return known[0] if known else None
+
+    def _classes_of(self, field: str | None) -> int | None:
+        return len(self.formats[field].classes or ()) or None if field else None
 
 
 class Method(nn.Module, ABC):
@@ -80,7 +97,7 @@ class Method(nn.Module, ABC):
     """whether it is validated on whole pictures; if not, on their middle, as large as a training crop"""
     tensors: ClassVar[dict[str, str]]
     """the names that terms, metrics and samples may use, each with what it is and its shape"""
-    uses: ClassVar[dict[str, Use]] = {}
+    uses: Mapping[str, Use] = {}
     """what a trained model can do, by name: see `advloss.methods.uses`"""
     channels_last_on_cpu: ClassVar[bool] = False
     """whether a CPU trains its networks faster in the memory layout channels_last"""

@@ -16,6 +16,7 @@ from advloss.recipe import components
 from advloss.recipe.build_method import (
     build_degradation,
     build_method,
+    classes_of,
     crop_sides,
     declared_fields,
     dry_run,
@@ -81,9 +82,9 @@ def build(recipe: Recipe) -> Built:
     check_gives(method, recipe)
     smallest, largest = crop_sides(method, recipe).ends
     made = dry_run(method, recipe, largest)
-    terms = nn.ModuleDict(
-        {name: _term(line, f"losses.{name}", made) for name, line in recipe.losses.items() if line is not None}
-    )
+    lines = {name: line for name, line in recipe.losses.items() if line is not None}
+    around = _Around(made, classes_of(recipe), getattr(method, "classifier", None))
+    terms = nn.ModuleDict({name: _term(line, f"losses.{name}", around) for name, line in lines.items()})
     players = players_of(recipe.train.steps or {}, method, by_name(terms))
     for name, term in by_name(terms).items():
         try_term(term, f"losses.{name}", made)
@@ -104,31 +105,46 @@ def build(recipe: Recipe) -> Built:
     return Built(recipe, method, terms, players, weighting, metrics, degradation, shapes)
 
 
-def _term(line: TermLine, place: str, made: Mapping[str, Tensor]) -> Term:
-    """A term with its loss. The loss's channels follow from the tensors that it compares."""
+@dataclass(frozen=True)
+class _Around:
+    """What a loss gets from the method. made: its tensors; classes: of each label; classifier: its network, or None."""
+
+    made: Mapping[str, Tensor]
+    classes: Mapping[str, int]
+    classifier: nn.Module | None
+
+
+def _term(line: TermLine, place: str, around: _Around) -> Term:
+    """A term with its loss. The loss's channels and classes follow from the tensors that it compares."""
     loss = components.LOSSES[line.loss]
     parameters = line.parameters
     given = named_tensors(line)
     parameters = {key: value for key, value in parameters.items() if key not in tensor_parameters(loss)[1]}
     sides = {key: parameters.pop(key) for key in Sides.model_fields if key in parameters}
-    _check_shapes(line, given, place, made)
-    built = make(loss, parameters, place, _wired(line, given, made), components.PARTS)
+    _check_shapes(line, given, place, around.made)
+    built = make(loss, parameters, place, _wired(line, given, around), components.PARTS)
     timing: dict[str, Any] = {"weight": line.weight, "start": line.start, "ramp": line.ramp}
     return Term(built, line.between, given=given, player=line.player, **timing, **sides)
 
 
-def _wired(line: TermLine, given: Mapping[str, str], made: Mapping[str, Tensor]) -> dict[str, Any]:
+def _wired(line: TermLine, given: Mapping[str, str], around: _Around) -> dict[str, Any]:
     """`in_channels` of a loss: of its first tensor plus those of the condition; for a tuple, of each of its tensors.
 
-    `in_features`: all values of one item, for losses that take vectors.
+    `in_features`: all values of one item, for losses that take vectors. `classes`: of the label that it is given.
+    `classifier`: the method's.
     """
+    made = around.made
+    known: dict[str, Any] = {"classifier": around.classifier}
+    if given.get("label") in around.classes:
+        known |= {"classes": around.classes[given["label"]]}
     first = taken(made, line.between[0])
     if not isinstance(first, Tensor):
         layers = tuple(tensor.shape[1] for tensor in first)
-        return {"in_channels": layers, "in_features": layers}
+        return {"in_channels": layers, "in_features": layers, **known}
     compared = [first, *([made[given["given"]]] if "given" in given else [])]
     items = [tensor[0] for tensor in compared if tensor.ndim > 1]
-    return {"in_channels": sum(len(item) for item in items), "in_features": sum(item.numel() for item in items)}
+    channels, features = sum(len(item) for item in items), sum(item.numel() for item in items)
+    return {"in_channels": channels, "in_features": features, **known}
 
 
 def _check_shapes(line: TermLine, given: Mapping[str, str], place: str, made: Mapping[str, Tensor]) -> None:

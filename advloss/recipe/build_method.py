@@ -39,6 +39,12 @@ def build_method(recipe: Recipe) -> Method:
     return components.METHODS[recipe.method.name](**recipe.method.parameters, **factories)
 
 
+def classes_of(recipe: Recipe) -> dict[str, int]:
+    """How many classes each label field has."""
+    formats = formats_of(recipe.data, fields := declared_fields(recipe))
+    return {name: len(formats[name].classes or ()) for name, field in fields.items() if isinstance(field, Label)}
+
+
 def build_degradation(recipe: Recipe, scale: int) -> Degradation | None:
     """The recipe's degradation, which makes the small pictures; None if the recipe has none."""
     component, fields = recipe.data.degradation, declared_fields(recipe)

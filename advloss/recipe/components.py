@@ -13,6 +13,8 @@ from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.unroll import Unroll
 from advloss.losses.adversarial.weighting import WEIGHTINGS
+from advloss.losses.classes import CrossEntropy
+from advloss.losses.k_plus_one import KPlusOne
 from advloss.losses.metrics import METRICS
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.losses.perceptual.vgg import Style, VGGFeatures
@@ -23,6 +25,7 @@ from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.generation import Generation
 from advloss.methods.pix2pix import Pix2Pix
+from advloss.methods.semi_supervised import SemiSupervised
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
 from advloss.networks.autoencoders.vqgan import Decoder, Encoder
@@ -70,6 +73,7 @@ METHODS: dict[str, type[Method]] = {
     "cyclegan": CycleGAN,
     "generation": Generation,
     "pix2pix": Pix2Pix,
+    "semi_supervised": SemiSupervised,
     "super_resolution": SuperResolution,
     "tokenizer": Tokenizer,
 }
@@ -91,6 +95,7 @@ NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
     "encoder": {"vqgan": Encoder},
     "bottleneck": BOTTLENECKS,
     "decoder": {"vqgan": Decoder},
+    "classifier": {"dcgan": DCGANDiscriminator, "residual": ResidualDiscriminator, "mlp": MLPDiscriminator},
 }
 """The components of each kind of network that is not a plain generator; see `networks_of`."""
 
@@ -119,6 +124,8 @@ LOSSES: dict[str, type[nn.Module]] = {
     "vgg": VGGFeatures,
     "style": Style,
     "value": Value,
+    "cross_entropy": CrossEntropy,
+    "k_plus_one": KPlusOne,
 }
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {

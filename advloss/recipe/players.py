@@ -26,12 +26,13 @@ def batches_per_iteration(train: Train) -> int:
 def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, Term]) -> dict[str, list[nn.Parameter]]:
     """The parameters that each player trains, by its name, in the order of `steps`.
 
-    The generator trains the method's networks; each player trains the parameters of its terms.
+    The generator trains the method's networks, each player the parameters of its terms, to which a network that the
+    method shares with a loss belongs.
     Raises InputError: a term of a player that takes no steps; a player without anything to train; a two-sided loss of
     another player than the generator.
     """
     _check_terms(steps, terms)
-    networks = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    networks = own_parameters(method, terms.values())
     if networks and GENERATOR not in steps:
         raise InputError(f"train.steps: no player trains the networks; say how many steps {GENERATOR} takes")
     players = {}
@@ -44,6 +45,12 @@ def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, 
                 f"out: train.steps={_without(steps, name)}"
             )
     return players
+
+
+def own_parameters(method: nn.Module, terms: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """The parameters of the method's networks to train, without those that a term's loss shares and trains."""
+    shared = {id(parameter) for term in terms for parameter in term.parameters()}
+    return [each for each in method.parameters() if each.requires_grad and id(each) not in shared]
 
 
 def _check_terms(steps: Mapping[str, int], terms: Mapping[str, Term]) -> None:

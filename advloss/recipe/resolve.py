@@ -32,7 +32,7 @@ from advloss.recipe.text.source import COMMAND_LINE, Source
 
 SCALE = frozenset({"scale"})
 """The parameters of a degradation that a recipe does not say: `scale` is the method's."""
-FOLLOWS = WIRED | SCALE | {"size"}
+FOLLOWS = WIRED | SCALE | {"size", "distribution"}
 """The parameters of a network that a recipe does not say, since they follow from the fields."""
 
 
@@ -240,7 +240,8 @@ def _term(term: Term, place: str, method: type[Method]) -> Term:
 
 def _check_partners(method: type[Method], measure: Any, line: Term | Metric, place: str) -> None:
     """Raises InputError if a loss or metric compares tensors that are drawn apart image by image, or joins them."""
-    matching = line.parameters.get("feature_matching")
+    of_means = line.parameters.get("matching") == "means"  # of the batch, not image by image
+    matching = not of_means and line.parameters.get("feature_matching")
     if getattr(measure, "partners", False) or matching:
         key = "feature_matching" if matching else "between"
         if why := why_no_partners(method, *line.between):

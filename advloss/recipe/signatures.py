@@ -18,8 +18,8 @@ from advloss.core.parts import Part
 from advloss.recipe.schema import Component
 from advloss.recipe.text.upgrade import RENAMED
 
-WIRED = frozenset({"in_channels", "out_channels", "in_features", "classes"})
-"""Parameters that follow from the tensors' shapes, so recipes don't say them."""
+WIRED = frozenset({"in_channels", "out_channels", "in_features", "out_features", "classes", "classifier"})
+"""Parameters that follow from the tensors' shapes or are the method's networks, so recipes don't say them."""
 UNKNOWN_PARAMETER = "parameter of"
 
 Table = Mapping[str, Callable[..., Any]]

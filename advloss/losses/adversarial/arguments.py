@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -10,6 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
+from advloss.losses.adversarial.feature_matching import Matching
 from advloss.losses.adversarial.objectives import Objective, Wasserstein, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.checks import check_batch, check_same_shape
@@ -82,6 +83,29 @@ def check_unroll(pool: int, penalties: nn.ModuleList, symmetric: bool, clip_weig
     for name, (given, why) in wrong.items():
         if given:
             raise InputError(f"unroll looks some of the discriminator's steps ahead, and {why}; leave out {name}")
+
+
+def check_matching(matching: str, weight: Any, *, symmetric: bool, top_k: Any) -> None:
+    """Raises InputError for another `matching`, and where `means` meets an option that it leaves without effect."""
+    if matching not in get_args(Matching):
+        raise InputError(unknown("matching", matching, get_args(Matching)))
+    if matching == "maps":
+        return
+    if not weight:
+        raise InputError("matching=means is the generator's whole loss, and it has no weight: say feature_matching=1")
+    for name, given in (("symmetric", symmetric), ("top_k", top_k)):
+        if given:
+            raise InputError(f"{name} changes the generator's objective, which matching=means replaces; leave one out")
+
+
+def check_no_penalties_of_images(penalties: Iterable[nn.Module], pool: int) -> None:
+    """Raises InputError for a penalty of images with a pool (its size) of labelled fakes."""
+    names = [type(penalty).__name__ for penalty in penalties if not getattr(penalty, "on_logits", False)]
+    if names and pool:
+        raise InputError(
+            f"{', '.join(names)} with a pool and labels: a fake of the pool is of another class than the real image at "
+            "its place, and the penalty takes one label for both; leave the pool or the penalty out"
+        )
 
 
 def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bool) -> None:

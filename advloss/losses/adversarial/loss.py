@@ -15,18 +15,20 @@ from advloss.core.parts import Part
 from advloss.core.precision import at_least_float32
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
-from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, feature_matching, split
+from advloss.losses.adversarial.feature_matching import Maps, Matching, check_gives_features, matched, split
+from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined, takes_labels
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import over_scales, scales
 from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
+from advloss.losses.adversarial.pulling_away import check_gives_code, code_of, pulling_away
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.unroll import Unroll
 
 Output = tuple[list[Tensor], Maps]
-"""A discriminator's output: logits, one tensor a scale, and feature maps if feature matching is on."""
+"""A discriminator's output: logits, one tensor a scale, and feature maps if a part of the loss reads them."""
 T = TypeVar("T")
 
 
@@ -52,6 +54,10 @@ class AdversarialLoss(TimedModule):
     feature_matching: in the generator's step, the weight, or a schedule of it, of the distance between the
         discriminator's feature maps of fake and real (pix2pixHD: 10), see `feature_matching`. The maps of the fakes
         come from the same pass; the real images need one more.
+    matching: what it compares: `maps`, those of each fake and its real image, in addition to the objective; or `means`,
+        over the batch, in the place of the generator's objective (Salimans et al. 2016), see `mean_matching`.
+    pulling_away: in the generator's step, the weight (EBGAN-PT: 0.1), or a schedule of it, of a term that holds the
+        fakes' codes in the discriminator, an autoencoder, apart; see `pulling_away`.
     top_k: in the generator's step, only the logits of the best fakes count, see `TopK`.
     unroll: in the generator's step, the discriminator is that of some steps later, see `Unroll`. Where the generator's
         gradient goes through these steps, its loss has the real images' half too, as in a symmetric game: they steer
@@ -66,6 +72,9 @@ class AdversarialLoss(TimedModule):
 
     With a condition, `given=condition`, the discriminator sees the pair: cat([given, image], 1), on the channel axis
     (Isola et al. 2017, arXiv:1611.07004); `discriminator` takes the channels of both, and the pool keeps such pairs.
+
+    With classes, `label=labels`, fake and real at one place of the batch are of one class, and the discriminator is
+    called as `discriminator(images, labels)`, in penalties too. The pool keeps each fake with its label.
 
     In the generator's step the discriminator is called with detached parameters. `requires_grad` of its parameters is
     not changed. Buffers that its own forward updates, such as running statistics of batch norm and vectors of spectral
@@ -97,6 +106,8 @@ class AdversarialLoss(TimedModule):
         *,
         augment: Annotated[Sequence[Augmentation], Part("augmentation")] = (),
         feature_matching: Annotated[float | Schedule, WithinLimits(at_least(0))] = 0.0,
+        matching: Matching = "maps",
+        pulling_away: Annotated[float | Schedule, WithinLimits(at_least(0))] = 0.0,
         top_k: Annotated[TopK | None, Part("top_k")] = None,
         unroll: Annotated[Unroll | None, Part("unroll")] = None,
         symmetric: bool = False,
@@ -105,15 +116,22 @@ class AdversarialLoss(TimedModule):
     ) -> None:
         super().__init__()
         check_limits(self, pool=pool, feature_matching=feature_matching, clip_weights=clip_weights)
+        check_limits(self, pulling_away=pulling_away)
         arguments.check_discriminator(discriminator)
-        if feature_matching:
+        arguments.check_matching(matching, feature_matching, symmetric=symmetric, top_k=top_k)
+        if feature_matching or pulling_away:
             check_gives_features(discriminator)
+        if pulling_away:
+            check_gives_code(discriminator)
         self.discriminator = discriminator
         self.objective = arguments.as_objective(objective)
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))
         self.feature_matching = feature_matching
+        self.matching: Matching = matching
+        self.pulling_away = pulling_away
+        self.takes_labels = takes_labels(discriminator)
         self.top_k = arguments.as_part("top_k", top_k, TopK, "TopK(fraction=0.5)")
         self.unroll = arguments.as_part("unroll", unroll, Unroll, "Unroll(steps=5)")
         self.symmetric = symmetric
@@ -132,38 +150,42 @@ class AdversarialLoss(TimedModule):
         """The values of the scheduled numbers, with those of the objective."""
         return super().phase(iteration), self.objective.at(iteration)
 
-    def forward(self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
+    def forward(
+        self, fake: Tensor, real: Tensor | None = None, *, given: Tensor | None = None, label: Tensor | None = None
+    ) -> Tensor:
         """The generator's loss, a scalar in float32 at least. Its gradient reaches `fake` and `given` alone, and
         `real` in a symmetric game.
 
         fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective, feature
-        matching or a symmetric game needs it. given: [B, C', ...] or None.
+        matching or a symmetric game needs it. given: [B, C', ...] or None. label: int64 [B] or None.
         """
-        arguments.check_images(fake, real, given)
+        self.check(fake, real, given, label)
         needs_real = self.objective.needs_real or self.feature_matching or self._counts_real
         if not (needs_real or self.unroll):
-            (fakes,) = self._inputs(fake, given=given)
+            (fakes,) = self.seen(fake, given=given, label=label)
             return self.loss_of_generator(self._called(self._now, fakes), None)
         if real is None:
             raise InputError(f"{self._needing_real} compares fake with real: call adv(fake, real)")
-        fakes, reals = self._inputs(fake, real if self.symmetric else real.detach(), given=given)
+        fakes, reals = self.seen(fake, real if self.symmetric else real.detach(), given=given, label=label)
         parameters = self._later(fakes, reals)
         if not needs_real:
             return self.loss_of_generator(self._called(parameters, fakes), None)
-        return self.loss_of_generator(*self.in_order(lambda x: self._called(parameters, x), fakes, reals))
+        return self.loss_of_generator(*self.in_order(lambda seen: self._called(parameters, seen), fakes, reals))
 
-    def discriminator_loss(self, fake: Tensor, real: Tensor, *, given: Tensor | None = None) -> Tensor:
+    def discriminator_loss(
+        self, fake: Tensor, real: Tensor, *, given: Tensor | None = None, label: Tensor | None = None
+    ) -> Tensor:
         """The discriminator's loss, a scalar in float32 at least: objective plus penalties. Its gradient reaches the
         discriminator alone.
 
-        fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The discriminator sees the fakes as the
-        pool returns them; a penalty is given the same two batches.
+        fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. label: int64 [B] or None. The discriminator
+        sees the fakes as the pool returns them; a penalty is given the same two batches.
         """
-        arguments.check_images(fake, real, given)
+        self.check(fake, real, given, label)
         given = None if given is None else given.detach()
-        fake, given_of_fake = self._pooled(fake, given)
-        (fakes,) = self._inputs(fake, given=given_of_fake)
-        (reals,) = self._inputs(real.detach(), given=given)
+        given_of_fake, fake, label_of_fake = self.pool.of_several(given, fake, label)
+        (fakes,) = self.seen(fake, given=given_of_fake, label=label_of_fake)
+        (reals,) = self.seen(real.detach(), given=given, label=label)
         return self.loss_of_discriminator(self._logits_of_both(fakes, reals, self.discriminator), (fakes, reals))
 
     def clip(self) -> None:
@@ -183,25 +205,24 @@ class AdversarialLoss(TimedModule):
 
     def loss_of_generator(self, fake: Output, real: Output | None) -> Tensor:
         """`forward`, from the discriminator's outputs for fake and real images. real: None if it is not needed."""
-        needs_real = self.objective.needs_real and real is not None
-        loss = self._generator_half(fake[0], real[0] if needs_real and real else None)
-        if real is None:
-            return loss
-        if self._counts_real and not needs_real:
-            middle = self._objective.boundary or 0.0
-            loss = loss + self._generator_half([2 * middle - logits for logits in real[0]], None)
-        if self.feature_matching:
-            loss = loss + self.now(self.feature_matching) * feature_matching(fake[1], real[1])
+        loss = self._loss_of_logits(fake[0], real[0] if real else None) if self.matching == "maps" else None
+        if self.feature_matching and real is not None:
+            distance = self.now(self.feature_matching) * matched(self.matching, fake[1], real[1])
+            loss = distance if loss is None else loss + distance
+        assert loss is not None
+        if self.pulling_away:
+            loss = loss + self.now(self.pulling_away) * pulling_away(code_of(self.discriminator, fake[1]))
         return loss
 
-    def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], images: tuple[Tensor, Tensor]) -> Tensor:
+    def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], seen: tuple[Seen, Seen]) -> Tensor:
         """`discriminator_loss`, from the logits of (fake, real) and the discriminator's inputs (fake, real)."""
         fake_logits, real_logits = logits
         loss = over_scales(self._objective.discriminator, fake_logits, real_logits)
+        fakes, reals = seen
+        critic = self.discriminator if len(reals) == 1 else OfClasses(self.discriminator, reals[1])
         for penalty in self.penalties:
             on_logits = getattr(penalty, "on_logits", False)
-            seen = logits if on_logits else (self.discriminator, *images)
-            loss = loss + penalty(*seen)
+            loss = loss + (penalty(*logits) if on_logits else penalty(critic, fakes[0], reals[0]))
         if self.training:
             self.logit_checks(fake_logits + real_logits)
             for augmentation in self.augment:
@@ -210,7 +231,7 @@ class AdversarialLoss(TimedModule):
             self.clock.tick(self)
         return loss
 
-    def in_order(self, call: Callable[[Tensor], T], fakes: Tensor, reals: Tensor) -> tuple[T, T]:
+    def in_order(self, call: Callable[[Seen], T], fakes: Seen, reals: Seen) -> tuple[T, T]:
         """What `call` gives for fakes and for real images, called in the order that `real_first` says."""
         if self.real_first:
             of_reals = call(reals)
@@ -218,10 +239,19 @@ class AdversarialLoss(TimedModule):
         return call(fakes), call(reals)
 
     def split(self, result: Any) -> Output:
-        """The logits, one tensor a scale, and the feature maps if feature matching is on, from a discriminator's
-        result."""
-        logits, maps = split(result) if self.feature_matching else (result, ())
+        """The logits, one tensor a scale, and the feature maps if a part of the loss reads them, from a
+        discriminator's result."""
+        logits, maps = split(result) if self.options else (result, ())
         return scales(logits), maps
+
+    def seen(self, *images: Tensor, given: Tensor | None, label: Tensor | None) -> list[Seen]:
+        """The discriminator's input for each batch of images: augmented by the same changes, with the condition and
+        the labels."""
+        changed = list(images)
+        for augmentation in self.augment:
+            changed, given = augmentation(*changed, given=given)
+        inputs = [image if given is None else torch.cat([given, image], 1) for image in changed]
+        return [(x,) if label is None else (x, label) for x in inputs]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         with_iteration(state_dict, prefix)
@@ -230,7 +260,7 @@ class AdversarialLoss(TimedModule):
     @property
     def options(self) -> dict[str, bool]:
         """The keyword arguments of the discriminator in the generator's step."""
-        return {"features": True} if self.feature_matching else {}
+        return {"features": True} if self.feature_matching or self.pulling_away else {}
 
     @property
     def _objective(self) -> Objective:
@@ -251,50 +281,51 @@ class AdversarialLoss(TimedModule):
         """Whether the generator's loss has a half for the real images, whatever the objective."""
         return self.symmetric or (self.unroll is not None and self.unroll.through)
 
+    def check(self, fake: Tensor, real: Tensor | None, given: Tensor | None, label: Tensor | None) -> None:
+        """Raises InputError for tensors that do not go together, or that this loss does not take."""
+        arguments.check_images(fake, real, given)
+        if label is not None:
+            check_labels(label, len(fake), self.discriminator if not self.takes_labels else None)
+            arguments.check_no_penalties_of_images(self.penalties, self.pool.size)
+
     @property
     def _now(self) -> dict[str, Tensor]:
         """The discriminator's parameters, detached, as the generator's step takes them."""
         return {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
 
-    def _later(self, fakes: Tensor, reals: Tensor) -> dict[str, Tensor]:
+    def _later(self, fakes: Seen, reals: Seen) -> dict[str, Tensor]:
         """`_now`; with `unroll`, those of some steps of the discriminator later."""
         if self.unroll is None:
             return self._now
-        of_fake = fakes if self.unroll.through else fakes.detach()
-        of_fake, reals = at_least_float32(of_fake), at_least_float32(reals)
+        first = fakes[0] if self.unroll.through else fakes[0].detach()
+        of_fake, of_real = ((at_least_float32(x), *label) for x, *label in ((first, *fakes[1:]), reals))
 
-        def loss(call: Callable[[Tensor], Any]) -> Tensor:
-            return over_scales(self._objective.discriminator, *self._logits_of_both(of_fake, reals, call))
+        def loss(call: Callable[..., Any]) -> Tensor:
+            return over_scales(self._objective.discriminator, *self._logits_of_both(of_fake, of_real, call))
 
-        return self.unroll(self.discriminator, loss, of_fake)
+        return self.unroll(self.discriminator, loss, of_fake[0])
 
-    def _called(self, parameters: dict[str, Tensor], x: Tensor) -> Output:
+    def _called(self, parameters: dict[str, Tensor], seen: Seen) -> Output:
         """The discriminator's output in the generator's step, with these parameters."""
-        return self.split(torch.func.functional_call(self.discriminator, parameters, (x,), self.options))
+        return self.split(torch.func.functional_call(self.discriminator, parameters, seen, self.options))
 
-    def _logits_of_both(
-        self, fakes: Tensor, reals: Tensor, call: Callable[[Tensor], Any]
-    ) -> tuple[list[Tensor], list[Tensor]]:
+    def _logits_of_both(self, fakes: Seen, reals: Seen, call: Callable[..., Any]) -> tuple[list[Tensor], list[Tensor]]:
         """The logits of fakes and real images, in one call if the discriminator treats each image separately."""
         if not can_batch_calls(self.discriminator):
-            return self.in_order(lambda images: scales(call(images)), fakes, reals)
-        halves = [logits.chunk(2) for logits in scales(call(torch.cat([fakes, reals])))]
+            return self.in_order(lambda seen: scales(call(*seen)), fakes, reals)
+        halves = [logits.chunk(2) for logits in scales(call(*joined(fakes, reals)))]
         return [fake for fake, _ in halves], [real for _, real in halves]
+
+    def _loss_of_logits(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
+        """The generator's part of the objective; in a symmetric game for both sides."""
+        needs_real = self.objective.needs_real
+        loss = self._generator_half(fake, real if needs_real else None)
+        if self._counts_real and not needs_real and real is not None:
+            middle = self._objective.boundary or 0.0
+            loss = loss + self._generator_half([2 * middle - logits for logits in real], None)
+        return loss
 
     def _generator_half(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
         if self.top_k is not None:
             fake, real = self.top_k(fake, real, lowest=self.objective.energy)
         return over_scales(self._objective.generator, fake, real)
-
-    def _inputs(self, *images: Tensor, given: Tensor | None) -> list[Tensor]:
-        """The discriminator's input for each batch of images: augmented by the same changes, with the condition."""
-        changed = list(images)
-        for augmentation in self.augment:
-            changed, given = augmentation(*changed, given=given)
-        return [image if given is None else torch.cat([given, image], 1) for image in changed]
-
-    def _pooled(self, fake: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        if given is None:
-            return self.pool(fake)[0], None
-        given, fake = self.pool(given, fake)
-        return fake, given

@@ -1,11 +1,10 @@
 """One pass of the fakes through the discriminator for both steps, if nothing changes between them."""
 
-import torch
 from torch import Tensor
 
 from advloss.core.call_batching import can_repeat_call, compiled
 from advloss.core.errors import InputError
-from advloss.losses.adversarial.arguments import check_images
+from advloss.losses.adversarial.labels import detached
 from advloss.losses.adversarial.loss import AdversarialLoss
 
 
@@ -20,11 +19,13 @@ def one_pass(loss: AdversarialLoss) -> bool:
     return not (changes or compiled(loss.discriminator)) and can_repeat_call(loss.discriminator)
 
 
-def both(loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def both(
+    loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None = None, label: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The generator's loss and the discriminator's: `loss(...)` and `loss.discriminator_loss(...)` from one pass.
 
-    fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. The two losses share a graph, so compute their
-    gradients separately, the generator's first:
+    fake, real: [B, C, ...] of one shape. given: [B, C', ...] or None. label: int64 [B] or None. The two losses share a
+    graph, so compute their gradients separately, the generator's first:
 
         (gradient,) = torch.autograd.grad(generator_loss, fake, retain_graph=True)
         discriminator_loss.backward(inputs=[*loss.discriminator.parameters()])
@@ -36,8 +37,8 @@ def both(loss: AdversarialLoss, fake: Tensor, real: Tensor, given: Tensor | None
             "one pass can't serve both steps: this loss has a pool, augmentations or a symmetric or unrolled game, or "
             "its discriminator gives something else at each call; call the loss and its discriminator_loss"
         )
-    check_images(fake, real, given)
-    fakes, reals = (image if given is None else torch.cat([given, image], 1) for image in (fake, real.detach()))
-    of_fake, of_real = loss.in_order(lambda x: loss.split(loss.discriminator(x, **loss.options)), fakes, reals)
+    loss.check(fake, real, given, label)
+    fakes, reals = loss.seen(fake, real.detach(), given=given, label=label)
+    of_fake, of_real = loss.in_order(lambda seen: loss.split(loss.discriminator(*seen, **loss.options)), fakes, reals)
     generator_loss = loss.loss_of_generator(of_fake, of_real)
-    return generator_loss, loss.loss_of_discriminator((of_fake[0], of_real[0]), (fakes.detach(), reals.detach()))
+    return generator_loss, loss.loss_of_discriminator((of_fake[0], of_real[0]), (detached(fakes), detached(reals)))

@@ -52,6 +52,12 @@ class Pool(nn.Module):
             results.append(candidates.index_select(0, returned))
         return tuple(results)
 
+    def of_several(self, given: Tensor | None, fake: Tensor, label: Tensor | None) -> tuple[Any, Tensor, Any]:
+        """The fakes that the pool returns, each with its own condition and label, where there are any."""
+        returned = iter(self(*(each for each in (given, fake, label) if each is not None)))
+        given = None if given is None else next(returned)
+        return given, next(returned), None if label is None else next(returned)
+
     def _places(self, batch: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Each image's slot in the pool; and, among [stored images of these slots, new images], which one
         is returned for it, and which one its slot holds after the whole batch. Each [B]."""

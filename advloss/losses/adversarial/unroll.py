@@ -13,8 +13,8 @@ from advloss.core.precision import full_precision
 
 Parameters = dict[str, Tensor]
 """A module's parameters by name."""
-Call = Callable[[Tensor], object]
-"""A call of the discriminator: images [B, C, ...] -> logits."""
+Call = Callable[..., object]
+"""A call of the discriminator: images [B, C, ...], and labels if it takes them -> logits."""
 
 
 class Unroll(nn.Module):
@@ -59,8 +59,8 @@ class Unroll(nn.Module):
         for _ in range(self.steps):
             state = now | moved | buffers
 
-            def call(x: Tensor, state: Parameters = state) -> object:
-                return torch.func.functional_call(discriminator, state, (x,))
+            def call(*seen: Tensor, state: Parameters = state) -> object:
+                return torch.func.functional_call(discriminator, state, seen)
 
             with torch.compiler.set_stance("force_eager"), torch.enable_grad(), full_precision(like):
                 gradients = self._gradients(loss(call), [*moved.values()], through)

@@ -36,6 +36,7 @@ class AutoencoderDiscriminator(nn.Module):
         check_limits(self, in_channels=in_channels, width=width, layers=layers)
         self.in_channels = in_channels
         self.layers = layers
+        self.code_layer = layers - 1  # the encoder's output among the feature maps, for the pulling-away term
         self.smallest = self.multiple = 2**layers
         channels = [in_channels, *(width * min(2**n, 8) for n in range(layers))]
         bias = norm != "batch"

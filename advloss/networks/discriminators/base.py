@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from advloss.core.errors import InputError
+from advloss.networks.layers.classes import of_label
 from advloss.networks.layers.parameters import Dims, check_choice
 
 DiscriminatorOutput = Tensor | tuple[Tensor, list[Tensor]]
@@ -36,9 +37,22 @@ def outputs(body: Iterable[nn.Module], last: nn.Module, x: Tensor) -> tuple[Tens
     return last(x), maps
 
 
-def logits_of(body: Iterable[nn.Module], last: nn.Module, x: Tensor, features: bool) -> DiscriminatorOutput:
-    """The logits that `last` gives after the layers of the body, with their outputs where wanted."""
+def logits_of(
+    body: Iterable[nn.Module],
+    last: nn.Module,
+    x: Tensor,
+    features: bool,
+    projection: nn.Module | None = None,
+    label: Tensor | None = None,
+) -> DiscriminatorOutput:
+    """The logits that `last` gives after the layers of the body, with their outputs where wanted.
+
+    projection: from the body's output to a logit for each class, of which that of the item's `label` is added
+    (`of_label`); None without classes.
+    """
     logits, maps = outputs(body, last, x)
+    if projection is not None and label is not None:
+        logits = logits + of_label(projection(maps[-1]), label)
     return (logits, maps) if features else logits
 
 

@@ -1,12 +1,18 @@
 """The discriminator of vectors: latent codes, features of two domains, points; and of small images as vectors."""
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
+from advloss.core.limits import at_least
 from advloss.networks.discriminators.base import DiscriminatorOutput, logits_of
-from advloss.networks.layers.basic import Dropout, chain
+from advloss.networks.layers.basic import Dropout, GaussianNoise, chain
+from advloss.networks.layers.classes import check_label
 from advloss.networks.layers.minibatch import check_vectors
 from advloss.networks.layers.parameters import Positive, Probability, check_at_least
 from advloss.networks.layers.spectral_norm import add_spectral_norm
+
+Deviation = Annotated[float, at_least(0)]
 
 
 class MLPDiscriminator(nn.Module):
@@ -21,6 +27,10 @@ class MLPDiscriminator(nn.Module):
     in_features: of a vector. width: of each hidden layer. layers: hidden layers. spectral_norm: of every dense layer.
     dropout: its probability after each hidden layer, in train mode. pieces: above 1, each unit is the largest of as
     many linear functions (maxout: Goodfellow et al. 2013, arXiv:1302.4389), in the place of the leaky ReLU.
+    input_noise, noise: in train mode, the standard deviation of normal noise on the input of the first, and of each
+    further layer (0.3 and 0.5 in the code of Salimans et al. 2016, arXiv:1606.03498, for MNIST).
+    classes: if there are K, a call takes (vectors, labels int64 [B]), and a projection on the class (Miyato and Koyama
+    2018, arXiv:1802.05637, eq. 5) is added to the logit. out_features: logits of an item, K of a classifier.
     Raises InputError for a parameter out of range and for anything but vectors of that many features.
     """
 
@@ -32,25 +42,35 @@ class MLPDiscriminator(nn.Module):
         spectral_norm: bool = False,
         dropout: Probability = 0.0,
         pieces: Positive = 1,
+        input_noise: Deviation = 0.0,
+        noise: Deviation = 0.0,
+        classes: int | None = None,
+        out_features: Positive = 1,
     ) -> None:
         super().__init__()
-        check_at_least(1, in_features=in_features, width=width, layers=layers, pieces=pieces)
-        self.in_features = in_features
+        check_at_least(1, in_features=in_features, width=width, layers=layers, pieces=pieces, out_features=out_features)
+        self.in_features, self.classes = in_features, classes
 
         def layer(n: int) -> nn.Sequential:
             dense = nn.Linear(width if n else in_features, width * pieces)
             activation = Maxout(pieces) if pieces > 1 else nn.LeakyReLU(0.2)
-            return chain(dense=dense, activation=activation, dropout=Dropout(dropout) if dropout else None)
+            dropped = Dropout(dropout) if dropout else None
+            sigma = noise if n else input_noise
+            noisy = GaussianNoise(sigma) if sigma else None
+            return chain(noise=noisy, dense=dense, activation=activation, dropout=dropped)
 
         self.body = nn.Sequential(*map(layer, range(layers)))
-        self.last = nn.Linear(width, 1)
+        dense = nn.Linear(width, out_features)
+        self.last: nn.Module = chain(noise=GaussianNoise(noise), dense=dense) if noise else dense
+        self.projection = nn.Linear(width, classes, bias=False) if classes else None
         if spectral_norm:
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
+    def forward(self, x: Tensor, label: Tensor | None = None, features: bool = False) -> DiscriminatorOutput:
         x = x.flatten(1) if x.ndim == 4 else x
         check_vectors("MLPDiscriminator", x, self.in_features)
-        return logits_of(self.body, self.last, x, features)  # [B, width] -> [B, 1]
+        check_label(self, self.classes, label)
+        return logits_of(self.body, self.last, x, features, self.projection, label)  # [B, width] -> [B, 1]
 
 
 class Maxout(nn.Module):

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, logits_of
 from advloss.networks.layers.basic import chain
+from advloss.networks.layers.classes import check_label
 from advloss.networks.layers.parameters import Positive, check_at_least
 from advloss.networks.layers.spectral_norm import add_spectral_norm
 
@@ -17,6 +18,8 @@ class ResidualDiscriminator(nn.Module):
     With features=True: (logits, the maps after each block).
 
     width: channels of all maps (the paper's is 128). spectral_norm: of every layer.
+    classes: if there are K, a call takes (images, labels int64 [B]), and a projection on the class (Miyato and Koyama
+    2018, arXiv:1802.05637, eq. 5) is added to the logit. out_features: logits of an image, K of a classifier.
     Raises InputError for a parameter out of range, and for images too small or of other channels.
     """
 
@@ -27,21 +30,29 @@ class ResidualDiscriminator(nn.Module):
         layers: Positive = 2,
         plain: Positive = 2,
         spectral_norm: bool = False,
+        classes: int | None = None,
+        out_features: Positive = 1,
     ) -> None:
         super().__init__()
-        check_at_least(1, in_channels=in_channels, width=width, layers=layers, plain=plain)
-        self.in_channels, self.layers = in_channels, layers
+        check_at_least(1, in_channels=in_channels, width=width, layers=layers, plain=plain, out_features=out_features)
+        self.in_channels, self.layers, self.classes = in_channels, layers, classes
         self.smallest = self.multiple = 2**layers
         halving = [HalvingBlock(width if n else in_channels, width, n > 0) for n in range(layers)]
         self.body = nn.Sequential(*halving, *(PlainBlock(width) for _ in range(plain)))
-        mean = nn.AdaptiveAvgPool2d(1)
-        self.last = chain(activation=nn.ReLU(), mean=mean, vector=nn.Flatten(), dense=nn.Linear(width, 1))
+        self.last = after_mean(nn.Linear(width, out_features))
+        self.projection = after_mean(nn.Linear(width, classes, bias=False)) if classes else None
         if spectral_norm:
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor, features: bool = False) -> DiscriminatorOutput:
+    def forward(self, x: Tensor, label: Tensor | None = None, features: bool = False) -> DiscriminatorOutput:
         check_images(f"ResidualDiscriminator(layers={self.layers})", x, self.in_channels, smallest=self.smallest)
-        return logits_of(self.body, self.last, x, features)  # [B, width, h, w] -> [B, 1]
+        check_label(self, self.classes, label)
+        return logits_of(self.body, self.last, x, features, self.projection, label)  # [B, width, h, w] -> [B, 1]
+
+
+def after_mean(dense: nn.Module) -> nn.Sequential:
+    """A dense layer of the mean over the map, after a ReLU: [B, C, H, W] -> [B, out]."""
+    return chain(activation=nn.ReLU(), mean=nn.AdaptiveAvgPool2d(1), vector=nn.Flatten(), dense=dense)
 
 
 class HalvingBlock(nn.Module):

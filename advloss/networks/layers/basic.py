@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from advloss.core.errors import InputError
+from advloss.core.limits import at_least
 from advloss.core.reflection import reflected
 from advloss.networks.layers.parameters import Norm, Padding, Statistics, Upsampling, check_choice, check_probability
 
@@ -94,6 +95,26 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}, at_inference={self.at_inference}"
+
+
+class GaussianNoise(nn.Module):
+    """x + sigma n, n ~ N(0, I), in train mode; in eval mode x."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        at_least(0).check("sigma", sigma)
+        self.sigma = sigma
+
+    @property
+    def draws(self) -> bool:
+        """Whether two calls on one input give different outputs."""
+        return self.sigma > 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.sigma * torch.randn_like(x) if self.training else x
+
+    def extra_repr(self) -> str:
+        return f"sigma={self.sigma}"
 
 
 class Conv(nn.Conv2d):

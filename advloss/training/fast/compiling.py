@@ -45,7 +45,7 @@ def compile_networks(built: Built, device: torch.device, say: Callable[[str], No
     if last is not None:  # compared gradients end there: its own pass must not be one with all before it
         last.forward = torch.compiler.disable(last.forward)
     of_terms = [network for term in by_name(built.terms).values() for network in term.networks]
-    for network in [*built.method.networks, *of_terms]:
+    for network in dict.fromkeys([*built.method.networks, *of_terms]):
         network.compile(dynamic=False)
     return True
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.adversarial.one_pass import both, one_pass
 from advloss.recipe.build import Built
+from advloss.recipe.players import own_parameters
 from advloss.recipe.terms import GENERATOR, Term
 from advloss.training.executor import Batch, Executor, Say, Tensors, naming
 from advloss.training.fast.compiling import compile_networks
@@ -34,7 +35,7 @@ class FastStep(Executor):
         self.layout = torch.channels_last if self.precision.tensor_cores or on_cpu else torch.contiguous_format
         for side in (self.method, self.terms, *([self.average.module] if self.average else [])):
             side.to(memory_format=self.layout)
-        self.networks = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
+        self.networks = own_parameters(self.method, self.by_name.values())
         self.compiled = compile_networks(built, device, say)
         self.one_pass = {name for name, term in self.by_name.items() if self.accumulate == 1 and _serves_both(term)}
         self.cuda_graphs = CudaGraphs.made(self, built.recipe.train.graphs, say)
@@ -163,9 +164,10 @@ class FastStep(Executor):
         term = self.by_name[name]
         if known is None:
             return self.loss(name, tensors)
-        (fake, real), given = [tensors[each] for each in term.between], term.given.get("given")
+        fake, real = (tensors[each] for each in term.between)
+        given = {key: tensors[each] for key, each in term.given.items()}
         with naming(name):
-            value, half = both(term.loss, fake, real, given=tensors[given] if given else None)  # type: ignore[arg-type]
+            value, half = both(term.loss, fake, real, **given)  # type: ignore[arg-type]
         known[name] = term.discriminator_weight * half
         return value
 
