@@ -23,8 +23,9 @@ class NetworkFactory:
 
     make: makes the network with the recipe's settings. It gets those of these parameters that are in the network's
     signature: `in_channels` and `out_channels` (of an image or a mask its channels, of a vector or noise its size),
-    `in_features`: all values of an item that it takes, `out_features`: the classes of a label that it gives, `classes` of the label, `distribution` of the
-    noise, `size` of the crop in pixels, `scale`. crop: in pixels. scale: see `Method`.
+    `in_features` (all values of an item that it takes), `out_features` (the classes of a label that it gives),
+    `classes` (of the label), `distribution` (of the noise), `size` of the crop in pixels, `scale`.
+    crop: in pixels. scale: see `Method`.
     """
 
     def __init__(

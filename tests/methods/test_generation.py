@@ -7,17 +7,22 @@ import pytest
 import torch
 
 import advloss
-from advloss.data.fields import Noise
+from advloss.core.errors import InputError
+from advloss.data.fields import Label, Noise
 from advloss.data.loading.derived import uniform
 from advloss.data.synthetic import digits
 from advloss.data.synthetic.sets import SETS
 from advloss.methods.generation import Generation
-from advloss.recipe.build import build
+from advloss.recipe.build import Built, build
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
 
-RECIPES = ("gan", "dcgan", "wgan", "wgan-gp", "lsgan", "dcgan-small", "wgan-gp-small", "lsgan-small")
+RECIPES = (
+    *("gan", "dcgan", "wgan", "wgan-gp", "lsgan", "dcgan-small", "wgan-gp-small", "lsgan-small"),
+    *("cgan-small", "ebgan", "ebgan-small", "improved-gan", "improved-gan-small"),
+    *("improved-gan-semi", "improved-gan-semi-small"),
+)
 
 
 def test_the_noise_is_as_the_method_says() -> None:
@@ -61,6 +66,42 @@ def test_a_trained_model_makes_the_same_images_of_the_same_seed(noise: str, tmp_
     )
     with torch.no_grad():
         torch.testing.assert_close(made, method.eval().generator(z), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("generator", ["dcgan", "residual", "mlp"])
+def test_a_conditional_model_makes_images_of_the_class(generator: str, tmp_path: Path) -> None:
+    source = read("cgan-small")
+    source.override(f"networks.generator={{name: {generator}, width: 4}}")
+    recipe = resolve(source)
+    method = build(recipe).method
+    assert method.declared_fields({"conditional": True})["label"] == Label("images")
+    for parameter in method.parameters():
+        torch.nn.init.normal_(parameter)
+    save_model(tmp_path / "m.safetensors", recipe, method.state_dict(), {})
+    model = advloss.load(tmp_path / "m.safetensors")
+    z = torch.randn(2, 64, generator=torch.Generator().manual_seed(5))
+    for label in (0, 1):
+        with torch.no_grad():
+            expected = method.eval().generator(z, torch.full((2,), label))
+        torch.testing.assert_close(model.sample(2, seed=5, label=label), expected, rtol=0, atol=1e-6)
+    assert not torch.equal(model.sample(2, label=0), model.sample(2, label=1))
+    with pytest.raises(InputError, match="makes images of one class: give its number, label=0"):
+        model.sample(2)
+
+
+def test_what_a_conditional_recipe_is_refused_with() -> None:
+    def built(*overrides: str) -> Built:
+        source = read("cgan-small")
+        for override in overrides:
+            source.override(override)
+        return build(resolve(source))
+
+    with pytest.raises(InputError, match=r"say method\.conditional=true"):
+        built("method.conditional=false")
+    with pytest.raises(InputError, match="takes no labels; use dcgan, residual or mlp"):
+        built("losses.adversarial.discriminator={name: patchgan, width: 2, layers: 1}")
+    with pytest.raises(InputError, match="all pictures are of one class"):
+        built("data.classes={label: [zero]}")
 
 
 def test_digits_know_their_labels() -> None:

@@ -19,7 +19,8 @@ from tools.authors.scene import SMALL, Scene, ours
 
 FIGURES: dict[str, dict[str, float]] = json.loads((Path(__file__).parent / "authors.json").read_text(encoding="utf-8"))
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[2] / "recipes").glob("*.yaml"))
-NO_CODE = {"srgan", "srresnet", "fsq", "lfq", "gan", "dcgan", "wgan", "wgan-gp", "lsgan"}
+NOISE = {"gan", "dcgan", "wgan", "wgan-gp", "lsgan", "ebgan", "improved-gan", "improved-gan-semi"}
+NO_CODE = {"srgan", "srresnet", "fsq", "lfq"} | NOISE
 """Recipes that are not compared with their authors' code: fsq and lfq follow vqgan-f16, the others their papers."""
 
 

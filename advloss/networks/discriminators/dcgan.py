@@ -33,7 +33,7 @@ class DCGANDiscriminator(nn.Module):
     minibatch: how many numbers of minibatch discrimination (Salimans et al. 2016, arXiv:1606.03498, sec. 3.2, its B, of
     5 dimensions each) the last layer gets beside the map; it takes images of `smallest` pixels alone.
     classes: if there are K, a call takes (images, labels int64 [B]), and a projection on the class (Miyato and Koyama
-    2018, arXiv:1802.05637, eq. 5) is added to each logit. out_features: the logits of each place, K of a classifier.
+    2018, arXiv:1802.05637, eq. 5) is added to each logit. out_features: above 1, the logits of a classifier [B, out_features], means over the places.
     Raises InputError for a parameter out of range, and for images too small or of other channels.
     """
 
@@ -66,6 +66,8 @@ class DCGANDiscriminator(nn.Module):
         if compared is not None:
             dense = nn.Linear(values + minibatch, out_features)
             self.last = chain(vector=nn.Flatten(), minibatch=compared, dense=dense)
+        elif out_features > 1:
+            self.last = chain(conv=self.last, mean=nn.AdaptiveAvgPool2d(1), vector=nn.Flatten())
         self.projection = nn.Conv2d(channels[-1], classes, LAST, bias=False) if classes else None
         init_weights(self)
         if spectral_norm:

@@ -12,6 +12,8 @@ from advloss.recipe.text.source import read
 SIZE = 32
 NARROW = "discriminator={name: patchgan, width: 4, layers: 1, norm: batch}"
 INSTANCE = NARROW.replace("batch", "instance")
+LATENTS = {"cgan-small": 64, "ebgan-small": 100, "improved-gan-small": 100, "improved-gan-semi-small": 100}
+"""The recipes that make images of noise, with its length."""
 RECIPES: dict[str, tuple[str, list[str]]] = {
     "cyclegan": (
         "cyclegan",
@@ -58,6 +60,46 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
             "losses.adversarial.unroll={steps: 2, rate: 0.05}",
         ],
     ),
+    "conditional": (  # projection discriminator, conditional batch norm, a penalty and a pool of no size
+        "cgan-small",
+        [
+            "networks.generator.width=4",
+            "losses.adversarial.discriminator={name: residual, width: 4, layers: 2, plain: 1}",
+            "losses.adversarial.penalties=[{name: r1, weight: 1, interval: 3}]",
+            "data.classes={label: [zero, one, two]}",
+        ],
+    ),
+    "conditional pool": (
+        "cgan-small",
+        [
+            "networks.generator={name: dcgan, width: 2, norm: virtual}",
+            "losses.adversarial.discriminator={name: dcgan, width: 2, layers: 3}",
+            "losses.adversarial.pool=3",
+            "data.classes={label: [zero, one, two]}",
+        ],
+    ),
+    "ebgan": (
+        "ebgan-small",
+        ["networks.generator.width=2", "losses.adversarial.discriminator.width=2"],
+    ),
+    "means": (
+        "improved-gan-small",
+        [
+            "networks.generator.width=2",
+            "losses.adversarial.discriminator={name: dcgan, width: 2, layers: 3, minibatch: 4}",
+            "losses.adversarial.feature_matching=1",
+            "losses.adversarial.matching=means",
+        ],
+    ),
+    "semi-supervised": (
+        "improved-gan-semi-small",
+        [
+            "networks.generator.width=8",
+            "networks.classifier={name: mlp, width: 8, layers: 2}",
+            "data.classes={label: [zero, one, two]}",
+            "train.average=0.9",
+        ],
+    ),
     "lazy penalty": (
         "pix2pix",
         [
@@ -84,12 +126,27 @@ def made(name: str, *overrides: str) -> Built:
 
 def batches(name: str, dtype: torch.dtype = torch.float64) -> Callable[[int], dict[str, Tensor]]:
     """Batch number n of a recipe."""
+    if RECIPES[name][0] in LATENTS:
+        return noise_batches(LATENTS[RECIPES[name][0]], dtype)
     small = SIZE // 4 if RECIPES[name][0] == "srgan-small" else SIZE
 
     def batch(number: int) -> dict[str, Tensor]:
         draw = torch.Generator().manual_seed(number)
         sides = {"a": small, "image" if name == "vqgan" else "b": SIZE}
         return {s: torch.rand(2, 3, side, side, generator=draw, dtype=dtype) * 2 - 1 for s, side in sides.items()}
+
+    return batch
+
+
+def noise_batches(latent: int, dtype: torch.dtype) -> Callable[[int], dict[str, Tensor]]:
+    """Batch number n of a recipe that makes grey images of noise; with labels, and unlabelled images."""
+
+    def batch(number: int) -> dict[str, Tensor]:
+        draw = torch.Generator().manual_seed(number)
+        images, more = torch.rand(2, 2, 1, SIZE, SIZE, generator=draw, dtype=dtype) * 2 - 1
+        label = torch.randint(3, (2,), generator=draw)
+        noise = torch.randn(2, latent, generator=draw, dtype=dtype)
+        return {"image": images, "label": label, "unlabelled": more, "noise": noise}
 
     return batch
 
