@@ -176,7 +176,7 @@ def _opened(
     if text in NAMES:
         return declared_as(open_published(text, kind=kind_of(fields)), fields)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
-        raise InputError(f"{text}: no such folder")
+        raise InputError(f"{text}: no such {'file' if is_array_file(text) else 'folder'}")
     raise InputError(
         f"{unknown('data set', text, [*SETS, *NAMES, *CLASSIFIED])}, or a folder; no folder here has that name"
     )

@@ -1,4 +1,4 @@
-"""`advloss classify` and `Model.classify`: pictures of any size, brought to that of the training as validation does it."""
+"""`advloss classify` and `Model.classify`: pictures of any size, brought to that of the training as in validation."""
 
 import csv
 import json
