@@ -51,6 +51,19 @@ def test_the_wheel_is_what_is_imported_and_its_recipes_are_its_own(installed: Pa
 
 
 @pytest.mark.slow
+def test_the_wheel_samples_what_it_has_trained(installed: Path, tmp_path: Path) -> None:
+    advloss, cpu = str(installed / "advloss"), ["--device", "cpu"]
+    succeed([advloss, "train", "recipe=dcgan-small", "digits", "--iterations", "3", *cpu], tmp_path)
+    model = "runs/dcgan-small-digits/model.safetensors"
+    succeed([advloss, "sample", model, "images", "--count", "20", *cpu], tmp_path)
+    assert len(list((tmp_path / "images").glob("*.png"))) == 20
+    succeed([advloss, "sample", model, "grid.png", "--grid", *cpu], tmp_path)
+    succeed([advloss, "sample", model, "walk.webp", "--interpolate", "4", *cpu], tmp_path)
+    with Image.open(tmp_path / "grid.png") as grid:
+        assert (grid.size, grid.mode) == ((270, 270), "L")
+
+
+@pytest.mark.slow
 def test_the_wheel_trains_and_translates_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     advloss = str(installed / "advloss")
     succeed([advloss, "train", "recipe=cyclegan-small", "stripes", "--iterations", "3", "--device", "cpu"], tmp_path)

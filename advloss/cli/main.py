@@ -3,6 +3,7 @@
 # ruff: noqa: I001 (the order is that of `advloss --help`)
 from advloss.cli import train as train
 from advloss.cli import use as use
+from advloss.cli import sample as sample
 from advloss.cli import tokens as tokens
 from advloss.cli import interop as interop
 from advloss.cli import evaluate as evaluate

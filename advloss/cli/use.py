@@ -1,11 +1,11 @@
-"""Models on pictures: `advloss translate`, `advloss upscale`."""
+"""Models on pictures: `advloss translate`, `upscale`, `inpaint` and `classify`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from advloss.cli.app import app, exit_codes, say
+from advloss.cli.app import app, exit_codes, give, say, table
 from advloss.cli.options import (
     Device,
     Format,
@@ -89,3 +89,68 @@ def upscale(
     summary = upscale_files(upscaler, input, output, options, Writing(format, overwrite), say=say)
     say(summary.words())
     summary.check()
+
+
+@app.command(
+    epilog="Examples: `advloss inpaint model.safetensors photo.png mask.png filled.png` ·"
+    " `advloss inpaint model.safetensors photos/ masks/ filled/`"
+)
+@exit_codes
+def inpaint(
+    model: Annotated[Path, typer.Argument(readable=False, help="A model file (.safetensors).")],
+    image: Input,
+    mask: Annotated[
+        Path,
+        typer.Argument(readable=False, help="White in holes, as large as the picture; for a folder, one of masks."),
+    ],
+    output: Output,
+    format: Format = None,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Fill holes in a picture or a folder of pictures, of any size; all else stays as it was."""
+    from advloss.core.devices import choose_device
+    from advloss.inference.abilities import check_is_model
+    from advloss.inference.files.convert import Writing
+    from advloss.inference.files.inpainting import inpaint_files
+    from advloss.inference.model import load
+
+    check_is_model(model, "inpaint")
+    loaded = load(model, choose_device(device))
+    loaded.use("inpaint", file=model)
+    summary = inpaint_files(loaded, image, mask, output, Writing(format, overwrite), say=say)
+    say(summary.words())
+    summary.check()
+
+
+@app.command(
+    epilog="Examples: `advloss classify runs/NAME/model.safetensors photos/` ·"
+    " `advloss classify model.safetensors photos/ --out classes.jsonl`"
+)
+@exit_codes
+def classify(
+    model: Annotated[Path, typer.Argument(readable=False, help="A model file (.safetensors).")],
+    folder: Input,
+    out: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="A .csv or .jsonl for the lines, instead of standard output."),
+    ] = None,
+    overwrite: Overwrite = False,
+    device: Device = None,
+) -> None:
+    """Tell the class of each picture, with its probability, and how many there are of each class."""
+    from advloss.core.devices import choose_device
+    from advloss.inference.abilities import check_is_model
+    from advloss.inference.files.classifying import classify_files
+    from advloss.inference.model import load
+
+    check_is_model(model, "classify")
+    loaded = load(model, choose_device(device))
+    loaded.use("classify", file=model)
+    results = classify_files(loaded, folder, out, overwrite=overwrite, say=say, give=give)
+    if out is not None:
+        table(["class", "pictures"], [[name, str(number)] for name, number in results.counts.items()])
+    else:
+        say(", ".join(f"{name}: {number}" for name, number in results.counts.items()))
+    say(results.words())
+    results.check()

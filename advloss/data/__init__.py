@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 from advloss.core.errors import InputError, unknown
+from advloss.data.array_sets.array_file import is_array_file
 from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, kind_of
-from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
+from advloss.data.published.sets import (
+    CLASSIFIED,
+    NAMES,
+    PAIRED,
+    PAIRS,
+    TWO_DOMAINS,
+    UNPAIRED,
+    open_classified,
+    open_published,
+)
 from advloss.data.sources.base import DataSet, Source, Split, declared_as
 from advloss.data.sources.folders import are_halves, holds_halves, open_folder, with_validation
 from advloss.data.sources.left_out import left_out
@@ -109,7 +119,10 @@ def open_any(name: str | Path) -> DataSet:
 
 
 def short_name(name: str | Path) -> str:
-    """The part of a run's name that stands for the data set: the folder's own name, or the beginning of the shards'."""
+    """The part of a run's name that stands for the data set: the folder's own name, that of a file without
+    `.safetensors`, or the beginning of the shards'."""
+    if is_array_file(name):
+        return Path(name).stem
     return title(name) if names_shards(name) else Path(name).name
 
 
@@ -119,6 +132,8 @@ def known() -> list[tuple[str, str, str]]:
         ("stripes", "synthetic, unpaired", "plain and striped animals; the partners of val and test are known"),
         ("facades-like", "synthetic, paired", "label maps of houses and their pictures"),
         ("digits", "synthetic, labelled", "white digits on black, in several fonts"),
+        ("digits-colour", "synthetic, labelled", "the same in one colour on another"),
+        ("digits-styles", "synthetic, unpaired, labelled", "white digits and coloured ones, for domain adaptation"),
     ]
     published = []
     for name in NAMES:
@@ -126,7 +141,7 @@ def known() -> list[tuple[str, str, str]]:
         sides = (PAIRED if name in PAIRED else UNPAIRED)[name]
         by_hand = "; its licence lets only you download it" if name == "cityscapes" else ""
         published.append((name, ", ".join(kinds), f"{sides[0]} and {sides[1]}{by_hand}"))
-    return synthetic + published
+    return synthetic + published + [(name, "labelled", shown) for name, shown in CLASSIFIED.items()]
 
 
 def _opened(
@@ -153,18 +168,24 @@ def _opened(
         return open_shards(name, fields)
     if Path(name).expanduser().exists():
         return open_folder(name, fields, separate)
-    text, kind = str(name), kind_of(fields)
+    text = str(name)
     if text in SETS:
-        if size < SMALLEST:
-            raise InputError(
-                f"pictures of {size} pixels are too small to draw '{text}'; at least {SMALLEST} are needed"
-            )
-        opened = SETS[text](size, seed)
-        if kind == "pairs" and not opened.train.paired:
-            raise InputError(f"'{text}' has no pairs to train on, and this method needs them; use facades-like")
-        return declared_as(opened, fields)
+        return _drawn(text, fields, size, seed)
+    if text in CLASSIFIED:
+        return open_classified(text, fields, separate)
     if text in NAMES:
-        return declared_as(open_published(text, kind=kind), fields)
+        return declared_as(open_published(text, kind=kind_of(fields)), fields)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
-        raise InputError(f"{text}: no such folder")
-    raise InputError(f"{unknown('data set', text, [*SETS, *NAMES])}, or a folder; no folder here has that name")
+        raise InputError(f"{text}: no such {'file' if is_array_file(text) else 'folder'}")
+    raise InputError(
+        f"{unknown('data set', text, [*SETS, *NAMES, *CLASSIFIED])}, or a folder; no folder here has that name"
+    )
+
+
+def _drawn(name: str, fields: Fields, size: int, seed: int) -> DataSet:
+    if size < SMALLEST:
+        raise InputError(f"pictures of {size} pixels are too small to draw '{name}'; at least {SMALLEST} are needed")
+    opened = SETS[name](size, seed)
+    if kind_of(fields) == "pairs" and not opened.train.paired:
+        raise InputError(f"'{name}' has no pairs to train on, and this method needs them; use facades-like")
+    return declared_as(opened, fields)

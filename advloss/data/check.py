@@ -125,11 +125,11 @@ def _look(values: Values, numbers: Sequence[int], full: bool) -> list[_Seen]:
 
     def look(index: int) -> _Seen | None:
         path = values.path(index)
-        if path is None and not isinstance(values, ShardValues):
-            return None
         seen = _Seen(path or Path(values.name(index)))
         try:
             header = values.header(index)
+            if header.mode == "drawn":
+                return None
             seen.mode, seen.size, seen.several = header.mode, header.size, header.several
             if full:
                 values.read(index, FieldFormat(header.channels, header.depth))

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 ORDER, PARTNERS, VIEW_FIRST, VIEW_SECOND, AUGMENT_FIRST, AUGMENT_SECOND, DEGRADE, DEGRADE_EVALUATION = range(1, 9)
-NOISE, NOISE_EVALUATION, MASK, MASK_EVALUATION = range(9, 13)
+NOISE, NOISE_EVALUATION, MASK, MASK_EVALUATION, SAMPLE = range(9, 14)
 """Streams of random numbers. A stream is the first number of a generator's seed. None is 0, since numpy takes the seeds
 [s, e] and [s, e, 0] for the same.
 

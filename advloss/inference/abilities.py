@@ -10,9 +10,9 @@ COMMANDS = {
     "translate": "`advloss translate MODEL INPUT OUTPUT` or Model.translate(image)",
     "upscale": "`advloss upscale INPUT OUTPUT --model MODEL` or Model.upscale(image)",
     "tokenize": "`advloss reconstruct INPUT OUTPUT --model MODEL` or Model.reconstruct(image)",
-    "generate": "Model.sample(count)",
-    "inpaint": "Model.inpaint(image, mask)",
-    "classify": "Model.classify(image)",
+    "generate": "`advloss sample MODEL OUTPUT` or Model.sample(count)",
+    "inpaint": "`advloss inpaint MODEL IMAGE MASK OUTPUT` or Model.inpaint(image, mask)",
+    "classify": "`advloss classify MODEL FOLDER` or Model.classify(image)",
 }
 """The command and the call for each use."""
 

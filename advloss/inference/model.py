@@ -1,6 +1,6 @@
 """A trained model: `advloss.load(path)` gives one, and needs nothing but the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError, unknown
 from advloss.data.formats import FieldFormat
 from advloss.inference.abilities import check_is_model, unable
-from advloss.inference.generating import sampled
+from advloss.inference.classifying import Classifier
+from advloss.inference.generating import Sampler, Sampling
+from advloss.inference.holes import filled
 from advloss.inference.kinds import ImageLike, check_tensor, given
+from advloss.inference.masks import MaskLike, mask_of
 from advloss.inference.tiles.options import Overlap, Precision, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.tokens.codes import decoded, encoded
@@ -30,6 +33,7 @@ from advloss.methods.uses import (
     translations,
 )
 from advloss.networks.layers.padding import apply_padded
+from advloss.recipe.build_method import crop_sides
 from advloss.recipe.formats import formats_of
 from advloss.recipe.model_file import read_model
 from advloss.recipe.schema import Recipe
@@ -158,36 +162,72 @@ class Model:
         taken = given("tokenize", image, self.tokenized)
         return taken.codes(self.encode(taken.tensor))
 
-    def sample(self, count: int, seed: int = 0, label: int | None = None) -> Tensor:
+    def sample(
+        self, count: int, seed: int = 0, label: int | str | None = None, truncate: float | None = None
+    ) -> Tensor:
         """`count` images of noise: [count, C, H, W] in [-1, 1], on the model's device.
 
-        seed: of the noise, which is drawn on the CPU, so that it is the same for each device. label: the number of a
-        class, for a model that makes images of classes. Raises InputError for a label that is missing or not taken.
+        seed, label, truncate: see `Sampling`. Image i depends on them and on i alone. Raises InputError for what the
+        model does not take.
         """
-        use = cast(Generate, self.use("generate", "sample"))
-        fields = self.method.declared_fields(self.recipe.method.parameters)
-        with torch.no_grad(), self._seeded():
-            network = self.network(use.direction)
-            return sampled(network, use, fields, count, seed=seed, label=label, device=self.device)
+        return torch.stack(list(self.sampler(Sampling(seed, label, truncate)).images(count)))
 
-    def inpaint(self, image: ImageLike, mask: Tensor) -> Any:
-        """The image with its hole filled, of the same kind. mask: [B, 1, H, W] of 0 and 1, as in the training."""
+    def generate(self, noise: Tensor, label: int | str | None = None) -> Tensor:
+        """The images of noise of your own, float [N, size]: [N, C, H, W] in [-1, 1]. Raises InputError for another size
+        of the noise. label: as for `sample`."""
+        return self.sampler(Sampling(label=label)).of_noise(noise)
+
+    def sampler(self, options: Sampling) -> Sampler:
+        """What makes images of noise one after the other, also very many. Raises InputError as `sample` does."""
+        use = cast(Generate, self.use("generate", "sample"))
+        noise = self.method.declared_fields(self.recipe.method.parameters).get(use.direction.takes)
+        network, labelled = self.network(use.direction), use.label is not None
+        return Sampler(network, noise, options, labelled, self.classes(use.label), self.device)
+
+    def inpaint(self, image: ImageLike, mask: MaskLike) -> Any:
+        """The image with its holes filled, of the same kind and size. What lies outside of them stays as it was.
+
+        mask: as large as the image, white in holes: a path, PIL's image, an array [H, W] (bool, levels, or 0 to 1) or
+        a tensor [H, W], [1, H, W] or [B, 1, H, W] of 0 and 1. `holes` says how large ones are filled.
+        """
         takes = self.format(cast(Inpaint, self.use("inpaint")).field)
         taken = given("inpaint", image, takes)
-        wanted = [len(taken.tensor), 1, *taken.tensor.shape[-2:]]
-        shape = list(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        if shape != wanted:
-            raise InputError(f"inpaint: the mask is {shape}, and of this image it is {wanted}")
-        with torch.no_grad(), self._seeded():
-            made = cast(Any, self.method).inpaint(taken.tensor.to(self.device), mask.to(self.device, torch.float32))
-        return taken.image(made, takes)
+        masks = mask_of("inpaint", mask, taken.tensor)
+        made = [self.filled(one[None], hole) for one, hole in zip(taken.tensor, masks, strict=True)]
+        return taken.image(torch.cat(made), takes)
 
-    def classify(self, image: ImageLike) -> Tensor:
-        """Logits of the classes: [B, K], on the model's device."""
-        takes = self.format(cast(Classify, self.use("classify")).field)
+    def filled(self, image: Tensor, mask: Tensor) -> Tensor:
+        """An image with its holes filled: [1, C, H, W] in [-1, 1]. mask: bool [H, W]."""
+        self.use("inpaint")
+        method = cast(Any, self.method)
         with torch.no_grad(), self._seeded():
-            logits: Tensor = cast(Any, self.method).classify(given("classify", image, takes).tensor.to(self.device))
-        return logits
+            return filled(image.to(self.device), mask, method.inpaint, crop_sides(method, self.recipe).ends[1])
+
+    def classify(self, images: ImageLike | Sequence[ImageLike]) -> Tensor:
+        """Logits of the classes, whose names `classes` has: [N, K], on the model's device, in the order of the images.
+
+        images: one, several, or the path of a folder, whose pictures are taken in the order of their paths. Each is
+        brought to the size of the training as in validation: resized as `data.resize` says, then its middle.
+        """
+        return self.classifier().logits_of(images)
+
+    def classifier(self) -> Classifier:
+        """What tells the classes of images, also of very many."""
+        use = cast(Classify, self.use("classify"))
+        method, data = cast(Any, self.method), self.recipe.data
+        side = None if self.method.whole else crop_sides(self.method, self.recipe).ends[1]
+
+        def classify(images: Tensor) -> Tensor:
+            with torch.no_grad(), self._seeded():
+                logits: Tensor = method.classify(images.to(self.device))
+            return logits
+
+        return Classifier(classify, self.format(use.field), data.resize, side)
+
+    def classes(self, label: str | None = None) -> tuple[str, ...] | None:
+        """The names of the classes in the training, of a label field or of the only one; None if they are not known."""
+        known = self.recipe.data.classes or {}
+        return tuple(known.get(label or next(iter(known), ""), ())) or None
 
     def encode(self, image: Tensor) -> Tensor:
         """image: [B, C, H, W] in [-1, 1], any H and W, mirrored to multiples of f; gives the indices of a tokenizer.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advloss.data.fields import Field, Image, Noise
+from advloss.data.fields import Field, Image, Label, Mask, Noise
 from advloss.methods.base import Method
 from advloss.methods.uses import (
     Classify,
@@ -101,10 +101,12 @@ class OwnGenerator(Own):
 
 
 class OwnClassGenerator(OwnGenerator):
+    fields: dict[str, Field] = {**OwnGenerator.fields, "label": Label("images")}
     uses = {"generate": Generate(Direction("net", "noise", "b"), label="label")}
 
 
 class OwnInpainter(Own):
+    fields: dict[str, Field] = {**Own.fields, "mask": Mask("images"), "label": Label("images")}
     uses: dict[str, Use] = {"inpaint": Inpaint("b", "mask"), "classify": Classify("b", "label")}
 
     def inpaint(self, image: Tensor, mask: Tensor) -> Tensor:

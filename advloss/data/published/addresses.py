@@ -1,6 +1,7 @@
 """Where the published sets are downloaded from, and the SHA-256 of those whose checksum somebody has published."""
 
 import os
+from collections.abc import Sequence
 
 HOST = "efrosgans.eecs.berkeley.edu"
 CHECKSUMS = {
@@ -25,5 +26,10 @@ def addresses(path: str) -> list[str]:
 
     The server's certificate is not always one that is trusted, so that https alone would reach nothing on some days.
     """
+    return mirrored(path, [f"https://{HOST}/{path}", f"http://{HOST}/{path}"])
+
+
+def mirrored(path: str, published: Sequence[str]) -> list[str]:
+    """The address of a path below $ADVLOSS_DATA_URL, if that is set; else the published ones."""
     mirror = os.environ.get("ADVLOSS_DATA_URL")
-    return [f"{base}/{path}" for base in ([mirror.rstrip("/")] if mirror else [f"https://{HOST}", f"http://{HOST}"])]
+    return [f"{mirror.rstrip('/')}/{path}"] if mirror else list(published)

@@ -1,6 +1,7 @@
-"""The data sets of the CycleGAN and pix2pix papers by name, downloaded at first use."""
+"""The data sets of the papers by name, downloaded at first use."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -8,8 +9,8 @@ from tqdm import tqdm
 from advloss.core.errors import InputError
 from advloss.data.checksums_file import record
 from advloss.data.download import cache_folder, fetch, locked
-from advloss.data.fields import Fields, Image, Kind
-from advloss.data.published import cityscapes
+from advloss.data.fields import Fields, Image, Kind, kind_of
+from advloss.data.published import cityscapes, classified
 from advloss.data.published.addresses import CHECKSUMS, addresses
 from advloss.data.published.unpack import Damaged, unpack
 from advloss.data.sources.base import DataSet
@@ -42,6 +43,8 @@ PAIRED = {
 """By name, what side a (the left half) and side b (the right half) show."""
 
 NAMES = sorted({*UNPAIRED, *PAIRED})
+CLASSIFIED = {name: held.title for name, held in classified.SETS.items()}
+"""By name, what the pictures of a set with labels show."""
 
 
 TWO_DOMAINS: Fields = {"a": Image("a"), "b": Image("b")}
@@ -68,6 +71,17 @@ def open_published(name: str, *, kind: Kind) -> DataSet:
         return _paired(name, paired)
     opened = open_folder(_folder(name, "unpaired", f"cyclegan/datasets/{name}.zip"), TWO_DOMAINS)
     return DataSet(name, opened.splits, dict(zip("ab", UNPAIRED[name], strict=True)))
+
+
+def open_classified(name: str, fields: Fields, given: frozenset[str] = frozenset()) -> DataSet:
+    """Opens one of `CLASSIFIED`, downloading it at its first use.
+
+    given: the fields that are read from files of their own. Raises `InputError`.
+    """
+    if kind_of(fields) != "single":
+        raise InputError(f"'{name}' holds pictures of one kind with labels, and this method needs two kinds")
+    folder = _made(f"prepared/{name}", lambda folder: classified.prepare(name, folder))
+    return replace(open_folder(folder, fields, given), name=name)
 
 
 def _paired(name: str, paired: bool) -> DataSet:

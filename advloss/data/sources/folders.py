@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from advloss.core.errors import InputError
+from advloss.data.array_sets.array_file import is_array_file
+from advloss.data.array_sets.opening import array_files, array_split, open_arrays
 from advloss.data.fields import Fields, Image, Kind, Label, from_files, kind_of, made_field
 from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.class_folders import class_folders
@@ -23,8 +25,12 @@ def open_folder(path: str | Path, fields: Fields, given: frozenset[str] = frozen
 
     fields: what the method declares. given: the fields that are read from files of their own.
     """
+    if is_array_file(path):
+        return open_arrays(Path(path).stem, {"train": Path(path)}, fields, given)
     root = folder(path)
     name = root.resolve().name
+    if files := array_files(root):
+        return open_arrays(name, files, fields, given)
     labels = [label for label, field in fields.items() if isinstance(field, Label) and label not in given]
     if kind_of(fields) == "single":
         return _single(name, root, fields, labels[0] if labels and not fields[labels[0]].optional else None)
@@ -45,6 +51,12 @@ def with_validation(opened: DataSet, path: str | Path, fields: Fields) -> DataSe
     try:
         if single and names_shards(path):
             return with_shards_to_validate(opened, path, fields)
+        if single and is_array_file(path):
+            given = [
+                name for name, field in fields.items() if isinstance(field, Label) and name not in opened.train.rows
+            ]
+            held = array_split(Path(path), fields, given, opened.train)
+            return replace(opened, splits=opened.splits | {"val": held})
         root = folder(path)
         if single:
             return replace(opened, splits=opened.splits | {"val": _validated(root, opened, fields)})

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from advloss.core.words import counted, some
+from advloss.data.array_sets.opening import held_files
 from advloss.data.sources.base import DataSet
 from advloss.images.listing import Passed, list_images
 
@@ -15,6 +16,7 @@ def left_out(opened: DataSet, places: Iterable[str | Path]) -> tuple[str, ...]:
     places: the folders and files from which it was opened.
     """
     given = {Path(place).expanduser() for place in places}
+    expected = given.union(*map(held_files, opened.splits.values()))
     used = {str(path) for path in _used(opened)}
     folders_used = {os.path.dirname(path) for path in used}  # noqa: PTH120 (Path takes 10 times as long)
     sentences: list[str] = []
@@ -24,7 +26,9 @@ def left_out(opened: DataSet, places: Iterable[str | Path]) -> tuple[str, ...]:
         passed.linked = [link for link in passed.linked if not _lies_above(link, folders_used)]
         if unused:
             sentences.append(f"{root}: not used: {counted(len(unused), 'picture')} ({some(unused)})")
-        sentences += [f"{root}: {words}" for words in passed.words(lambda path: path in given or path.suffix == ".tar")]
+        sentences += [
+            f"{root}: {words}" for words in passed.words(lambda path: path in expected or path.suffix == ".tar")
+        ]
         closed = [str(error.filename) for error in passed.closed]
         sentences += [f"{root}: folders that can't be read: {some(closed)}"] if closed else []
     return tuple(sentences)

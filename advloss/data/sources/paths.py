@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.data.array_sets.array_file import is_array_file
+from advloss.data.array_sets.opening import array_split
 from advloss.data.fields import VAL, Fields, Image, Label, from_files, images_of, kind_of, sources_of
 from advloss.data.sources.base import DataSet, Split, split_of
 from advloss.data.sources.class_folders import labelled
@@ -73,6 +75,9 @@ def _opened(paths: Paths, fields: Fields, trained: DataSet | None) -> _Found:
 
 def _source(name: str, own: Fields, paths: Paths, trained: DataSet | None) -> _Found:
     """The pictures of one source, and the labels that are their folders' names."""
+    if file := _array_file(name, own, paths):
+        split = array_split(file, own, [label for label in own if label in paths], trained.train if trained else None)
+        return _Found(split, {next(iter(split.images)): file.stem}, ())
     given = {field: [folder(one) for one in paths[field]] for field in images_of(own) if field in paths}
     wanted, least = from_files(own), 1 if trained else 2
     if name in paths and name not in own and len(wanted) > 1:
@@ -96,6 +101,13 @@ def _source(name: str, own: Fields, paths: Paths, trained: DataSet | None) -> _F
     everything = FileValues(listed(folders_of))
     enough(folders_of[0], len(everything), least)
     return _Found(split_of(own, {field: everything}, False), titles, ())
+
+
+def _array_file(name: str, own: Fields, paths: Paths) -> Path | None:
+    """The file of images and labels that is given for the one image field of a source."""
+    wanted = from_files(own)
+    where = paths.get(wanted[0], paths.get(name, ())) if len(wanted) == 1 else ()
+    return Path(where[0]) if len(where) == 1 and is_array_file(where[0]) else None
 
 
 def _sides(root: Path, own: Fields, trained: DataSet | None) -> _Found:

@@ -27,11 +27,7 @@ def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object
     Folders that can't be read are reported to `skipped`, what else is not taken to `say`. Raises InputError if there is
     nothing to do, or if the target can't be written under its name.
     """
-    suffix = f".{form}" if form else None
-    written = [extension for extension, one in FORMATS.items() if one.write is not None]
-    if suffix and suffix not in written:
-        known = ", ".join(extension[1:] for extension in written)
-        raise InputError(f"--format {form}: is not a format that can be written; use one of {known}")
+    suffix = written_suffix(form)
     if source.is_dir():
         return _folder_jobs(source, target, suffix, skipped, say)
     if not source.is_file():
@@ -42,11 +38,24 @@ def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object
     if not is_image(source):
         raise InputError(f"{source}: is not named as a picture ({extensions()}); rename it if it is one")
     result = target / _named(Path(source.name), suffix) if into_folder else target
-    if result.suffix.lower() not in written:
-        raise InputError(f"{result}: not a format that can be written ({', '.join(written)})")
+    if result.suffix.lower() not in _written():
+        raise InputError(f"{result}: not a format that can be written ({', '.join(_written())})")
     if suffix and FORMATS[result.suffix.lower()] != FORMATS[suffix]:
         raise InputError(f"{result}: --format {suffix[1:]} asks for another format than the file's name")
     return [Job(source, result)]
+
+
+def written_suffix(form: str | None) -> str | None:
+    """The extension of results in this format, None for None. Raises InputError for one that can't be written."""
+    suffix = f".{form}" if form else None
+    if suffix and suffix not in _written():
+        known = ", ".join(extension[1:] for extension in _written())
+        raise InputError(f"--format {form}: is not a format that can be written; use one of {known}")
+    return suffix
+
+
+def _written() -> list[str]:
+    return [extension for extension, one in FORMATS.items() if one.write is not None]
 
 
 def _folder_jobs(

@@ -7,10 +7,7 @@ import json
 import os
 import shutil
 import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -18,71 +15,14 @@ import pytest
 from PIL import Image
 
 from advloss.core.errors import InputError
-from advloss.data import download, known, open_any, open_data
+from advloss.data import known, open_any, open_data
 from advloss.data.checksums_file import record
 from advloss.data.download import fetch
-from advloss.data.published import cityscapes, sets
-from advloss.data.published.sets import NAMES, open_published
+from advloss.data.published import cityscapes
+from advloss.data.published.sets import CLASSIFIED, NAMES, open_published
 from advloss.data.published.unpack import unpack
 from tests.data.pictures import FIELDS, picture
-
-
-class Server(ThreadingHTTPServer):
-    """Serves bytes by path; `cut` ends each response after so many bytes, `ranges` says whether Range is understood."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str | None] = []
-        self.cut: int | None = None
-        self.ranges = True
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.server.asked.append(wanted)
-        data = self.server.files.get(self.path)
-        if data is None:
-            self.send_error(404)
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
-        if start >= len(data):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(data)}")
-            self.end_headers()
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(data) - start))
-        self.end_headers()
-        self.wfile.write(data[start:] if self.server.cut is None else data[start : start + self.server.cut])
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
-    served = Server()
-    thread = threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    monkeypatch.setenv("ADVLOSS_DATA", str(tmp_path / "cache"))
-    monkeypatch.setenv("ADVLOSS_DATA_URL", served.url)
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(sets, "CHECKSUMS", {})  # the archives here are not the published ones
-    yield served
-    served.shutdown()
-    served.server_close()
-    thread.join()
-
+from tests.data.published.serving import Server, tar
 
 DATA = np.random.default_rng(0).bytes(100_000)
 
@@ -162,27 +102,13 @@ def _zip(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _tar(members: dict[str, bytes], link: tuple[str, str, bytes] | None = None) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-        if link:
-            member = tarfile.TarInfo(link[0])
-            member.type, member.linkname = link[2], link[1]
-            archive.addfile(member)
-    return buffer.getvalue()
-
-
 def _unpaired(name: str) -> bytes:
     folders = [f"{name}/{split}{side}" for split in ("train", "test") for side in "AB"]
     return _zip({f"{folder}/{i}.png": _png(3 * k + i) for k, folder in enumerate(folders) for i in range(3)})
 
 
 def _pairs(name: str) -> bytes:
-    return _tar({f"{name}/{split}/{i}.png": _png(i, 16) for split in ("train", "val") for i in range(3)})
+    return tar({f"{name}/{split}/{i}.png": _png(i, 16) for split in ("train", "val") for i in range(3)})
 
 
 def test_an_unpaired_set_by_name(server: Server, tmp_path: Path) -> None:
@@ -306,12 +232,12 @@ def _zip_link() -> bytes:
         ("x.zip", _zip({"/tmp/evil.png": b"2"})),
         ("x.zip", _zip({"C:/evil.png": b"2"})),
         ("x.zip", _zip_link()),
-        ("x.tar.gz", _tar({"x/ok.png": b"1", "../evil.png": b"2"})),
-        ("x.tar.gz", _tar({"/evil.png": b"2"})),
-        ("x.tar.gz", _tar({"x/ok.png": b"1"}, ("x/link", "../../evil.png", tarfile.SYMTYPE))),
-        ("x.tar.gz", _tar({"x/ok.png": b"1"}, ("x/link", "/etc/passwd", tarfile.SYMTYPE))),
-        ("x.tar.gz", _tar({"x/ok.png": b"1"}, ("x/link", "../evil.png", tarfile.LNKTYPE))),
-        ("x.tar.gz", _tar({"x/ok.png": b"1"}, ("x/device", "", tarfile.CHRTYPE))),
+        ("x.tar.gz", tar({"x/ok.png": b"1", "../evil.png": b"2"})),
+        ("x.tar.gz", tar({"/evil.png": b"2"})),
+        ("x.tar.gz", tar({"x/ok.png": b"1"}, ("x/link", "../../evil.png", tarfile.SYMTYPE))),
+        ("x.tar.gz", tar({"x/ok.png": b"1"}, ("x/link", "/etc/passwd", tarfile.SYMTYPE))),
+        ("x.tar.gz", tar({"x/ok.png": b"1"}, ("x/link", "../evil.png", tarfile.LNKTYPE))),
+        ("x.tar.gz", tar({"x/ok.png": b"1"}, ("x/device", "", tarfile.CHRTYPE))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # not the bytes, which hold the time of day
 )
@@ -336,7 +262,7 @@ def test_an_unsafe_download_is_no_data_set(server: Server, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
 @pytest.mark.parametrize("how", ["cut", "text"])
 def test_damaged_archives(tmp_path: Path, name: str, how: str) -> None:
-    whole = (_zip if name == "x.zip" else _tar)({f"x/{i}.png": np.random.default_rng(i).bytes(5000) for i in range(4)})
+    whole = (_zip if name == "x.zip" else tar)({f"x/{i}.png": np.random.default_rng(i).bytes(5000) for i in range(4)})
     (tmp_path / name).write_bytes(whole[:9000] if how == "cut" else b"<html>sorry</html>")
     with pytest.raises(InputError, match=f"{name} is damaged .*remove it"):
         unpack(tmp_path / name, tmp_path / "x")
@@ -377,5 +303,6 @@ def test_cityscapes_from_its_archives(server: Server, tmp_path: Path) -> None:
 
 
 def test_known_lists_every_set() -> None:
-    assert {name for name, _, _ in known()} == {"stripes", "facades-like", "digits", *NAMES}
+    drawn = {"stripes", "facades-like", "digits", "digits-colour", "digits-styles"}
+    assert {name for name, _, _ in known()} == {*drawn, *NAMES, *CLASSIFIED}
     assert all(kind and description for _, kind, description in known())

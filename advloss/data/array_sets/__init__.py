@@ -1,0 +1,1 @@
+"""Data sets whose images are arrays in one file, with their labels."""
