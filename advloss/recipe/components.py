@@ -12,7 +12,8 @@ from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.weighting import WEIGHTINGS
-from advloss.losses.metrics import METRICS
+from advloss.losses.classes import Accuracy, CrossEntropy
+from advloss.losses.metrics import METRICS as IMAGE_METRICS
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.losses.perceptual.vgg import Style, VGGFeatures
 from advloss.losses.pixel import L1, L2, Charbonnier
@@ -118,7 +119,10 @@ LOSSES: dict[str, type[nn.Module]] = {
     "vgg": VGGFeatures,
     "style": Style,
     "value": Value,
+    "cross_entropy": CrossEntropy,
 }
+
+METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy}
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "discriminator": DISCRIMINATORS,
