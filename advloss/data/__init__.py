@@ -119,6 +119,8 @@ def known() -> list[tuple[str, str, str]]:
         ("stripes", "synthetic, unpaired", "plain and striped animals; the partners of val and test are known"),
         ("facades-like", "synthetic, paired", "label maps of houses and their pictures"),
         ("digits", "synthetic, labelled", "white digits on black, in several fonts"),
+        ("digits-colour", "synthetic, labelled", "the same in one colour on another"),
+        ("digits-styles", "synthetic, unpaired, labelled", "white digits and coloured ones, for domain adaptation"),
     ]
     published = []
     for name in NAMES:

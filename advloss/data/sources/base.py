@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Label, from_files
 from advloss.data.sources.rows import Rows
@@ -116,7 +118,7 @@ def split_of(fields: Fields, images: dict[str, Values], aligned: bool, rows: dic
 
 
 def declared_as(opened: DataSet, fields: Fields) -> DataSet:
-    """A data set of two domains, with its domains renamed to these fields, in order.
+    """A data set of two domains, with its domains renamed to these fields, in order. Labels stay with their pictures.
 
     If there is one field, it gets the second domain's pictures if train has pairs, else those of both domains.
     """
@@ -125,11 +127,23 @@ def declared_as(opened: DataSet, fields: Fields) -> DataSet:
         return _as_one(opened, wanted[0], fields)
     if len(wanted) != len(have):
         raise InputError(f"'{opened.name}' has {len(have)} domains, and this method needs {len(wanted)}")
-    splits = {
-        name: split_of(fields, dict(zip(wanted, split.images.values(), strict=True)), split.aligned)
-        for name, split in opened.splits.items()
-    }
+
+    def renamed(split: Split) -> Split:
+        images = dict(zip(wanted, split.images.values(), strict=True))
+        known = {fields[new].source: old for new, old in zip(wanted, split.images, strict=True)}
+        rows: dict[str, Rows] = {}
+        for name, field in fields.items():
+            if isinstance(field, Label) and field.source in known:
+                rows |= {name: labels for labels in _labels_beside(split, known[field.source])}
+        return split_of(fields, images, split.aligned, rows)
+
+    splits = {name: renamed(split) for name, split in opened.splits.items()}
     return replace(opened, splits=splits, titles=dict(zip(wanted, opened.titles.values(), strict=True)))
+
+
+def _labels_beside(split: Split, image: str) -> list[Rows]:
+    """The labels that a split has of these pictures."""
+    return [rows for source in split.sources.values() if image in source.fields for rows in source.rows.values()]
 
 
 def _as_one(opened: DataSet, field: str, fields: Fields) -> DataSet:
@@ -137,11 +151,13 @@ def _as_one(opened: DataSet, field: str, fields: Fields) -> DataSet:
     paired = opened.train.paired
 
     def joined(split: Split) -> Split:
-        values = list(split.images.values())
-        one = values[-1] if paired or not values[1:] else JoinedValues(values)
+        taken = list(split.images)[-1:] if paired else list(split.images)
+        one = JoinedValues([split.images[name] for name in taken]) if taken[1:] else split.images[taken[0]]
         mine = fields[field].source
         labels = [name for name, other in fields.items() if isinstance(other, Label) and other.source == mine]
-        return split_of(fields, {field: one}, False, dict(zip(labels, split.rows.values(), strict=False)))
+        known = [labels for name in taken for labels in _labels_beside(split, name)]
+        rows = Rows(np.concatenate([each.values for each in known]), known[0].classes) if known else None
+        return split_of(fields, {field: one}, False, {labels[0]: rows} if labels and rows else {})
 
     splits = {name: joined(split) for name, split in opened.splits.items()}
     return replace(opened, splits=splits, titles={field: titles[-1] if paired else " and ".join(titles)})

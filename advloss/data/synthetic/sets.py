@@ -23,6 +23,7 @@ SMALLEST = 16
 TWO: Fields = {"a": Image("a"), "b": Image("b")}
 """The fields of a synthetic set with two domains. A method's own fields replace them in this order."""
 LABELLED: Fields = {"image": Image("images"), "label": Label("images")}
+STYLES: Fields = {"a": Image("a"), "label_a": Label("a"), "b": Image("b"), "label_b": Label("b")}
 DIGITS = {"train": 10_000, "val": 1_000, "test": 2_000}
 """Pictures of `digits`: many, since a GAN needs them."""
 Draw = Callable[[np.random.Generator, int, bool], np.ndarray]
@@ -90,18 +91,46 @@ def open_facades_like(size: int, seed: int) -> DataSet:
 
 def open_digits(size: int, seed: int) -> DataSet:
     """White digits on black, with their labels."""
+    return _labelled_digits("digits", size, seed, coloured=False)
+
+
+def open_coloured_digits(size: int, seed: int) -> DataSet:
+    """Digits in one colour on another, with their labels. They are other drawings than those of `digits`."""
+    return _labelled_digits("digits-colour", size, seed, coloured=True)
+
+
+def open_digit_styles(size: int, seed: int) -> DataSet:
+    """The pictures of `digits` (a) and of `digits-colour` (b), each with their labels. No drawing is in both."""
 
     def split(name: str) -> Split:
-        values = SyntheticValues(digits.draw, False, size, seed, name, DIGITS[name])
-        labels = np.array([digits.label(values.rng(index)) for index in range(len(values))], np.int64)
-        return split_of(LABELLED, {"image": values}, False, {"label": Rows(labels, digits.CLASSES)})
+        plain, plain_labels = _digits(name, size, seed, False)
+        coloured, coloured_labels = _digits(name, size, seed, True)
+        rows = {"label_a": plain_labels, "label_b": coloured_labels}
+        return split_of(STYLES, {"a": plain, "b": coloured}, False, rows)
 
-    return DataSet("digits", {name: split(name) for name in DIGITS}, {"image": "digits"})
+    return DataSet("digits-styles", {name: split(name) for name in DIGITS}, {"a": "white", "b": "coloured"})
+
+
+def _labelled_digits(title: str, size: int, seed: int, coloured: bool) -> DataSet:
+    def split(name: str) -> Split:
+        values, labels = _digits(name, size, seed, coloured)
+        return split_of(LABELLED, {"image": values}, False, {"label": labels})
+
+    return DataSet(title, {name: split(name) for name in DIGITS}, {"image": "digits"})
+
+
+def _digits(split: str, size: int, seed: int, coloured: bool) -> tuple[SyntheticValues, Rows]:
+    first = DIGITS[split] if coloured else 0  # the scenes of the coloured ones follow those of the others
+    values = SyntheticValues(digits.draw, coloured, size, seed, split, DIGITS[split], first)
+    labels = [digits.label(values.rng(index)) for index in range(len(values))]
+    return values, Rows(np.array(labels, np.int64), digits.CLASSES)
 
 
 SETS: dict[str, Callable[[int, int], DataSet]] = {
     "stripes": open_stripes,
     "facades-like": open_facades_like,
     "digits": open_digits,
+    "digits-colour": open_coloured_digits,
+    "digits-styles": open_digit_styles,
 }
 """By name, a function that makes the set from (size in pixels, seed)."""

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from advloss.data import open_data
+from advloss.data.fields import Fields, Image, Label
 from advloss.data.synthetic.facades import LABELS
 from advloss.data.synthetic.sets import COUNTS, DIGITS, SETS
 
@@ -26,7 +28,31 @@ def test_a_picture_depends_on_seed_split_and_index_alone(name: str, size: int) -
         one.splits["test"].images[side].read(5),
     ):
         assert (different != first).any()
-    assert {name: len(split) for name, split in one.splits.items()} == (DIGITS if name == "digits" else COUNTS)
+    assert {name: len(split) for name, split in one.splits.items()} == (DIGITS if "digits" in name else COUNTS)
+
+
+def test_the_two_styles_of_digits_are_the_two_sets_of_digits() -> None:
+    white, coloured, both = (SETS[name](32, 3).train for name in ("digits", "digits-colour", "digits-styles"))
+    for side, alone in (("a", white), ("b", coloured)):
+        np.testing.assert_array_equal(both.images[side].read(7), alone.images["image"].read(7))
+        assert both.rows[f"label_{side}"].values.tolist() == alone.rows["label"].values.tolist()
+    assert set(map(white.images["image"].name, range(10_000))).isdisjoint(
+        map(coloured.images["image"].name, range(10_000))
+    )
+    grey = white.images["image"].read(7)
+    assert (grey == grey[..., :1]).all() and (coloured.images["image"].read(7) != grey).any()
+
+
+def test_the_styles_of_digits_serve_methods_of_one_domain_and_of_two() -> None:
+    two: Fields = {"x": Image("x"), "known": Label("x"), "y": Image("y")}
+    opened = open_data("digits-styles", two, size=32, seed=0).train
+    assert list(opened.sources["x"].rows) == ["known"] and not opened.sources["y"].rows
+    styles = SETS["digits-styles"](32, 0).train
+    assert opened.rows["known"].values.tolist() == styles.rows["label_a"].values.tolist()
+    one = open_data("digits-styles", {"z": Image("z"), "class": Label("z")}, size=32, seed=0).train
+    assert len(one) == 20_000 and one.rows["class"].classes == tuple("0123456789")
+    wanted = [*styles.rows["label_a"].values, *styles.rows["label_b"].values]
+    assert one.rows["class"].values.tolist() == wanted
 
 
 def test_stripes_partners() -> None:
