@@ -17,7 +17,7 @@ from torch import nn
 from advloss.core.errors import InputError, unknown
 from advloss.core.limits import Limits
 
-Shape = Literal["linear", "cosine", "exponential"]
+Shape = Literal["linear", "cosine", "exponential", "logistic"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Schedule:
 
     first, last: the values before and after. over: in iterations, how long the change takes. after: the iteration that
     it begins at. shape: `linear`; `cosine`, half a period; `exponential`, by the same factor in each iteration, between
-    values above 0. values: of steps, (iteration, value from there on), the first at 0.
+    values above 0; `logistic`, the share 2 / (1 + exp(-10 p)) - 1 of the change after the part p of its time, fast at
+    first (Ganin et al. 2016, arXiv:1505.07818, sec. 5.2.2). values: of steps, (iteration, value from there on), the
+    first at 0.
 
     Raises InputError for a negative length or place, an unknown shape, and values that an exponential can't join.
     """
@@ -66,7 +68,11 @@ class Schedule:
             return self.first
         if self.shape == "exponential":
             return self.first * (self.last / self.first) ** done
-        share = (1 - math.cos(math.pi * done)) / 2 if self.shape == "cosine" else done
+        share = done
+        if self.shape == "cosine":
+            share = (1 - math.cos(math.pi * done)) / 2
+        elif self.shape == "logistic":
+            share = 2 / (1 + math.exp(-10 * done)) - 1
         return self.last if done == 1 else self.first + (self.last - self.first) * share
 
     @property

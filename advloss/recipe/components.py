@@ -8,8 +8,10 @@ from torch import nn
 from advloss.data.degradations import DEGRADATIONS
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.adversarial.augmentations import AUGMENTATIONS
+from advloss.losses.adversarial.gradient_reversal import GradientReversal
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.shared_specific import SharedSpecific
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.losses.classes import Accuracy, CrossEntropy
@@ -21,6 +23,7 @@ from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
+from advloss.methods.domain_adaptation import DomainAdaptation
 from advloss.methods.generation import Generation
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.super_resolution import SuperResolution
@@ -37,6 +40,9 @@ from advloss.networks.discriminators.residual import ResidualDiscriminator
 from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.discriminators.unet import UNetDiscriminator
 from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
+from advloss.networks.encoders.convolutional import ConvolutionalFeatures
+from advloss.networks.encoders.dcgan import DCGANEncoder
+from advloss.networks.encoders.mlp import MLPClassifier, MLPEncoder
 from advloss.networks.generators.dcgan import DCGAN
 from advloss.networks.generators.mlp import MLPGenerator
 from advloss.networks.generators.msrresnet import MSRResNet
@@ -68,6 +74,7 @@ __all__ = [
 
 METHODS: dict[str, type[Method]] = {
     "cyclegan": CycleGAN,
+    "domain_adaptation": DomainAdaptation,
     "generation": Generation,
     "pix2pix": Pix2Pix,
     "super_resolution": SuperResolution,
@@ -88,9 +95,11 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
 
 NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
     "generator": GENERATORS,
-    "encoder": {"vqgan": Encoder},
+    "encoder": {"vqgan": Encoder, "dcgan": DCGANEncoder, "mlp": MLPEncoder},
     "bottleneck": BOTTLENECKS,
-    "decoder": {"vqgan": Decoder},
+    "decoder": {"vqgan": Decoder, "dcgan": DCGAN, "residual": ResidualGenerator, "mlp": MLPGenerator},
+    "features": {"convolutional": ConvolutionalFeatures},
+    "classifier": {"mlp": MLPClassifier},
 }
 """The components of each kind of network that is not a plain generator; see `networks_of`."""
 
@@ -109,6 +118,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
 
 LOSSES: dict[str, type[nn.Module]] = {
     "adversarial": AdversarialLoss,
+    "gradient_reversal": GradientReversal,
+    "shared_specific": SharedSpecific,
     "l1": L1,
     "l2": L2,
     "charbonnier": Charbonnier,
