@@ -11,17 +11,15 @@ from advloss.core.precision import at_least_float32
 
 
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """-E log softmax(logits)[label], in nats: logits [B, K], label int64 [B] in [0, K) -> a scalar, in float32 at least.
+    """-E log softmax(logits)[label], in nats: log K for logits that are all alike.
 
-    log K for logits that are all alike.
+    logits: [B, K]; label: int64 [B], in [0, K) -> a scalar, in float32 at least.
     """
     return F.cross_entropy(at_least_float32(logits), label)
 
 
 class CrossEntropy(nn.Module):
     """See `cross_entropy`. Raises InputError for tensors of other shapes."""
-
-    partners = True
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         _check(logits, label)

@@ -86,5 +86,7 @@ class DomainAdaptation(Method):
 
     def _specific(self, features: Tensor) -> Tensor:
         if not self.specific:
-            raise InputError("there are no domain-specific features; say how many there are, such as method.specific=32")
+            raise InputError(
+                "there are no domain-specific features; say how many there are, such as method.specific=32"
+            )
         return features[:, self.shared :]

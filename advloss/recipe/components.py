@@ -16,15 +16,18 @@ from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.losses.classes import Accuracy, CrossEntropy
 from advloss.losses.metrics import METRICS as IMAGE_METRICS
+from advloss.losses.mmd import MMD
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.losses.perceptual.vgg import Style, VGGFeatures
 from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
 from advloss.methods.base import Method
+from advloss.methods.context_encoder import ContextEncoder
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.domain_adaptation import DomainAdaptation
 from advloss.methods.generation import Generation
+from advloss.methods.latent_autoencoder import LatentAutoencoder
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
@@ -43,6 +46,7 @@ from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
 from advloss.networks.encoders.convolutional import ConvolutionalFeatures
 from advloss.networks.encoders.dcgan import DCGANEncoder
 from advloss.networks.encoders.mlp import MLPClassifier, MLPEncoder
+from advloss.networks.generators.context_encoder import ContextEncoderGenerator
 from advloss.networks.generators.dcgan import DCGAN
 from advloss.networks.generators.mlp import MLPGenerator
 from advloss.networks.generators.msrresnet import MSRResNet
@@ -73,9 +77,11 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
+    "context_encoder": ContextEncoder,
     "cyclegan": CycleGAN,
     "domain_adaptation": DomainAdaptation,
     "generation": Generation,
+    "latent_autoencoder": LatentAutoencoder,
     "pix2pix": Pix2Pix,
     "super_resolution": SuperResolution,
     "tokenizer": Tokenizer,
@@ -91,6 +97,7 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "dcgan": DCGAN,
     "residual": ResidualGenerator,
     "mlp": MLPGenerator,
+    "context_encoder": ContextEncoderGenerator,
 }
 
 NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
@@ -131,6 +138,7 @@ LOSSES: dict[str, type[nn.Module]] = {
     "style": Style,
     "value": Value,
     "cross_entropy": CrossEntropy,
+    "mmd": MMD,
 }
 
 METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy}

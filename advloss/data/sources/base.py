@@ -132,16 +132,17 @@ def declared_as(opened: DataSet, fields: Fields) -> DataSet:
         images = dict(zip(wanted, split.images.values(), strict=True))
         known = {fields[new].source: old for new, old in zip(wanted, split.images, strict=True)}
         rows: dict[str, Rows] = {}
-        for name, field in fields.items():
-            if isinstance(field, Label) and field.source in known:
-                rows |= {name: labels for labels in _labels_beside(split, known[field.source])}
+        for name, declared in fields.items():
+            labels = _labels_beside(split, known.get(declared.source)) if isinstance(declared, Label) else []
+            if labels:
+                rows[name] = labels[0]
         return split_of(fields, images, split.aligned, rows)
 
     splits = {name: renamed(split) for name, split in opened.splits.items()}
     return replace(opened, splits=splits, titles=dict(zip(wanted, opened.titles.values(), strict=True)))
 
 
-def _labels_beside(split: Split, image: str) -> list[Rows]:
+def _labels_beside(split: Split, image: str | None) -> list[Rows]:
     """The labels that a split has of these pictures."""
     return [rows for source in split.sources.values() if image in source.fields for rows in source.rows.values()]
 

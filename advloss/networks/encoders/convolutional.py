@@ -55,9 +55,7 @@ class ConvolutionalFeatures(nn.Module):
         widths = [channels[-1] * side**2, *dense]
         self.out_features = widths[-1]
         self.convolutions = nn.Sequential(*(convolved(*pair) for pair in pairwise([in_channels, *channels])))
-        self.dense = nn.Sequential(
-            *(chain(dense=nn.Linear(*pair), activation=nn.ReLU()) for pair in pairwise(widths))
-        )
+        self.dense = nn.Sequential(*(chain(dense=nn.Linear(*pair), activation=nn.ReLU()) for pair in pairwise(widths)))
 
     def forward(self, x: Tensor) -> Tensor:
         check_square("ConvolutionalFeatures", x, self.in_channels, self.size)
