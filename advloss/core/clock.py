@@ -90,10 +90,7 @@ class Schedule:
                 "a schedule is a mapping: {from: 10, to: 1, over: 10000, shape: cosine} or {0: 64, 500: 128}"
             )
         if all(str(key).isdecimal() for key in value):
-            for key, each in value.items():
-                if isinstance(each, bool) or not isinstance(each, int | float):
-                    raise InputError(f"a schedule's value is a number, not {each!r} (from iteration {key} on)")
-            return cls.steps({int(key): float(each) for key, each in value.items()})
+            return cls.steps({int(key): _number(each, key) for key, each in value.items()})
         known = {"from": "first", "to": "last", "over": "over", "shape": "shape", "after": "after"}
         for key in value:
             if key not in known:
@@ -123,6 +120,16 @@ class Schedule:
         return core_schema.no_info_plain_validator_function(
             cls.read, serialization=core_schema.plain_serializer_function_ser_schema(cls.plain)
         )
+
+
+def _number(value: Any, place: Any) -> float:
+    """The value of a schedule's step as a number; YAML reads 1e-3 as text. Raises InputError for anything else."""
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return float(value)
+    except ValueError:
+        pass
+    raise InputError(f"a schedule's value is a number, not {value!r} (from iteration {place} on)")
 
 
 @dataclass(frozen=True)

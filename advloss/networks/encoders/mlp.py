@@ -5,6 +5,7 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
+from advloss.core.errors import InputError
 from advloss.core.limits import at_least
 from advloss.networks.encoders.convolutional import check_square
 from advloss.networks.layers.basic import chain
@@ -46,7 +47,8 @@ class MLPClassifier(nn.Module):
     Features [B, in_features] -> logits [B, classes], without a softmax.
 
     width: of each hidden layer. layers: hidden layers; with 0 it is one linear layer.
-    Raises InputError for a parameter out of range, and for anything but vectors of that many features.
+    Raises InputError for a parameter out of range, for fewer than two classes, and for anything but vectors of that
+    many features.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class MLPClassifier(nn.Module):
         super().__init__()
         check_at_least(1, in_features=in_features, classes=classes, width=width)
         check_at_least(0, layers=layers)
+        if classes < 2:
+            raise InputError("the labels are all of one class, and a classifier tells classes apart; give two or more")
         self.in_features = in_features
         self.body = _hidden(in_features, width, layers)
         self.last = nn.Linear(width if layers else in_features, classes)

@@ -1,4 +1,4 @@
-"""Losses that make two domains' features alike: degenerate solutions, gradient reversal, shared and specific features."""
+"""Losses that make two domains' features alike: degenerate solutions, gradient reversal, shared and specific parts."""
 
 from math import exp, log, log1p
 
@@ -35,8 +35,8 @@ def slopes(objective: str, discriminator: nn.Module, a: Tensor, b: Tensor) -> tu
 
 
 def test_a_constant_discriminator_satisfies_the_entropy_design_alone() -> None:
-    """Features that a line parts perfectly, and a discriminator that always says 1/2. In the entropy design both players
-    are at the least value that their losses have, -2 log 2; in each other design the discriminator moves."""
+    """Features that a line parts perfectly, and a discriminator that always says 1/2. In the entropy design both
+    players are at the least value that their losses have, -2 log 2; in each other design the discriminator moves."""
     a = torch.tensor([[3.0, 0.0], [4.0, 1.0], [3.0, -1.0]], dtype=torch.float64)
     adv = AdversarialLoss(critic([0.0, 0.0], 0.0), "entropy", symmetric=True)
     assert adv(a, -a).item() == adv.discriminator_loss(a, -a).item() == pytest.approx(-2 * log(2), abs=1e-12)
@@ -51,12 +51,12 @@ def test_constant_features_are_at_rest_where_the_features_maximise_the_entropy()
     discriminator without a slope there leaves them at rest."""
     point = torch.tensor([[1.0, 2.0]] * 3, dtype=torch.float64)
     moves = {name: slopes(name, critic([2.0, -1.0], 0.0), point, point) for name in DESIGNS}
-    assert moves["entropy"] == moves["hybrid_entropy"] == (0, 0)
+    assert moves["entropy"] == moves["hybrid_entropy"] == pytest.approx((0, 0), abs=1e-12)
     for name in ("minimax", "wasserstein"):
         of_features, of_discriminator = moves[name]
         assert of_features > 0.3 and of_discriminator < 1e-12
     flat = {name: slopes(name, critic([0.0, 0.0], 0.0), point, point)[0] for name in DESIGNS}
-    assert set(flat.values()) == {0}
+    assert max(flat.values()) == 0
 
 
 def test_the_entropy_design_can_be_content_with_features_that_a_hybrid_still_parts() -> None:

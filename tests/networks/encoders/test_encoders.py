@@ -1,5 +1,7 @@
 """Networks between images, vectors and classes: shapes, layers of the papers, what is refused."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -28,7 +30,7 @@ def test_images_become_codes(make: type) -> None:
     encoder = make(in_channels=1, out_channels=5, size=16, width=4)
     assert encoder(torch.zeros(3, 1, 16, 16)).shape == (3, 5)
     for shape in ((3, 1, 16, 20), (3, 3, 16, 16)):
-        with pytest.raises(InputError, match="16x20|3 channels"):
+        with pytest.raises(InputError, match=r"16x20|3 channels"):
             encoder(torch.zeros(shape))
 
 
@@ -63,7 +65,7 @@ def test_the_context_encoder_is_the_authors() -> None:
     with torch.device("meta"):
         network = ContextEncoderGenerator(middle="dense")
     down, up = [3, 64, 64, 128, 256, 512, 4000], [4000, 512, 256, 128, 64, 64, 3]
-    pairs = [*zip(down, down[1:], strict=False), *zip(up, up[1:], strict=False)]
+    pairs = [*pairwise(down), *pairwise(up)]
     assert layers(network) == pairs
     assert network(torch.zeros(2, 3, 128, 128, device="meta")).shape == (2, 3, 128, 128)
 
