@@ -17,7 +17,7 @@ from torch import nn
 from advloss.core.errors import InputError, unknown
 from advloss.core.limits import Limits
 
-Shape = Literal["linear", "cosine", "exponential"]
+Shape = Literal["linear", "cosine", "exponential", "logistic"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Schedule:
 
     first, last: the values before and after. over: in iterations, how long the change takes. after: the iteration that
     it begins at. shape: `linear`; `cosine`, half a period; `exponential`, by the same factor in each iteration, between
-    values above 0. values: of steps, (iteration, value from there on), the first at 0.
+    values above 0; `logistic`, the share 2 / (1 + exp(-10 p)) - 1 of the change after the part p of its time, fast at
+    first (Ganin et al. 2016, arXiv:1505.07818, sec. 5.2.2). values: of steps, (iteration, value from there on), the
+    first at 0.
 
     Raises InputError for a negative length or place, an unknown shape, and values that an exponential can't join.
     """
@@ -66,7 +68,11 @@ class Schedule:
             return self.first
         if self.shape == "exponential":
             return self.first * (self.last / self.first) ** done
-        share = (1 - math.cos(math.pi * done)) / 2 if self.shape == "cosine" else done
+        share = done
+        if self.shape == "cosine":
+            share = (1 - math.cos(math.pi * done)) / 2
+        elif self.shape == "logistic":
+            share = 2 / (1 + math.exp(-10 * done)) - 1
         return self.last if done == 1 else self.first + (self.last - self.first) * share
 
     @property
@@ -84,10 +90,7 @@ class Schedule:
                 "a schedule is a mapping: {from: 10, to: 1, over: 10000, shape: cosine} or {0: 64, 500: 128}"
             )
         if all(str(key).isdecimal() for key in value):
-            for key, each in value.items():
-                if isinstance(each, bool) or not isinstance(each, int | float):
-                    raise InputError(f"a schedule's value is a number, not {each!r} (from iteration {key} on)")
-            return cls.steps({int(key): float(each) for key, each in value.items()})
+            return cls.steps({int(key): _number(each, key) for key, each in value.items()})
         known = {"from": "first", "to": "last", "over": "over", "shape": "shape", "after": "after"}
         for key in value:
             if key not in known:
@@ -117,6 +120,16 @@ class Schedule:
         return core_schema.no_info_plain_validator_function(
             cls.read, serialization=core_schema.plain_serializer_function_ser_schema(cls.plain)
         )
+
+
+def _number(value: Any, place: Any) -> float:
+    """The value of a schedule's step as a number; YAML reads 1e-3 as text. Raises InputError for anything else."""
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return float(value)
+    except ValueError:
+        pass
+    raise InputError(f"a schedule's value is a number, not {value!r} (from iteration {place} on)")
 
 
 @dataclass(frozen=True)

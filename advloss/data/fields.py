@@ -19,6 +19,7 @@ Super-resolution needs one domain, the large pictures; a degradation can make th
 """
 
 Distribution = Literal["normal", "uniform"]
+Drawn = Literal["random", "centre"]
 VAL = "val_"
 """The beginning of the keys of recipes that name folders and files to validate on: `data.val_a` for the field `a`."""
 
@@ -49,7 +50,12 @@ class Image(Field):
 
 @dataclass(frozen=True)
 class Mask(Field):
-    """float [B, 1, h, w] of 0 and 1, as large as the crop: from files, or drawn at random if the data set has none."""
+    """float [B, 1, h, w] of 0 and 1, as large as the crop: from files, or drawn if the data set has none.
+
+    drawn: `random`, rectangles and strokes, or `centre`, the middle half along each axis.
+    """
+
+    drawn: Drawn = field(default="random", kw_only=True)
 
 
 @dataclass(frozen=True)

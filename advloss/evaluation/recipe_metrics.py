@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from advloss.data.sources.base import Split
 from advloss.methods.base import Method
 from advloss.recipe.build import BuiltMetric
 
@@ -28,12 +29,16 @@ def named_tensors(method: Method, item: Fields, paired: bool, wanted: Iterable[s
     return {name: tensor for name, tensor in made.items() if name in wanted}
 
 
-def computable(metrics: Mapping[str, BuiltMetric], paired: bool) -> dict[str, BuiltMetric]:
-    """The metrics that can be computed: if the images have no partners, those that need no partner."""
+def computable(metrics: Mapping[str, BuiltMetric], split: Split) -> dict[str, BuiltMetric]:
+    """The metrics that can be computed: without those of an optional field that the split lacks, and if its images have
+    no partners, without those that need a partner."""
+    known = split.images.keys() | split.rows.keys()
+    lacking = {name for name, field in split.declared.items() if field.optional and name not in known}
     return {
         name: metric
         for name, metric in metrics.items()
-        if paired or not any(side.startswith("partner_") for side in metric.between)
+        if lacking.isdisjoint(metric.between)
+        and (split.paired or not any(side.startswith("partner_") for side in metric.between))
     }
 
 

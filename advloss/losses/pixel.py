@@ -23,6 +23,16 @@ def l2(x: Tensor, y: Tensor) -> Tensor:
     return (at_least_float32(x) - at_least_float32(y)).square().mean()
 
 
+def weighted_l2(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    """The mean over the images of sum(w (x - y)^2) / count, count the number of values whose weight w is not 0.
+
+    x, y: [B, C, H, W]. weights: at least 0, [B, 1, H, W], or of as many channels. Without a weight an image counts 0.
+    """
+    weights = at_least_float32(weights).expand_as(x)
+    error = (weights * (at_least_float32(x) - at_least_float32(y)).square()).flatten(1).sum(1)  # [B]
+    return (error / (weights != 0).flatten(1).sum(1).clamp(min=1)).mean()
+
+
 def charbonnier(x: Tensor, y: Tensor, eps: float = 1e-3) -> Tensor:
     """mean sqrt((x - y)^2 + eps^2), an L1 that is smooth at 0, where its value is eps.
 
@@ -46,7 +56,7 @@ class L1(nn.Module):
 
 
 class L2(nn.Module):
-    """mean (x - y)^2; see `l2`."""
+    """mean (x - y)^2; see `l2`. With weights of places: see `weighted_l2`."""
 
     partners = True
 
@@ -54,9 +64,9 @@ class L2(nn.Module):
         super().__init__()
         self.check = InputCheck()
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+    def forward(self, x: Tensor, y: Tensor, *, weights: Tensor | None = None) -> Tensor:
         self.check(x=x, y=y)
-        return l2(x, y)
+        return l2(x, y) if weights is None else weighted_l2(x, y, weights)
 
 
 class Charbonnier(nn.Module):

@@ -49,6 +49,8 @@ class Tokenizer(Method):
         self.encoder = encoder(out_channels=made.in_channels)
         self.bottleneck = made
         self.decoder = decoder(in_channels=made.channels)
+        if not (hasattr(self.encoder, "multiple") and hasattr(self.decoder, "factor")):
+            raise InputError("networks: a tokenizer's encoder and decoder are of maps, such as vqgan, not of vectors")
         if self.encoder.multiple != self.decoder.factor:
             raise InputError(
                 f"networks: the encoder makes images {self.encoder.multiple} times smaller and the decoder "

@@ -136,7 +136,7 @@ def training_batch(method: Method, recipe: Recipe) -> dict[str, Tensor]:
 
 
 def _batch(recipe: Recipe, crop: int) -> dict[str, Tensor]:
-    """A training batch on the meta device, with the fields that are required or have a path in the recipe."""
+    """A training batch on the meta device: labels, and other fields that are required or have a path in the recipe."""
     fields = declared_fields(recipe)
     formats = formats_of(recipe.data, fields)
     given = {name for name, field in fields.items() if {name, field.source} & recipe.data.paths.keys()}
@@ -147,7 +147,7 @@ def _batch(recipe: Recipe, crop: int) -> dict[str, Tensor]:
     return {
         name: _values(field, formats[name], recipe.data.batch, crop)
         for name, field in fields.items()
-        if not field.optional or name in given
+        if not field.optional or name in given or isinstance(field, Label)
     }
 
 

@@ -8,22 +8,28 @@ from torch import nn
 from advloss.data.degradations import DEGRADATIONS
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.adversarial.augmentations import AUGMENTATIONS
+from advloss.losses.adversarial.gradient_reversal import GradientReversal
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.shared_specific import SharedSpecific
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.unroll import Unroll
 from advloss.losses.adversarial.weighting import WEIGHTINGS
-from advloss.losses.classes import CrossEntropy
+from advloss.losses.classes import Accuracy, CrossEntropy
 from advloss.losses.k_plus_one import KPlusOne
-from advloss.losses.metrics import METRICS
+from advloss.losses.metrics import METRICS as IMAGE_METRICS
+from advloss.losses.mmd import MMD
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.losses.perceptual.vgg import Style, VGGFeatures
 from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
 from advloss.methods.base import Method
+from advloss.methods.context_encoder import ContextEncoder
 from advloss.methods.cyclegan import CycleGAN
+from advloss.methods.domain_adaptation import DomainAdaptation
 from advloss.methods.generation import Generation
+from advloss.methods.latent_autoencoder import LatentAutoencoder
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.semi_supervised import SemiSupervised
 from advloss.methods.super_resolution import SuperResolution
@@ -40,6 +46,10 @@ from advloss.networks.discriminators.residual import ResidualDiscriminator
 from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.discriminators.unet import UNetDiscriminator
 from advloss.networks.discriminators.vgg_style import VGGStyleDiscriminator
+from advloss.networks.encoders.convolutional import ConvolutionalFeatures
+from advloss.networks.encoders.dcgan import DCGANEncoder
+from advloss.networks.encoders.mlp import DenseClassifier, MLPEncoder
+from advloss.networks.generators.context_encoder import ContextEncoderGenerator
 from advloss.networks.generators.dcgan import DCGAN
 from advloss.networks.generators.mlp import MLPGenerator
 from advloss.networks.generators.msrresnet import MSRResNet
@@ -70,8 +80,11 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
+    "context_encoder": ContextEncoder,
     "cyclegan": CycleGAN,
+    "domain_adaptation": DomainAdaptation,
     "generation": Generation,
+    "latent_autoencoder": LatentAutoencoder,
     "pix2pix": Pix2Pix,
     "semi_supervised": SemiSupervised,
     "super_resolution": SuperResolution,
@@ -88,14 +101,21 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "dcgan": DCGAN,
     "residual": ResidualGenerator,
     "mlp": MLPGenerator,
+    "context_encoder": ContextEncoderGenerator,
 }
 
 NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
     "generator": GENERATORS,
-    "encoder": {"vqgan": Encoder},
+    "encoder": {"vqgan": Encoder, "dcgan": DCGANEncoder, "mlp": MLPEncoder},
     "bottleneck": BOTTLENECKS,
-    "decoder": {"vqgan": Decoder},
-    "classifier": {"dcgan": DCGANDiscriminator, "residual": ResidualDiscriminator, "mlp": MLPDiscriminator},
+    "decoder": {"vqgan": Decoder, "dcgan": DCGAN, "residual": ResidualGenerator, "mlp": MLPGenerator},
+    "features": {"convolutional": ConvolutionalFeatures},
+    "classifier": {
+        "dcgan": DCGANDiscriminator,
+        "dense": DenseClassifier,
+        "mlp": MLPDiscriminator,
+        "residual": ResidualDiscriminator,
+    },
 }
 """The components of each kind of network that is not a plain generator; see `networks_of`."""
 
@@ -114,6 +134,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
 
 LOSSES: dict[str, type[nn.Module]] = {
     "adversarial": AdversarialLoss,
+    "gradient_reversal": GradientReversal,
+    "shared_specific": SharedSpecific,
     "l1": L1,
     "l2": L2,
     "charbonnier": Charbonnier,
@@ -126,7 +148,10 @@ LOSSES: dict[str, type[nn.Module]] = {
     "value": Value,
     "cross_entropy": CrossEntropy,
     "k_plus_one": KPlusOne,
+    "mmd": MMD,
 }
+
+METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy}
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "discriminator": DISCRIMINATORS,

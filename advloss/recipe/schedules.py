@@ -68,6 +68,18 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Annealed(Schedule):
+    """(1 + alpha p)^(-beta), p the part of `length` that is over: Ganin et al. 2016, arXiv:1505.07818, sec. 5.2.2."""
+
+    length: Some = 200
+    alpha: Annotated[float, Field(ge=0)] = 10.0
+    beta: Annotated[float, Field(ge=0)] = 0.75
+
+    def factor(self, position: int) -> float:
+        return (1 + self.alpha * min(1.0, position / self.length)) ** -self.beta
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step(Schedule):
     """Multiplied by `gamma` after every `every`."""
 
@@ -96,4 +108,5 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "cosine": Cosine,
     "step": Step,
     "multistep": MultiStep,
+    "annealed": Annealed,
 }

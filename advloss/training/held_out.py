@@ -84,7 +84,7 @@ def _picked(split: Split, numbers: list[int]) -> Split:
 def _too_small(built: Built, split: Split, found: Iterable[Sizes]) -> dict[Sizes, str]:
     """The sizes on which the method or a metric can't be computed, with the reason: from the smallest on, up to the
     first on which it can."""
-    metrics = computable(built.metrics, split.paired)
+    metrics = computable(built.metrics, split)
     wanted = {side for metric in metrics.values() for side in metric.between}
     trial = copy.deepcopy(built.method).to("meta", torch.float32).eval()  # as the pictures, also in fp64
     reasons: dict[Sizes, str] = {}

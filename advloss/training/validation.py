@@ -69,7 +69,7 @@ class Validation:
         split = split or self.held_out
         if split is None:
             return {}
-        metrics = computable(self.metrics, split.paired)
+        metrics = computable(self.metrics, split)
         if not metrics:
             return {}
         totals, count = dict.fromkeys(metrics, 0.0), 0

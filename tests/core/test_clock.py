@@ -1,6 +1,7 @@
 """Schedules, and who follows which clock."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -34,6 +35,7 @@ class Held(Timed):
         (Schedule(1, 0, over=2, after=3), {0: 1, 3: 1, 4: 0.5, 5: 0}),
         (Schedule(0, 1, over=2, shape="cosine"), {0: 0, 1: 0.5, 2: 1}),
         (Schedule(1, 0.25, over=2, shape="exponential"), {0: 1, 1: 0.5, 2: 0.25, 3: 0.25}),
+        (Schedule(0, 1, over=2, shape="logistic"), {0: 0, 1: 2 / (1 + math.exp(-5)) - 1, 2: 1}),
         (Schedule(1, 0, over=0, after=2), {1: 1, 2: 0}),
         (Schedule.steps({0: 64, 10: 128}), {0: 64, 9: 64, 10: 128}),
     ],

@@ -43,6 +43,13 @@ TABLES = {
     "Bottlenecks": components.NETWORKS["bottleneck"],
 }
 BASES = {"Generators": "srresnet-small", "Degradations": "srresnet-small", "Bottlenecks": "vqgan-small"}
+BASES_OF_NAMES = {
+    "value": "vqgan-small",
+    "cross_entropy": "dann",
+    "accuracy": "dann",
+    "shared_specific": "da-shared-specific",
+    "mmd": "wae-gan-small",
+}
 FROM_NOISE = ("dcgan", "residual")
 """Generators of the method `generation`."""
 PRETRAINED = ("lpips", "vgg", "style")
@@ -67,7 +74,7 @@ def test_the_tables_list_everything_and_nothing_else(section: str):
 
 def built(section: str, name: str) -> Built:
     """The page's recipe for a row, small, with the row's line."""
-    base = "vqgan-small" if name == "value" else BASES.get(section, "pix2pix-small")
+    base = BASES_OF_NAMES.get(name) or BASES.get(section, "pix2pix-small")
     base = "dcgan-small" if section == "Generators" and name in FROM_NOISE else base
     source = read(base)
     if base == "pix2pix-small":

@@ -1,10 +1,13 @@
 """A recipe's metrics over images, and the grid of samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from advloss.data import Source, open_data
 from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
 from advloss.evaluation.sample_grid import GAP, HEADER, enlarged, sample_grid, to_bytes
 from advloss.losses.metrics import METRICS
@@ -35,8 +38,9 @@ def test_the_metrics_of_one_item():
 
 def test_partners_are_known_on_paired_images_alone():
     wanted = metrics(l1=["fake_b", "b"], one=["fake_b", "partner_b"], two=["partner_a", "a"])
-    assert computable(wanted, True) == wanted
-    assert list(computable(wanted, False)) == ["l1"]
+    data = open_data("facades-like", Pix2Pix.fields, size=16, seed=0).train
+    assert computable(wanted, data) == wanted
+    assert list(computable(wanted, replace(data, aligned=False, sources={**data.sources, "x": Source()}))) == ["l1"]
     method, names = Pix2Pix(Half), ["fake_b", "partner_a", "partner_b"]
     made = named_tensors(method, item(1, 0), True, names)
     assert {name: tensor.mean().item() for name, tensor in made.items()} == {

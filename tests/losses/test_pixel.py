@@ -47,3 +47,14 @@ def test_errors(make: type[nn.Module]) -> None:
         make()(X, Y[..., :1])  # would broadcast
     with pytest.raises(InputError, match=r"y has values from 0 to 255"):
         make()(X, (Y + 0.5) * 255)
+
+
+def test_weights_of_places_by_hand() -> None:
+    """Image 1: errors 1, 2, 3, 4 with weights 1, 10, 0, 0: (1 + 10 * 4) / 2. Image 2 has no weight and counts 0."""
+    x, weights = torch.zeros(2, 1, 2, 2), torch.zeros(2, 1, 2, 2)
+    y = torch.tensor([0.1, 0.2, 0.3, 0.4]).view(1, 1, 2, 2).expand(2, -1, -1, -1)
+    weights[0, 0, 0] = torch.tensor([1.0, 10.0])
+    assert L2()(x, y, weights=weights).item() == pytest.approx(0.01 * (1 + 40) / 2 / 2)
+    assert L2()(x, y, weights=torch.ones(2, 1, 2, 2)).item() == pytest.approx(L2()(x, y).item())
+    colours = L2()(x.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1), weights=weights)
+    assert colours.item() == pytest.approx(0.01 * 41 / 4)  # one weight for all channels of a place

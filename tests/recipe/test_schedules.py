@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from advloss.recipe.schedules import Constant, Cosine, Linear, MultiStep, Step
+from advloss.recipe.schedules import Annealed, Constant, Cosine, Linear, MultiStep, Step
 
 
 def test_linear_is_the_references():
@@ -39,3 +39,10 @@ def test_warmup_counts_iterations_whatever_the_unit():
     assert [constant(iteration, 2) for iteration in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
     step = Step(every=1, gamma=0.5, warmup=4)  # the epoch's factor times that of the warm-up
     assert [step(iteration, 2) for iteration in range(6)] == [0.25, 0.5, 0.375, 0.5, 0.25, 0.25]
+
+
+def test_annealed_by_hand():
+    """(1 + 10 p)^(-3/4): at p = 0.5 it is 6^(-3/4), at the end and after it 11^(-3/4)."""
+    annealed = Annealed(length=4, unit="iterations")
+    expected = [1, 3.5**-0.75, 6**-0.75, 8.5**-0.75, 11**-0.75, 11**-0.75]
+    assert [annealed(iteration, 1000) for iteration in range(6)] == pytest.approx(expected)

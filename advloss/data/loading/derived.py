@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from advloss.data.fields import Mask, Noise
-from advloss.data.loading.drawn_masks import drawn_mask
+from advloss.data.loading.drawn_masks import centre_mask, drawn_mask
 from advloss.data.random_streams import MASK, MASK_EVALUATION, NOISE, NOISE_EVALUATION, nth, random
 from advloss.data.sources.base import Split
 
@@ -36,6 +36,8 @@ class Derived:
                 rng = random(nth(self.noise, number), self.seed, epoch, position)
                 normal = field.distribution == "normal"
                 made[name] = rng.standard_normal(field.size, np.float32) if normal else uniform(rng, field.size)
+            elif field.drawn == "centre":
+                made[name] = centre_mask(size)
             else:
                 made[name] = drawn_mask(random(nth(self.mask, number), self.seed, epoch, position), size)
         return made

@@ -1,4 +1,4 @@
-"""Masks drawn at random, for methods that fill holes: rectangles and strokes."""
+"""Masks that are drawn, for methods that fill holes: rectangles and strokes at random, or the middle."""
 
 import cv2
 import numpy as np
@@ -19,4 +19,12 @@ def drawn_mask(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         points = rng.integers(0, size[::-1], (int(rng.integers(3, 7)), 1, 2)).astype(np.int32)  # x, y
         thickness = max(1, round(min(size) * rng.uniform(0.02, 0.1)))
         cv2.polylines(mask, [points], isClosed=False, color=255, thickness=thickness)
+    return mask[None]
+
+
+def centre_mask(size: tuple[int, int]) -> np.ndarray:
+    """uint8 [1, *size], 255 within the middle half along each axis and 0 outside."""
+    mask = np.zeros(size, np.uint8)
+    (top, bottom), (left, right) = (((side - side // 2) // 2, (side - side // 2) // 2 + side // 2) for side in size)
+    mask[top:bottom, left:right] = 255
     return mask[None]

@@ -1,4 +1,4 @@
-"""Adversarial objectives by name: `functions` and `relativistic` have the formulas."""
+"""Adversarial objectives by name: `functions`, `relativistic` and `entropy` have the formulas."""
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.objectives.classes import (
@@ -12,12 +12,15 @@ from advloss.losses.adversarial.objectives.classes import (
     RpGAN,
     Wasserstein,
 )
+from advloss.losses.adversarial.objectives.entropy import Entropy, HybridEntropy
 
 __all__ = [
     "EBGAN",
     "LSGAN",
     "OBJECTIVES",
+    "Entropy",
     "Hinge",
+    "HybridEntropy",
     "Minimax",
     "NonSaturating",
     "Objective",
@@ -36,6 +39,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "ebgan": EBGAN,
     "rpgan": RpGAN,
     "ragan": RaGAN,
+    "entropy": Entropy,
+    "hybrid_entropy": HybridEntropy,
 }
 
 

@@ -28,6 +28,17 @@ REAL = tensor([0.0, log(3), 3.0, 0.5], dtype=torch.float64)
 FAKE_PLUS = (log(4) + log(4 / 3) + LOG2 + log1p(exp(-2))) / 4
 FAKE_MINUS = (log(4 / 3) + log(4) + LOG2 + log1p(exp(2))) / 4
 REAL_MINUS = (LOG2 + log(4 / 3) + log1p(exp(-3)) + log1p(exp(-0.5))) / 4
+
+
+def plogp(*logits: float) -> float:
+    """The mean of p log p + (1 - p) log(1 - p), p = 1 / (1 + exp(-logit))."""
+    chances = [1 / (1 + exp(-logit)) for logit in logits]
+    return sum(p * log(p) + (1 - p) * log(1 - p) for p in chances) / len(chances)
+
+
+# p is 3/4, 1/4, 1/2, ...
+FAKE_ENTROPY = (2 * (3 / 4 * log(3 / 4) + 1 / 4 * log(1 / 4)) - LOG2 + plogp(-2)) / 4
+REAL_ENTROPY = (-LOG2 + 3 / 4 * log(3 / 4) + 1 / 4 * log(1 / 4) + plogp(3) + plogp(0.5)) / 4
 GOLDEN = {
     "minimax": (REAL_MINUS + FAKE_PLUS, -FAKE_PLUS),
     "non_saturating": (REAL_MINUS + FAKE_PLUS, FAKE_MINUS),
@@ -50,6 +61,8 @@ GOLDEN = {
         sum(log1p(exp(r + 0.5)) for r in (0, log(3), 3, 0.5)) / 4
         + sum(log1p(exp((3.5 + log(3)) / 4 - f)) for f in (log(3), -log(3), 0, -2)) / 4,
     ),
+    "entropy": (FAKE_ENTROPY + REAL_ENTROPY, FAKE_ENTROPY),
+    "hybrid_entropy": (REAL_MINUS + FAKE_PLUS, FAKE_ENTROPY),
 }
 
 
@@ -102,6 +115,8 @@ def test_at_logit_zero() -> None:
         "ebgan": (1.0, 0.0),
         "rpgan": (LOG2, LOG2),
         "ragan": (2 * LOG2, 2 * LOG2),
+        "entropy": (-2 * LOG2, -LOG2),
+        "hybrid_entropy": (2 * LOG2, -LOG2),
     }
     for name in OBJECTIVES:
         objective = get_objective(name)
