@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, kind_of
+from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, images_of, kind_of
 from advloss.data.published.sets import NAMES, PAIRED, PAIRS, TWO_DOMAINS, UNPAIRED, open_published
 from advloss.data.sources.base import DataSet, Source, Split, declared_as
 from advloss.data.sources.folders import are_halves, holds_halves, open_folder, with_validation
@@ -15,6 +15,7 @@ from advloss.data.sources.left_out import left_out
 from advloss.data.sources.paths import check_given, open_paths, with_paths_to_validate
 from advloss.data.sources.shards import names_shards, open_shards, title
 from advloss.data.sources.tables import with_tables
+from advloss.data.synthetic.points import POINT_SETS, open_points
 from advloss.data.synthetic.sets import SETS, SMALLEST
 
 __all__ = ["DataSet", "Source", "Split", "known", "open_any", "open_data", "short_name"]
@@ -96,6 +97,8 @@ def open_any(name: str | Path) -> DataSet:
     as unpaired if the set can be used so.
     """
     size, seed = 256, 0
+    if str(name) in POINT_SETS and not Path(name).expanduser().exists():
+        return open_points(str(name), seed)
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
         return open_published(str(name), kind="unpaired" if str(name) in UNPAIRED else "pairs")
     for fields in (PAIRS, TWO_DOMAINS):
@@ -119,6 +122,10 @@ def known() -> list[tuple[str, str, str]]:
         ("stripes", "synthetic, unpaired", "plain and striped animals; the partners of val and test are known"),
         ("facades-like", "synthetic, paired", "label maps of houses and their pictures"),
         ("digits", "synthetic, labelled", "white digits on black, in several fonts"),
+        ("ring", "synthetic, points", "8 Gaussians on a circle, in two dimensions"),
+        ("grid", "synthetic, points", "25 Gaussians on a grid"),
+        ("lines", "synthetic, points", "two parallel lines"),
+        ("swiss-roll", "synthetic, points", "a spiral"),
     ]
     published = []
     for name in NAMES:
@@ -141,6 +148,8 @@ def _opened(
     if name is None and not paths and separate and not from_files(fields):
         return DataSet("-".join(sorted(separate)), {"train": Split({}, False, fields)})
     if name is None and not paths:
+        if not images_of(fields):
+            raise InputError(f"no data set given: name one, {', '.join(POINT_SETS)}, or give {_vector_files(fields)}")
         raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
     if paths:
         check_given(paths, fields)
@@ -149,10 +158,19 @@ def _opened(
             raise InputError(f"give either one data set ('{name}') or {keys}, not both")
         return open_paths(dict(paths) | dict.fromkeys(separate, ()), fields)
     assert name is not None
+    if str(name) in POINT_SETS and not Path(name).expanduser().exists():
+        return open_points(str(name), seed, fields)
+    if not images_of(fields):
+        raise InputError(_no_vectors(str(name), fields))
     if names_shards(name):
         return open_shards(name, fields)
     if Path(name).expanduser().exists():
         return open_folder(name, fields, separate)
+    return _named(name, fields, size, seed)
+
+
+def _named(name: str | Path, fields: Fields, size: int, seed: int) -> DataSet:
+    """The synthetic or published set of pictures of that name."""
     text, kind = str(name), kind_of(fields)
     if text in SETS:
         if size < SMALLEST:
@@ -167,4 +185,17 @@ def _opened(
         return declared_as(open_published(text, kind=kind), fields)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
         raise InputError(f"{text}: no such folder")
-    raise InputError(f"{unknown('data set', text, [*SETS, *NAMES])}, or a folder; no folder here has that name")
+    known = [*SETS, *POINT_SETS, *NAMES]
+    raise InputError(f"{unknown('data set', text, known)}, or a folder; no folder here has that name")
+
+
+def _no_vectors(name: str, fields: Fields) -> str:
+    """Why a data set of that name has nothing for a method that learns from no pictures."""
+    files = _vector_files(fields)
+    if name in (*SETS, *NAMES) or Path(name).expanduser().exists():
+        return f"'{name}' holds pictures, and this method learns from points: use {', '.join(POINT_SETS)}, or {files}"
+    return f"{unknown('set of points', name, POINT_SETS)}; points of your own are {files}"
+
+
+def _vector_files(fields: Fields) -> str:
+    return " ".join(f"data.{field}=FILE.npy" for field, declared in fields.items() if isinstance(declared, Vector))

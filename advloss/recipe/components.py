@@ -22,6 +22,7 @@ from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.generation import Generation
 from advloss.methods.pix2pix import Pix2Pix
+from advloss.methods.points import Points
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
 from advloss.networks.autoencoders.vqgan import Decoder, Encoder
@@ -45,6 +46,7 @@ from advloss.networks.generators.rrdbnet import RRDBNet
 from advloss.networks.generators.srresnet import SRResNet
 from advloss.networks.generators.srvgg import SRVGG
 from advloss.networks.generators.unet import UNetGenerator
+from advloss.networks.generators.vector_mlp import VectorMLP
 from advloss.recipe.optimizers import OPTIMIZERS
 from advloss.recipe.schedules import SCHEDULES
 
@@ -69,6 +71,7 @@ METHODS: dict[str, type[Method]] = {
     "cyclegan": CycleGAN,
     "generation": Generation,
     "pix2pix": Pix2Pix,
+    "points": Points,
     "super_resolution": SuperResolution,
     "tokenizer": Tokenizer,
 }
@@ -83,6 +86,7 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "dcgan": DCGAN,
     "residual": ResidualGenerator,
     "mlp": MLPGenerator,
+    "vector_mlp": VectorMLP,
 }
 
 NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {
