@@ -23,9 +23,9 @@ FLOORS = {
     "inference": 6,
     "evaluation": 7,
     "training": 8,
-    "theory": 8,
-    "cli": 9,
-    "__main__": 10,
+    "theory": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 """A module imports from its own folder and from the floors below it."""
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from advloss.core.errors import InputError, unknown
 from advloss.data.array_sets.array_file import is_array_file
-from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, kind_of
+from advloss.data.fields import VAL, Fields, Image, Label, Vector, from_files, images_of, kind_of
 from advloss.data.published.sets import (
     CLASSIFIED,
     NAMES,
@@ -25,6 +25,7 @@ from advloss.data.sources.left_out import left_out
 from advloss.data.sources.paths import check_given, open_paths, with_paths_to_validate
 from advloss.data.sources.shards import names_shards, open_shards, title
 from advloss.data.sources.tables import with_tables
+from advloss.data.synthetic.points import POINT_SETS, open_points
 from advloss.data.synthetic.sets import SETS, SMALLEST
 
 __all__ = ["DataSet", "Source", "Split", "known", "open_any", "open_data", "short_name"]
@@ -106,6 +107,8 @@ def open_any(name: str | Path) -> DataSet:
     as unpaired if the set can be used so.
     """
     size, seed = 256, 0
+    if str(name) in POINT_SETS and not Path(name).expanduser().exists():
+        return open_points(str(name), seed)
     if str(name) in NAMES and not Path(name).expanduser().exists():  # not to be downloaded twice to find out
         return open_published(str(name), kind="unpaired" if str(name) in UNPAIRED else "pairs")
     for fields in (PAIRS, TWO_DOMAINS):
@@ -134,6 +137,10 @@ def known() -> list[tuple[str, str, str]]:
         ("digits", "synthetic, labelled", "white digits on black, in several fonts"),
         ("digits-colour", "synthetic, labelled", "the same in one colour on another"),
         ("digits-styles", "synthetic, unpaired, labelled", "white digits and coloured ones, for domain adaptation"),
+        ("ring", "synthetic, points", "8 Gaussians on a circle, in two dimensions"),
+        ("grid", "synthetic, points", "25 Gaussians on a grid"),
+        ("lines", "synthetic, points", "two parallel lines"),
+        ("swiss-roll", "synthetic, points", "a spiral"),
     ]
     published = []
     for name in NAMES:
@@ -156,6 +163,8 @@ def _opened(
     if name is None and not paths and separate and not from_files(fields):
         return DataSet("-".join(sorted(separate)), {"train": Split({}, False, fields)})
     if name is None and not paths:
+        if not images_of(fields):
+            raise InputError(f"no data set given: name one, {', '.join(POINT_SETS)}, or give {_vector_files(fields)}")
         raise InputError("no data set given: name one, a folder, or data.a=FOLDER data.b=FOLDER")
     if paths:
         check_given(paths, fields)
@@ -164,10 +173,19 @@ def _opened(
             raise InputError(f"give either one data set ('{name}') or {keys}, not both")
         return open_paths(dict(paths) | dict.fromkeys(separate, ()), fields)
     assert name is not None
+    if str(name) in POINT_SETS and not Path(name).expanduser().exists():
+        return open_points(str(name), seed, fields)
+    if not images_of(fields):
+        raise InputError(_no_vectors(str(name), fields))
     if names_shards(name):
         return open_shards(name, fields)
     if Path(name).expanduser().exists():
         return open_folder(name, fields, separate)
+    return _named(name, fields, size, seed)
+
+
+def _named(name: str | Path, fields: Fields, size: int, seed: int) -> DataSet:
+    """The synthetic or published set of pictures of that name."""
     text = str(name)
     if text in SETS:
         return _drawn(text, fields, size, seed)
@@ -177,9 +195,8 @@ def _opened(
         return declared_as(open_published(text, kind=kind_of(fields)), fields)
     if isinstance(name, Path) or any(mark in text for mark in "/\\.~"):
         raise InputError(f"{text}: no such {'file' if is_array_file(text) else 'folder'}")
-    raise InputError(
-        f"{unknown('data set', text, [*SETS, *NAMES, *CLASSIFIED])}, or a folder; no folder here has that name"
-    )
+    known = [*SETS, *POINT_SETS, *NAMES, *CLASSIFIED]
+    raise InputError(f"{unknown('data set', text, known)}, or a folder; no folder here has that name")
 
 
 def _drawn(name: str, fields: Fields, size: int, seed: int) -> DataSet:
@@ -189,3 +206,15 @@ def _drawn(name: str, fields: Fields, size: int, seed: int) -> DataSet:
     if kind_of(fields) == "pairs" and not opened.train.paired:
         raise InputError(f"'{name}' has no pairs to train on, and this method needs them; use facades-like")
     return declared_as(opened, fields)
+
+
+def _no_vectors(name: str, fields: Fields) -> str:
+    """Why a data set of that name has nothing for a method that learns from no pictures."""
+    files = _vector_files(fields)
+    if name in (*SETS, *NAMES, *CLASSIFIED) or Path(name).expanduser().exists():
+        return f"'{name}' holds pictures, and this method learns from points: use {', '.join(POINT_SETS)}, or {files}"
+    return f"{unknown('set of points', name, POINT_SETS)}; points of your own are {files}"
+
+
+def _vector_files(fields: Fields) -> str:
+    return " ".join(f"data.{field}=FILE.npy" for field, declared in fields.items() if isinstance(declared, Vector))

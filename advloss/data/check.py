@@ -86,6 +86,8 @@ def check(dataset: DataSet, full: bool = False) -> Report:
         for position, (field, values) in enumerate(split.images.items()):
             alone = len(dataset.alone.get(name, ())) if position == 0 else 0
             _check_values(report, name, field, dataset.titles.get(field, field), values, alone, full)
+        if not split.images:
+            report.rows += [[name, field, str(len(rows)), "-", "drawn", "0", ""] for field, rows in split.rows.items()]
         if split.paired:
             report.problems += _unequal(name, split, full)
         if alone_here := dataset.alone.get(name):

@@ -11,7 +11,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError, unknown
-from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise
+from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, Vector
 from advloss.networks.bottlenecks import BottleneckOutput
 
 
@@ -47,7 +47,7 @@ class Tokenize:
 
 @dataclass(frozen=True)
 class Generate:
-    """Noise to images. direction: from a noise field to an image field; its network takes noise [N, size].
+    """Noise to images or vectors. direction: from a noise field to their field; its network takes noise [N, size].
 
     label: the label field, if images are made of a given class; the network then takes (noise, labels int64 [N]).
     """
@@ -130,7 +130,11 @@ def check_abilities(method: nn.Module, uses: Mapping[str, Use], fields: Fields) 
             raise InputError(f"{place} has no directions")
         for way in ways:
             if way is not None:
-                _check_direction(place, method, way, fields, Noise if isinstance(use, Generate) else Image)
+                _check_network(place, method, way)
+                generates = isinstance(use, Generate)
+                _check_field(place, way.takes, fields, Noise if generates else Image)
+                vector = generates and isinstance(fields.get(way.gives), Vector)
+                _check_field(place, way.gives, fields, Vector if vector else Image)
         for attribute, kind in (("field", Image), ("mask", Mask), ("label", Label)):
             if (field := getattr(use, attribute, None)) is not None:
                 _check_field(place, field, fields, kind)
@@ -147,12 +151,10 @@ NEEDED: dict[type, tuple[str, ...]] = {
 """The attributes of a method that a use calls."""
 
 
-def _check_direction(place: str, method: nn.Module, way: Direction, fields: Fields, takes: type[Field]) -> None:
+def _check_network(place: str, method: nn.Module, way: Direction) -> None:
     if not isinstance(getattr(method, way.network, None), nn.Module):
         known = [name for name, _ in method.named_children()]
         raise InputError(f"{place} names a network: {unknown('network', way.network, known)}")
-    _check_field(place, way.takes, fields, takes)
-    _check_field(place, way.gives, fields, Image)
 
 
 def _check_field(place: str, name: str, fields: Fields, kind: type[Field]) -> None:

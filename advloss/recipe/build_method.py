@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.data.degradations import Degradation
-from advloss.data.fields import Field, Fields, Image, Label, Mask, Noise, images_of, made_field, made_from, scale_of
+from advloss.data.fields import Field, Fields, Image, Label, Mask, images_of, made_field, made_from, scale_of
 from advloss.data.formats import FieldFormat
 from advloss.data.sampling.crops import CropSide
 from advloss.methods.base import Method, NetworkFactory
@@ -105,8 +105,10 @@ def dry_run(
             raise InputError(f"method: '{recipe.method.name}' declares {name}, and its forward does not give it")
     for name in recipe.samples:
         sample = taken(made, name.removeprefix("partner_"))
-        if not isinstance(sample, Tensor) or sample.ndim != 4:
-            raise InputError(f"samples: {name} is no picture: {shape_of(sample)}")
+        if not isinstance(sample, Tensor) or (sample.ndim != 4 and list(sample.shape[1:]) != [2]):
+            raise InputError(f"samples: {name} is no picture and no point of two axes: {shape_of(sample)}")
+    if len({taken(made, name.removeprefix("partner_")).ndim for name in recipe.samples}) > 1:
+        raise InputError(f"samples: {', '.join(recipe.samples)} are pictures and points; name one kind alone")
     return made
 
 
@@ -157,7 +159,7 @@ def _values(field: Field, form: FieldFormat, batch: int, crop: int) -> Tensor:
         return torch.empty(batch, form.channels, side, side, device="meta")
     if isinstance(field, Label):
         return torch.empty(batch, dtype=torch.int64, device="meta")
-    return torch.empty(batch, field.size if isinstance(field, Noise) else form.size or 1, device="meta")
+    return torch.empty(batch, form.size or 1, device="meta")
 
 
 def named_tensors(line: Term) -> dict[str, str]:

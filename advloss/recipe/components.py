@@ -31,6 +31,7 @@ from advloss.methods.domain_adaptation import DomainAdaptation
 from advloss.methods.generation import Generation
 from advloss.methods.latent_autoencoder import LatentAutoencoder
 from advloss.methods.pix2pix import Pix2Pix
+from advloss.methods.points import Points
 from advloss.methods.semi_supervised import SemiSupervised
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
@@ -59,6 +60,7 @@ from advloss.networks.generators.rrdbnet import RRDBNet
 from advloss.networks.generators.srresnet import SRResNet
 from advloss.networks.generators.srvgg import SRVGG
 from advloss.networks.generators.unet import UNetGenerator
+from advloss.networks.generators.vector_mlp import VectorMLP
 from advloss.recipe.optimizers import OPTIMIZERS
 from advloss.recipe.schedules import SCHEDULES
 
@@ -86,6 +88,7 @@ METHODS: dict[str, type[Method]] = {
     "generation": Generation,
     "latent_autoencoder": LatentAutoencoder,
     "pix2pix": Pix2Pix,
+    "points": Points,
     "semi_supervised": SemiSupervised,
     "super_resolution": SuperResolution,
     "tokenizer": Tokenizer,
@@ -102,6 +105,7 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "residual": ResidualGenerator,
     "mlp": MLPGenerator,
     "context_encoder": ContextEncoderGenerator,
+    "vector_mlp": VectorMLP,
 }
 
 NETWORKS: dict[str, Mapping[str, Callable[..., nn.Module]]] = {

@@ -10,6 +10,8 @@ from advloss.recipe.schema import Data, Recipe
 
 UNKNOWN_CLASSES = ("0", "1")
 """The classes of a label if no data set was opened, as when a recipe is shown."""
+UNKNOWN_SIZE = 2
+"""The length of a vector, in the same way."""
 
 
 def said(value: Any, name: str) -> Any:
@@ -31,7 +33,7 @@ def _format(data: Data, name: str, field: object) -> FieldFormat:
         return MASK
     if isinstance(field, Label):
         return FieldFormat(classes=tuple((data.classes or {}).get(name, UNKNOWN_CLASSES)))
-    size = field.size if isinstance(field, Noise) else (data.sizes or {}).get(name)
+    size = field.size if isinstance(field, Noise) else (data.sizes or {}).get(name, UNKNOWN_SIZE)
     return FieldFormat(size=size)
 
 

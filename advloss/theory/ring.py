@@ -5,29 +5,24 @@ arXiv:1606.03498, section 3.2, minibatch discrimination against it. This is an o
 depend on this small setting.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from advloss.data.synthetic.points import RING_MODES, RING_STD, ring_centres
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.networks.layers.minibatch import MinibatchDiscrimination
 from advloss.theory.distances import Array
+from advloss.theory.game import Energy, Game, points_recipe
 from advloss.theory.seeds import seeded
 
-MODES = 8
-RADIUS = 2.0
-STD = 0.1
-NOISE = 2
-BATCH = 64
+MODES = RING_MODES
+STD = RING_STD
 STEPS = 1500
-RATE = 2e-3
-BETAS = (0.5, 0.99)
 PENALTY = 1.0
 CLOSENESS = 4
 """The number of learned measures of closeness in minibatch discrimination."""
@@ -46,7 +41,7 @@ class Ring:
     @property
     def modes(self) -> int:
         """How many modes have 1/32 of the samples, a quarter of an equal share, within 3 standard deviations."""
-        return sum(share >= 1 / (4 * MODES) for share in self.shares)
+        return covered(self.shares)
 
     @property
     def quality(self) -> float:
@@ -54,26 +49,12 @@ class Ring:
         return sum(self.shares)
 
 
-class Energy(nn.Module):
-    """|x - A(x)|^2 with an autoencoder A, the energy of EBGAN's discriminator (Zhao et al. 2017, arXiv:1609.03126)."""
-
-    energy: ClassVar[bool] = True
-
-    def __init__(self, autoencoder: nn.Module) -> None:
-        super().__init__()
-        self.autoencoder = autoencoder
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.autoencoder(x)).square().sum(1, keepdim=True)  # [B, 1]
-
-
 def centres() -> Tensor:
     """The centres of the modes: [8, 2]."""
-    angles = torch.arange(MODES) * (2 * math.pi / MODES)
-    return RADIUS * torch.stack([angles.cos(), angles.sin()], 1)
+    return torch.from_numpy(ring_centres()).float()
 
 
-def real_batch(count: int = BATCH) -> Tensor:
+def real_batch(count: int) -> Tensor:
     """Samples of the ring: [count, 2]."""
     return centres()[torch.randint(MODES, (count,))] + STD * torch.randn(count, 2)
 
@@ -93,35 +74,31 @@ def make_adversary(objective: str, minibatch: bool) -> AdversarialLoss:
     return AdversarialLoss(discriminator, game, penalties)
 
 
-def make_generator(width: int = 64) -> nn.Sequential:
-    """Noise [B, 2] -> points [B, 2]."""
-    return nn.Sequential(nn.Linear(NOISE, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2))
-
-
 def ring(objective: str, minibatch: bool, steps: int = STEPS, seed: int = 0) -> Ring:
-    """Trains a generator and a discriminator on the ring, in alternating steps, with learning rates that fall to 0."""
+    """Plays the recipe `points` on the ring, with the adversary of `make_adversary`, for so many iterations."""
     with seeded(seed):
-        generator, adversary = make_generator(), make_adversary(objective, minibatch)
-        optimizers = [torch.optim.Adam(each.parameters(), lr=RATE, betas=BETAS) for each in (adversary, generator)]
-        schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(each, max(steps, 1)) for each in optimizers]
-        for _ in range(steps):
-            real, fake = real_batch(), generator(torch.randn(BATCH, NOISE))  # [B, 2]
-            for loss, optimizer in zip((adversary.discriminator_loss, adversary.forward), optimizers, strict=True):
-                optimizer.zero_grad()
-                loss(fake, real).backward()
-                optimizer.step()
-            for schedule in schedules:
-                schedule.step()
+        recipe = points_recipe([f"seed={seed}"], max(steps, 1))
+        game = Game(recipe, make_adversary(objective, minibatch))
+        batch, noise = recipe.data.batch, recipe.method.parameters["latent"]
+        for iteration in range(steps):
+            game.step.play([{"point": real_batch(batch), "noise": torch.randn(batch, noise)}], iteration)
         with torch.no_grad():
-            samples = generator(torch.randn(SAMPLES, NOISE))  # [N, 2]
+            samples = game.generator(torch.randn(SAMPLES, noise))  # [N, 2]
     return Ring(objective, minibatch, samples.double().numpy(), shares_of_modes(samples))
 
 
-def shares_of_modes(samples: Tensor) -> tuple[float, ...]:
-    """The share of samples [N, 2] within 3 standard deviations of each mode: [8]."""
-    distance, nearest = torch.cdist(samples, centres()).min(1)
-    counts = torch.bincount(nearest[distance <= 3 * STD], minlength=MODES)
+def shares_of_modes(samples: Tensor, modes: Tensor | None = None, std: float = STD) -> tuple[float, ...]:
+    """The share of samples [N, 2] within 3 standard deviations of each mode. modes: their centres [M, 2], by default
+    the ring's."""
+    modes = centres() if modes is None else modes
+    distance, nearest = torch.cdist(samples, modes).min(1)
+    counts = torch.bincount(nearest[distance <= 3 * std], minlength=len(modes))
     return tuple((counts / len(samples)).tolist())
+
+
+def covered(shares: Sequence[float]) -> int:
+    """How many modes have at least a quarter of an equal share of all samples."""
+    return sum(share >= 1 / (4 * len(shares)) for share in shares)
 
 
 def rings(objectives: Sequence[str] = tuple(OBJECTIVES), steps: int = STEPS, seed: int = 0) -> list[Ring]:

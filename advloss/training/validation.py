@@ -21,6 +21,7 @@ from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called
 from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
 from advloss.evaluation.sample_grid import sample_grid
+from advloss.evaluation.scatter import scatter
 from advloss.methods.base import Method
 from advloss.recipe.build import Built
 from advloss.recipe.build_method import crop_sides
@@ -34,6 +35,7 @@ from advloss.training.run.log import RunLog
 T = TypeVar("T")
 ROWS = 4  # of a sample grid with a column for each of several tensors
 ALONE = 64  # pictures of a sample grid of one tensor
+POINTS = 500  # points of each tensor, where samples are points
 LARGEST = 512  # pixels a side of its pictures; the rest is cut away
 
 
@@ -60,6 +62,8 @@ class Validation:
             follow(metric.measure, trained)
         names = built.recipe.samples
         self.samples = [name for name in names if self.split.paired or not name.startswith("partner_")]
+        points = any(len(built.shapes.get(name, ())) == 2 for name in self.samples)
+        self.shown = POINTS if points else ROWS if len(self.samples) > 1 else ALONE
 
     def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
         """Each metric's mean over a split, by default the validation images. The processes divide the images.
@@ -98,18 +102,18 @@ class Validation:
             return
         with at_inference(method):
             shown = self._of_items(self.split, lambda item: self._row(method, item))
-            rows = list(islice(shown, ROWS if len(self.samples) > 1 else ALONE))
+            rows = list(islice(shown, self.shown))
         if not rows:  # not one of the images can be shown
             return
-        grid = sample_grid(rows)
+        grid = drawn(rows)
         with replacing(folder.samples / f"{iteration:07d}.png") as temporary:
             Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary)
         run_log.picture("samples", grid, iteration)
 
     def _row(self, method: Method, item: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The named images of one item, on the CPU."""
+        """The named images or points of one item, on the CPU."""
         made = named_tensors(method, item, self.split.paired, self.samples)
-        return {name: middle(made[name]).cpu() for name in self.samples}
+        return {name: (middle(made[name]) if made[name].ndim == 4 else made[name]).cpu() for name in self.samples}
 
     def _of_items(self, split: Split, make: Callable[[dict[str, Tensor]], T], rank: int | None = None) -> Iterator[T]:
         """What `make` gives of each item. An item for which it fails is left out and named.
@@ -128,6 +132,13 @@ class Validation:
                 self.say(f"left out of validation: {names[0]}: {why}")
                 continue
             yield made
+
+
+def drawn(rows: list[dict[str, Tensor]]) -> Tensor:
+    """A picture of all rows: a grid of their images [1, C, H, W], or their points [1, 2] on one plane."""
+    if next(iter(rows[0].values())).ndim == 4:
+        return sample_grid(rows)
+    return scatter({name: torch.cat([row[name] for row in rows]) for name in rows[0]})
 
 
 def middle(image: Tensor, most: int = LARGEST) -> Tensor:

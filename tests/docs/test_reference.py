@@ -76,6 +76,7 @@ def built(section: str, name: str) -> Built:
     """The page's recipe for a row, small, with the row's line."""
     base = BASES_OF_NAMES.get(name) or BASES.get(section, "pix2pix-small")
     base = "dcgan-small" if section == "Generators" and name in FROM_NOISE else base
+    base = "points" if name == "vector_mlp" else base
     source = read(base)
     if base == "pix2pix-small":
         source.override("networks.generator.width=2")
