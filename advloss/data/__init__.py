@@ -181,10 +181,10 @@ def _opened(
         return open_shards(name, fields)
     if Path(name).expanduser().exists():
         return open_folder(name, fields, separate)
-    return _named(name, fields, size, seed)
+    return _named(name, fields, separate, size, seed)
 
 
-def _named(name: str | Path, fields: Fields, size: int, seed: int) -> DataSet:
+def _named(name: str | Path, fields: Fields, separate: frozenset[str], size: int, seed: int) -> DataSet:
     """The synthetic or published set of pictures of that name."""
     text = str(name)
     if text in SETS:
