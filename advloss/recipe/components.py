@@ -25,6 +25,7 @@ from advloss.losses.pixel import L1, L2, Charbonnier
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
 from advloss.methods.base import Method
+from advloss.methods.classification import Classification
 from advloss.methods.context_encoder import ContextEncoder
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.domain_adaptation import DomainAdaptation
@@ -82,6 +83,7 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
+    "classification": Classification,
     "context_encoder": ContextEncoder,
     "cyclegan": CycleGAN,
     "domain_adaptation": DomainAdaptation,

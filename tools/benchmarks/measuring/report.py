@@ -15,23 +15,26 @@ from tools.benchmarks.measuring import measure
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
 
-WHERE = ("--out", "--plot")
+WHERE = ("--out", "--plot", "--work")
 
 
-def document(name: str, words: list[str], result: dict[str, Any]) -> dict[str, Any]:
+def document(
+    name: str, words: list[str], result: dict[str, Any], program: str = "tools/benchmark.py"
+) -> dict[str, Any]:
     """words: the command line after the program's name."""
     return {
         "benchmark": name,
-        "command": command(words),
+        "command": command(words, program),
         "machine": machine(),
         "versions": versions(),
         "result": result,
     }
 
 
-def command(words: list[str]) -> str:
-    """The command that makes the result again, without places on this machine: --out and --plot are left out, a peer's
-    checkout is called by its project's name, and a checkout of advloss by its commit."""
+def command(words: list[str], program: str = "tools/benchmark.py") -> str:
+    """The command that makes the result again, without places on this machine: WHERE is left out, a peer's
+    checkout is called by its project's name, a checkout of advloss by its commit, and other files and folders by their
+    last name."""
     kept: list[str] = []
     words = [part for word in words for part in _apart(word)]
     while words:
@@ -42,9 +45,11 @@ def command(words: list[str]) -> str:
             kept += [word, peers_in(Path(words.pop(0)))[0].project]
         elif Path(word, "advloss/__init__.py").is_file():
             kept.append(commit(Path(word)) or "CHECKOUT")
+        elif "/" in word and Path(word).exists():
+            kept.append(Path(word).name)
         else:
             kept.append(word)
-    return shlex.join(["python", "tools/benchmark.py", *kept])
+    return shlex.join(["python", program, *kept])
 
 
 def _apart(word: str) -> list[str]:

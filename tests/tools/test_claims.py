@@ -1,0 +1,38 @@
+"""What is made of the runs' figures; and one claim measured from its training to its file, on a few images."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from tools import claim
+from tools.claims import adaptation, modes
+
+
+def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
+    assert modes.figures([10] * 10) == {"counts": [10] * 10, "covered": 10, "kl": 0}
+    found = modes.figures([500, 500, *[0] * 8])
+    assert found["covered"] == 2 and found["kl"] == pytest.approx(math.log(5))
+    assert modes.figures([991, 9, *[0] * 8])["covered"] == 1  # less than 1%
+
+
+def test_the_spread_over_seeds():
+    assert adaptation.spread([0.5, 0.7]) == {"mean": pytest.approx(0.6), "deviation": pytest.approx(0.02**0.5)}
+    assert adaptation.spread([0.5]) == {"mean": 0.5, "deviation": 0.0}
+
+
+def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
+    assert claim.main(["modes", "--data", "nowhere"]) == 2
+    said = capsys.readouterr().err
+    assert "claim: advloss train recipe=classifier-small nowhere" in said and "unknown data set" in said
+
+
+@pytest.mark.slow
+def test_a_claim_is_measured_from_training_to_file(tmp_path: Path):
+    words = ["adaptation", "--designs", "none", "dann", "--seeds", "2", "--work", str(tmp_path / "work")]
+    short = ["train.iterations=4", "train.validate_every=4", "train.log_every=2"]
+    assert claim.main([*words, "--out", str(tmp_path / "found.json"), *short]) == 0
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert found["command"].startswith("python tools/claim.py adaptation --designs none dann --seeds 2 train.")
+    assert all(len(design["accuracy"]) == 2 for design in found["result"].values())
