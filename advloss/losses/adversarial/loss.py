@@ -14,7 +14,7 @@ from advloss.core.limits import above, at_least, check_limits
 from advloss.core.parts import Part
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
-from advloss.losses.adversarial.feature_matching import Maps, Matching, check_gives_features, matched, split
+from advloss.losses.adversarial.feature_matching import Maps, Matching, matched, split
 from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined, takes_labels
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import over_scales, scales
@@ -22,7 +22,7 @@ from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
-from advloss.losses.adversarial.pulling_away import check_gives_code, code_of, pulling_away
+from advloss.losses.adversarial.pulling_away import code_of, pulling_away
 from advloss.losses.adversarial.topk import TopK
 
 Output = tuple[list[Tensor], Maps]
@@ -108,14 +108,11 @@ class AdversarialLoss(TimedModule):
         real_first: bool = False,
     ) -> None:
         super().__init__()
-        check_limits(self, pool=pool, feature_matching=feature_matching, clip_weights=clip_weights)
-        check_limits(self, pulling_away=pulling_away)
+        check_limits(self, pool=pool, clip_weights=clip_weights)
+        check_limits(self, feature_matching=feature_matching, pulling_away=pulling_away)
         arguments.check_discriminator(discriminator)
+        arguments.check_features(discriminator, feature_matching, pulling_away)
         arguments.check_matching(matching, feature_matching, symmetric=symmetric, top_k=top_k)
-        if feature_matching or pulling_away:
-            check_gives_features(discriminator)
-        if pulling_away:
-            check_gives_code(discriminator)
         self.discriminator = discriminator
         self.objective = arguments.as_objective(objective)
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))
