@@ -10,10 +10,9 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
-from advloss.losses.adversarial.feature_matching import Matching, check_gives_features
+from advloss.losses.adversarial.feature_matching import Matching
 from advloss.losses.adversarial.objectives import Objective, Wasserstein, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
-from advloss.losses.adversarial.pulling_away import check_gives_code
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.checks import check_batch, check_same_shape
 
@@ -70,14 +69,6 @@ def as_top_k(top_k: Any) -> TopK | None:
     if top_k is not None and not isinstance(top_k, TopK):
         raise InputError(f"top_k is a {type(top_k).__name__}; give a TopK, such as TopK(fraction=0.5)")
     return top_k
-
-
-def check_features(discriminator: nn.Module, feature_matching: Any, pulling_away: Any) -> None:
-    """Raises InputError for a discriminator that does not give the features that a weight above 0 asks for."""
-    if feature_matching or pulling_away:
-        check_gives_features(discriminator)
-    if pulling_away:
-        check_gives_code(discriminator)
 
 
 def check_matching(matching: str, weight: Any, *, symmetric: bool, top_k: Any) -> None:

@@ -22,7 +22,7 @@ from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
-from advloss.losses.adversarial.pulling_away import code_of, pulling_away
+from advloss.losses.adversarial.pulling_away import check_features, code_of, pulling_away
 from advloss.losses.adversarial.topk import TopK
 
 Output = tuple[list[Tensor], Maps]
@@ -111,7 +111,7 @@ class AdversarialLoss(TimedModule):
         check_limits(self, pool=pool, clip_weights=clip_weights)
         check_limits(self, feature_matching=feature_matching, pulling_away=pulling_away)
         arguments.check_discriminator(discriminator)
-        arguments.check_features(discriminator, feature_matching, pulling_away)
+        check_features(discriminator, feature_matching, pulling_away)
         arguments.check_matching(matching, feature_matching, symmetric=symmetric, top_k=top_k)
         self.discriminator = discriminator
         self.objective = arguments.as_objective(objective)
