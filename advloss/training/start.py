@@ -114,7 +114,8 @@ def _player(trainer: Trainer, name: str) -> str:
     """`generator: 1 step, adam lr=0.0002 betas=[0.5, 0.999]; trains g_ab 11.38 M, g_ba 11.38 M parameters`."""
     built, steps = trainer.built, trainer.executor.players[name].steps
     networks = dict(built.method.named_children()) if name == GENERATOR else {}
-    trained = {part: list(network.parameters()) for part, network in networks.items()}
+    own = {id(parameter) for parameter in built.players[name]}
+    trained = {part: [p for p in network.parameters() if id(p) in own] for part, network in networks.items()}
     trained |= {f"losses.{part}": term.parameters_of(name) for part, term in by_name(built.terms).items()}
     counts = {part: sum(p.numel() for p in parameters if p.requires_grad) for part, parameters in trained.items()}
     sizes = ", ".join(f"{part} {count / 1e6:.2f} M" for part, count in counts.items() if count)

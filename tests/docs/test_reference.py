@@ -22,6 +22,8 @@ STABILISERS = {
     "pool": Pool,
     **augmentations.AUGMENTATIONS,
     "feature_matching": None,
+    "matching": None,
+    "pulling_away": None,
     "top_k": TopK,
     "unroll": Unroll,
     "real_first": None,
@@ -93,7 +95,7 @@ def built(section: str, name: str) -> Built:
 
 
 @pytest.mark.parametrize(
-    ("section", "name"), [(section, name) for section in TABLES for name in rows(section) if name != "mlp"]
+    ("section", "name"), [(section, name) for section in TABLES for name, row in rows(section).items() if row[5] != "-"]
 )
 def test_every_line_selects_its_part(section: str, name: str):
     made = built(section, name)
@@ -116,6 +118,8 @@ def test_every_line_selects_its_part(section: str, name: str):
         assert any(type(one) is part for one in chosen)
     elif name == "feature_matching":
         assert loss.feature_matching == 10
+    elif name in ("matching", "pulling_away"):
+        assert getattr(loss, name) == {"matching": "means", "pulling_away": 0.1}[name]
     elif name == "real_first":
         assert loss.real_first is True
     elif name == "steps":

@@ -15,7 +15,7 @@ from advloss.core.parts import Part
 from advloss.core.precision import at_least_float32
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
-from advloss.losses.adversarial.feature_matching import Maps, Matching, check_gives_features, matched, split
+from advloss.losses.adversarial.feature_matching import Maps, Matching, matched, split
 from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined, takes_labels
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import over_scales, scales
@@ -23,7 +23,7 @@ from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.pool import Pool
-from advloss.losses.adversarial.pulling_away import check_gives_code, code_of, pulling_away
+from advloss.losses.adversarial.pulling_away import check_features, code_of, pulling_away
 from advloss.losses.adversarial.topk import TopK
 from advloss.losses.adversarial.unroll import Unroll
 
@@ -115,14 +115,11 @@ class AdversarialLoss(TimedModule):
         real_first: bool = False,
     ) -> None:
         super().__init__()
-        check_limits(self, pool=pool, feature_matching=feature_matching, clip_weights=clip_weights)
-        check_limits(self, pulling_away=pulling_away)
+        check_limits(self, pool=pool, clip_weights=clip_weights)
+        check_limits(self, feature_matching=feature_matching, pulling_away=pulling_away)
         arguments.check_discriminator(discriminator)
+        check_features(discriminator, feature_matching, pulling_away)
         arguments.check_matching(matching, feature_matching, symmetric=symmetric, top_k=top_k)
-        if feature_matching or pulling_away:
-            check_gives_features(discriminator)
-        if pulling_away:
-            check_gives_code(discriminator)
         self.discriminator = discriminator
         self.objective = arguments.as_objective(objective)
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))

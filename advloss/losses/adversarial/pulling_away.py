@@ -1,11 +1,13 @@
 """The pulling-away term: the fakes' codes in an autoencoder are held apart, so that fakes do not become alike."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.core.precision import at_least_float32
-from advloss.losses.adversarial.feature_matching import Maps, flat
+from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, flat
 
 
 def pulling_away(codes: Tensor) -> Tensor:
@@ -21,9 +23,11 @@ def pulling_away(codes: Tensor) -> Tensor:
     return (squared.sum() - squared.diagonal().sum()) / max(n * (n - 1), 1)
 
 
-def check_gives_code(discriminator: nn.Module) -> None:
-    """Raises InputError unless the discriminator says which of its feature maps is the code."""
-    if not isinstance(getattr(discriminator, "code_layer", None), int):
+def check_features(discriminator: nn.Module, feature_matching: Any, pulling_away: Any) -> None:
+    """Raises InputError for a discriminator that does not give the features, or the code, that a weight asks for."""
+    if feature_matching or pulling_away:
+        check_gives_features(discriminator)
+    if pulling_away and not isinstance(getattr(discriminator, "code_layer", None), int):
         raise InputError(
             f"pulling_away needs the code of an autoencoder, and {type(discriminator).__name__} has no `code_layer`, "
             "the place of the code among its feature maps; use the discriminator autoencoder"

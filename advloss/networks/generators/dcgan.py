@@ -31,7 +31,7 @@ class DCGAN(nn.Module):
     size: of the image, in pixels: 4 times a power of 2, at least 8. width: channels of the last map before the image;
     each map before it has twice as many, at most 8 `width` (the paper's is 128, for 64 pixels).
     norm: after each layer but the last; `virtual` is virtual batch norm (Salimans et al. 2016, arXiv:1606.03498, sec.
-    3.4), by a reference batch of 64 vectors that is drawn with the weights. Weights begin as N(0, 0.02^2), as in the
+    3.5), by a reference batch of 64 vectors that is drawn with the weights. Weights begin as N(0, 0.02^2), as in the
     paper. classes: if there are K, a call takes (vectors, labels int64 [B]), and the vector is followed by an embedding
     of the class (`WithClass`). distribution: of the vectors, for the reference batch.
     Raises InputError for a parameter out of range, and for vectors of another length.
