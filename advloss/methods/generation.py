@@ -8,6 +8,7 @@ from torch import Tensor
 from advloss.data.fields import Distribution, Fields, Image, Noise
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.uses import Direction, Generate
+from advloss.networks.layers.growing import Growing
 from advloss.networks.layers.parameters import Positive
 
 
@@ -19,7 +20,10 @@ class Generation(Method):
     """
 
     follows = {"image": "images"}
-    tensors = {"image": "real images [B, C, H, W]", "fake": "images made from noise [B, C, H, W]"}
+    tensors = {
+        "image": "real images, as fine as a growing generator makes them [B, C, H, W]",
+        "fake": "images made from noise [B, C, H, W]",
+    }
     uses = {"generate": Generate(Direction("generator", "noise", "image"))}
 
     @classmethod
@@ -33,7 +37,8 @@ class Generation(Method):
         self.generator = generator(takes="noise", gives="image")
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        made = {"image": batch["image"]}  # [B, C, H, W]
+        image = batch["image"]  # [B, C, H, W]
+        made = {"image": self.generator.at_level(image) if isinstance(self.generator, Growing) else image}
         if "fake" in wanted:
             made["fake"] = self.generator(batch["noise"])  # [B, latent] -> [B, C, H, W]
         return made

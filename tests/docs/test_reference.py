@@ -43,7 +43,7 @@ TABLES = {
     "Bottlenecks": components.NETWORKS["bottleneck"],
 }
 BASES = {"Generators": "srresnet-small", "Degradations": "srresnet-small", "Bottlenecks": "vqgan-small"}
-FROM_NOISE = ("dcgan", "residual")
+FROM_NOISE = ("dcgan", "residual", "r3gan", "progan")
 """Generators of the method `generation`."""
 PRETRAINED = ("lpips", "vgg", "style")
 """What would ask for weights that are not here."""
