@@ -10,6 +10,7 @@ from advloss.core.errors import InputError
 from advloss.data.fields import Distribution, Fields, Image, Label, Noise
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.uses import Direction, Generate
+from advloss.networks.layers.growing import Growing
 from advloss.networks.layers.parameters import Positive
 
 
@@ -30,7 +31,7 @@ class Generation(Method):
 
     follows = {"image": "images", "label": "images"}
     tensors = {
-        "image": "real images [B, C, H, W]",
+        "image": "real images, as fine as a growing generator makes them [B, C, H, W]",
         "label": "the class of each image, and of the fake at its place, if conditional [B]",
         "fake": "images made from noise [B, C, H, W]",
     }
@@ -60,7 +61,8 @@ class Generation(Method):
                 raise InputError("networks.generator: takes no labels; use dcgan, residual or mlp")
 
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
-        made = {"image": batch["image"]}  # [B, C, H, W]
+        image = batch["image"]  # [B, C, H, W]
+        made = {"image": self.generator.at_level(image) if isinstance(self.generator, Growing) else image}
         if "label" in wanted:
             if not self.conditional:
                 raise InputError("generation has labels if it is conditional: say method.conditional=true")

@@ -44,6 +44,8 @@ from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.discriminators.pixel import PixelDiscriminator
+from advloss.networks.discriminators.progan import ProGANDiscriminator
+from advloss.networks.discriminators.r3gan import R3GANDiscriminator
 from advloss.networks.discriminators.residual import ResidualDiscriminator
 from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
 from advloss.networks.discriminators.unet import UNetDiscriminator
@@ -55,6 +57,8 @@ from advloss.networks.generators.context_encoder import ContextEncoderGenerator
 from advloss.networks.generators.dcgan import DCGAN
 from advloss.networks.generators.mlp import MLPGenerator
 from advloss.networks.generators.msrresnet import MSRResNet
+from advloss.networks.generators.progan import ProGANGenerator
+from advloss.networks.generators.r3gan import R3GANGenerator
 from advloss.networks.generators.residual import ResidualGenerator
 from advloss.networks.generators.resnet import ResNetGenerator
 from advloss.networks.generators.rrdbnet import RRDBNet
@@ -105,6 +109,8 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "srvgg": SRVGG,
     "dcgan": DCGAN,
     "residual": ResidualGenerator,
+    "r3gan": R3GANGenerator,
+    "progan": ProGANGenerator,
     "mlp": MLPGenerator,
     "context_encoder": ContextEncoderGenerator,
     "vector_mlp": VectorMLP,
@@ -135,6 +141,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "autoencoder": AutoencoderDiscriminator,
     "dcgan": DCGANDiscriminator,
     "residual": ResidualDiscriminator,
+    "r3gan": R3GANDiscriminator,
+    "progan": ProGANDiscriminator,
     "mlp": MLPDiscriminator,
 }
 

@@ -214,6 +214,7 @@ class Train(Strict):
     executor: str = "auto"
     threads: Positive | None = None
     average: Annotated[float | Schedule, WithinLimits(Limits(gt=0, lt=1))] | None = None
+    average_half_life: Annotated[float | Schedule, WithinLimits(at_least(0))] | None = None
     log_every: Positive = 20
     gradient_shares_every: Positive | None = None
     sample_every: Positive = 500
@@ -233,6 +234,8 @@ class Train(Strict):
     def _has_an_end(self) -> "Train":
         if self.epochs is None and self.iterations is None:
             raise ValueError("says no end: set epochs or iterations")
+        if self.average is not None and self.average_half_life is not None:
+            raise ValueError("average and average_half_life say the same in two ways; set one of them to null")
         return self
 
 

@@ -59,7 +59,9 @@ class Executor(ABC):
             follow(part, self.clock)
         fp16 = self.precision.dtype is torch.float16
         self.players = {name: Player.of(built.recipe, name, mine, fp16) for name, mine in built.players.items()}
-        self.average = Average(self.method, train.average) if train.average else None
+        self.average = Average.of(self.method, train)
+        if self.average:
+            follow(self.average.module, self.clock)  # it was copied with a clock of its own
         self.rate_factor: Callable[[int], float] = lambda iteration: 1.0
         self.gradient_shares: dict[str, Tensor] = {}
         self.begin(0)

@@ -52,7 +52,7 @@ BASES_OF_NAMES = {
     "shared_specific": "da-shared-specific",
     "mmd": "wae-gan-small",
 }
-FROM_NOISE = ("dcgan", "residual")
+FROM_NOISE = ("dcgan", "residual", "r3gan", "progan")
 """Generators of the method `generation`."""
 PRETRAINED = ("lpips", "vgg", "style")
 """What would ask for weights that are not here."""

@@ -19,11 +19,13 @@ from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
 
-RECIPES = (
-    *("gan", "dcgan", "wgan", "wgan-gp", "lsgan", "dcgan-small", "wgan-gp-small", "lsgan-small"),
+PAPERS = ("gan", "dcgan", "wgan", "wgan-gp", "lsgan", "r3gan", "progan", "unrolled")
+SMALL = ("dcgan-small", "wgan-gp-small", "lsgan-small", "r3gan-small", "progan-small", "unrolled-small")
+OTHERS = (
     *("cgan-small", "ebgan", "ebgan-small", "improved-gan", "improved-gan-small"),
     *("improved-gan-semi", "improved-gan-semi-small"),
 )
+RECIPES = (*PAPERS, *SMALL, *OTHERS)
 
 
 def test_the_noise_is_as_the_method_says() -> None:

@@ -19,9 +19,11 @@ from tools.authors.scene import SMALL, Scene, ours
 
 FIGURES: dict[str, dict[str, float]] = json.loads((Path(__file__).parent / "authors.json").read_text(encoding="utf-8"))
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[2] / "recipes").glob("*.yaml"))
-NOISE = {"gan", "dcgan", "wgan", "wgan-gp", "lsgan", "ebgan", "improved-gan", "improved-gan-semi"}
+NOISE = {"gan", "wgan", "wgan-gp", "lsgan", "ebgan", "improved-gan", "improved-gan-semi", "progan", "unrolled"}
 NO_CODE = {"srgan", "srresnet", "fsq", "lfq"} | NOISE
 """Recipes that are not compared with their authors' code: fsq and lfq follow vqgan-f16, the others their papers."""
+BY_NETWORK = {"r3gan", "dcgan"}
+"""Those that `tools/against_networks.py` compares."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,7 @@ def one_backbone() -> Iterator[None]:
 
 def test_no_recipe_is_forgotten_here() -> None:
     assert AUTHORS.keys() == FIGURES.keys() == SMALL.keys()
-    assert {name for name in RECIPES if not name.endswith("-small")} == AUTHORS.keys() | NO_CODE
+    assert {name for name in RECIPES if not name.endswith("-small")} == AUTHORS.keys() | NO_CODE | BY_NETWORK
 
 
 @pytest.mark.parametrize("recipe", AUTHORS)

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advloss.core.clock import Schedule
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
+from advloss.recipe.schema import Train
 from advloss.recipe.text.source import read
 from advloss.training.average import Average
 from advloss.training.fast.step import FastStep, detached
@@ -185,6 +187,17 @@ def test_the_average_is_the_recursion_of_its_docstring():
     for name, buffer in average.module.named_buffers():
         assert torch.equal(buffer, dict(model.named_buffers())[name]), name
     assert average.module[1].num_batches_tracked == 5
+
+
+def test_a_half_life_is_the_time_in_which_a_part_of_the_average_halves():
+    average = Average.of(nn.Linear(1, 1), Train(iterations=1, average_half_life=4.0))
+    assert average is not None
+    assert average.decay_at(0) ** 4 == pytest.approx(0.5)
+    growing = Average(nn.Linear(1, 1), half_life=Schedule(0, 8, over=10))
+    assert [growing.decay_at(number) for number in (0, 5, 10)] == pytest.approx([0, 0.5**0.25, 0.5**0.125])
+    assert Average.of(nn.Linear(1, 1), Train(iterations=1)) is None
+    with pytest.raises(ValueError, match="average and average_half_life say the same in two ways"):
+        Train(iterations=1, average=0.9, average_half_life=4.0)
 
 
 def test_an_iteration_keeps_the_average():

@@ -2,12 +2,12 @@
 
 import math
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advloss.networks.discriminators.base import DiscriminatorOutput, check_images, logits_of
 from advloss.networks.layers.basic import chain
+from advloss.networks.layers.equalized import EqualizedConv, EqualizedLinear
 from advloss.networks.layers.minibatch import MinibatchStdDev
 from advloss.networks.layers.parameters import Positive, check_at_least
 from advloss.networks.layers.resampling import Blur, ToGrid
@@ -87,42 +87,8 @@ class ResidualDown(nn.Module):
         return (y + self.skip(self.skip_blur(x))) / math.sqrt(2)  # [B, out, H/2, W/2]
 
 
-class EqualizedConv(nn.Conv2d):
-    """A convolution whose weight begins as N(0, 1); the forward multiplies it by 1 / sqrt(fan in).
-
-    So an optimiser such as Adam moves all layers at the same relative speed: arXiv:1710.10196, sec. 4.1.
-    """
-
-    def reset_parameters(self) -> None:
-        """Draws the weight from N(0, 1) and sets the bias to 0."""
-        self.scale = _begin(self)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, self.weight * self.scale, self.bias)
-
-
-class EqualizedLinear(nn.Linear):
-    """A dense layer whose weight begins as N(0, 1); scaled by 1 / sqrt(fan in) in the forward, as `EqualizedConv`."""
-
-    def reset_parameters(self) -> None:
-        """Draws the weight from N(0, 1) and sets the bias to 0."""
-        self.scale = _begin(self)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.weight * self.scale, self.bias)
-
-
 class ScaledLeakyReLU(nn.Module):
     """Leaky ReLU (0.2) times sqrt 2, which keeps the variance of what goes through it; as in StyleGAN2's code."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, 0.2) * math.sqrt(2)
-
-
-@torch.no_grad()
-def _begin(layer: nn.Conv2d | nn.Linear) -> float:
-    """Draws the weight, zeroes the bias, returns the scale."""
-    layer.weight.normal_()
-    if layer.bias is not None:
-        layer.bias.zero_()
-    return 1 / math.sqrt(layer.weight[0].numel())

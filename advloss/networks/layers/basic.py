@@ -117,6 +117,17 @@ class GaussianNoise(nn.Module):
         return f"sigma={self.sigma}"
 
 
+class BiasedLeakyReLU(nn.Module):
+    """A learned shift for each channel, then leaky ReLU (0.2). x: [B, C, H, W]; gives the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x + self.bias.to(x.dtype)[:, None, None], 0.2)
+
+
 class Conv(nn.Conv2d):
     """`nn.Conv2d` whose reflect padding has a deterministic gradient under `torch.use_deterministic_algorithms`.
 

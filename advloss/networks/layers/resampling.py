@@ -1,4 +1,4 @@
-"""Smaller feature maps: filtered before pixels are dropped, or averaged to one size."""
+"""Smaller and larger feature maps: filtered before pixels are dropped or between new ones, or averaged to one size."""
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,26 @@ class Blur(nn.Module):
 
     def extra_repr(self) -> str:
         return f"padding={self.padding}, stride={self.stride}"
+
+
+class BlurredDoubling(nn.Module):
+    """Twice as large: zeros between the pixels, then `Blur`'s filter, times 4.
+
+    x: [B, C, H, W] -> [B, C, 2H, 2W], with zeros around. Inside it is bilinear interpolation. As in StyleGAN2's and
+    R3GAN's code.
+    """
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+        self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)  # [1, 1, 4, 4]
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)
+        return F.conv_transpose2d(x, kernel, None, stride=2, padding=1, groups=channels)
 
 
 class ToGrid(nn.Module):

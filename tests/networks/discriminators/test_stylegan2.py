@@ -5,12 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from advloss.core.errors import InputError
-from advloss.networks.discriminators.stylegan2 import (
-    EqualizedConv,
-    EqualizedLinear,
-    ResidualDown,
-    StyleGAN2Discriminator,
-)
+from advloss.networks.discriminators.stylegan2 import ResidualDown, StyleGAN2Discriminator
+from advloss.networks.layers.equalized import EqualizedConv, EqualizedLinear
 from advloss.networks.layers.resampling import Blur
 
 

@@ -8,6 +8,7 @@ logits, real logits). Either is a scalar in float32 at least, to be added to the
 from advloss.losses.adversarial.penalties.base import LogitPenalty, Penalty
 from advloss.losses.adversarial.penalties.clipping import clip_weights
 from advloss.losses.adversarial.penalties.consistency import Consistency
+from advloss.losses.adversarial.penalties.drift import Drift
 from advloss.losses.adversarial.penalties.gradient import (
     DRAGAN,
     R1,
@@ -25,6 +26,7 @@ __all__ = [
     "R1",
     "R2",
     "Consistency",
+    "Drift",
     "GradientPenalty",
     "HistoricalAveraging",
     "LeCam",
@@ -42,6 +44,7 @@ PENALTIES: dict[str, type[Penalty] | type[LogitPenalty]] = {
     "r2": R2,
     "dragan": DRAGAN,
     "lecam": LeCam,
+    "drift": Drift,
     "consistency": Consistency,
     "historical_averaging": HistoricalAveraging,
 }
