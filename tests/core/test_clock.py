@@ -93,3 +93,9 @@ def test_parts_follow_the_clock_of_what_holds_them_and_leave_it_to_that() -> Non
 def test_a_phase_is_what_python_decides() -> None:
     assert Part().phase(0) == Part().phase(9) == ()
     assert Part(Schedule(0, 4, over=4)).phase(1) == (1,)
+
+
+def test_numbers_that_yaml_reads_as_text() -> None:
+    assert Schedule.read({0: "1e-3", 5: 1e-4}) == Schedule.steps({0: 1e-3, 5: 1e-4})
+    with pytest.raises(InputError, match="a schedule's value is a number, not 'much' .from iteration 5"):
+        Schedule.read({0: 1, 5: "much"})

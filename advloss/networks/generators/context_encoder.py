@@ -105,10 +105,10 @@ def _channelwise(channels: int) -> nn.Sequential:
 
 def _dense(channels: int, bottleneck: int) -> nn.Sequential:
     return chain(
-        to=nn.Conv2d(channels, bottleneck, FIRST, bias=False),  # [B, bottleneck, 1, 1]
+        together=nn.Conv2d(channels, bottleneck, FIRST, bias=False),  # [B, bottleneck, 1, 1]
         norm=BatchNorm(bottleneck),
         activation=nn.LeakyReLU(0.2),
-        back=nn.ConvTranspose2d(bottleneck, channels, FIRST, bias=False),
-        norm_back=BatchNorm(channels),
-        activation_back=nn.ReLU(),
+        apart=nn.ConvTranspose2d(bottleneck, channels, FIRST, bias=False),
+        norm_apart=BatchNorm(channels),
+        activation_apart=nn.ReLU(),
     )

@@ -40,6 +40,8 @@ def test_a_classifier_with_and_without_hidden_layers() -> None:
     assert sum(parameter.numel() for parameter in linear.parameters()) == 6 * 4 + 4
     with pytest.raises(InputError, match=r"vectors \[B, 6\]"):
         linear(torch.zeros(2, 5))
+    with pytest.raises(InputError, match="the labels are all of one class"):
+        MLPClassifier(6, 1)
 
 
 def test_a_channelwise_layer_by_hand() -> None:
@@ -50,7 +52,7 @@ def test_a_channelwise_layer_by_hand() -> None:
         layer.bias.copy_(torch.tensor([[0.0, 0.5], [0.0, 0.0]]))
     x = torch.tensor([[[[1.0, 10.0]], [[5.0, 7.0]]]])  # [1, 2, 1, 2]
     assert layer(x).tolist() == [[[[31.0, 42.5]], [[7.0, 5.0]]]]
-    with pytest.raises(InputError, match=r"has not \[2, 2\] channels and places"):
+    with pytest.raises(InputError, match=r"takes \[2, 2\] channels and places, not \[1, 2, 2, 2\]"):
         layer(torch.zeros(1, 2, 2, 2))
 
 
