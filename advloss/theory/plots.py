@@ -10,7 +10,7 @@ from advloss.theory.optimal import OptimalDiscriminator
 from advloss.theory.piles import Piles
 from advloss.theory.ring import MODES, Ring, centres
 from advloss.theory.saturation import Saturation
-from advloss.theory.spiral import Path
+from advloss.theory.spiral import SHOWN_RATE, START, Optimizer, Path, circle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,6 +94,23 @@ def draw_spiral(axes: "Axes", found: dict[str, Path]) -> None:
     axes.plot(0, 0, "+", color="black", ms=9)
     axes.set(xlabel="x, the generator", ylabel="y, the discriminator", aspect="equal", xlim=(-3, 6), ylim=(-2.9, 2.9))
     axes.legend(loc="upper right")
+
+
+def draw_optimizers(axes: "Axes", found: dict[Optimizer, dict[float, Path]]) -> None:
+    """The players' paths in the plane, at one rate, and the circles of theory."""
+    for (name, paths), color in zip(found.items(), (RED, BLUE, GREEN), strict=True):
+        path = paths[SHOWN_RATE]
+        axes.plot(path.x, path.y, color=color, lw=1, label=name)
+        if name != "sgd":
+            angles = np.linspace(0, 2 * np.pi, 200)
+            radius = circle(name, SHOWN_RATE)
+            axes.plot(radius * np.cos(angles), radius * np.sin(angles), color=color, lw=0.8, ls=":")
+    axes.plot(*START, "o", color="black", ms=5)
+    axes.plot(0, 0, "+", color="black", ms=9)
+    axes.set(
+        xlabel="x, the generator", ylabel="y, the discriminator", aspect="equal", xlim=(-6.5, 8.5), ylim=(-4.3, 4.3)
+    )
+    axes.legend(loc="upper right", title="dotted: where it ends")
 
 
 def draw_saturation(axes: "Axes", found: Saturation) -> None:

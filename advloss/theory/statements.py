@@ -14,7 +14,7 @@ from advloss.theory.optimal import OptimalDiscriminator, optimal_discriminator
 from advloss.theory.piles import Piles, piles
 from advloss.theory.ring import Ring, rings
 from advloss.theory.saturation import Saturation, saturation
-from advloss.theory.spiral import Path, spiral
+from advloss.theory.spiral import LAGS, SHOWN_RATE, START, Optimizer, Path, circle, optimizer_spirals, spiral
 
 CLIPS = (0.01, 0.03, 0.1)
 
@@ -103,6 +103,23 @@ def _of_spirals(found: dict[str, Path]) -> list[str]:
     ]
 
 
+def _of_optimizers(found: dict[Optimizer, dict[float, Path]]) -> list[str]:
+    start = float(np.hypot(*START))
+    ends = [
+        f"{name}: radius {start:.3f} to "
+        + ", ".join(f"{path.radius[-1]:.3g} (rate {lr:g})" for lr, path in paths.items())
+        for name, paths in found.items()
+    ]
+    circles = {name: circle(name, 1.0) for name in LAGS}
+    return [
+        *ends,
+        *(
+            f"{name}'s circle in theory: {r:.1f} times the rate; inwards below {start / r:.2g}"
+            for name, r in circles.items()
+        ),
+    ]
+
+
 def _of_saturation(found: Saturation) -> list[str]:
     return [
         *(
@@ -175,6 +192,16 @@ STATEMENTS = [
         spirals,
         _of_spirals,
         plots.draw_spiral,
+    ),
+    Statement(
+        "The game xy, by three optimizers",
+        f"From x = 1, y = 2, at a rate of {SHOWN_RATE:g}, gradient descent and Adam spiral out, and only RMSProp "
+        "spirals in: not to the equilibrium, but to a circle of 28 times the rate. Adam has such a circle too, of 393 "
+        "times the rate, so that it spirals in at smaller rates; at larger ones RMSProp spirals out.",
+        "The game: Mescheder et al. 2018, arXiv:1801.04406, section 2; Adam: Kingma and Ba 2015, arXiv:1412.6980",
+        optimizer_spirals,
+        _of_optimizers,
+        plots.draw_optimizers,
     ),
     Statement(
         "Saturation",

@@ -60,7 +60,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_every_statement_says_what_it_needs() -> None:
     """Each has a claim that is a sentence and a source with a year."""
-    assert len({statement.title for statement in STATEMENTS}) == len(STATEMENTS) == 8
+    assert len({statement.title for statement in STATEMENTS}) == len(STATEMENTS) == 9
     for statement in STATEMENTS:
         assert statement.claim.endswith(".")
         assert re.search(r"\b(19|20)\d\d\b", statement.source)
