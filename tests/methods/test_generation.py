@@ -13,6 +13,7 @@ from advloss.data.loading.derived import uniform
 from advloss.data.random_streams import SAMPLE, random
 from advloss.data.synthetic import digits
 from advloss.data.synthetic.sets import SETS
+from advloss.inference.generating import Sampling
 from advloss.methods.generation import Generation
 from advloss.recipe.build import Built, build
 from advloss.recipe.model_file import save_model
@@ -79,7 +80,8 @@ def test_a_conditional_model_makes_images_of_the_class(generator: str, tmp_path:
         torch.nn.init.normal_(parameter)
     save_model(tmp_path / "m.safetensors", recipe, method.state_dict(), {})
     model = advloss.load(tmp_path / "m.safetensors")
-    z = torch.randn(2, 64, generator=torch.Generator().manual_seed(5))
+    sampler = model.sampler(Sampling(seed=5, label=0))
+    z = torch.from_numpy(np.stack([sampler.noise(number) for number in range(2)]))
     for label in (0, 1):
         with torch.no_grad():
             expected = method.eval().generator(z, torch.full((2,), label))

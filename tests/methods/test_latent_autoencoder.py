@@ -3,6 +3,7 @@
 from math import log
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 import advloss
 from advloss.core.errors import InputError
 from advloss.data.fields import Noise
+from advloss.inference.generating import Sampling
 from advloss.methods.latent_autoencoder import LatentAutoencoder
 from advloss.recipe.build import Built, build
 from advloss.recipe.model_file import save_model
@@ -76,7 +78,9 @@ def test_a_trained_model_draws_from_the_prior(name: str, tmp_path: Path) -> None
     latent, side = made.recipe.method.parameters["latent"], made.recipe.data.crop
     images = model.sample(3, seed=5)
     assert images.shape == (3, 1, side, side)
-    z = torch.randn(3, latent, generator=torch.Generator().manual_seed(5))
+    sampler = model.sampler(Sampling(seed=5))
+    z = torch.from_numpy(np.stack([sampler.noise(number) for number in range(3)]))
+    assert z.shape == (3, latent)
     with torch.no_grad():
         torch.testing.assert_close(images, made.method.eval().decoder(z), rtol=0, atol=1e-6)
         assert made.method.reconstruct(images).shape == images.shape  # type: ignore[operator]

@@ -41,7 +41,7 @@ def test_a_classifier_with_and_without_hidden_layers() -> None:
     with pytest.raises(InputError, match=r"vectors \[B, 6\]"):
         linear(torch.zeros(2, 5))
     with pytest.raises(InputError, match="the labels are all of one class"):
-        MLPClassifier(6, 1)
+        DenseClassifier(6, 1)
 
 
 def test_a_channelwise_layer_by_hand() -> None:
