@@ -29,8 +29,11 @@ OTHERS = {"--nproc-per-node"}
 """torchrun's."""
 TOOLS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
 KEY = re.compile(r"(?<![\w.])(train|data)\.(?!py\b)([a-z_]+)")
-WORD = re.compile(r"(?<![\w.])(?:losses|networks|optimizer|train|data|initial)(?:\.\w+)*=(?:\{[^}]*\}|\S*[\w\]])")
-NAMES_OF_DATA = {"a", "b", "c", "labelled", "mask", "unlabelled", "val_", "val_a", "val_b"}
+INNER = r"(?:[^{}]|\{[^{}]*\})*"  # braces within braces
+WORD = re.compile(
+    rf"(?<![\w.])(?:losses|networks|optimizer|train|data|initial)(?:\.\w+)*=(?:\{{{INNER}\}}|\[\{{{INNER}\}}\]|\S*[\w\]])"
+)
+NAMES_OF_DATA = {"a", "b", "c", "labelled", "mask", "point", "unlabelled", "val_", "val_a", "val_b"}
 """What pages call fields and sources."""
 
 

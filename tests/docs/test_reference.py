@@ -103,6 +103,10 @@ def test_every_line_selects_its_part(section: str, name: str):
         network = made.method.bottleneck if section == "Bottlenecks" else made.method.generator
         assert type(made.degradation if section == "Degradations" else network) is TABLES[section][name]
         return
+    if section in ("Losses", "Metrics"):
+        look = made.terms["look"].loss if section == "Losses" else made.metrics["look"].measure
+        assert type(look) is TABLES[section][name]
+        return
     loss = made.adversaries["adversarial"].loss
     chosen = {
         "Objectives": [loss.objective],
@@ -110,8 +114,6 @@ def test_every_line_selects_its_part(section: str, name: str):
         "Stabilisers": [loss.pool, loss.top_k, loss.unroll, *loss.augment],
         "Weightings": [made.weighting],
         "Discriminators": [loss.discriminator],
-        "Losses": [made.terms["look"].loss] if section == "Losses" else [],
-        "Metrics": [made.metrics["look"].measure] if section == "Metrics" else [],
     }[section]
     part = TABLES[section][name]
     if part is not None:

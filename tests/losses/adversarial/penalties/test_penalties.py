@@ -179,9 +179,10 @@ def test_defaults_and_errors() -> None:
         **defaults,
         "lecam": 0.01,
         "historical_averaging": 1,
+        "drift": 0.001,
     }
     assert all(p().interval == 1 for p in PENALTIES.values() if issubclass(p, Penalty))
-    assert [name for name, p in PENALTIES.items() if p.on_logits] == ["lecam"]
+    assert [name for name, p in PENALTIES.items() if p.on_logits] == ["lecam", "drift"]
     for penalty in PENALTIES.values():
         with pytest.raises(InputError, match="weight=-1 must be at least 0"):
             penalty(weight=-1)
