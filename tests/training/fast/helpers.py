@@ -63,7 +63,7 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "conditional": (  # projection discriminator, conditional batch norm, a penalty and a pool of no size
         "cgan-small",
         [
-            "networks.generator.width=4",
+            "networks.generator={name: residual, width: 4}",
             "losses.adversarial.discriminator={name: residual, width: 4, layers: 2, plain: 1}",
             "losses.adversarial.penalties=[{name: r1, weight: 1, interval: 3}]",
             "data.classes={label: [zero, one, two]}",
