@@ -137,7 +137,7 @@ class AdversarialLoss(TimedModule):
         `real` in a symmetric game.
 
         fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective, feature
-        matching or a symmetric game needs it. given: [B, C', ...] or None.
+        matching, unrolling or a symmetric game needs it. given: [B, C', ...] or None.
         """
         arguments.check_images(fake, real, given)
         needs_real = self.objective.needs_real or self.feature_matching or self._counts_real
