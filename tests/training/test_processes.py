@@ -59,3 +59,27 @@ def test_batch_norm_discriminators_and_pools_in_two_processes_and_their_resumpti
     one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("whole", "cut"))
     for name, value in one.items():
         assert torch.equal(value, two[name]), name
+
+
+UNROLLED = (
+    "losses.adversarial={loss: adversarial, between: [fake, image], objective: minimax, unroll: {steps: 2}, "
+    "discriminator: {name: r3gan, widths: [16, 16], blocks: 1}}"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["losses.adversarial.penalties=[r1, r2]", UNROLLED])
+def test_games_from_noise_in_two_processes_are_those_of_one(tmp_path: Path, change: str):
+    """R3GAN's game, and one that is unrolled: nothing in them takes statistics of a batch."""
+    widths = ["networks.generator.widths=[16, 16]", "losses.adversarial.discriminator.widths=[16, 16]"]
+    small = [*widths, "data.load=8", "data.crop=8", "train.precision=fp64", "train.log_every=1", "--iterations", "4"]
+    words = ["train", "recipe=r3gan-small", "digits", *small, change, "--run"]
+    succeed(tmp_path, *words, "one", "data.batch=8")
+    succeed(tmp_path, *words, "two", "data.batch=4", processes=2)
+    ours, theirs = ([e["losses"] for e in log(tmp_path, name) if "losses" in e] for name in ("two", "one"))
+    assert len(ours) == 4
+    for two, one in zip(ours, theirs, strict=True):
+        assert two == pytest.approx(one, rel=1e-8)
+    one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("one", "two"))
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-8, atol=1e-10, msg=name)

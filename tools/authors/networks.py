@@ -124,6 +124,9 @@ def r3gan(checkout: Path) -> Tensors:
         }
         for part in (*generator.MainLayers, *discriminator.MainLayers):
             part.DataType = torch.float64  # each stage casts what it gets
+            for filtering in part.modules():
+                if hasattr(filtering, "Kernel"):
+                    filtering.Kernel = filtering.Kernel.float()  # its own code asks for that, and casts it
         theirs = trainer(generator, discriminator)
         fooled, _ = theirs.AccumulateGeneratorGradients(game.noise, game.real, None)
         found = {"gradient of the generator": taken(weights["generator"])}

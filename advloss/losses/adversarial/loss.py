@@ -154,7 +154,7 @@ class AdversarialLoss(TimedModule):
         `real` in a symmetric game.
 
         fake: [B, C, ...], with the generator's graph. real: the same shape; read only if the objective, feature
-        matching or a symmetric game needs it. given: [B, C', ...] or None. label: int64 [B] or None.
+        matching, unrolling or a symmetric game needs it. given: [B, C', ...] or None. label: int64 [B] or None.
         """
         self.check(fake, real, given, label)
         needs_real = self.objective.needs_real or self.feature_matching or self._counts_real
