@@ -9,6 +9,19 @@ from advloss.cli.app import app, exit_codes, give, say
 from advloss.cli.options import Device, Format, Overwrite
 from advloss.core.errors import InputError
 
+Truncate = Annotated[
+    float | None,
+    typer.Option(help="Draw normal noise beyond this again: below 1 images are better, and more alike."),
+]
+Interpolate = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        metavar="N",
+        help="The way from each image to the next in N images: a row for each way, or an animation (.webp).",
+    ),
+]
+
 
 @app.command(
     epilog="Examples: `advloss sample runs/NAME/model.safetensors images/ --count 1000` ·"
@@ -22,21 +35,9 @@ def sample(
     count: Annotated[int | None, typer.Option(min=1, help="Images; 64 if not given, for --interpolate 2.")] = None,
     grid: Annotated[bool, typer.Option("--grid", help="One picture of all images.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise: image i depends on it and on i alone.")] = 0,
-    label: Annotated[
-        str | None, typer.Option(help="A class's name or number; all classes in turn if not given.")
-    ] = None,
-    truncate: Annotated[
-        float | None,
-        typer.Option(help="Draw normal noise beyond this again: below 1 images are better, and more alike."),
-    ] = None,
-    interpolate: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            metavar="N",
-            help="The way from each image to the next in N images: a row for each way, or an animation (.webp).",
-        ),
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="A class's name or number; else all classes in turn.")] = None,
+    truncate: Truncate = None,
+    interpolate: Interpolate = None,
     format: Format = None,
     overwrite: Overwrite = False,
     device: Device = None,
