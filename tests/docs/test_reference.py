@@ -49,7 +49,7 @@ BASES_OF_NAMES = {
     "value": "vqgan-small",
     "cross_entropy": "dann",
     "accuracy": "dann",
-    "shared_specific": "da-shared-specific",
+    "shared_specific": "dann",
     "mmd": "wae-gan-small",
 }
 FROM_NOISE = ("dcgan", "residual", "r3gan", "progan")

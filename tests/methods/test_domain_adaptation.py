@@ -13,7 +13,7 @@ from advloss.recipe.text.source import read
 from advloss.training.fast.step import FastStep
 from advloss.training.step import PlainStep
 
-RECIPES = ("da-entropy", "dann", "da-hybrid", "da-shared-specific", "wdgrl", "wdgrl-small")
+RECIPES = ("da-entropy", "dann", "dann-small", "da-hybrid", "da-shared-specific", "wdgrl", "wdgrl-small")
 TINY = ["networks.features.channels=[3,4]", "networks.classifier.width=5", "data.batch=4", "train.precision=fp64"]
 TINY += ["data.classes={label: [a, b, c]}", "losses.adversarial.discriminator.width=6"]
 SPECIFIC = ["networks.features.dense=[60]", "method.specific=30"]
