@@ -78,7 +78,7 @@ function play(playing) {
   if (playing && state.frame === frames - 1) state.frame = 0;
   state.playing = playing;
   state.shown = 0;
-  find("play").textContent = playing ? "\u23F8\uFE0E" : "\u25B6\uFE0E";
+  find("icon").setAttribute("d", playing ? "M6 4h4v16H6zM14 4h4v16h-4z" : "M7 4v16l13-8z");
   find("play").setAttribute("aria-label", playing ? "Pause" : "Play");
   if (playing) requestAnimationFrame(next);
 }
