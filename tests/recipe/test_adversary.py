@@ -89,6 +89,8 @@ DISCRIMINATORS = {
     "autoencoder": "width: 4, layers: 2",
     "dcgan": "width: 4, layers: 2",
     "residual": "width: 4, layers: 1",
+    "r3gan": "widths: [4, 4, 4, 4], group: 2",
+    "progan": "widths: [4, 4, 4, 4], hold: 1, fade: 2",
 }
 
 

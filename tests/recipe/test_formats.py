@@ -22,7 +22,7 @@ FIELDS: Fields = {
 def test_a_recipe_without_formats_means_8_bit_colour() -> None:
     formats = formats_of(Data(), FIELDS)
     assert formats["a"] == formats["b"] == RGB8 and formats["mask"] == MASK
-    assert (formats["noise"].size, formats["vector"].size) == (7, None)
+    assert (formats["noise"].size, formats["vector"].size) == (7, 2)
     assert formats["label"].classes == ("0", "1")
 
 

@@ -119,7 +119,7 @@ def test_a_user_adds_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_shipped_kind_keeps_its_table() -> None:
-    assert "(known: vqgan)" in refused_tokenizer("networks.encoder={name: resnet}")
+    assert "(known: dcgan, mlp, vqgan)" in refused_tokenizer("networks.encoder={name: resnet}")
     assert "fsq" in refused_tokenizer("networks.bottleneck={name: resnet}").partition("(known: ")[2]
 
 

@@ -133,9 +133,9 @@ def test_a_model_file_of_the_middle_of_a_fade_samples_what_was_trained(tmp_path:
         assert trained.generator.level == (2, 0.25)
         save_model(tmp_path / "m.safetensors", built.recipe, trained.state_dict(), {})
         model = advloss.load(tmp_path / "m.safetensors")
-        z = torch.randn(3, 4, generator=torch.Generator().manual_seed(5))
+        z = torch.randn(3, 4)
         with torch.no_grad():
-            torch.testing.assert_close(model.sample(3, seed=5), trained.generator(z), rtol=0, atol=1e-6)
+            torch.testing.assert_close(model.generate(z), trained.generator(z), rtol=0, atol=1e-6)
 
 
 def test_a_training_resumed_in_the_middle_of_a_fade_ends_with_the_same_bits(tmp_path: Path) -> None:
