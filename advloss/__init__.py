@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from advloss.losses.adversarial.penalties.gradient import GradientPenalty as GradientPenalty
     from advloss.losses.adversarial.penalties.gradient import LipschitzPenalty as LipschitzPenalty
     from advloss.losses.adversarial.penalties.lecam import LeCam as LeCam
-    from advloss.losses.adversarial.topk import TopK as TopK
-    from advloss.losses.adversarial.unroll import Unroll as Unroll
+    from advloss.losses.adversarial.stabilisers.topk import TopK as TopK
+    from advloss.losses.adversarial.stabilisers.unroll import Unroll as Unroll
     from advloss.losses.adversarial.weighting import Balancer as Balancer
     from advloss.losses.adversarial.weighting import LastLayerAdaptive as LastLayerAdaptive
     from advloss.methods import uses as uses
@@ -83,8 +83,8 @@ _WHERE = {
     "losses.adversarial.augmentations.ada": ("ADA",),
     "losses.adversarial.augmentations.diffaugment": ("DiffAugment",),
     "losses.adversarial.augmentations.noise": ("InstanceNoise",),
-    "losses.adversarial.topk": ("TopK",),
-    "losses.adversarial.unroll": ("Unroll",),
+    "losses.adversarial.stabilisers.topk": ("TopK",),
+    "losses.adversarial.stabilisers.unroll": ("Unroll",),
     "losses.adversarial.weighting": ("Balancer", "LastLayerAdaptive"),
     "networks.discriminators.mlp": ("MLPDiscriminator",),
     "networks.discriminators.multi_scale": ("MultiScale",),

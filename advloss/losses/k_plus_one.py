@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError, unknown
 from advloss.core.limits import at_least, check_limits
 from advloss.core.precision import at_least_float32
-from advloss.losses.adversarial.feature_matching import check_gives_features, flat, mean_matching
+from advloss.losses.adversarial.stabilisers.feature_matching import check_gives_features, flat, mean_matching
 
 GeneratorLoss = Literal["feature_matching", "non_saturating"]
 

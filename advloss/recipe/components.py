@@ -12,8 +12,8 @@ from advloss.losses.adversarial.gradient_reversal import GradientReversal
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.shared_specific import SharedSpecific
-from advloss.losses.adversarial.topk import TopK
-from advloss.losses.adversarial.unroll import Unroll
+from advloss.losses.adversarial.stabilisers.topk import TopK
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.losses.classes import Accuracy, CrossEntropy
 from advloss.losses.k_plus_one import KPlusOne

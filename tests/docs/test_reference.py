@@ -8,9 +8,9 @@ import pytest
 import advloss.losses.adversarial.augmentations as augmentations
 import advloss.losses.adversarial.penalties as penalties
 import advloss.losses.adversarial.weighting as weighting
-from advloss.losses.adversarial.pool import Pool
-from advloss.losses.adversarial.topk import TopK
-from advloss.losses.adversarial.unroll import Unroll
+from advloss.losses.adversarial.stabilisers.pool import Pool
+from advloss.losses.adversarial.stabilisers.topk import TopK
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 from advloss.recipe import components
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve

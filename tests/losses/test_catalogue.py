@@ -7,8 +7,8 @@ import pytest
 from advloss.losses.adversarial.augmentations import AUGMENTATIONS
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
-from advloss.losses.adversarial.topk import TopK
-from advloss.losses.adversarial.unroll import Unroll
+from advloss.losses.adversarial.stabilisers.topk import TopK
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 from advloss.losses.adversarial.weighting import WEIGHTINGS
 from advloss.recipe.signatures import parameters_model
 

@@ -10,9 +10,9 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
-from advloss.losses.adversarial.feature_matching import Matching
 from advloss.losses.adversarial.objectives import Objective, Wasserstein, get_objective
 from advloss.losses.adversarial.penalties import PENALTIES
+from advloss.losses.adversarial.stabilisers.feature_matching import Matching
 from advloss.losses.checks import check_batch, check_same_shape
 
 T = TypeVar("T")
@@ -108,7 +108,21 @@ def check_no_penalties_of_images(penalties: Iterable[nn.Module], pool: int) -> N
         )
 
 
-def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bool) -> None:
+def check_objective(
+    objective: Objective,
+    discriminator: nn.Module,
+    penalties: nn.ModuleList,
+    symmetric: bool,
+    clip_weights: float | None,
+) -> None:
+    """Raises InputError for an objective and a discriminator that do not go together; warns of a critic without a
+    bound, and of batch norm with penalties at single samples."""
+    _check_energies(objective, discriminator, symmetric)
+    _warn_of_no_bound(objective, discriminator, penalties, clip_weights)
+    _warn_of_batch_norm(penalties, discriminator)
+
+
+def _check_energies(objective: Objective, discriminator: nn.Module, symmetric: bool) -> None:
     """Raises InputError if the discriminator gives energies and the objective takes logits.
 
     If the objective takes energies and the discriminator does not declare them, it warns, since any module may give
@@ -128,11 +142,11 @@ def check_energies(objective: Objective, discriminator: nn.Module, symmetric: bo
             f"{name} takes energies, at least 0, and {type(discriminator).__name__} does not declare that it gives "
             "such: its loss may fall without bound. Use AutoencoderDiscriminator, or set `energy = True` on a "
             "discriminator of your own",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
-def warn_of_no_bound(
+def _warn_of_no_bound(
     objective: Objective, discriminator: nn.Module, penalties: Iterable[nn.Module], clip_weights: float | None
 ) -> None:
     """Warns of a Wasserstein critic whose slope neither a penalty on its gradient, clipping nor spectral norm holds."""
@@ -145,7 +159,7 @@ def warn_of_no_bound(
             "nothing here holds the slope of the wasserstein critic, which then grows without bound: give it "
             "penalties=[wgan_gp] (in Python penalties=[GradientPenalty()]), clip_weights=0.01 or a discriminator with "
             "spectral norm",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -167,7 +181,7 @@ def set_thresholds(objective: Objective, augment: Iterable[nn.Module]) -> None:
             )
 
 
-def warn_of_batch_norm(penalties: Iterable[nn.Module], discriminator: nn.Module) -> None:
+def _warn_of_batch_norm(penalties: Iterable[nn.Module], discriminator: nn.Module) -> None:
     """Warns of a penalty on the gradient at single samples if the discriminator has batch norm, which mixes samples."""
     norms = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
     names = [type(penalty).__name__ for penalty in penalties if getattr(penalty, "per_sample", False)]
@@ -175,7 +189,7 @@ def warn_of_batch_norm(penalties: Iterable[nn.Module], discriminator: nn.Module)
         warnings.warn(
             f"{', '.join(names)} takes the discriminator's gradient at single samples, and its batch norm "
             f"({', '.join(norms)}) mixes the samples of a batch: use another norm (instance, layer) or none",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

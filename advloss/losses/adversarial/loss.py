@@ -1,38 +1,32 @@
 """The adversarial loss: a discriminator, an objective, and penalties and other stabilisers, as one loss module."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-import torch
 from torch import Tensor, nn
 
 from advloss.core import distributed
-from advloss.core.call_batching import can_batch_calls
-from advloss.core.clock import Schedule, TimedModule, WithinLimits, follow
+from advloss.core.clock import Schedule, WithinLimits, follow
 from advloss.core.errors import InputError
 from advloss.core.limits import above, at_least, check_limits
 from advloss.core.parts import Part
-from advloss.core.precision import at_least_float32
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
-from advloss.losses.adversarial.feature_matching import Maps, Matching, matched, split
-from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined, takes_labels
+from advloss.losses.adversarial.calls import DiscriminatorCalls, Output
+from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, takes_labels
 from advloss.losses.adversarial.logit_checks import LogitChecks
-from advloss.losses.adversarial.logits import over_scales, scales
+from advloss.losses.adversarial.logits import over_scales
 from advloss.losses.adversarial.objectives import Objective
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
-from advloss.losses.adversarial.pool import Pool
-from advloss.losses.adversarial.pulling_away import check_features, code_of, pulling_away
-from advloss.losses.adversarial.topk import TopK
-from advloss.losses.adversarial.unroll import Unroll
-
-Output = tuple[list[Tensor], Maps]
-"""A discriminator's output: logits, one tensor a scale, and feature maps if a part of the loss reads them."""
-T = TypeVar("T")
+from advloss.losses.adversarial.stabilisers.feature_matching import Matching, matched
+from advloss.losses.adversarial.stabilisers.pool import Pool
+from advloss.losses.adversarial.stabilisers.pulling_away import check_features, code_of, pulling_away
+from advloss.losses.adversarial.stabilisers.topk import TopK
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 
 
-class AdversarialLoss(TimedModule):
+class AdversarialLoss(DiscriminatorCalls):
     """The loss of a generator against a discriminator that learns to tell `fake` from `real` (Goodfellow et al. 2014).
 
         adv = AdversarialLoss(discriminator, objective="hinge")
@@ -131,16 +125,12 @@ class AdversarialLoss(TimedModule):
         self.takes_labels = takes_labels(discriminator)
         self.top_k = arguments.as_part("top_k", top_k, TopK, "TopK(fraction=0.5)")
         self.unroll = arguments.as_part("unroll", unroll, Unroll, "Unroll(steps=5)")
-        self.symmetric = symmetric
-        self.clip_weights = clip_weights
-        self.real_first = real_first
+        self.symmetric, self.clip_weights, self.real_first = symmetric, clip_weights, real_first
         self.logit_checks = LogitChecks(energies=self.objective.energy)
-        arguments.check_energies(self.objective, discriminator, symmetric)
         if self.unroll is not None:
             arguments.check_unroll(pool, self.penalties, symmetric, clip_weights)
-        arguments.warn_of_no_bound(self.objective, discriminator, self.penalties, clip_weights)
+        arguments.check_objective(self.objective, discriminator, self.penalties, symmetric, clip_weights)
         arguments.set_thresholds(self.objective, self.augment)
-        arguments.warn_of_batch_norm(self.penalties, discriminator)
         follow(self, self.clock)
 
     def phase(self, iteration: int) -> Any:
@@ -228,42 +218,9 @@ class AdversarialLoss(TimedModule):
             self.clock.tick(self)
         return loss
 
-    def in_order(self, call: Callable[[Seen], T], fakes: Seen, reals: Seen) -> tuple[T, T]:
-        """What `call` gives for fakes and for real images, called in the order that `real_first` says."""
-        if self.real_first:
-            of_reals = call(reals)
-            return call(fakes), of_reals
-        return call(fakes), call(reals)
-
-    def split(self, result: Any) -> Output:
-        """The logits, one tensor a scale, and the feature maps if a part of the loss reads them, from a
-        discriminator's result."""
-        logits, maps = split(result) if self.options else (result, ())
-        return scales(logits), maps
-
-    def seen(self, *images: Tensor, given: Tensor | None, label: Tensor | None) -> list[Seen]:
-        """The discriminator's input for each batch of images: augmented by the same changes, with the condition and
-        the labels."""
-        changed = list(images)
-        for augmentation in self.augment:
-            changed, given = augmentation(*changed, given=given)
-        inputs = [image if given is None else torch.cat([given, image], 1) for image in changed]
-        return [(x,) if label is None else (x, label) for x in inputs]
-
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         with_iteration(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-    @property
-    def options(self) -> dict[str, bool]:
-        """The keyword arguments of the discriminator in the generator's step."""
-        return {"features": True} if self.feature_matching or self.pulling_away else {}
-
-    @property
-    def _objective(self) -> Objective:
-        """The objective of this iteration. Without a schedule it does not read the clock, on which torch.compile would
-        specialise."""
-        return self.objective.at(self.clock.iteration) if self.objective.changes else self.objective
 
     @property
     def _needing_real(self) -> str:
@@ -284,34 +241,6 @@ class AdversarialLoss(TimedModule):
         if label is not None:
             check_labels(label, len(fake), self.discriminator if not self.takes_labels else None)
             arguments.check_no_penalties_of_images(self.penalties, self.pool.size)
-
-    @property
-    def _now(self) -> dict[str, Tensor]:
-        """The discriminator's parameters, detached, as the generator's step takes them."""
-        return {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-
-    def _later(self, fakes: Seen, reals: Seen) -> dict[str, Tensor]:
-        """`_now`; with `unroll`, those of some steps of the discriminator later."""
-        if self.unroll is None:
-            return self._now
-        first = fakes[0] if self.unroll.through else fakes[0].detach()
-        of_fake, of_real = ((at_least_float32(x), *label) for x, *label in ((first, *fakes[1:]), reals))
-
-        def loss(call: Callable[..., Any]) -> Tensor:
-            return over_scales(self._objective.discriminator, *self._logits_of_both(of_fake, of_real, call))
-
-        return self.unroll(self.discriminator, loss, of_fake[0])
-
-    def _called(self, parameters: dict[str, Tensor], seen: Seen) -> Output:
-        """The discriminator's output in the generator's step, with these parameters."""
-        return self.split(torch.func.functional_call(self.discriminator, parameters, seen, self.options))
-
-    def _logits_of_both(self, fakes: Seen, reals: Seen, call: Callable[..., Any]) -> tuple[list[Tensor], list[Tensor]]:
-        """The logits of fakes and real images, in one call if the discriminator treats each image separately."""
-        if not can_batch_calls(self.discriminator):
-            return self.in_order(lambda seen: scales(call(*seen)), fakes, reals)
-        halves = [logits.chunk(2) for logits in scales(call(*joined(fakes, reals)))]
-        return [fake for fake, _ in halves], [real for _, real in halves]
 
     def _loss_of_logits(self, fake: list[Tensor], real: list[Tensor] | None) -> Tensor:
         """The generator's part of the objective; in a symmetric game for both sides."""

@@ -13,7 +13,7 @@ from advloss.losses.adversarial.augmentations import ADA, DiffAugment, InstanceN
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import LSGAN, Minimax, NonSaturating, functions
 from advloss.losses.adversarial.penalties import R1, LeCam
-from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.stabilisers.topk import TopK
 from tests.losses.discriminators import Featured, Spy, constant, patches
 
 

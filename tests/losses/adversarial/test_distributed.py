@@ -14,7 +14,7 @@ from advloss.losses.adversarial.augmentations import ADA
 from advloss.losses.adversarial.logits import Critic
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.penalties import R1, GradientPenalty, LeCam
-from advloss.losses.adversarial.unroll import Unroll
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 from advloss.losses.adversarial.weighting import Balancer
 
 

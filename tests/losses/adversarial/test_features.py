@@ -6,10 +6,10 @@ from torch import Tensor, nn, tensor
 
 from advloss.core.errors import InputError
 from advloss.losses.adversarial import AdversarialLoss
-from advloss.losses.adversarial.feature_matching import mean_matching
 from advloss.losses.adversarial.objectives import EBGAN
-from advloss.losses.adversarial.pulling_away import pulling_away
-from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.stabilisers.feature_matching import mean_matching
+from advloss.losses.adversarial.stabilisers.pulling_away import pulling_away
+from advloss.losses.adversarial.stabilisers.topk import TopK
 from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
 from tests.losses.discriminators import Featured
 

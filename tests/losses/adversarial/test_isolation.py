@@ -12,8 +12,8 @@ from advloss.losses.adversarial.augmentations import ADA, DiffAugment, InstanceN
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES, Consistency, GradientPenalty
-from advloss.losses.adversarial.topk import TopK
-from advloss.losses.adversarial.unroll import Unroll
+from advloss.losses.adversarial.stabilisers.topk import TopK
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 from tests.losses.discriminators import Featured, patches
 
 

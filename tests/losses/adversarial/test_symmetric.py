@@ -7,7 +7,7 @@ from torch import nn, tensor
 from advloss.core.errors import InputError
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import LSGAN
-from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.stabilisers.topk import TopK
 
 
 @pytest.mark.parametrize("objective", ["minimax", "wasserstein", "rpgan"])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from advloss.core.errors import InputError
 from advloss.core.precision import at_least_float32
-from advloss.losses.adversarial.feature_matching import Maps, check_gives_features, flat
+from advloss.losses.adversarial.stabilisers.feature_matching import Maps, check_gives_features, flat
 
 
 def pulling_away(codes: Tensor) -> Tensor:

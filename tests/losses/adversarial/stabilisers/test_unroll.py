@@ -10,7 +10,7 @@ from advloss.core.errors import InputError
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.one_pass import both, one_pass
 from advloss.losses.adversarial.penalties import R1
-from advloss.losses.adversarial.unroll import Unroll
+from advloss.losses.adversarial.stabilisers.unroll import Unroll
 from tests.losses.discriminators import Featured, patches
 
 

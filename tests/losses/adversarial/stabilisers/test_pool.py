@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.losses.adversarial.pool import Pool
+from advloss.losses.adversarial.stabilisers.pool import Pool
 
 
 def batch(start: int, size: int) -> Tensor:

@@ -10,11 +10,11 @@ from torch import Tensor, nn, tensor
 from advloss.core.clock import Schedule
 from advloss.core.errors import InputError, TrainingError
 from advloss.losses.adversarial.augmentations import DiffAugment
-from advloss.losses.adversarial.feature_matching import feature_matching
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import EBGAN, LSGAN, RpGAN
-from advloss.losses.adversarial.topk import TopK
+from advloss.losses.adversarial.stabilisers.feature_matching import feature_matching
+from advloss.losses.adversarial.stabilisers.topk import TopK
 from tests.losses.discriminators import Spy, constant, patches
 
 

@@ -1,0 +1,1 @@
+"""What steadies the game beside the objective and the penalties: one file each."""
