@@ -120,8 +120,7 @@ class AdversarialLoss(DiscriminatorCalls):
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))
         self.feature_matching = feature_matching
-        self.matching: Matching = matching
-        self.pulling_away = pulling_away
+        self.matching, self.pulling_away = matching, pulling_away
         self.takes_labels = takes_labels(discriminator)
         self.top_k = arguments.as_part("top_k", top_k, TopK, "TopK(fraction=0.5)")
         self.unroll = arguments.as_part("unroll", unroll, Unroll, "Unroll(steps=5)")
