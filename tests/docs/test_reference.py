@@ -75,7 +75,7 @@ def built(section: str, name: str) -> Built:
         source.override("losses.adversarial.discriminator={name: patchgan, width: 2, layers: 2, norm: instance}")
     if name == "wasserstein":  # which is warned of where nothing holds its critic
         source.override("losses.adversarial.penalties=[wgan_gp]")
-    for override in re.split(r" (?=[a-z.]+=)", rows(section)[name][5]):
+    for override in re.split(r" (?=[a-z_.]+=)", rows(section)[name][5]):
         source.override(override)
     if name == "kl":
         source.override("losses.bottleneck.between=[kl]")
