@@ -49,12 +49,12 @@ def takes_labels(discriminator: nn.Module) -> bool:
     return len(positional) > 1 and positional[1] != "features"
 
 
-def check_labels(label: Tensor, batch: int, discriminator: nn.Module) -> None:
-    """Raises InputError unless label is int64 [B], and the discriminator takes labels."""
+def check_labels(label: Tensor, batch: int, without: nn.Module | None) -> None:
+    """Raises InputError unless label is int64 [B]. without: the discriminator, if it takes no labels."""
     if label.dtype != torch.int64 or label.shape != (batch,):
         raise InputError(f"label is {label.dtype} {list(label.shape)}; it is the numbers of classes, int64 [{batch}]")
-    if not torch.compiler.is_compiling() and not takes_labels(discriminator):
+    if without is not None:
         raise InputError(
-            f"label: {type(discriminator).__name__} takes no labels; use dcgan, residual or mlp, or one of your own "
+            f"label: {type(without).__name__} takes no labels; use dcgan, residual or mlp, or one of your own "
             "with forward(x, label)"
         )

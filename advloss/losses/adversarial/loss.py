@@ -15,7 +15,7 @@ from advloss.core.parts import Part
 from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
 from advloss.losses.adversarial.feature_matching import Maps, Matching, matched, split
-from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined
+from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, joined, takes_labels
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import over_scales, scales
 from advloss.losses.adversarial.objectives import Objective
@@ -118,9 +118,8 @@ class AdversarialLoss(TimedModule):
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))
-        self.feature_matching = feature_matching
-        self.matching: Matching = matching
-        self.pulling_away = pulling_away
+        self.feature_matching, self.matching, self.pulling_away = feature_matching, matching, pulling_away
+        self.takes_labels = takes_labels(discriminator)
         self.top_k = arguments.as_top_k(top_k)
         self.symmetric = symmetric
         self.clip_weights = clip_weights
@@ -260,7 +259,7 @@ class AdversarialLoss(TimedModule):
         """Raises InputError for tensors that do not go together, or that this loss does not take."""
         arguments.check_images(fake, real, given)
         if label is not None:
-            check_labels(label, len(fake), self.discriminator)
+            check_labels(label, len(fake), self.discriminator if not self.takes_labels else None)
             arguments.check_no_penalties_of_images(self.penalties, self.pool.size)
 
     def _detached(self, seen: Seen) -> Output:
