@@ -55,6 +55,6 @@ def check_labels(label: Tensor, batch: int, without: nn.Module | None) -> None:
         raise InputError(f"label is {label.dtype} {list(label.shape)}; it is the numbers of classes, int64 [{batch}]")
     if without is not None:
         raise InputError(
-            f"label: {type(without).__name__} takes no labels; use dcgan, residual or mlp, or a discriminator of your "
-            "own with forward(x, label)"
+            f"label: {type(without).__name__} takes no labels; use dcgan, residual or mlp, or one of your own "
+            "with forward(x, label)"
         )

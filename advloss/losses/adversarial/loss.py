@@ -119,8 +119,7 @@ class AdversarialLoss(DiscriminatorCalls):
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))
-        self.feature_matching = feature_matching
-        self.matching, self.pulling_away = matching, pulling_away
+        self.feature_matching, self.matching, self.pulling_away = feature_matching, matching, pulling_away
         self.takes_labels = takes_labels(discriminator)
         self.top_k = arguments.as_part("top_k", top_k, TopK, "TopK(fraction=0.5)")
         self.unroll = arguments.as_part("unroll", unroll, Unroll, "Unroll(steps=5)")
