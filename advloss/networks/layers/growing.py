@@ -34,7 +34,7 @@ class Growing(TimedModule):
     widths: channels at each level, the first one's first. Raises InputError for a number out of range.
     """
 
-    def __init__(self, widths: Sequence[int], hold: int, fade: int) -> None:
+    def __init__(self, widths: Sequence[int], hold: Iterations, fade: Iterations) -> None:
         super().__init__()
         check_at_least(1, **{f"widths[{number}]": width for number, width in enumerate(widths)})
         check_limits(self, hold=hold, fade=fade)
