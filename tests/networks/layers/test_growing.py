@@ -99,7 +99,7 @@ def test_in_the_middle_of_a_fade_both_levels_count_half() -> None:
 
 def test_pixel_norm_and_equalised_gains() -> None:
     x = torch.randn(2, 3, 4, 4)
-    torch.testing.assert_close(PixelNorm()(x).square().mean(1), torch.ones(2, 4, 4), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(PixelNorm()(x).square().mean(1), torch.ones(2, 4, 4), rtol=1e-4, atol=1e-4)
     generator = ProGANGenerator()
     conv, dense, image = generator.levels[0].conv1.conv, generator.first.dense, generator.images[0]
     for layer, gain in ((conv, 2**0.5), (dense, 2**0.5 / 4), (image, 1.0)):
@@ -135,7 +135,7 @@ def test_a_model_file_of_the_middle_of_a_fade_samples_what_was_trained(tmp_path:
         model = advloss.load(tmp_path / "m.safetensors")
         z = torch.randn(3, 4)
         with torch.no_grad():
-            torch.testing.assert_close(model.generate(z), trained.generator(z), rtol=0, atol=1e-6)
+            torch.testing.assert_close(model.generate(z), trained.generator(z), rtol=1e-5, atol=1e-5)
 
 
 def test_a_training_resumed_in_the_middle_of_a_fade_ends_with_the_same_bits(tmp_path: Path) -> None:
