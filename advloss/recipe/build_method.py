@@ -97,11 +97,13 @@ def dry_run(
     for name in sorted(names):
         if name not in made and f"{name}.0" not in made:
             raise InputError(f"method: '{recipe.method.name}' declares {name}, and its forward does not give it")
+    axes = set()
     for name in recipe.samples:
         sample = taken(made, name.removeprefix("partner_"))
         if not isinstance(sample, Tensor) or (sample.ndim != 4 and list(sample.shape[1:]) != [2]):
             raise InputError(f"samples: {name} is no picture and no point of two axes: {shape_of(sample)}")
-    if len({taken(made, name.removeprefix("partner_")).ndim for name in recipe.samples}) > 1:
+        axes.add(sample.ndim)
+    if len(axes) > 1:
         raise InputError(f"samples: {', '.join(recipe.samples)} are pictures and points; name one kind alone")
     return made
 

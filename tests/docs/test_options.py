@@ -30,7 +30,7 @@ OTHERS = {"--nproc-per-node"}
 TOOLS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
 KEY = re.compile(r"(?<![\w.])(train|data)\.(?!py\b)([a-z_]+)")
 WORD = re.compile(r"(?<![\w.])(?:losses|networks|optimizer|train|data|initial)(?:\.\w+)*=(?:\{[^}]*\}|\S*[\w\]])")
-NAMES_OF_DATA = {"a", "b", "c", "labelled", "mask", "val_", "val_a", "val_b"}
+NAMES_OF_DATA = {"a", "b", "c", "labelled", "mask", "point", "val_", "val_a", "val_b"}
 """What pages call fields and sources."""
 
 
