@@ -7,7 +7,7 @@ f(t) = t of Mescheder et al. 2018, arXiv:1801.04406, definition 2.1, whose only 
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,13 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.theory.distances import Array
 
 Order = Literal["simultaneous", "alternating"]
-Optimizer = Literal["sgd", "adam", "rmsprop"]
+Averaging = Literal["adam", "rmsprop"]
+Optimizer = Literal["sgd"] | Averaging
+OPTIMIZERS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def spiral(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # nothing holds this critic, which is what is shown
         adversary = AdversarialLoss(line, objective="wasserstein", penalties=penalties)
-    make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}[optimizer]
+    make = OPTIMIZERS[optimizer]
     generator, discriminator = make([x], lr=lr), make(line.parameters(), lr=lr)
     path = [(x.item(), line.weight.item())]
     for _ in range(steps):
@@ -94,8 +100,7 @@ SHOWN_RATE = 0.01
 START = (1.0, 2.0)
 DISTANCE = 50.0
 """What the rates of all steps sum to: 5000 steps at 0.01."""
-OPTIMIZERS: tuple[Optimizer, ...] = ("sgd", "adam", "rmsprop")
-LAGS = {"adam": (0.9 / 0.1, 0.999 / 0.001), "rmsprop": (0.0, 0.99 / 0.01)}
+LAGS: dict[Averaging, tuple[float, float]] = {"adam": (0.9 / 0.1, 0.999 / 0.001), "rmsprop": (0.0, 0.99 / 0.01)}
 """How many steps the average of gradients, and that of their squares, lag behind: b / (1 - b) for a decay of b."""
 
 
@@ -107,7 +112,7 @@ def optimizer_spirals(rates: Sequence[float] = RATES, distance: float = DISTANCE
     }
 
 
-def circle(optimizer: Literal["adam", "rmsprop"], lr: float) -> float:
+def circle(optimizer: Averaging, lr: float) -> float:
     """The radius of the circle that simultaneous steps of the optimizer end on, in theory, for small rates.
 
     On a circle of radius r the mean square of each gradient is r^2 / 2, so a step turns by w = sqrt(2) lr / r. It moves

@@ -28,7 +28,8 @@ NOT_RUN = {
     "python tools/benchmark.py": "takes minutes; tests/tools runs each benchmark",
     "tools/gpu_check.sh": "needs a GPU; tests/tools reads it",
     "tools/side_by_side.py": "makes one of this page's pictures",
-    "advloss theory": "takes two minutes; tests/theory draws the page",
+    "advloss theory": "takes minutes; tests/theory draws the page",
+    "advloss lab": "takes minutes; tests/theory plays shorter games",
     "MALLOC_MMAP_MAX_=0": "a setting for a script of the reader's own",
     "torchrun": "starts processes of its own; run below",
 }

@@ -1,12 +1,10 @@
 """The game xy: Mescheder et al. 2018, arXiv:1801.04406, section 2."""
 
-from typing import Literal
-
 import numpy as np
 import pytest
 
 from advloss.losses.adversarial.penalties import PENALTIES
-from advloss.theory.spiral import START, circle, optimizer_spirals, spiral
+from advloss.theory.spiral import START, Averaging, circle, optimizer_spirals, spiral
 
 
 @pytest.mark.parametrize("lr", [0.01, 0.1, 0.5])
@@ -56,8 +54,6 @@ def test_the_circle_by_hand() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "lr", "steps"), [("adam", 0.003, 16_000), ("rmsprop", 0.01, 6_000)])
-def test_both_spiral_in_to_their_circles_at_small_rates(
-    optimizer: Literal["adam", "rmsprop"], lr: float, steps: int
-) -> None:
+def test_both_spiral_in_to_their_circles_at_small_rates(optimizer: Averaging, lr: float, steps: int) -> None:
     path = spiral("simultaneous", lr, steps, start=START, optimizer=optimizer)
     assert path.radius[0] > path.radius[-1000:].mean() == pytest.approx(circle(optimizer, lr), rel=0.03)
