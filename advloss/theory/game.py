@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -64,11 +64,9 @@ class Game:
     @property
     def generator(self) -> nn.Module:
         """From noise [B, latent] to points [B, 2]."""
-        generator: nn.Module = self.built.method.generator
-        return generator
+        return self.built.method.get_submodule("generator")
 
     @property
     def adversary(self) -> AdversarialLoss:
         """The game's loss, with the discriminator."""
-        loss: AdversarialLoss = self.built.adversaries[TERM].loss
-        return loss
+        return cast(AdversarialLoss, self.built.adversaries[TERM].loss)

@@ -135,7 +135,7 @@ def _game(objective: str, seed: int, iterations: int) -> Game:
     name, *penalties = objective.split("+")
     if not get_objective(name).energy:
         return Game(recipe)
-    held = [PENALTIES[penalty]() for penalty in penalties]
+    held = [PENALTIES[penalty]() for penalty in penalties]  # type: ignore[call-arg]  # each has a default
     return Game(recipe, AdversarialLoss(Energy(make_discriminator(False, 2)), name, held))
 
 
