@@ -208,7 +208,7 @@ def test_the_page_plays_in_a_browser(written: Path, browser: "Chrome") -> None:
     browser.find_element("id", "field").click()
     assert "of 12" in browser.find_element("id", "iteration").text
     assert browser.get_log("browser") == []  # type: ignore[attr-defined]
-    assert {address.partition(":")[0] for address in requests(browser)} <= {"file", "data"}
+    assert {address.partition(":")[0] for address in requests(browser)} <= {"chrome", "data", "file"}
 
 
 @pytest.mark.parametrize("width", [390, 1280])
