@@ -46,7 +46,7 @@ def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
 
 def figures(tensors: networks.Tensors) -> dict[str, float]:
     """Of each tensor one number in which every value counts."""
-    return {name: float((tensor * drawn(name, *tensor.shape)).sum()) for name, tensor in sorted(tensors.items())}
+    return {name: float(tensor.flatten() @ drawn(name, tensor.numel())) for name, tensor in sorted(tensors.items())}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -34,7 +34,11 @@ def test_ours_are_the_authors(system: str) -> None:
 
 def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another weight of a penalty shows in the discriminator's loss and its gradient, and nowhere else."""
-    monkeypatch.setattr(networks, "R3GAN", (*networks.R3GAN, "losses.adversarial.penalties.1.weight=0.04"))
+    monkeypatch.setattr(
+        networks,
+        "R3GAN",
+        (*networks.R3GAN, "losses.adversarial.penalties=[{name: r1, weight: 0.05}, {name: r2, weight: 0.04}]"),
+    )
     ours = figures(networks.our_r3gan())
     wrong = {name for name, value in FIGURES["r3gan"].items() if ours[name] != pytest.approx(value, rel=TOLERANCE)}
     assert wrong == {"loss of the discriminator", "gradient of the discriminator"}

@@ -63,7 +63,7 @@ def test_batch_norm_discriminators_and_pools_in_two_processes_and_their_resumpti
 
 UNROLLED = (
     "losses.adversarial={loss: adversarial, between: [fake, image], objective: minimax, unroll: {steps: 2}, "
-    "discriminator: {name: r3gan, widths: [16, 16], blocks: 1}}"
+    "discriminator: {name: r3gan, widths: [16, 16, 16], blocks: 1}}"
 )
 
 
@@ -71,8 +71,8 @@ UNROLLED = (
 @pytest.mark.parametrize("change", ["losses.adversarial.penalties=[r1, r2]", UNROLLED])
 def test_games_from_noise_in_two_processes_are_those_of_one(tmp_path: Path, change: str):
     """R3GAN's game, and one that is unrolled: nothing in them takes statistics of a batch."""
-    widths = ["networks.generator.widths=[16, 16]", "losses.adversarial.discriminator.widths=[16, 16]"]
-    small = [*widths, "data.load=8", "data.crop=8", "train.precision=fp64", "train.log_every=1", "--iterations", "4"]
+    widths = ["networks.generator.widths=[16, 16, 16]", "losses.adversarial.discriminator.widths=[16, 16, 16]"]
+    small = [*widths, "data.load=16", "data.crop=16", "train.precision=fp64", "train.log_every=1", "--iterations", "4"]
     words = ["train", "recipe=r3gan-small", "digits", *small, change, "--run"]
     succeed(tmp_path, *words, "one", "data.batch=8")
     succeed(tmp_path, *words, "two", "data.batch=4", processes=2)

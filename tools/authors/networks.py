@@ -48,6 +48,9 @@ class Game:
         self.adversary: Any = self.built.adversaries["adversarial"].loss
         fill(self.generator, "generator")
         fill(self.adversary.discriminator, "discriminator")
+        with torch.no_grad():  # else both losses would be where they are flat
+            self.generator.last.weight *= 0.1  # type: ignore[operator, union-attr]
+            getattr(self.adversary.discriminator.last, "dense", self.adversary.discriminator.last).weight *= 0.01
         side = self.built.recipe.data.crop
         self.noise = drawn("noise", BATCH, self.built.method.declared_fields(self.parameters)["noise"].size)
         self.real = drawn("image", BATCH, 3, side, side).tanh()
