@@ -64,11 +64,13 @@ class Game:
     @property
     def generator(self) -> nn.Module:
         """From noise [B, latent] to points [B, 2]."""
-        generator: nn.Module = self.built.method.generator
+        generator = self.built.method.generator
+        assert isinstance(generator, nn.Module)
         return generator
 
     @property
     def adversary(self) -> AdversarialLoss:
         """The game's loss, with the discriminator."""
-        loss: AdversarialLoss = self.built.adversaries[TERM].loss
+        loss = self.built.adversaries[TERM].loss
+        assert isinstance(loss, AdversarialLoss)
         return loss
