@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -64,9 +64,13 @@ class Game:
     @property
     def generator(self) -> nn.Module:
         """From noise [B, latent] to points [B, 2]."""
-        return self.built.method.get_submodule("generator")
+        generator = self.built.method.generator
+        assert isinstance(generator, nn.Module)
+        return generator
 
     @property
     def adversary(self) -> AdversarialLoss:
         """The game's loss, with the discriminator."""
-        return cast(AdversarialLoss, self.built.adversaries[TERM].loss)
+        loss = self.built.adversaries[TERM].loss
+        assert isinstance(loss, AdversarialLoss)
+        return loss

@@ -99,7 +99,7 @@ def coordinates(points: Array) -> str:
 
 
 def _base64(values: Array, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode()
+    return base64.b64encode(values.astype(dtype).tobytes()).decode()
 
 
 def text(data: str, objectives: list[str], seeds: list[int], at: list[int], games: list[dict[str, Any]]) -> str:

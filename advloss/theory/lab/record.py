@@ -1,6 +1,6 @@
 """Records a game of points: what a viewer sees of its iterations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -135,7 +135,8 @@ def _game(objective: str, seed: int, iterations: int) -> Game:
     name, *penalties = objective.split("+")
     if not get_objective(name).energy:
         return Game(recipe)
-    held = [PENALTIES[penalty]() for penalty in penalties]  # type: ignore[call-arg]  # each has a default
+    made: dict[str, Callable[..., nn.Module]] = dict(PENALTIES)
+    held = [made[penalty]() for penalty in penalties]
     return Game(recipe, AdversarialLoss(Energy(make_discriminator(False, 2)), name, held))
 
 

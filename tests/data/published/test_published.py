@@ -303,6 +303,6 @@ def test_cityscapes_from_its_archives(server: Server, tmp_path: Path) -> None:
 
 
 def test_known_lists_every_set() -> None:
-    drawn = {"stripes", "facades-like", "digits", "digits-colour", "digits-styles"}
+    drawn = {"stripes", "facades-like", "digits", "digits-colour", "digits-styles", *POINT_SETS}
     assert {name for name, _, _ in known()} == {*drawn, *NAMES, *CLASSIFIED}
     assert all(kind and description for _, kind, description in known())
