@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from advloss.core.errors import InputError
 from advloss.core.storage.files import replacing
@@ -108,6 +107,8 @@ def write_array_file(path: Path, images: np.ndarray, labels: np.ndarray, classes
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """The open file. Raises InputError, which names it, where it can't be read."""
+    from safetensors import SafetensorError, safe_open  # late: most commands read no such set
+
     try:
         check_plain(path)
         with path.open("rb"), safe_open(path, framework="numpy") as held:

@@ -21,6 +21,7 @@ from advloss.data.download import fetch
 from advloss.data.published import cityscapes
 from advloss.data.published.sets import CLASSIFIED, NAMES, open_published
 from advloss.data.published.unpack import unpack
+from advloss.data.synthetic.points import POINT_SETS
 from tests.data.pictures import FIELDS, picture
 from tests.data.published.serving import Server, tar
 
