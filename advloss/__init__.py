@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from advloss.methods import uses as uses
     from advloss.methods.base import Method as Method
     from advloss.methods.base import NetworkFactory as NetworkFactory
+    from advloss.networks.discriminators.dcgan import DCGANDiscriminator as DCGANDiscriminator
     from advloss.networks.discriminators.mlp import MLPDiscriminator as MLPDiscriminator
     from advloss.networks.discriminators.multi_scale import MultiScale as MultiScale
     from advloss.networks.discriminators.patchgan import PatchGAN as PatchGAN
@@ -86,6 +87,7 @@ _WHERE = {
     "losses.adversarial.stabilisers.topk": ("TopK",),
     "losses.adversarial.stabilisers.unroll": ("Unroll",),
     "losses.adversarial.weighting": ("Balancer", "LastLayerAdaptive"),
+    "networks.discriminators.dcgan": ("DCGANDiscriminator",),
     "networks.discriminators.mlp": ("MLPDiscriminator",),
     "networks.discriminators.multi_scale": ("MultiScale",),
     "networks.discriminators.patchgan": ("PatchGAN",),

@@ -20,7 +20,10 @@ from tools.authors.scene import SMALL, Scene, ours
 FIGURES: dict[str, dict[str, float]] = json.loads((Path(__file__).parent / "authors.json").read_text(encoding="utf-8"))
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 NOISE = {"gan", "wgan", "wgan-gp", "lsgan", "ebgan", "improved-gan", "improved-gan-semi", "progan", "unrolled"}
-NO_CODE = {"srgan", "srresnet", "fsq", "lfq"} | NOISE
+LATENTS = {"vae", "wae-gan", "wae-mmd", "aae", "context-encoder"}
+DOMAINS = {"dann", "da-entropy", "da-hybrid", "da-shared-specific", "wdgrl"}
+OTHERS = {"srgan", "srresnet", "fsq", "lfq", "points"}
+NO_CODE = OTHERS | NOISE | LATENTS | DOMAINS
 """Recipes that are not compared with their authors' code: fsq and lfq follow vqgan-f16, the others their papers."""
 BY_NETWORK = {"r3gan", "dcgan"}
 """Those that `tools/against_networks.py` compares."""

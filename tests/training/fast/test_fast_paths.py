@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.call_batching import can_batch_calls, can_repeat_call
-from advloss.losses.adversarial import loss as adversarial
+from advloss.losses.adversarial import calls
 from advloss.losses.adversarial.one_pass import one_pass
 from advloss.recipe.build import Built
 from advloss.training.fast.step import FastStep
@@ -38,7 +38,7 @@ def test_the_fast_executor_is_the_plain_one(name: str, order: str, monkeypatch: 
     fast = FastStep(built, CPU)
     found = [fast.play([batch(number)], number) for number in range(ITERATIONS)]
 
-    monkeypatch.setattr(adversarial, "can_batch_calls", lambda network: False)
+    monkeypatch.setattr(calls, "can_batch_calls", lambda network: False)
     other = made(name, steps)
     plain = PlainStep(other, CPU)
     for number, losses in enumerate(found):
