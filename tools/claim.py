@@ -3,6 +3,7 @@
 
     python tools/claim.py modes --data digits --out docs/family/modes-digits.json
     python tools/claim.py adaptation --out docs/family/adaptation.json
+    python tools/claim.py labels --data MNIST --out docs/family/labels-mnist.json
 
 Each sub-command is one module of tools/claims with two functions: `options`, which adds its arguments to a parser, and
 `run`, from the parsed arguments to the result. They train by the command line, as a user does.
@@ -22,9 +23,9 @@ if str(ROOT) not in sys.path:
 from advloss.core.errors import InputError  # noqa: E402
 from advloss.core.storage.files import replacing  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, modes  # noqa: E402
+from tools.claims import adaptation, labels, modes  # noqa: E402
 
-COMMANDS: dict[str, ModuleType] = {"modes": modes, "adaptation": adaptation}
+COMMANDS: dict[str, ModuleType] = {"modes": modes, "adaptation": adaptation, "labels": labels}
 
 
 def main(words: list[str] | None = None) -> int:

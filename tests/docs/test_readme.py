@@ -42,6 +42,9 @@ SMALL = {
     "cyclegan": TINY,
     "cyclegan-small": TINY,
     "srresnet-small": ENLARGER,
+    "dcgan-small": ["networks.generator.width=4", JUDGE, "data.batch=4"],
+    "context-encoder-small": ["networks.generator.width=4", JUDGE, "data.batch=2"],
+    "dann-small": ["data.batch=4"],
     "srgan-small": [*ENLARGER, JUDGE],
     "vqgan-small": [
         *(f"{half}.{size}" for half in HALVES for size in ("width=8", "groups=4")),

@@ -41,6 +41,7 @@ def fill_workplace(folder: Path, golden: Path) -> None:
         fill(folder / name / "HR", 2, 300, 48, 64)
         fill(folder / name / "LR_x4", 2, 400, 12, 16)
     Image.fromarray(np.full((40, 44, 3), 90, np.uint8)).save(folder / "zebra.jpg")
+    Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), ((16, 16), (18, 18)))).save(folder / "mask.png")
     tifffile.imwrite(folder / "scan.tif", np.arange(24 * 32 * 3, dtype=np.uint16).reshape(24, 32, 3) * 20)
     _published_weights(folder, golden)
     _models(folder)
