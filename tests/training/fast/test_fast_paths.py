@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.call_batching import can_batch_calls, can_repeat_call
-from advloss.losses.adversarial import calls
+from advloss.losses.adversarial import calls as discriminator_calls
+from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.one_pass import one_pass
 from advloss.recipe.build import Built
 from advloss.training.fast.step import FastStep
@@ -38,7 +39,7 @@ def test_the_fast_executor_is_the_plain_one(name: str, order: str, monkeypatch: 
     fast = FastStep(built, CPU)
     found = [fast.play([batch(number)], number) for number in range(ITERATIONS)]
 
-    monkeypatch.setattr(calls, "can_batch_calls", lambda network: False)
+    monkeypatch.setattr(discriminator_calls, "can_batch_calls", lambda network: False)
     other = made(name, steps)
     plain = PlainStep(other, CPU)
     for number, losses in enumerate(found):
@@ -122,7 +123,7 @@ class Scaled(nn.Module):
 
 
 def test_a_discriminator_that_is_not_known_is_called_for_each_batch_by_itself() -> None:
-    loss = adversarial.AdversarialLoss(Scaled().double())
+    loss = AdversarialLoss(Scaled().double())
     fake, real = torch.rand(2, 2, 3, 8, 8, dtype=torch.float64)
     logits = [loss.discriminator(x) for x in (fake, real)]
     torch.testing.assert_close(loss.discriminator_loss(fake, real), loss.objective.discriminator(*logits))
