@@ -3,22 +3,19 @@
 That is the published one, or where none is known that of the first download. What can't be right is never left behind.
 """
 
-import contextlib
 import errno
 import http.client
-import os
 import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from advloss.core.errors import InputError
-from advloss.core.storage.locks import Lock
 from advloss.data.checksums_file import recorded, records, sha256
 
 TIMEOUT = 30.0
@@ -39,12 +36,6 @@ class _Unusable(Exception):
     """What a server says that no further try will mend."""
 
 
-def cache_folder() -> Path:
-    """Where published sets lie: $ADVLOSS_DATA or ~/.cache/advloss/data."""
-    named = os.environ.get("ADVLOSS_DATA")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "advloss" / "data"
-
-
 def fetch(urls: Sequence[str], path: Path, published: str | None = None) -> Path:
     """The file at the first of the addresses that answers, as `path`.
 
@@ -59,14 +50,6 @@ def fetch(urls: Sequence[str], path: Path, published: str | None = None) -> Path
         _compare(part, path, published)
         part.replace(path)
     return path
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lets one process at a time in, so that two don't write one download."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Lock(path.with_name(f".{path.name}.lock"), wait=True):
-        yield
 
 
 def _from_any(urls: Sequence[str], part: Path, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from advloss.data.array_sets.array_file import SUFFIX, write_array_file
-from advloss.data.download import cache_folder, fetch
+from advloss.data.downloads import cache_folder
 from advloss.data.published.addresses import mirrored
 from advloss.data.published.unpack import whole
 from advloss.data.tar_files import members, open_tar
@@ -54,6 +54,8 @@ def prepare(name: str, folder: Path) -> Path:
 
     Raises InputError, which says which file is missing and where to put it.
     """
+    from advloss.data.download import fetch  # late: a network library takes time to load
+
     held = SETS[name]
     for file, published in held.files.items():
         addresses = mirrored(f"{held.folder}/{file}", [f"{host}/{file}" for host in held.hosts])

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError
 from advloss.data.checksums_file import record
-from advloss.data.download import cache_folder, fetch, locked
+from advloss.data.downloads import cache_folder, locked
 from advloss.data.fields import Fields, Image, Kind, kind_of
 from advloss.data.published import cityscapes, classified
 from advloss.data.published.addresses import CHECKSUMS, addresses
@@ -108,6 +108,8 @@ def _folder(name: str, kind: str, address: str) -> Path:
     """The set's folder in the cache folder. Downloads and unpacks it if it is not there."""
 
     def make(folder: Path) -> None:
+        from advloss.data.download import fetch  # late: a network library takes time to load
+
         archive, published = cache_folder() / Path(address).name, CHECKSUMS.get(address)
         by_hand = archive.exists()
         fetch(addresses(address), archive, published)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError
 from advloss.core.storage.files import replacing
-from advloss.data.download import cache_folder
+from advloss.data.downloads import cache_folder
 from advloss.data.tar_files import members, open_tar
 from advloss.images.formats import FORMATS
 

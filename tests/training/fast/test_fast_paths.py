@@ -30,7 +30,7 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", ["generator first", pytest.param("discriminator first", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_the_fast_executor_is_the_plain_one(name: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = batches(name)
