@@ -23,7 +23,6 @@ weights, and are refused unless they give the same losses.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +35,6 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.allocator import keep_freed_memory  # noqa: E402
 from advloss.core.errors import InputError  # noqa: E402
-from advloss.core.storage.files import replacing  # noqa: E402
 from tools.benchmarks import (  # noqa: E402
     adversarial,
     against,
@@ -80,12 +78,7 @@ def main(words: list[str] | None = None) -> int:
         return InputError.exit_code
     if result is None:  # the table measures nothing
         return 0
-    text = json.dumps(report.document(arguments.benchmark, words, result), indent=2)
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(arguments.out) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    report.publish(report.document(arguments.benchmark, words, result), arguments.out)
     return 0
 
 

@@ -10,7 +10,6 @@ Each sub-command is one module of tools/claims with two functions: `options`, wh
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +20,6 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # also where advloss is not installed
 
 from advloss.core.errors import InputError  # noqa: E402
-from advloss.core.storage.files import replacing  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
 from tools.claims import adaptation, labels, modes  # noqa: E402
 
@@ -40,12 +38,7 @@ def main(words: list[str] | None = None) -> int:
         except InputError as error:
             print(f"claim: {error}", file=sys.stderr)
             return InputError.exit_code
-    text = json.dumps(report.document(arguments.claim, words, result, "tools/claim.py"), indent=2)
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(arguments.out) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    report.publish(report.document(arguments.claim, words, result, "tools/claim.py"), arguments.out)
     return 0
 
 

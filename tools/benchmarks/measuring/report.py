@@ -1,5 +1,6 @@
 """The JSON document of a benchmark: the command, the machine, the versions and the result."""
 
+import json
 import platform
 import shlex
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 import torchvision
 
 import advloss
+from advloss.core.storage.files import replacing
 from tools.benchmarks.measuring import measure
 from tools.benchmarks.peers import peers_in
 from tools.benchmarks.peers.base import commit
@@ -29,6 +31,16 @@ def document(
         "versions": versions(),
         "result": result,
     }
+
+
+def publish(made: dict[str, Any], out: Path | None) -> None:
+    """Prints a document, and writes it to a file if one is named."""
+    text = json.dumps(made, indent=2)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(out) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 def command(words: list[str], program: str = "tools/benchmark.py") -> str:
