@@ -4,10 +4,11 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tools import claim
-from tools.claims import adaptation, modes
+from tools.claims import adaptation, labels, modes
 
 
 def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
@@ -20,6 +21,13 @@ def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
 def test_the_spread_over_seeds():
     assert adaptation.spread([0.5, 0.7]) == {"mean": pytest.approx(0.6), "deviation": pytest.approx(0.02**0.5)}
     assert adaptation.spread([0.5]) == {"mean": 0.5, "deviation": 0.0}
+
+
+def test_as_many_labelled_images_of_each_class_other_ones_for_another_seed():
+    known = np.random.default_rng(0).permutation(np.repeat(np.arange(10), 30))
+    one, other = (labels.chosen(known, 100, seed) for seed in (0, 1))
+    assert np.bincount(known[one]).tolist() == [10] * 10 and len(np.unique(one)) == 100
+    assert not np.array_equal(one, other) and np.array_equal(one, labels.chosen(known, 100, 0))
 
 
 def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
