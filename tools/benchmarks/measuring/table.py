@@ -168,6 +168,24 @@ def _against(result: dict[str, Any]) -> Iterable[Row]:
         yield Row(f"{name}: {here}", before, _faster(found["times_as_fast"]["median"]), result["precision"])
 
 
+def _company(result: dict[str, Any]) -> Iterable[Row]:
+    for name, found in result.items():
+        if not isinstance(found, dict):
+            continue
+        lost, share = found["lost_alone"], found["times_its_share"]
+        here = f"{name} beside {result['programs']} programs: {share['advloss']:.3g} times its share of the time"
+        beside = f"torch as it comes: {share['torch']:.3g}"
+        yield Row(here, beside, f"alone {1 + lost['advloss']:.3g} times as long", "")
+
+
+def _startup(result: dict[str, Any]) -> Iterable[Row]:
+    torch = result["import torch"]["seconds"]["median"]
+    for name, found in result.items():
+        if name != "import torch":
+            seconds = found["seconds"]["median"]
+            yield Row(f"{name}: {_time(seconds)}", f"import torch: {_time(torch)}", f"{seconds - torch:+.2f} s", "")
+
+
 ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "iteration": _iteration,
     "upscale": _upscale,
@@ -177,6 +195,8 @@ ROWS: dict[str, Callable[[dict[str, Any]], Iterable[Row]]] = {
     "quality": _quality,
     "scaling": _scaling,
     "against": _against,
+    "company": _company,
+    "startup": _startup,
 }
 
 
