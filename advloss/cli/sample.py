@@ -13,6 +13,10 @@ Truncate = Annotated[
     float | None,
     typer.Option(help="Draw normal noise beyond this again: below 1 images are better, and more alike."),
 ]
+Output = Annotated[
+    Path,
+    typer.Argument(readable=False, help="A folder; a picture for --grid and --interpolate; a .npy for vectors."),
+]
 Interpolate = Annotated[
     int | None,
     typer.Option(
@@ -31,7 +35,7 @@ Interpolate = Annotated[
 @exit_codes
 def sample(
     model: Annotated[Path, typer.Argument(readable=False, help="A model file (.safetensors) that makes images.")],
-    output: Annotated[Path, typer.Argument(readable=False, help="A folder; a picture for --grid and --interpolate.")],
+    output: Output,
     count: Annotated[int | None, typer.Option(min=1, help="Images; 64 if not given, for --interpolate 2.")] = None,
     grid: Annotated[bool, typer.Option("--grid", help="One picture of all images.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise: image i depends on it and on i alone.")] = 0,
@@ -46,7 +50,7 @@ def sample(
     from advloss.core.devices import choose_device
     from advloss.inference.abilities import check_is_model
     from advloss.inference.files.convert import Writing
-    from advloss.inference.files.sampling import sample_files, sample_grid, sample_walk
+    from advloss.inference.files.sampling import makes_vectors, sample_files, sample_grid, sample_vectors, sample_walk
     from advloss.inference.generating import Sampling
     from advloss.inference.model import load
 
@@ -60,6 +64,8 @@ def sample(
         sample_walk(loaded, output, count or 2, interpolate, options, writing)
     elif grid:
         sample_grid(loaded, output, count or 64, options, writing)
+    elif makes_vectors(loaded):
+        sample_vectors(loaded, output, count or 64, options, writing)
     else:
         summary = sample_files(loaded, output, count or 64, options, writing, say=say)
         say(summary.words())

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from advloss.core.errors import InputError, Interrupted
 from advloss.core.storage.files import Inputs, check_open, check_result, closed_named, make_folder, replacing
+from advloss.data.fields import Vector
 from advloss.data.formats import FieldFormat
 from advloss.images.formats import FORMATS, PNG
 from advloss.images.listing import is_image
@@ -24,6 +26,7 @@ from advloss.inference.files.summary import Say, Summary, failures_named, report
 from advloss.inference.formats import result_type, to_pixels
 from advloss.inference.generating import GROUP, Sampling, check_count
 from advloss.inference.model import Model
+from advloss.methods.uses import Generate
 
 DIGITS = 6
 """Of a file's number, so that names sort by it up to a million."""
@@ -72,6 +75,7 @@ def sample_files(model: Model, target: Path, count: int, options: Sampling, writ
 
 def sample_grid(model: Model, target: Path, count: int, options: Sampling, writing: Writing) -> None:
     """Writes images 0 to count - 1 as one picture: a square, row by row. The rows are written as they are made."""
+    _check_images(model)
     sampler = model.sampler(options)
     check_count(count)
     _write_grid(model, target, sampler.images(count), count, math.isqrt(count - 1) + 1, writing)
@@ -83,6 +87,7 @@ def sample_walk(model: Model, target: Path, count: int, steps: int, options: Sam
     A .webp is an animation of them that ends where it began. Any other picture has a row for each way, from left to
     right, with both its ends.
     """
+    _check_images(model)
     sampler = model.sampler(options)
     if target.suffix.lower() != ".webp":
         images = sampler.walk(count, steps)
@@ -101,6 +106,34 @@ def sample_walk(model: Model, target: Path, count: int, steps: int, options: Sam
     make_folder(target.parent)
     with replacing(target) as temporary:
         next(shown).save(temporary, "WEBP", save_all=True, append_images=shown, duration=FRAME, loop=0, lossless=True)
+
+
+def makes_vectors(model: Model) -> bool:
+    """Whether the model makes vectors, and no images."""
+    use = cast(Generate, model.use("generate", "sample"))
+    return isinstance(model.method.declared_fields(model.recipe.method.parameters).get(use.direction.gives), Vector)
+
+
+def _check_images(model: Model) -> None:
+    if makes_vectors(model):
+        raise InputError("--grid and --interpolate: are for images, and this model makes vectors")
+
+
+def sample_vectors(model: Model, target: Path, count: int, options: Sampling, writing: Writing) -> None:
+    """Writes vectors 0 to count - 1 as one .npy, float32 [count, F]. They are written as they are made."""
+    if target.suffix.lower() != ".npy":
+        raise InputError(f"{target}: this model makes vectors, which go into one .npy file, such as points.npy")
+    sampler = model.sampler(options)
+    check_count(count)
+    _check_file(model, target, writing)
+    vectors = sampler.images(count)
+    first = next(vectors)
+    make_folder(target.parent)
+    with replacing(target) as temporary:
+        held = np.lib.format.open_memmap(temporary, "w+", np.dtype(np.float32), (count, len(first)))
+        for number, vector in enumerate(tqdm(chain([first], vectors), total=count, unit="vector", disable=None)):
+            held[number] = vector.float().cpu().numpy()
+        held.flush()
 
 
 def _write_grid(
