@@ -95,7 +95,14 @@ def made_small(words: list[str]) -> list[str]:
     return [*words, *(SMALL[recipe] if recipe else []), "--iterations", "2" if recipe else "4"]
 
 
-@pytest.mark.parametrize("section", [name for name, text in SECTIONS.items() if commands(text)])
+@pytest.mark.parametrize(
+    "section",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name.startswith("Images from noise") else [])
+        for name, text in SECTIONS.items()
+        if commands(text)
+    ],
+)
 def test_every_command_runs(workplace: Path, section: str) -> None:
     if section == "Images into tokens, and back":
         shutil.copy("tokenizer/model.safetensors", "model.safetensors")
