@@ -38,6 +38,8 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, train nothing.")] = False,
 ) -> None:
     """Train a recipe on a data set; the run's files lie under runs/NAME/."""
+    if dry_run:
+        say("checking; nothing is trained")  # before the libraries, which take seconds to load
     from advloss.training.start import rehearse
     from advloss.training.start import train as start
 
