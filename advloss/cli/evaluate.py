@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from advloss.cli.app import app, exit_codes, say, table
-from advloss.cli.options import Device, Overlap, PrecisionName, SelfEnsemble, Tile, tile_options
+from advloss.cli.common.options import Device, Overlap, PrecisionName, SelfEnsemble, Tile, tile_options
 
 Truths = Annotated[Path, typer.Argument(help="A folder of pictures as they should be.")]
 Results = Annotated[Path | None, typer.Option(help="A folder of results, of the same names.")]

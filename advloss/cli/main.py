@@ -11,7 +11,7 @@ from advloss.cli import show as show
 from advloss.cli import lab as lab
 from advloss.cli import data as data
 from advloss.cli.app import app, say
-from advloss.cli.loading import announce_torch
+from advloss.cli.common.loading import announce_torch
 from advloss.core.allocator import keep_freed_memory
 from advloss.core.console.output import keep_writing, lost
 from advloss.core.errors import InputError

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from advloss.cli.app import app, exit_codes, give, say
-from advloss.cli.options import Device, Format, Overwrite
+from advloss.cli.common.options import Device, Format, Overwrite
 from advloss.core.errors import InputError
 
 Truncate = Annotated[

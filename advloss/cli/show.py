@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from advloss.cli.app import app, exit_codes, give, say, table
-from advloss.cli.options import Words
-from advloss.cli.wanted import asked_recipe
+from advloss.cli.common.options import Words
+from advloss.cli.common.wanted import asked_recipe
 
 
 @app.command(epilog="Example: `advloss show recipe=cyclegan losses.cycle_a.weight=5`")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from advloss.cli.app import app, exit_codes, say
-from advloss.cli.options import Batch, Device, Input, Output, Overwrite, Size, TokenizerFile
+from advloss.cli.common.options import Batch, Device, Input, Output, Overwrite, Size, TokenizerFile
 
 
 @app.command(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from advloss.cli.app import app, exit_codes, give, say, table
-from advloss.cli.options import Device, Words
-from advloss.cli.wanted import asked_recipe
+from advloss.cli.common.options import Device, Words
+from advloss.cli.common.wanted import asked_recipe
 from advloss.core.errors import InputError
 
 if TYPE_CHECKING:

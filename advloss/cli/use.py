@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from advloss.cli.app import app, exit_codes, give, say, table
-from advloss.cli.options import (
+from advloss.cli.common.options import (
     Device,
     Format,
     Input,

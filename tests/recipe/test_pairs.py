@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from advloss.cli.wanted import asked_recipe
+from advloss.cli.common.wanted import asked_recipe
 from advloss.core.errors import InputError
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
