@@ -242,16 +242,17 @@ def _check_partners(method: type[Method], measure: Any, line: Term | Metric, pla
     """Raises InputError if a loss or metric compares tensors that are drawn apart image by image, or joins them."""
     of_means = line.parameters.get("matching") == "means"  # of the batch, not image by image
     matching = not of_means and line.parameters.get("feature_matching")
-    if getattr(measure, "partners", False) or matching:
+    names = tensor_parameters(measure)[0] if isinstance(line, Term) else []
+    if getattr(measure, "partners", False) or names[1:] == ["label"] or matching:
         key = "feature_matching" if matching else "between"
         if why := why_no_partners(method, *line.between):
             known = "" if isinstance(line, Term) else f"; or partner_{line.between[1]}, where the data has partners"
             raise InputError(f"{place}.{key}: {why}{known}")
-    given = line.parameters.get("given")
-    if isinstance(given, str) and isinstance(measure, type) and issubclass(measure, AdversarialLoss):
-        for name in line.between:
-            if why := why_no_partners(method, name, given):
-                raise InputError(f"{place}.given: {why}")
+    for key in ("given", "label") if isinstance(measure, type) and issubclass(measure, AdversarialLoss) else ():
+        beside = line.parameters.get(key)
+        for name in line.between if isinstance(beside, str) else ():
+            if why := why_no_partners(method, name, beside):
+                raise InputError(f"{place}.{key}: {why}")
 
 
 def _sides(loss: Any, parameters: dict[str, Any], place: str) -> dict[str, Any]:

@@ -41,3 +41,17 @@ def test_losses_of_distributions_need_no_partners(line: str) -> None:
     source = read("cyclegan-small")
     source.override(f"losses.look={{loss: {line}}}")
     resolve(source)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("{loss: cross_entropy, between: [logits_b, label]}", "between"),
+        ("{loss: adversarial, between: [features_a, features_b], label: label, discriminator: mlp}", "label"),
+    ],
+)
+def test_labels_of_other_images_are_refused(line: str, key: str) -> None:
+    source = read("dann-small")
+    source.override(f"losses.look={line}")
+    with pytest.raises(InputError, match=rf"command line: losses.look.{key}: .* drawn apart"):
+        resolve(source)
