@@ -22,9 +22,15 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, classes, labels, modes  # noqa: E402
+from tools.claims import adaptation, classes, labels, modes, points  # noqa: E402
 
-COMMANDS: dict[str, ModuleType] = {"modes": modes, "classes": classes, "adaptation": adaptation, "labels": labels}
+COMMANDS: dict[str, ModuleType] = {
+    "modes": modes,
+    "classes": classes,
+    "points": points,
+    "adaptation": adaptation,
+    "labels": labels,
+}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -15,13 +15,15 @@ from tests.training.started import ENVIRONMENT, done, log
 
 GENERATOR, DISCRIMINATOR = "networks.generator.norm=none", "losses.adversarial.discriminator.norm=none"
 CODES = ["networks.encoder.norm=none", "networks.decoder.norm=none"]
+DCGAN = "networks.generator={name: dcgan, width: 4, norm: none}"
 UNET = "networks.generator={name: unet, width: 4, levels: 3, norm: none, dropout: 0}"
 PENALTY = "losses.adversarial.penalties=[r1]"
 """It draws nothing; wgan_gp draws a place between each fake and its real image in each process."""
 NOTHING: list[str] = []
 BATCH_STATISTICS: list[tuple[str, list[str]]] = [  # of each process's own batch: batch norm and what stands behind it
     ("dcgan dcgan-small wgan lsgan lsgan-small", [GENERATOR, DISCRIMINATOR]),
-    ("cgan-small unrolled unrolled-small", [GENERATOR]),
+    ("unrolled unrolled-small", [GENERATOR]),
+    ("cgan-small", [DCGAN]),
     ("context-encoder context-encoder-small", [UNET, DISCRIMINATOR]),
     ("vae-small wae-gan wae-gan-small aae-small", CODES),
     ("classifier-small", ["networks.classifier.norm=none"]),
@@ -34,7 +36,7 @@ DRAWN: list[tuple[str, list[str]]] = [  # in each process by its own random numb
     ("gan", ["losses.adversarial.discriminator.dropout=0"]),
     ("r3gan", ["losses.adversarial.augment=[]"]),
     ("wdgrl wdgrl-small", [PENALTY]),
-    ("wgan-gp", ["networks.generator={name: dcgan, width: 4, norm: none}", PENALTY]),
+    ("wgan-gp", [DCGAN, PENALTY]),
     ("wgan-gp-small", [GENERATOR, PENALTY]),
     (
         "improved-gan-semi improved-gan-semi-small",
