@@ -44,6 +44,8 @@ SMALL: dict[str, Any] = {"width": 4, "bottleneck": 8, "minibatch": 4, "hold": 1,
 NARROW = 16
 """Channels of a level in networks with `widths`: those of R3GAN's groups."""
 ALWAYS = ["data.flip=false", "train.precision=fp64", "train.log_every=1", "train.checkpoint_every=100"]
+SOONER = {"r3gan": ["losses.adversarial.augment=[{name: ada, target: null, p: 0.55}]"]}
+"""What a recipe's schedule brings too late to be seen here, as it is at the schedule's end."""
 ITERATIONS = 4
 
 
@@ -62,7 +64,16 @@ def words(recipe: str, *more: str) -> list[str]:
     """`train` with the recipe, its data and what makes it small."""
     small = [f"{key}={value}" for key, value in smaller(read(recipe).values)]
     end = ["--iterations", str(ITERATIONS), "--device", "cpu"]
-    return ["train", f"recipe={recipe}", *DATA[method_of(recipe)], *small, *ALWAYS, *more, *end]
+    return [
+        "train",
+        f"recipe={recipe}",
+        *DATA[method_of(recipe)],
+        *small,
+        *ALWAYS,
+        *SOONER.get(recipe, []),
+        *more,
+        *end,
+    ]
 
 
 def smaller(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
