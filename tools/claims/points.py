@@ -26,7 +26,7 @@ COLOURS = 16
 def options(parser: argparse.ArgumentParser) -> None:
     """The sub-command's arguments."""
     parser.add_argument("--data", nargs="+", choices=POINT_SETS, default=[*POINT_SETS])
-    parser.add_argument("--seeds", type=int, default=3, help="runs on each set")
+    parser.add_argument("--seeds", type=int, default=1, help="runs on each set")
     parser.add_argument("--picture", type=Path, help="a PNG of the points of seed 0, the sets side by side")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the recipe")
 
