@@ -180,3 +180,15 @@ def made_up(folder: Path, contents: dict[str, str]) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(contents.get(f"{name}.py", ""), encoding="utf-8")
     return package
+
+
+def test_no_recipe_has_a_loop_of_its_own() -> None:
+    """What a recipe is made of takes no step; the games of the theory and of the lab are played by training/step.py."""
+    of_recipes = [file for part in ("methods", "networks", "losses") for file in (PACKAGE / part).rglob("*.py")]
+    of_games = [*(PACKAGE / "theory" / "lab").glob("*.py"), *(PACKAGE / "theory" / f"{n}.py" for n in ("ring", "game"))]
+    assert of_recipes and len(of_games) > 3
+    for file in of_recipes + of_games:
+        calls = [node.func for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
+        assert not names & {"backward", "step", "zero_grad"}, file
+    assert "PlainStep" in (PACKAGE / "theory" / "game.py").read_text("utf-8")

@@ -1,5 +1,6 @@
 """The wheel alone, without the checkout: it trains, translates, and has its recipes with it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.training.every_recipe import family, fill, use_of, words
+
 CHECKOUT = Path(__file__).resolve().parents[1]
+ONE_AFTER_THE_OTHER = """
+import json, sys
+from advloss.cli.main import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["advloss", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{words}: exit code {end.code}")
+"""
 BUILD = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
 
 
@@ -61,6 +75,20 @@ def test_the_wheel_samples_what_it_has_trained(installed: Path, tmp_path: Path) 
     succeed([advloss, "sample", model, "walk.webp", "--interpolate", "4", *cpu], tmp_path)
     with Image.open(tmp_path / "grid.png") as grid:
         assert (grid.size, grid.mode) == ((270, 270), "L")
+
+
+@pytest.mark.slow
+def test_the_wheel_uses_a_model_of_each_recipe_of_the_family(installed: Path, tmp_path: Path) -> None:
+    """sample, inpaint or classify; in one process, since starting takes longer than a command."""
+    fill(tmp_path)
+    commands, results = list[list[str]](), list[str]()
+    for name in family():
+        command, made = use_of(name, f"runs/{name}/model.safetensors", f"{name}-made")
+        commands += [[*words(name), "--run", name, "--iterations", "1"], command]
+        results.append(made)
+    succeed([str(installed / "python"), "-c", ONE_AFTER_THE_OTHER, json.dumps(commands)], tmp_path)
+    assert [made for made in results if not (tmp_path / made).exists()] == []
+    assert {command[0] for command in commands} == {"train", "sample", "inpaint", "classify"}
 
 
 @pytest.mark.slow

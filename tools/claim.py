@@ -2,6 +2,7 @@
 """What the papers of the family claim, measured here: the figures of docs/family.md.
 
     python tools/claim.py modes --data digits --out docs/family/modes-digits.json
+    python tools/claim.py classes --data digits --out docs/family/classes-digits.json
     python tools/claim.py adaptation --out docs/family/adaptation.json
     python tools/claim.py labels --data MNIST --out docs/family/labels-mnist.json
 
@@ -21,9 +22,15 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, labels, modes  # noqa: E402
+from tools.claims import adaptation, classes, labels, modes, points  # noqa: E402
 
-COMMANDS: dict[str, ModuleType] = {"modes": modes, "adaptation": adaptation, "labels": labels}
+COMMANDS: dict[str, ModuleType] = {
+    "modes": modes,
+    "classes": classes,
+    "points": points,
+    "adaptation": adaptation,
+    "labels": labels,
+}
 
 
 def main(words: list[str] | None = None) -> int:

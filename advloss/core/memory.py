@@ -1,11 +1,14 @@
-"""How much of the host's memory this process may still take."""
+"""How much of the host's memory this process may still take, and errors that say that there is none."""
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import torch
+
+from advloss.core.errors import InputError
 
 CGROUPS = Path("/sys/fs/cgroup")
 FILES = (
@@ -31,3 +34,22 @@ def _left_in_groups(groups: Path) -> Iterator[int]:
             stat = ((groups / limit).parent / "memory.stat").read_text()
             found = re.search(rf"^{droppable} (\d+)$", stat, re.MULTILINE)
             yield left + (int(found[1]) if found else 0)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+
+
+@contextmanager
+def fitting(what: str) -> Iterator[None]:
+    """Raises InputError where `what`, such as `networks`, takes more memory than there is."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise InputError(f"{what}: the weights take more memory than there is; make them smaller") from None

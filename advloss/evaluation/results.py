@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.core.memory import out_of_memory
 from advloss.core.storage.files import closed_named
 from advloss.data.degradations.bicubic import Bicubic
 from advloss.data.degradations.resize import imresize
@@ -19,7 +20,6 @@ from advloss.evaluation.skipped import Skipped
 from advloss.images.listing import Passed, list_images
 from advloss.images.names import by_name
 from advloss.images.reading import UnreadableImage, read_rgb8
-from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.losses.metrics import to_8_bit
 
 MOST_CUT = 7

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.core.memory import out_of_memory
 from advloss.images.reading import UnreadableImage
-from advloss.inference.tiles.peak_memory import out_of_memory
 
 FAILURES = (InputError, OSError, MemoryError, RuntimeError)
 """Errors of one picture; the others are still measured."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.errors import InputError
+from advloss.core.memory import fitting
 from advloss.data.degradations import Degradation
 from advloss.losses.adversarial.weighting import Weighting
 from advloss.methods.base import Method
@@ -77,14 +78,16 @@ def build(recipe: Recipe) -> Built:
     Raises InputError for shapes that can't work together: place, both shapes, what to do.
     """
     torch.manual_seed(recipe.seed)
-    method = build_method(recipe)
+    with fitting("networks"):
+        method = build_method(recipe)
     check_abilities(method, method.uses, declared_fields(recipe))
     check_gives(method, recipe)
     smallest, largest = crop_sides(method, recipe).ends
     made = dry_run(method, recipe, largest)
     lines = {name: line for name, line in recipe.losses.items() if line is not None}
     around = _Around(made, classes_of(recipe), getattr(method, "classifier", None))
-    terms = nn.ModuleDict({name: _term(line, f"losses.{name}", around) for name, line in lines.items()})
+    with fitting("losses"):
+        terms = nn.ModuleDict({name: _term(line, f"losses.{name}", around) for name, line in lines.items()})
     players = players_of(recipe.train.steps or {}, method, by_name(terms))
     for name, term in by_name(terms).items():
         try_term(term, f"losses.{name}", made)

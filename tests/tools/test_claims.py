@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tools import claim
-from tools.claims import adaptation, labels, modes
+from tools.claims import adaptation, classes, labels, modes, points
 
 
 def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
@@ -16,6 +16,18 @@ def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
     found = modes.figures([500, 500, *[0] * 8])
     assert found["covered"] == 2 and found["kl"] == pytest.approx(math.log(5))
     assert modes.figures([991, 9, *[0] * 8])["covered"] == 1  # less than 1%
+
+
+def test_the_share_of_images_that_are_of_the_class_that_was_asked_for():
+    found = classes.figures([(0, 0), (0, 1), (1, 1), (2, 2)])
+    assert found["right"] == 0.75 and found["by_class"][:4] == [0.5, 1, 1, None]
+
+
+def test_the_modes_of_points():
+    centres, std = points.CENTRES["grid"]
+    made = np.repeat(centres[:5], 20, 0).astype(np.float32)  # 5 of 25 modes
+    made[0] += 4 * std
+    assert points.modes([made], "grid") == {"modes": [5], "near_a_mode": [pytest.approx(0.99)]}
 
 
 def test_the_spread_over_seeds():

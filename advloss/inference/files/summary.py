@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advloss.core.errors import InputError
+from advloss.core.memory import out_of_memory
 from advloss.core.words import counted, some
-from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.inference.tiles.tiler import TileTooSmall
 
 Say = Callable[[str], None]

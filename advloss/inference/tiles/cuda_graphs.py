@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from advloss.core.devices import Recording
+from advloss.core.memory import out_of_memory
 from advloss.inference.tiles.memory_budget import FULL, MemoryBudget
-from advloss.inference.tiles.peak_memory import out_of_memory
 
 DEVICES = ("cuda",)
 """Devices on which both are faster."""

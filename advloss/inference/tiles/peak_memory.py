@@ -24,14 +24,6 @@ makes the work 1.8 times as much; with 2 GiB it would be 2.4 times, with 8 GiB 1
 """
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, on a GPU or on the CPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    words = ("not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
-
-
 def budget(device: torch.device) -> int:
     """Bytes that a tile may take on the device: most of what a GPU has free, on a CPU half of it up to CPU_MOST."""
     if device.type == "cuda":

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from advloss.core.allocator import give_back_freed_memory
 from advloss.core.errors import InputError
+from advloss.core.memory import out_of_memory
 from advloss.inference.tiles.engine import Engine, ignore
 from advloss.inference.tiles.options import AUTO, Overlap, Precision, TileOptions
-from advloss.inference.tiles.peak_memory import out_of_memory
 from advloss.inference.tiles.seams import Seams
 from advloss.inference.tiles.tile_grid import Grid, axis_tiles, even_tile, least_tile
 from advloss.inference.tiles.tiled_image import TiledImage

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
+from advloss.core.memory import out_of_memory
 from advloss.data.formats import RGB8, FieldFormat
 from advloss.data.sampling.crops import resized
 from advloss.images.reading import read_header, read_picture, read_rgb8
@@ -18,7 +19,6 @@ from advloss.inference.files.summary import OVER_WHITE, SEVERAL, Remarks
 from advloss.inference.formats import misfit, to_tensor
 from advloss.inference.kinds import with_channels
 from advloss.inference.model import Model
-from advloss.inference.tiles.peak_memory import out_of_memory
 
 WAITING = 8
 """The pictures that wait in memory until there is a full batch of their size are at most so many batches."""

@@ -33,7 +33,7 @@ class DCGANDiscriminator(nn.Module):
     minibatch: how many numbers of minibatch discrimination (Salimans et al. 2016, arXiv:1606.03498, sec. 3.2, its B, of
     5 dimensions each) the last layer gets beside the map; it takes images of `smallest` pixels alone.
     classes: if there are K, a call takes (images, labels int64 [B]), and a projection on the class (Miyato and Koyama
-    2018, arXiv:1802.05637, eq. 5) is added to each logit. out_features: above 1, the logits of a classifier
+    2018, arXiv:1802.05637, sec. 3) is added to each logit. out_features: above 1, the logits of a classifier
     [B, out_features], means over the places.
     Raises InputError for a parameter out of range, and for images too small or of other channels.
     """

@@ -30,7 +30,7 @@ class MLPDiscriminator(nn.Module):
     input_noise, noise: in train mode, the standard deviation of normal noise on the input of the first, and of each
     further layer (0.3 and 0.5 in the code of Salimans et al. 2016, arXiv:1606.03498, for MNIST).
     classes: if there are K, a call takes (vectors, labels int64 [B]), and a projection on the class (Miyato and Koyama
-    2018, arXiv:1802.05637, eq. 5) is added to the logit. out_features: logits of an item, K of a classifier.
+    2018, arXiv:1802.05637, sec. 3) is added to the logit. out_features: logits of an item, K of a classifier.
     Raises InputError for a parameter out of range and for anything but vectors of that many features.
     """
 

@@ -19,7 +19,7 @@ class ResidualDiscriminator(nn.Module):
 
     width: channels of all maps (the paper's is 128). spectral_norm: of every layer.
     classes: if there are K, a call takes (images, labels int64 [B]), and a projection on the class (Miyato and Koyama
-    2018, arXiv:1802.05637, eq. 5) is added to the logit. out_features: logits of an image, K of a classifier.
+    2018, arXiv:1802.05637, sec. 3) is added to the logit. out_features: logits of an image, K of a classifier.
     Raises InputError for a parameter out of range, and for images too small or of other channels.
     """
 

@@ -52,7 +52,7 @@ def of_label(logits: Tensor, label: Tensor) -> Tensor:
     """The logits of each item's class: [B, K, *], int64 [B] -> [B, 1, *].
 
     With logits = V phi(x) it is y^T V phi(x), the projection of a discriminator (Miyato and Koyama 2018,
-    arXiv:1802.05637, eq. 5), at each place of the map.
+    arXiv:1802.05637, sec. 3), at each place of the map.
     """
     place = label.view(-1, *[1] * (logits.ndim - 1)).expand(-1, 1, *logits.shape[2:])
     return logits.gather(1, place)

@@ -5,7 +5,7 @@
     discriminator = WithReference(body, reference)
     logits = discriminator(x)                                     # those of x alone
 
-Salimans et al. 2016, arXiv:1606.03498, sec. 3.4. The statistics change with the weights, so the reference batch goes
+Salimans et al. 2016, arXiv:1606.03498, sec. 3.5. The statistics change with the weights, so the reference batch goes
 through the network in every pass; as the paper warns, this costs about twice as much.
 """
 
