@@ -6,7 +6,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,9 @@ from advloss.demo.uploads import Limits
 from advloss.inference.files.summary import Say
 
 Made = TypeVar("Made")
+ENDED = "the demo has ended"
+NAMES = {"given": "the upload", "masks": "the masks", "made": "the results", "shown": "the previews"}
+"""A job's folders, and what they are called in messages."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Bench:
         self.jobs, self.public = folder / "jobs", folder / "public"
         for place in (self.jobs, self.public):
             place.mkdir()
-        self._paths = re.compile(re.escape(str(self.jobs)) + r"/\w+/(given|masks|made|shown)/?")
+        self._paths = re.compile(re.escape(str(self.jobs)) + rf"/\w+/({'|'.join(NAMES)})(/?)")
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(1, "jobs")
 
@@ -82,11 +85,16 @@ class Bench:
     def do(self, work: Callable[[Job], Made]) -> tuple[Made, list[str]]:
         """What `work` makes of a new job, and the lines that it said. Errors have the names of files as their users
         know them, without the job's folder."""
-        return self._pool.submit(self._done, work).result()
+        try:
+            return self._pool.submit(self._done, work).result()
+        except (CancelledError, RuntimeError):
+            if self._stopping.is_set():
+                raise Interrupted(ENDED) from None
+            raise
 
     def words(self, text: object) -> str:
         """A message without the names of the demo's folders."""
-        return self._paths.sub("", str(text)).removeprefix(": ")
+        return self._paths.sub(lambda found: "" if found[2] else NAMES[found[1]], str(text))
 
     def _done(self, work: Callable[[Job], Made]) -> tuple[Made, list[str]]:
         with self._job() as job:
@@ -111,7 +119,7 @@ class Bench:
 
     def _go_on(self, *_: object) -> None:
         if self._stopping.is_set():
-            raise Interrupted("the demo has ended")
+            raise Interrupted(ENDED)
 
 
 def packed(folder: Path, to: Path) -> Path:

@@ -67,7 +67,10 @@ class Guard:
 
 def _name(host: str) -> str:
     """The name in a Host header, without the port."""
-    return urlsplit(f"//{host}").hostname or ""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _refused_body(body: bytes | None) -> tuple[int, str] | None:

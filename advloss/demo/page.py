@@ -95,7 +95,7 @@ class Asking:
 
     def message(self) -> gr.Textbox:
         """Where the user is told what was done, or why not."""
-        return gr.Textbox(label="Done", lines=2, max_lines=12, interactive=False, elem_classes="message")
+        return gr.Textbox(label="What was done", lines=2, max_lines=12, interactive=False, elem_classes="message")
 
     def asked(
         self, event: Callable, work: Callable[..., Any], given: list[Any], shown: list[Any], message: gr.Textbox
@@ -113,7 +113,7 @@ class Asking:
                 log.exception("a job failed")
                 return [*[None] * len(shown), _refused(f"this went wrong: {type(error).__name__}: {error}")]
             results = [made] if len(shown) == 1 else list(made)
-            return [*results, gr.update(value="\n".join(lines), label="Done", elem_classes=["message"])]
+            return [*results, gr.update(value="\n".join(lines), label="What was done", elem_classes=["message"])]
 
         outputs = [*shown, message]
         event(
@@ -128,7 +128,7 @@ class Asking:
 
 
 def _refused(why: str) -> Any:
-    return gr.update(value=why, label="Not done", elem_classes=["message", "refused"])
+    return gr.update(value=why, label="This could not be done", elem_classes=["message", "refused"])
 
 
 def _slider() -> gr.ImageSlider:

@@ -33,7 +33,7 @@ OLDEST = (6, 16)
 PORT = 7860
 """The port that is tried first, if none is asked for."""
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-SECONDS_TO_END = 3
+SECONDS_TO_END = 1
 """How long open connections may last after Ctrl-C."""
 
 
@@ -67,8 +67,7 @@ def serve(
     with _listening(address) as listener, temporary_folder(Path(tempfile.gettempdir()).resolve()) as folder:
         _settle(folder, limits)
         with Bench(folder, limits, say) as bench:
-            for one in models:
-                bench.watch(*one.networks)
+            bench.watch(*(network for one in models for network in one.networks))
             from advloss.demo.page import application  # gradio reads its settings when it is imported
 
             hosts = LOCAL if address.host in LOCAL else None
