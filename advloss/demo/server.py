@@ -68,10 +68,10 @@ def serve(
         _settle(folder, limits)
         with Bench(folder, limits, say) as bench:
             bench.watch(*(network for one in models for network in one.networks))
+            taken = copied(examples, folder, limits)
             from advloss.demo.page import application  # gradio reads its settings when it is imported
 
-            hosts = LOCAL if address.host in LOCAL else None
-            app = Guard(application(models, bench, copied(examples, folder, limits)), hosts)
+            app = Guard(application(models, bench, taken), LOCAL if address.host in LOCAL else None)
             _run(app, listener, address.host, say, give)
 
 
