@@ -24,8 +24,9 @@ FLOORS = {
     "evaluation": 7,
     "training": 8,
     "theory": 9,
-    "cli": 10,
-    "__main__": 11,
+    "demo": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 """A module imports from its own folder and from the floors below it."""
 

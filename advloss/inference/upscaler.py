@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from advloss.data.formats import RGB8, FieldFormat
-from advloss.inference.model import load
+from advloss.inference.model import Model, load
 from advloss.interop.upscalers import foreign_network
 from advloss.methods.uses import Upscale
 from advloss.recipe.model_file import KEY
@@ -40,15 +40,18 @@ def load_upscaler(path: str | Path) -> Upscaler:
     Raises InputError for a file that can't be read, a model that does something else, and an unknown network.
     """
     path = Path(path)
-    if not _is_ours(path):
-        return Upscaler(foreign_network(path), file=path)
-    model = load(path)
-    way = cast(Upscale, model.use("upscale", file=path)).direction
-    return Upscaler(model.network(way), model.format(way.takes), model.format(way.gives), path)
+    return upscaler_of(load(path), path) if is_model_file(path) else Upscaler(foreign_network(path), file=path)
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file holds a recipe, or can't be opened: then the reader of model files raises the error."""
+def upscaler_of(model: Model, file: Path) -> Upscaler:
+    """The enlarging network of a model. Raises InputError, which names `file`, for a model that does something else."""
+    way = cast(Upscale, model.use("upscale", file=file)).direction
+    return Upscaler(model.network(way), model.format(way.takes), model.format(way.gives), file)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a file holds a recipe, and no other project's weights. True also for one that can't be opened: then the
+    reader of model files raises the error."""
     if path.suffix != ".safetensors" or not path.is_file():  # to open a pipe would wait
         return False
     try:

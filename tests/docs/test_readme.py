@@ -30,6 +30,7 @@ NOT_RUN = {
     "tools/side_by_side.py": "makes one of this page's pictures",
     "advloss theory": "takes minutes; tests/theory draws the page",
     "advloss lab": "takes minutes; tests/theory plays shorter games",
+    "advloss demo": "serves until it is ended; tests/demo opens it in a browser",
     "MALLOC_MMAP_MAX_=0": "a setting for a script of the reader's own",
     "torchrun": "starts processes of its own; run below",
 }

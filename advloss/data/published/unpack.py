@@ -29,6 +29,7 @@ DEPTH_MOST = 32
 NAME_MOST = 1024
 """Levels of folders and bytes of a member's path."""
 BLOCK = 2**20
+DOWNLOAD_AGAIN = "remove it, and it will be downloaded again"
 
 
 class Damaged(InputError):
@@ -45,8 +46,10 @@ class Member:
     entry: Any
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack(archive: Path, folder: Path, *, most: int = BYTES_MOST, advice: str = DOWNLOAD_AGAIN) -> Path:
     """Unpacks a .zip, .tar or .tar.gz as `folder`. If it holds a single folder, that folder's content is taken.
+
+    most: bytes that may come out; advice: the end of the message on an archive that is damaged.
 
     It is unpacked under a temporary name in the same folder, then renamed. Call it in one process at a time. Raises
     `InputError`, before anything is written, for a member that is no plain file or folder (a link), or that leads out
@@ -57,8 +60,8 @@ def unpack(archive: Path, folder: Path) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with whole(archive), _opened(archive) as opened:
-            found = _checked(archive, opened.members())
+        with whole(archive, advice=advice), _opened(archive) as opened:
+            found = _checked(archive, opened.members(), min(most, _most(archive)))
             if not found:
                 raise EOFError("nothing is in it")
             _check_room(archive, found, folder.parent)
@@ -74,7 +77,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def whole(*archives: Path, advice: str = "remove it, and it will be downloaded again") -> Iterator[None]:
+def whole(*archives: Path, advice: str = DOWNLOAD_AGAIN) -> Iterator[None]:
     """Raises `Damaged`, which names the archives, where reading them fails. Errors of the disk stay what they are."""
     try:
         yield
@@ -149,9 +152,9 @@ def _most(archive: Path) -> int:
     return min(max(RATIO_MOST * archive.stat().st_size, SMALL), BYTES_MOST)
 
 
-def _checked(archive: Path, found: Iterable[Member]) -> list[Member]:
+def _checked(archive: Path, found: Iterable[Member], most: int) -> list[Member]:
     """The members, or InputError as soon as one of them, their number or their bytes are not to be unpacked."""
-    most, total = _most(archive), 0
+    total = 0
     kept: list[Member] = []
     files: set[PurePosixPath] = set()
     folders: set[PurePosixPath] = set()
