@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import torch
 
 CGROUPS = Path("/sys/fs/cgroup")
 FILES = (
@@ -22,6 +23,13 @@ def available_memory(groups: Path = CGROUPS) -> int:
     groups: the folder of the process's control group.
     """
     return max(0, min([psutil.virtual_memory().available, *_left_in_groups(groups)]))
+
+
+def memory_taken(device: torch.device) -> int:
+    """Bytes that this process has taken: the most so far of a GPU's memory, or now of the host's for a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    return int(psutil.Process().memory_info().rss)
 
 
 def _left_in_groups(groups: Path) -> Iterator[int]:

@@ -11,28 +11,14 @@ from advloss.core.storage.reading import read_file
 from advloss.recipe.schema import Recipe
 from advloss.recipe.text.yaml_text import BYTES_MOST, read_yaml
 from advloss.training.run.checkpoint import read_checkpoint
+from advloss.training.run.paths import RunPaths
 
-LEFT_BEHIND = ("samples", "tensorboard")
+LEFT_BEHIND = ("samples", "tensorboard", "wandb")
 """Folders that a run makes before its first file."""
 
 
-class RunFolder:
-    """The paths of one run."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.recipe = path / "recipe.yaml"
-        self.checkpoint = path / "checkpoint.pt"
-        self.model = path / "model.safetensors"
-        self.best = path / "best.safetensors"
-        self.log = path / "log.jsonl"
-        self.samples = path / "samples"
-        self.events = path / "tensorboard"
-
-    def begun(self) -> bool:
-        """Whether a run has begun in the folder: it has its recipe. What a process that was killed before that left
-        behind is no run."""
-        return self.recipe.is_file() or self.checkpoint.is_file()
+class RunFolder(RunPaths):
+    """A run's folder while it trains."""
 
     def check_begun(self) -> None:
         """Raises InputError if there is no run to resume."""
@@ -66,6 +52,22 @@ class RunFolder:
                 temporary.write_text(yaml.safe_dump(recipe.plain(), sort_keys=False), encoding="utf-8")
         except OSError as error:
             raise InputError(f"{self.path}: can't be written ({error.strerror or error})") from None
+
+    def last_good(self, recipe: Recipe) -> str:
+        """Where a training of `recipe` that has failed can go on, and the command for it."""
+        rate = recipe.optimizer.parameters.get("lr")
+        lower = f"optimizer.lr={rate / 2:g}" if isinstance(rate, float) else "optimizer.lr=LOWER"
+        again = f"advloss train --run {self.path.name} --resume"
+        if not self.checkpoint.exists():
+            return f"There is no checkpoint yet. A lower rate or train.clip often helps: {again} {lower}"
+        try:
+            iteration = read_checkpoint(self.checkpoint)["iteration"]
+        except InputError as error:
+            return str(error)
+        return (
+            f"The last good checkpoint is {self.checkpoint}, after iteration {iteration}. With the same recipe "
+            f"it comes to the same end; a lower rate often helps: {again} --change {lower}"
+        )
 
 
 def check_age(recipe: Path) -> None:
