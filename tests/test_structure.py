@@ -24,6 +24,7 @@ FLOORS = {
     "evaluation": 7,
     "training": 8,
     "theory": 9,
+    "report": 9,
     "cli": 10,
     "__main__": 11,
 }

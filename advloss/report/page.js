@@ -85,7 +85,7 @@ function said() {
     const words = made("p");
     if (several) words.append(swatch(event.number), `${event.run.name}: `);
     words.append(event.kind === "changed" ? `changed: ${event.sentence}` : made("strong", event.sentence));
-    if (event.remedy) words.append(made("span", ` ${event.remedy}`, {className: "remedy"}));
+    if (event.remedy) words.append(made("span", ` What helps: ${event.remedy}`, {className: "remedy"}));
     item.append(when, words);
     document.querySelector("#events ol").append(item);
   }

@@ -22,11 +22,11 @@ from advloss.training.device_batches import DeviceBatches
 from advloss.training.executor import Batch
 from advloss.training.executors import make_executor
 from advloss.training.processes import Processes
-from advloss.training.run.checkpoint import restore, unwritten, write_checkpoint
+from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.interrupt import Interrupt
 from advloss.training.run.items import items_of
-from advloss.training.run.log import RunLog
+from advloss.training.run.log import RunLog, in_number, in_words
 from advloss.training.run.pace import Pace
 from advloss.training.run.progress import Progress, new_length, resumed
 from advloss.training.run.threads import Threads
@@ -114,7 +114,7 @@ class Trainer:
         try:
             return self._run()
         except NotFinite as error:
-            raise TrainingError(f"{error}\n{self.folder.last_good(self.recipe)}") from None
+            raise TrainingError(f"{error}\n{self._last_good()}") from None
         except OSError as error:
             if not self.folder.path.is_dir():
                 raise unwritten(self.folder.checkpoint, error) from None
@@ -278,13 +278,18 @@ class Trainer:
                 run_log.say(f"test: {in_words(measured)}")
         self.processes.wait()
 
-
-def in_number(skipped: int) -> str:
-    """`skipped 2 pictures that can't be read; they are named above`."""
-    what, which = ("picture", "it is") if skipped == 1 else ("pictures", "they are")
-    return f"skipped {skipped} {what} that can't be read; {which} named above"
-
-
-def in_words(measured: dict[str, float]) -> str:
-    """`psnr 21.35, ssim 0.712`."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
+    def _last_good(self) -> str:
+        """Where a training that has failed can go on, and the command for it."""
+        rate = self.recipe.optimizer.parameters.get("lr")
+        lower = f"optimizer.lr={rate / 2:g}" if isinstance(rate, float) else "optimizer.lr=LOWER"
+        again = f"advloss train --run {self.folder.path.name} --resume"
+        if not self.folder.checkpoint.exists():
+            return f"There is no checkpoint yet. A lower rate or train.clip often helps: {again} {lower}"
+        try:
+            iteration = read_checkpoint(self.folder.checkpoint)["iteration"]
+        except InputError as error:
+            return str(error)
+        return (
+            f"The last good checkpoint is {self.folder.checkpoint}, after iteration {iteration}. With the same recipe "
+            f"it comes to the same end; a lower rate often helps: {again} --change {lower}"
+        )

@@ -53,22 +53,6 @@ class RunFolder(RunPaths):
         except OSError as error:
             raise InputError(f"{self.path}: can't be written ({error.strerror or error})") from None
 
-    def last_good(self, recipe: Recipe) -> str:
-        """Where a training of `recipe` that has failed can go on, and the command for it."""
-        rate = recipe.optimizer.parameters.get("lr")
-        lower = f"optimizer.lr={rate / 2:g}" if isinstance(rate, float) else "optimizer.lr=LOWER"
-        again = f"advloss train --run {self.path.name} --resume"
-        if not self.checkpoint.exists():
-            return f"There is no checkpoint yet. A lower rate or train.clip often helps: {again} {lower}"
-        try:
-            iteration = read_checkpoint(self.checkpoint)["iteration"]
-        except InputError as error:
-            return str(error)
-        return (
-            f"The last good checkpoint is {self.checkpoint}, after iteration {iteration}. With the same recipe "
-            f"it comes to the same end; a lower rate often helps: {again} --change {lower}"
-        )
-
 
 def check_age(recipe: Path) -> None:
     """Raises InputError for the recipe.yaml of a run that an older version trained: its checkpoint can't be read."""

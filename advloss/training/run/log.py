@@ -177,6 +177,17 @@ class RunLog:
             self.say("  ".join([f"iteration {iteration}/{self.total}", *words]))
 
 
+def in_number(skipped: int) -> str:
+    """`skipped 2 pictures that can't be read; they are named above`."""
+    what, which = ("picture", "it is") if skipped == 1 else ("pictures", "they are")
+    return f"skipped {skipped} {what} that can't be read; {which} named above"
+
+
+def in_words(measured: dict[str, float]) -> str:
+    """`psnr 21.35, ssim 0.712`."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
+
+
 def round_to(value: float) -> float:
     """The value rounded to four significant digits."""
     return float(f"{value:.4g}")
