@@ -124,7 +124,7 @@ def check_tracker(name: str) -> None:
         import wandb
     except ImportError:
         raise InputError('train.tracker=wandb needs wandb: pip install "advloss[wandb]"') from None
-    if os.environ.get("WANDB_MODE", "").lower() not in NOT_SENT and wandb.Api().api_key is None:
+    if os.environ.get("WANDB_MODE", "").lower() not in NOT_SENT and not wandb.login(prompt=False, verify=False):
         raise InputError(
             "train.tracker=wandb: this machine has no key of Weights & Biases; get one by `wandb login`, or keep "
             "the run here with WANDB_MODE=offline"
