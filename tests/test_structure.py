@@ -24,9 +24,10 @@ FLOORS = {
     "evaluation": 7,
     "training": 8,
     "theory": 9,
-    "demo": 10,
-    "cli": 11,
-    "__main__": 12,
+    "report": 9,
+    "demo": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 """A module imports from its own folder and from the floors below it."""
 

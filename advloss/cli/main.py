@@ -8,6 +8,7 @@ from advloss.cli import tokens as tokens
 from advloss.cli import interop as interop
 from advloss.cli import demo as demo
 from advloss.cli import evaluate as evaluate
+from advloss.cli import runs as runs
 from advloss.cli import show as show
 from advloss.cli import lab as lab
 from advloss.cli import data as data

@@ -1,5 +1,6 @@
 """Training: `advloss train`."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,9 @@ def train(
     words: Words = None,
     run: Annotated[str | None, typer.Option(help="The run's name; RECIPE-DATA if not given.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Stop after this many iterations in all.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes of training, with a checkpoint and a model file.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     change: Annotated[
         bool,
@@ -45,6 +49,8 @@ def train(
 
     if change and not resume:
         raise InputError("--change goes with --resume: it lets a run that is resumed go on with other settings")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"--minutes {minutes:g}: is a number above 0")
     run = None if run is None else _name_of(run)
     recipe, name = _wanted(words or [], run, iterations, resume)
     if dry_run:
@@ -54,7 +60,8 @@ def train(
         for line in plan:
             give(line)
         return
-    model = start(recipe, RUNS / (run or name), resume=resume, change=change, device=device, say=say)
+    options: dict[str, Any] = {"resume": resume, "change": change, "device": device, "minutes": minutes}
+    model = start(recipe, RUNS / (run or name), **options, words=words or [], say=say)
     if model:
         give(model)
 

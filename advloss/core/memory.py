@@ -27,6 +27,13 @@ def available_memory(groups: Path = CGROUPS) -> int:
     return max(0, min([psutil.virtual_memory().available, *_left_in_groups(groups)]))
 
 
+def memory_taken(device: torch.device) -> int:
+    """Bytes that this process has taken: the most so far of a GPU's memory, or now of the host's for a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    return int(psutil.Process().memory_info().rss)
+
+
 def _left_in_groups(groups: Path) -> Iterator[int]:
     for limit, used, droppable in FILES:
         with suppress(OSError, ValueError):  # no such group, or `max` for its limit

@@ -18,6 +18,18 @@ def some(items: Iterable[object], separator: str = ", ", most: int = SHOWN) -> s
     return separator.join(texts[:most]) + more
 
 
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    return f"{days} d {hours_left} h" if days else f"{hours} h {minutes} min"
+
+
 def together(problems: Mapping[str, str]) -> str:
     """One message for several files with a problem of one kind: the sentence of the first, and the names of the others.
 

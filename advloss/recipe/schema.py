@@ -201,7 +201,8 @@ class Data(BaseModel):
 
 
 class Train(Strict):
-    """How long to train, the steps of the players, the precision, and how often to log, sample and save."""
+    """How long to train, the steps of the players, the precision, how often to log, sample and save, and where to show
+    it."""
 
     epochs: Positive | None = None
     iterations: Positive | None = None
@@ -220,6 +221,7 @@ class Train(Strict):
     sample_every: Positive = 500
     validate_every: Positive = 1000
     checkpoint_every: Positive = 1000
+    tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
 
     @model_validator(mode="before")
     @classmethod

@@ -26,7 +26,8 @@ from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten,
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.interrupt import Interrupt
 from advloss.training.run.items import items_of
-from advloss.training.run.log import RunLog
+from advloss.training.run.log import RunLog, in_number, in_words
+from advloss.training.run.pace import Pace
 from advloss.training.run.progress import Progress, new_length, resumed
 from advloss.training.run.threads import Threads
 from advloss.training.training_data import make_loader
@@ -38,6 +39,8 @@ class Trainer:
 
     built: a recipe's objects, still on the CPU. data: its data set. folder: where the run is written. say: shows a line
     to the user. threads: of the CPU; as they are if not given.
+
+    minutes: after which `run` ends, if it has not before; None for no such end.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Trainer:
         self.processes = processes
         self.say = say
         self.threads = threads
+        self.minutes: float | None = None
         self.loader = make_loader(built, data, processes, say)
         train = self.recipe.train
         for part in (built.method, built.terms, built.weighting):
@@ -117,7 +121,7 @@ class Trainer:
             raise TrainingError(f"{self.folder.path}: could not be written to ({error}); --resume goes on") from None
 
     def _run(self) -> Path:
-        run_log = RunLog(self.folder, self.done, self.total, self.processes, self.history)
+        run_log = RunLog(self.folder, self.recipe, self.done, self.total, self.processes, self.history)
         try:
             if self.changed:
                 self._checkpoint(run_log)
@@ -138,8 +142,8 @@ class Trainer:
         return self.device_batches.batches(self.loader, self.done * self.executor.batches_per_iteration)
 
     def _play(self, run_log: RunLog, interrupt: Interrupt) -> None:
-        train = self.recipe.train
         batches = self.batches or self._batches()
+        pace = Pace(self.processes.device, self.total, self.done, self.minutes)
         while self.done < self.total:
             group, waited = self._taken(batches, run_log)
             losses = self._played(group)
@@ -148,23 +152,37 @@ class Trainer:
             run_log.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
             if parts := self.executor.gradient_shares:
                 run_log.write({"iteration": self.done, "gradient_shares": {n: float(s) for n, s in parts.items()}})
-            last = self.done == self.total
+            if plan := pace.plan(self.done):
+                run_log.say(plan)
+            over = self.processes.any(pace.over())
             stop = self.processes.any(interrupt.requested)
-            logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
-            if logs:
-                self._log(run_log)
-            if logs or self._due(train.sample_every) or self._due(train.validate_every):  # these clear what it measured
-                self._log_watched(run_log)
-            run_log.pause()
-            if last or self._due(train.sample_every):
-                self.validation.draw(self.averaged, self.done, self.folder, run_log)
-            if last or self._due(train.validate_every):
-                self._validate(run_log)
-            if stop or last or self._due(train.checkpoint_every):
-                self._checkpoint(run_log)
-            run_log.resume()
-            if stop and not last:
-                raise Interrupted(f"stopped after iteration {self.done} of {self.total}; go on with --resume")
+            pace.pause()
+            self._keep(run_log, over or stop, over)
+            pace.resume()
+            if (over or stop) and self.done < self.total:
+                ended = f"after iteration {self.done} of {self.total}; go on with --resume"
+                if stop:
+                    raise Interrupted(f"stopped {ended}")
+                run_log.say(f"the {self.minutes:g} minutes are over {ended}")
+                return
+
+    def _keep(self, run_log: RunLog, stop: bool, over: bool) -> None:
+        """Logs, draws, validates and saves what is due after an iteration. stop: whether it is the last one for now;
+        over: because its time is over."""
+        train, first, last = self.recipe.train, self.done == 1, self.done == self.total
+        logs = stop or last or self._due(train.log_every) or self._due(train.checkpoint_every)
+        if logs:
+            self._log(run_log)
+        if logs or first or self._due(train.sample_every) or self._due(train.validate_every):
+            self._log_watched(run_log)  # the following clear what it measured
+        run_log.pause()
+        if last or first or over or self._due(train.sample_every):
+            self.validation.draw(self.averaged, self.done, self.folder, run_log)
+        if last or self._due(train.validate_every):
+            self._validate(run_log)
+        if stop or last or self._due(train.checkpoint_every):
+            self._checkpoint(run_log)
+        run_log.resume()
 
     def _taken(self, batches: Iterator[Batch], run_log: RunLog) -> tuple[list[Batch], float]:
         """The batches of the next iteration, and the seconds waited for them. If they can't be read any more, what is
@@ -252,7 +270,7 @@ class Trainer:
         if self.loader.skipped:
             run_log.say(in_number(len(self.loader.skipped)))
         test = self.validation.test
-        apart = test is not None and test is not self.validation.held_out
+        apart = test is not None and test is not self.validation.held_out and self.done >= self.total
         if apart and not self.processes.any(run_log.has("test", self.done)):
             measured = self.validation.measure(self.averaged, test)
             if measured:
@@ -275,14 +293,3 @@ class Trainer:
             f"The last good checkpoint is {self.folder.checkpoint}, after iteration {iteration}. With the same recipe "
             f"it comes to the same end; a lower rate often helps: {again} --change {lower}"
         )
-
-
-def in_number(skipped: int) -> str:
-    """`skipped 2 pictures that can't be read; they are named above`."""
-    what, which = ("picture", "it is") if skipped == 1 else ("pictures", "they are")
-    return f"skipped {skipped} {what} that can't be read; {which} named above"
-
-
-def in_words(measured: dict[str, float]) -> str:
-    """`psnr 21.35, ssim 0.712`."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in measured.items())

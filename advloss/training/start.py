@@ -1,11 +1,17 @@
 """From a checked recipe to a running one: data, objects, folder."""
 
-from collections.abc import Callable
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from advloss.core.distributed import broadcast
+from advloss.core.errors import InputError, Interrupted, TrainingError
+from advloss.core.version import __version__
 from advloss.recipe.build import Built, build
 from advloss.recipe.formats import same_formats
 from advloss.recipe.optimizers import settings_of
@@ -18,18 +24,28 @@ from advloss.training.run.folder import RunFolder
 from advloss.training.run.initial import start_from_initial
 from advloss.training.run.lock import alone
 from advloss.training.run.threads import Threads, same_threads
+from advloss.training.run.trackers import check_tracker
 from advloss.training.training_data import checked_data, recipe_with_formats
 
 Say = Callable[[str], None]
 
 
 def train(
-    recipe: Recipe, path: Path, *, resume: bool, device: str | None, say: Say, change: bool = False
+    recipe: Recipe,
+    path: Path,
+    *,
+    resume: bool,
+    device: str | None,
+    say: Say,
+    change: bool = False,
+    minutes: float | None = None,
+    words: Sequence[str] = (),
 ) -> Path | None:
     """Trains `recipe` in the run folder `path`. Gives the model file, in the first process; in the others None.
 
     resume: whether to go on with the run in that folder. change: whether it may go on with another recipe than it had.
-    device: `cpu`, `cuda`, or None for a GPU if there is one. say: shows a line to the user.
+    device: `cpu`, `cuda`, or None for a GPU if there is one. say: shows a line to the user. minutes: after which the
+    training ends, if it has not before; it can be resumed. words: that asked for the recipe, for the run's report.
 
     Raises InputError before the first iteration, TrainingError and Interrupted during training.
     """
@@ -37,20 +53,58 @@ def train(
     try:
         with alone(path, processes):
             folder = RunFolder(path)
-            trainer = _trainer(recipe, folder, processes, say, resume=resume, change=change)
+            check_tracker(recipe.train.tracker)
+            said: list[str] = []
+            trainer = _trainer(recipe, folder, processes, say, said, resume=resume, change=change)
+            trainer.minutes = minutes
             if processes.first:
                 folder.create(trainer.recipe)
+                folder.note(_facts(trainer, words, said))
             processes.wait()
-            model = trainer.run()
+            model = _ended(trainer)
             return model if processes.first else None
     finally:
         processes.stop()
 
 
+def _ended(trainer: Trainer) -> Path:
+    """Runs it to its end, which stands in the run's sessions; that of a killed process does not."""
+    ended, why = "failed", ""
+    try:
+        model = trainer.run()
+        ended = "finished" if trainer.done >= trainer.total else "stopped"
+        return model
+    except Interrupted:
+        ended = "interrupted"
+        raise
+    except (TrainingError, InputError) as error:
+        why = str(error)
+        raise
+    finally:
+        if trainer.processes.first and trainer.folder.path.is_dir():
+            with suppress(InputError):  # a full disk has been reported already
+                trainer.folder.note({"time": now(), "iteration": trainer.done, "ended": ended, "why": why})
+
+
+def now() -> str:
+    """The local time, as sessions say it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _trainer(
-    recipe: Recipe, folder: RunFolder, processes: Processes, say: Say, *, resume: bool, change: bool
+    recipe: Recipe,
+    folder: RunFolder,
+    processes: Processes,
+    say: Say,
+    said: list[str],
+    *,
+    resume: bool,
+    change: bool,
 ) -> Trainer:
-    """The trainer of a recipe, with its first batch and, if a run is resumed, in the state of its checkpoint."""
+    """The trainer of a recipe, with its first batch and, if a run is resumed, in the state of its checkpoint.
+
+    said: gets what is said of the data.
+    """
     say = say if processes.first else lambda sentence: None
     saved = folder.saved(resume)
     if saved is not None:
@@ -58,8 +112,9 @@ def _trainer(
         recipe = same_threads(same_formats(recipe, before), before)
         check_changes(str(folder.path), changes(before, recipe), change)
     threads = Threads(recipe, saved.get("threads") if saved else None, processes, say)
-    data = checked_data(recipe, processes, say)
-    built = build(recipe_with_formats(recipe, data, say))
+    of_data = both(say, said.append)
+    data = checked_data(recipe, processes, of_data)
+    built = build(recipe_with_formats(recipe, data, of_data))
     if saved is None:
         for line in start_from_initial(built):
             say(line)
@@ -79,6 +134,7 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
     plan in words."""
     processes = Processes(device)
     try:
+        check_tracker(recipe.train.tracker)
         data = checked_data(recipe, processes, say)
         built = build(recipe_with_formats(recipe, data, say))
         start_from_initial(built)
@@ -87,6 +143,36 @@ def rehearse(recipe: Recipe, device: str | None, say: Say) -> tuple[Built, list[
         return built, plan(trainer)
     finally:
         processes.stop()
+
+
+def both(say: Say, also: Say) -> Say:
+    """Shows a line in two places."""
+
+    def say_both(sentence: str) -> None:
+        say(sentence)
+        also(sentence)
+
+    return say_both
+
+
+def _facts(trainer: Trainer, words: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
+    """A line of sessions.jsonl: what is trained, with what, where and since when."""
+    device = trainer.processes.device
+    return {
+        "time": now(),
+        "iteration": trainer.done,
+        "total": trainer.total,
+        "words": list(words),
+        "plan": plan(trainer),
+        "data": list(said),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU",
+        "processes": trainer.processes.world,
+        "versions": {
+            "advloss": __version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+    }
 
 
 def _idle(trainer: Trainer) -> list[str]:

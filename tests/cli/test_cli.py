@@ -186,9 +186,9 @@ def test_a_run_leaves_its_files():
     assert {f"losses/{term}" for term in terms} | {"lr", "validation/cycle_psnr", "images_per_second"} <= {*scalars}
     assert [event.step for event in events.Scalars("losses/cycle_a")] == [2, 4, 6]
     assert events.Scalars("losses/cycle_a")[1].value == pytest.approx(iterations[1]["losses"]["cycle_a"])
-    assert [event.step for event in events.Images("samples")] == [3, 6]
+    assert [event.step for event in events.Images("samples")] == [1, 3, 6]
 
-    assert sorted(path.name for path in (RUN / "samples").iterdir()) == ["0000003.png", "0000006.png"]
+    assert sorted(path.name for path in (RUN / "samples").iterdir()) == ["0000001.png", "0000003.png", "0000006.png"]
     with Image.open(RUN / "samples/0000006.png") as grid:  # two rows of six: 32 px shown as 96
         assert grid.size == (6 * 100 + 4, 18 + 2 * 100 + 4) and np.asarray(grid).std() > 10
     again, given = (resolve(read(name)) for name in (str(RUN / "recipe.yaml"), "cyclegan-small"))

@@ -1,12 +1,10 @@
 """The lab: what is recorded is what a training computes, and the page plays it in a real browser."""
 
 import base64
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from advloss.theory.distances import sliced_w1
 from advloss.theory.lab import page
 from advloss.theory.lab.page import HOLD, packed
 from advloss.theory.lab.record import ARROWS, CELLS, FAKES, NUMBERS, REACH, frames_at, record
+from tests.browsing import ask, opened, requests, schemed, seen, sized
 from tests.training.started import done, refused
 
 if TYPE_CHECKING:
@@ -136,49 +135,7 @@ def test_the_page_names_no_other_file(written: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
-    """A headless Chromium; skips where there is none, fails in CI."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium and chromedriver are missing, and CI must have them")
-        pytest.skip("there is no chromium")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for word in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"):
-        options.add_argument(f"--{word}")
-    options.add_argument("--disable-background-networking")
-    options.add_argument("--disable-component-update")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield opened
-    finally:
-        opened.quit()
-
-
-def sized(browser: "Chrome", width: int) -> None:
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-def seen(browser: "Chrome") -> list[str]:
-    """What each canvas shows, as PNG."""
-    shown: list[str] = browser.execute_script("return [...document.querySelectorAll('canvas')].map(c => c.toDataURL())")
-    return shown
-
-
-def ask(browser: "Chrome", expression: str) -> Any:
-    return browser.execute_script(f"return {expression}")
-
-
-def requests(browser: "Chrome") -> list[str]:
-    """The addresses that were asked for since the last call."""
-    entries: list[dict] = browser.get_log("performance")  # type: ignore[attr-defined]
-    return re.findall(
-        r'"method":"Network.requestWillBeSent".*?"url":"([^"]*)"', "\n".join(e["message"] for e in entries)
-    )
+    yield from opened(tmp_path_factory.mktemp("profile"))
 
 
 def test_the_page_plays_in_a_browser(written: Path, browser: "Chrome") -> None:
@@ -215,8 +172,7 @@ def test_the_page_plays_in_a_browser(written: Path, browser: "Chrome") -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_and_is_drawn_in_both_schemes(written: Path, browser: "Chrome", width: int, scheme: str) -> None:
     sized(browser, width)
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    schemed(browser, scheme)
     browser.get(written.as_uri())
     assert ask(browser, "document.documentElement.scrollWidth") <= width
     drawn = "[...document.querySelectorAll('canvas, button, input, select, p, h1, h2')]"

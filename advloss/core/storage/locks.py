@@ -69,6 +69,21 @@ class Lock:
             return False
 
 
+def holder(path: Path) -> str | None:
+    """Who holds the lock of that file, as `Held` says it; None if nobody does, or if the system can't tell."""
+    try:
+        file = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+    try:
+        _lock(file, wait=False)
+    except BlockingIOError:
+        return os.read(file, 200).decode(errors="replace").strip() or "another process"
+    finally:
+        os.close(file)  # which gives back what was locked
+    return None
+
+
 _open: set[int] = set()
 """The descriptors of the locks that this process holds."""
 

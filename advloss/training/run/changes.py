@@ -4,11 +4,12 @@ from typing import Any
 
 from advloss.core.errors import InputError
 from advloss.recipe.schema import Data, Recipe
+from advloss.recipe.text.flat import flat
 
 FREE = {
     "train": {
         *("epochs", "iterations", "executor", "compile", "graphs"),
-        *("log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every"),
+        *("log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every", "tracker"),
     },
     "data": {"name", "workers", "memory"},
 }
@@ -28,7 +29,7 @@ Changes = dict[str, tuple[Any, Any]]
 
 def changes(before: Recipe, now: Recipe) -> Changes:
     """The differences between a run's recipe and the one that resumes it, without those that are free."""
-    then, today = _flat(before.plain()), _flat(now.plain())
+    then, today = flat(before.plain()), flat(now.plain())
     return {
         key: (then.get(key), today.get(key))
         for key in sorted(then.keys() | today.keys())
@@ -75,14 +76,3 @@ def _is_fixed(key: str) -> bool:
         return True
     section, *rest = key.split(".")
     return section == "losses" and len(rest) > 1 and rest[1] in FIXED_OF_TERM
-
-
-def _flat(values: object, key: str = "") -> dict[str, object]:
-    if not isinstance(values, dict):
-        return {key: values}
-    if key == "train.steps":  # their order counts
-        return {key: ", ".join(f"{name} {count}" for name, count in values.items())}
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{key}.{name}" if key else str(name))
-    return flat

@@ -11,28 +11,14 @@ from advloss.core.storage.reading import read_file
 from advloss.recipe.schema import Recipe
 from advloss.recipe.text.yaml_text import BYTES_MOST, read_yaml
 from advloss.training.run.checkpoint import read_checkpoint
+from advloss.training.run.paths import RunPaths
 
-LEFT_BEHIND = ("samples", "tensorboard")
+LEFT_BEHIND = ("samples", "tensorboard", "wandb")
 """Folders that a run makes before its first file."""
 
 
-class RunFolder:
-    """The paths of one run."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.recipe = path / "recipe.yaml"
-        self.checkpoint = path / "checkpoint.pt"
-        self.model = path / "model.safetensors"
-        self.best = path / "best.safetensors"
-        self.log = path / "log.jsonl"
-        self.samples = path / "samples"
-        self.events = path / "tensorboard"
-
-    def begun(self) -> bool:
-        """Whether a run has begun in the folder: it has its recipe. What a process that was killed before that left
-        behind is no run."""
-        return self.recipe.is_file() or self.checkpoint.is_file()
+class RunFolder(RunPaths):
+    """A run's folder while it trains."""
 
     def check_begun(self) -> None:
         """Raises InputError if there is no run to resume."""

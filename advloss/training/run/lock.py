@@ -9,9 +9,7 @@ from advloss.core.errors import InputError
 from advloss.core.storage.files import make_folder
 from advloss.core.storage.locks import Held, Lock
 from advloss.training.processes import Processes
-
-LOCK = ".lock"
-"""The file in a run folder by which its training holds it."""
+from advloss.training.run.paths import RunPaths
 
 
 @contextmanager
@@ -53,4 +51,4 @@ def _locked(folder: Path) -> Lock:
     while True:
         make_folder(folder)
         with suppress(FileNotFoundError):  # another training, which made the folder for nothing, removed it
-            return Lock(folder / LOCK)
+            return Lock(RunPaths(folder).lock)

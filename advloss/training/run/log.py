@@ -1,8 +1,7 @@
-"""The run log: a progress bar, log.jsonl and TensorBoard, written while a run trains."""
+"""The run log: a progress bar, log.jsonl and a tracker, written while a run trains."""
 
 import json
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +14,13 @@ from tqdm import tqdm
 
 from advloss.core.console.output import printable
 from advloss.core.errors import NotFinite
+from advloss.core.memory import memory_taken
 from advloss.core.storage.files import replacing
+from advloss.recipe.schema import Recipe
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
+from advloss.training.run.pace import GIB, time_left
+from advloss.training.run.trackers import numbers_of, open_tracker
 
 LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a progress bar
 
@@ -25,33 +28,39 @@ LINE_EVERY = 10.0  # seconds between lines where there is no terminal for a prog
 class RunLog:
     """Sums losses on the device and reads them back only when they are logged. Only the first process writes.
 
-    done: how many iterations are over. total: how many there are in the end. history: the changes with which the run
-    was resumed, see `Progress`; the log has a line for each.
+    recipe: names the tracker. done: how many iterations are over. total: how many there are in the end. history: the
+    changes with which the run was resumed, see `Progress`; the log has a line for each.
     """
 
     def __init__(
-        self, folder: RunFolder, done: int, total: int, processes: Processes, history: Sequence[dict[str, Any]] = ()
+        self,
+        folder: RunFolder,
+        recipe: Recipe,
+        done: int,
+        total: int,
+        processes: Processes,
+        history: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.processes = processes
-        self.total = total
+        self.first, self.total = done, total
         self.sums: dict[str, Tensor] = {}
         self.counts: Counter[str] = Counter()
         self.count = 0
         self.images = 0
         self.waited = 0.0
-        self.since = self.said = time.perf_counter()
-        self.file = self.events = self.bar = None
+        self.began = self.since = self.said = time.perf_counter()
+        self.before = 0.0  # seconds that the run has taken before this process
+        self.file = self.tracker = self.bar = None
         self.known: list[dict[str, Any]] = []  # lines of before: changes and test figures
         if processes.first:
-            from torch.utils.tensorboard import SummaryWriter  # late: a trial writes no events
-
-            self.known = _cut(folder, done, self.say)
+            kept = _cut(folder, done, self.say)
+            self.known = [entry for entry in kept if "test" in entry or "changed" in entry]
+            self.before = max((entry.get("seconds", 0.0) for entry in kept), default=0.0)
             self.file = folder.log.open("a", encoding="utf-8")
-            self.hook, threading.excepthook = threading.excepthook, self._failed
             for change in history:
                 if change not in self.known:
                     self._line(change)
-            self.events = SummaryWriter(str(folder.events), purge_step=done + 1)
+            self.tracker = open_tracker(folder, recipe, done)
             self.bar = tqdm(total=total, initial=done, unit="iteration", disable=None, dynamic_ncols=True)
 
     def add(self, losses: Mapping[str, Tensor], images: int, waited: float) -> None:
@@ -87,6 +96,10 @@ class RunLog:
         self._check_finite(losses, iteration)
         speed = self.images * self.processes.world / (now - self.since)
         rates = {"lr": rate, "images_per_second": round_to(speed), "data_wait": round_to(share)}
+        rates |= {
+            "seconds": round(self.before + now - self.began, 3),
+            "memory": round_to(memory_taken(self.processes.device) / GIB),
+        }
         entry = {"iteration": iteration, "epoch": epoch, "losses": losses} | rates
         if factors:
             entry["factors"] = {name: float(factor) for name, factor in factors.items()}
@@ -107,16 +120,11 @@ class RunLog:
             raise NotFinite(f"{place}: its loss{whose} is {value} in {iterations}")
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Adds a line to log.jsonl, and its numbers to TensorBoard."""
-        if self.file is None or self.events is None:
+        """Adds a line to log.jsonl, and its numbers to the tracker."""
+        if self.tracker is None:
             return
         self._line(entry)
-        for group, values in entry.items():
-            if isinstance(values, dict):
-                for name, value in values.items():
-                    self.events.add_scalar(f"{group}/{name}", value, entry["iteration"])
-            elif group not in ("iteration", "epoch"):
-                self.events.add_scalar(group, values, entry["iteration"])
+        self.tracker.scalars(numbers_of(entry), entry["iteration"])
 
     def has(self, group: str, iteration: int) -> bool:
         """Whether the log had an entry of that group, `test` or `changed`, for that iteration when this process began;
@@ -133,9 +141,9 @@ class RunLog:
             self.file.flush()
 
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
-        """Shows a picture in TensorBoard: uint8 [3, H, W]."""
-        if self.events is not None:
-            self.events.add_image(name, image, iteration)
+        """Shows a picture in the tracker: uint8 [3, H, W]."""
+        if self.tracker is not None:
+            self.tracker.picture(name, image, iteration)
 
     def say(self, sentence: str) -> None:
         """Shows a line to the user."""
@@ -152,17 +160,10 @@ class RunLog:
 
     def close(self) -> None:
         """Ends the bar and closes the files."""
-        if self.events is not None:
-            threading.excepthook = self.hook
-        for part in (self.bar, self.file, self.events):
+        for part in (self.bar, self.file, self.tracker):
             if part is not None:
                 with suppress(OSError):  # a full disk has been reported already
                     part.close()
-
-    def _failed(self, failure: threading.ExceptHookArgs) -> None:
-        """An error of a thread. TensorBoard's own is raised again at the next call, and needs no traceback here."""
-        if not type(failure.thread).__module__.startswith("tensorboard.") or not isinstance(failure.exc_value, OSError):
-            self.hook(failure)
 
     def _show(self, iteration: int, losses: Mapping[str, float], speed: float, now: float) -> None:
         shown = {name: f"{value:.3g}" for name, value in losses.items() if not name.endswith(".discriminator")}
@@ -171,8 +172,20 @@ class RunLog:
         self.bar.set_postfix({**shown, "images/s": f"{speed:.1f}"}, refresh=False)
         if self.bar.disable and (now - self.said > LINE_EVERY or iteration == self.total):
             self.said = now
-            words = "  ".join(f"{name} {value}" for name, value in shown.items())
-            self.say(f"iteration {iteration}/{self.total}  {words}  {speed:.1f} images/s")
+            words = [f"{name} {value}" for name, value in shown.items()] + [f"{speed:.1f} images/s"]
+            words += time_left(self.began, now, iteration - self.first, self.total - iteration)
+            self.say("  ".join([f"iteration {iteration}/{self.total}", *words]))
+
+
+def in_number(skipped: int) -> str:
+    """`skipped 2 pictures that can't be read; they are named above`."""
+    what, which = ("picture", "it is") if skipped == 1 else ("pictures", "they are")
+    return f"skipped {skipped} {what} that can't be read; {which} named above"
+
+
+def in_words(measured: dict[str, float]) -> str:
+    """`psnr 21.35, ssim 0.712`."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
 
 
 def round_to(value: float) -> float:
@@ -181,8 +194,7 @@ def round_to(value: float) -> float:
 
 
 def _cut(folder: RunFolder, done: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Removes the lines of iterations after `done`, which a resumed run plays again. Gives those of changes and of test
-    figures among the others."""
+    """Removes the lines of iterations after `done`, which a resumed run plays again. Gives the others."""
     if not folder.log.exists():
         return []
     kept, lost = [], 0
@@ -198,4 +210,4 @@ def _cut(folder: RunFolder, done: int, say: Callable[[str], None]) -> list[dict[
         say(f"{folder.log}: {lost} lines could not be read and are left out")
     with replacing(folder.log) as temporary:
         temporary.write_text("".join(f"{json.dumps(entry)}\n" for entry in kept), encoding="utf-8")
-    return [entry for entry in kept if "test" in entry or "changed" in entry]
+    return kept
