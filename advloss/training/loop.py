@@ -19,6 +19,7 @@ from advloss.recipe.schema import Recipe
 from advloss.recipe.terms import GENERATOR
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
+from advloss.training.doctor.doctor import Doctor
 from advloss.training.executor import Batch
 from advloss.training.executors import make_executor
 from advloss.training.processes import Processes
@@ -68,6 +69,7 @@ class Trainer:
         self.device_batches = DeviceBatches(built, processes.device)
         self.waiting = DataWait(processes.device)
         self.validation = Validation(built, data, processes, say)
+        self.doctor = Doctor(built, self.executor, data, processes, folder)
         self.done = 0
         self.best: float | None = None
         self.history: list[dict[str, Any]] = []
@@ -119,6 +121,7 @@ class Trainer:
     def _run(self) -> Path:
         run_log = RunLog(self.folder, self.done, self.total, self.processes, self.history)
         try:
+            self.doctor.open(run_log)
             if self.changed:
                 self._checkpoint(run_log)
             if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
@@ -142,8 +145,10 @@ class Trainer:
         batches = self.batches or self._batches()
         while self.done < self.total:
             group, waited = self._taken(batches, run_log)
+            self.doctor.begin(self.done)
             losses = self._played(group)
             self.waiting.played()
+            self.doctor.end(self.done, group)
             self.done += 1
             run_log.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
             if parts := self.executor.gradient_shares:
@@ -155,6 +160,8 @@ class Trainer:
                 self._log(run_log)
             if logs or self._due(train.sample_every) or self._due(train.validate_every):  # these clear what it measured
                 self._log_watched(run_log)
+            if logs:
+                self.doctor.conclude(run_log, self.done)
             run_log.pause()
             if last or self._due(train.sample_every):
                 self.validation.draw(self.averaged, self.done, self.folder, run_log)
@@ -194,6 +201,7 @@ class Trainer:
         players = self.executor.players
         rate = players.get(GENERATOR, next(iter(players.values()))).rate or 0.0
         share = run_log.flush(self.done, epoch, rate, self.executor.factors)
+        self.doctor.log(run_log, self.done)
         if warning := self.waiting.warning(share, self.loader.faster):
             run_log.say(f"iteration {self.done}: {warning}")
 

@@ -8,7 +8,7 @@ from advloss.recipe.schema import Data, Recipe
 FREE = {
     "train": {
         *("epochs", "iterations", "executor", "compile", "graphs"),
-        *("log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every"),
+        *("doctor", "log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every"),
     },
     "data": {"name", "workers", "memory"},
 }

@@ -42,6 +42,7 @@ class RunLog:
         self.since = self.said = time.perf_counter()
         self.file = self.events = self.bar = None
         self.known: list[dict[str, Any]] = []  # lines of before: changes and test figures
+        self.reader: Callable[[dict[str, Any]], None] | None = None  # of each entry that is written
         if processes.first:
             from torch.utils.tensorboard import SummaryWriter  # late: a trial writes no events
 
@@ -127,10 +128,20 @@ class RunLog:
         """Adds a line to log.jsonl about a change of the run."""
         self._line(entry)
 
+    def found(self, entry: dict[str, Any]) -> None:
+        """Adds a line to log.jsonl about what a rule has found, and its sentence to TensorBoard as text."""
+        self._line(entry)
+        if self.events is not None:
+            found = entry["doctor"]
+            text = f"{found['sentence']}\n\n{found['remedy']}"
+            self.events.add_text(f"doctor/{found['rule']}", text, entry["iteration"])
+
     def _line(self, entry: dict[str, Any]) -> None:
         if self.file is not None:
             self.file.write(json.dumps(entry) + "\n")
             self.file.flush()
+            if self.reader is not None:
+                self.reader(entry)
 
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """Shows a picture in TensorBoard: uint8 [3, H, W]."""
