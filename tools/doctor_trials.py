@@ -13,9 +13,9 @@ several ways.
 """
 
 import argparse
-import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from advloss.recipe.resolve import resolve  # noqa: E402
 from advloss.recipe.text.source import read  # noqa: E402
 from advloss.training.doctor.history import History  # noqa: E402
 from advloss.training.doctor.reading import entries  # noqa: E402
-from advloss.training.doctor.rules import RULES, findings  # noqa: E402
+from advloss.training.doctor.rules import found_in  # noqa: E402
 from advloss.training.start import train  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
 
@@ -108,7 +108,12 @@ SICK: dict[str, Trial] = {
         "vqgan-small", (*STRIPES, *PICTURES, *EARLY, "weighting=fixed", "losses.adversarial.weight=30"), onset=100
     ),
     "oscillation": Trial(
-        "points", ("data.name=ring", "losses.adversarial.objective=minimax", "optimizer={name: adam, lr: 1e-2, betas: [0.95, 0.99]}")
+        "points",
+        (
+            "data.name=ring",
+            "losses.adversarial.objective=minimax",
+            "optimizer={name: adam, lr: 1e-2, betas: [0.95, 0.99]}",
+        ),
     ),
     "dead_start": Trial(
         "dcgan-small",
@@ -118,8 +123,13 @@ SICK: dict[str, Trial] = {
     "unbounded_critic": Trial("wgan-gp-small", (*DIGITS, "losses.adversarial.penalties=[]", "optimizer.lr=1e-3")),
     "overfitted": Trial(
         "dcgan-small",
-        (f"data.image={FEW}/train", f"data.val_image={FEW}/val", "data.batch=16", "optimizer.discriminator={lr: 1e-3}",
-         "losses.adversarial.discriminator.width=32"),
+        (
+            f"data.image={FEW}/train",
+            f"data.val_image={FEW}/val",
+            "data.batch=16",
+            "optimizer.discriminator={lr: 1e-3}",
+            "losses.adversarial.discriminator.width=32",
+        ),
     ),
     "not_normalised": Trial("dcgan-small", (*DIGITS, "data.range=[0, 2000]")),
     "checkerboard": Trial("dcgan-small", (*COLOUR, "networks.generator.name=uneven")),
@@ -150,24 +160,15 @@ def trained(name: str, trial: Trial, seed: int) -> Path:
     for setting in (*trial.settings, *often, f"seed={seed}"):
         source.override(setting)
     source.override(f"train.iterations={trial.iterations}")
-    with contextlib.suppress(FileNotFoundError):
-        log.unlink()
+    shutil.rmtree(folder, ignore_errors=True)  # of a trial that was stopped
     train(resolve(source), folder, resume=False, device="cpu", say=lambda sentence: None)
     (folder / "ended").touch()
     return log
 
 
 def spoken(log: Path) -> dict[str, int]:
-    """Which rules speak, each with its iteration, where a log is read line by line."""
-    history, said = History(), {}
-    for entry in entries(log).lines:
-        if "doctor" in entry:
-            continue
-        history.add(entry)
-        for finding in findings(history):
-            history.said.add(finding.rule)
-            said[finding.rule] = history.iteration
-    return said
+    """Which rules speak, each with its iteration, where a log is read again."""
+    return {finding.rule: iteration for iteration, finding in found_in(entries(log).lines)}
 
 
 def few_digits(folder: Path) -> None:
@@ -196,7 +197,6 @@ def main(words: list[str] | None = None) -> int:
         os.chdir(work)
         few_digits(Path(FEW))
         rows = [row for seed in arguments.seeds for row in measured(arguments.only, seed)]
-    rows += []
     report.publish(report.document("doctor", words, {"within": WITHIN, "trials": rows}, "tools/doctor_trials.py"), out)
     return 0
 
@@ -211,8 +211,17 @@ def measured(only: list[str], seed: int) -> list[dict[str, Any]]:
             said = spoken(trained(f"{kind}-{name}", trial, seed))
             right = within(said, name, trial) if kind == "sick" else not said
             rows.append(
-                {"kind": kind, "name": name, "recipe": trial.recipe, "settings": list(trial.settings), "seed": seed,
-                 "iterations": trial.iterations, "onset": trial.onset, "said": said, "right": right}
+                {
+                    "kind": kind,
+                    "name": name,
+                    "recipe": trial.recipe,
+                    "settings": list(trial.settings),
+                    "seed": seed,
+                    "iterations": trial.iterations,
+                    "onset": trial.onset,
+                    "said": said,
+                    "right": right,
+                }
             )
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return rows

@@ -2,6 +2,7 @@
 
 # ruff: noqa: I001 (the order is that of `advloss --help`)
 from advloss.cli import train as train
+from advloss.cli import runs as runs
 from advloss.cli import use as use
 from advloss.cli import sample as sample
 from advloss.cli import tokens as tokens

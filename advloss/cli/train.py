@@ -45,7 +45,7 @@ def train(
 
     if change and not resume:
         raise InputError("--change goes with --resume: it lets a run that is resumed go on with other settings")
-    run = None if run is None else _name_of(run)
+    run = None if run is None else run_name(run)
     recipe, name = _wanted(words or [], run, iterations, resume)
     if dry_run:
         built, plan = rehearse(recipe, device, say)
@@ -79,8 +79,8 @@ def _wanted(words: list[str], run: str | None, iterations: int | None, resume: b
     return recipe, name
 
 
-def _name_of(run: str) -> str:
-    """The run's name, also where its folder is named, `runs/NAME`."""
+def run_name(run: str) -> str:
+    """A run's name, also where its folder is named, `runs/NAME`."""
     parts = Path(run).parts
     return str(Path(*parts[1:])) if len(parts) > 1 and parts[0] == str(RUNS) else run
 

@@ -45,7 +45,9 @@ class LastSteps:
         (var_fake, mean_fake), (var_real, mean_real) = (torch.var_mean(x, correction=0) for x in (fake, real))
         spreads = torch.stack([var_fake, var_real]).sqrt().unbind()
         rights = judged_right(objective, fake, real)
-        row = torch.stack([mean_fake, mean_real, *spreads, *rights, loss.float(), *(x.float() for x in others.values())])
+        row = torch.stack(
+            [mean_fake, mean_real, *spreads, *rights, loss.float(), *(x.float() for x in others.values())]
+        )
         if self.table is None or self.count is None or self.table.device != row.device:
             self.names = (*LOGITS, *others)
             self.table, self.told = row.new_zeros(KEPT, len(row)), 0

@@ -92,6 +92,8 @@ class Doctor:
             values = torch.stack([value.double() for value in self.measured.values()]).tolist()
             numbers |= dict(zip(self.measured, values, strict=True))
         self.measured = {}
+        if numbers and (codes := getattr(self.executor.method, "codes", None)) is not None:
+            numbers["codes"] = float(codes)  # beside what the method watches: how many of them are used
         means = [total / self.processes.world for total in self.processes.sum([*numbers.values()])]
         if numbers:
             run_log.write({"iteration": iteration, "health": dict(zip(numbers, means, strict=True))})
@@ -135,9 +137,7 @@ class HeldOutBatch:
         if split is None or not split.images or self.side.ends[0] != self.side.ends[1]:
             return None
         formats = formats_of(data, split.declared)
-        items = evaluation_items(
-            split, self.side.ends[1], resize=data.resize, say=_silent, formats=formats, seed=seed
-        )
+        items = evaluation_items(split, self.side.ends[1], resize=data.resize, say=_silent, formats=formats, seed=seed)
         made = []
         for item in items:  # a picture that can't be read is named by the validation
             made.append(self.batches(item.fields, [random(DEGRADE_EVALUATION, seed, 0, item.index)]))

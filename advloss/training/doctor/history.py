@@ -1,7 +1,7 @@
 """What a run has logged, as series of numbers: what the rules look at."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,6 +60,21 @@ class History:
         after = self.iteration - iterations
         return [value for iteration, value in self.series.get(name, ()) if iteration > after]
 
+    def values(self, name: str, count: int) -> list[float]:
+        """The last so many values, or fewer if there are no more."""
+        return [value for _, value in self.series.get(name, ())][-count:]
+
+    def lasting(self, name: str, iterations: int) -> list[float]:
+        """The values of the last so many iterations, at least two; none if the series has not lasted that long."""
+        if name not in self.first or self.iteration - self.first[name] < iterations * 3 // 4:
+            return []
+        found = self.last(name, iterations)
+        return found if len(found) > 1 else self.values(name, 2)
+
+    def names(self, start: str) -> list[str]:
+        """All names that begin so."""
+        return [name for name in self.series if name.startswith(start)]
+
     def between(self, name: str, start: int, end: int) -> list[float]:
         """The values that were logged from iteration `start` to before `end`."""
         return [value for iteration, value in self.series.get(name, ()) if start <= iteration < end]
@@ -69,7 +84,7 @@ class History:
         kept = self.series.get(name)
         return kept[-1][1] if kept else None
 
-    def parts(self, end: str) -> Iterable[str]:
+    def parts(self, end: str) -> list[str]:
         """The terms that have a measure of that name: `adversarial_a` for `health.adversarial_a.fake`."""
         start, end = "health.", f".{end}"
         return [n[len(start) : -len(end)] for n in self.series if n.startswith(start) and n.endswith(end)]

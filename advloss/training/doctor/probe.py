@@ -46,7 +46,10 @@ class Probe:
         with untouched([executor.method, executor.terms], executor.device), executor.precision.settings():
             made = self._made(batch, set().union(*(executor.by_name[name].needs for name in names)))
             for name in executor.by_name:  # in the recipe's order
-                if name in names & executor.weights.keys() and (gradient := self._gradient(name, made, batch)) is not None:
+                if (
+                    name in names & executor.weights.keys()
+                    and (gradient := self._gradient(name, made, batch)) is not None
+                ):
                     measured[f"gradient.{name}"] = gradient
                 if name in names & self.adversaries.keys():
                     measured |= {f"{name}.{key}": value for key, value in self._of_adversary(name, made).items()}
