@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs that are made sick on purpose, and healthy ones: what the doctor's rules say of each. The table of docs/doctor.md.
+"""Runs that are made sick on purpose, and healthy ones: what the doctor says of each. The table of docs/doctor.md.
 
     python tools/doctor_trials.py --out docs/benchmarks/doctor.json
     python tools/doctor_trials.py --only dead_start oscillation --seeds 0 --work /tmp/trials
@@ -35,7 +35,6 @@ from advloss.networks.generators.dcgan import DCGAN  # noqa: E402
 from advloss.recipe import components  # noqa: E402
 from advloss.recipe.resolve import resolve  # noqa: E402
 from advloss.recipe.text.source import read  # noqa: E402
-from advloss.training.doctor.history import History  # noqa: E402
 from advloss.training.doctor.reading import entries  # noqa: E402
 from advloss.training.doctor.rules import found_in  # noqa: E402
 from advloss.training.start import train  # noqa: E402
@@ -80,8 +79,8 @@ components.GENERATORS |= {"one_picture": OnePicture, "uneven": Uneven, "hard": H
 
 @dataclass(frozen=True)
 class Trial:
-    """recipe, settings: what is trained. onset: the iteration in which the illness begins. iterations: at most 300 for a
-    sick run."""
+    """recipe, settings: what is trained. onset: the iteration in which the illness begins. iterations: at most 300 for
+    a sick run."""
 
     recipe: str
     settings: tuple[str, ...]

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from advloss.core.distributed import broadcast
+from advloss.core.errors import NotFinite
 from advloss.recipe.build import Built, build
 from advloss.recipe.formats import same_formats
 from advloss.recipe.optimizers import settings_of
@@ -17,6 +18,7 @@ from advloss.training.run.changes import changes, check_changes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.initial import start_from_initial
 from advloss.training.run.lock import alone
+from advloss.training.run.rollback import lowered, reason
 from advloss.training.run.threads import Threads, same_threads
 from advloss.training.training_data import checked_data, recipe_with_formats
 
@@ -37,18 +39,32 @@ def train(
     try:
         with alone(path, processes):
             folder = RunFolder(path)
-            trainer = _trainer(recipe, folder, processes, say, resume=resume, change=change)
-            if processes.first:
-                folder.create(trainer.recipe)
-            processes.wait()
-            model = trainer.run()
-            return model if processes.first else None
+            because: str | None = None
+            while True:
+                trainer = _trainer(recipe, folder, processes, say, resume=resume, change=change, because=because)
+                if processes.first:
+                    folder.create(trainer.recipe)
+                processes.wait()
+                try:
+                    model = trainer.run()
+                    return model if processes.first else None
+                except NotFinite as error:  # only if it can go on, as with --resume --change optimizer.lr=LOWER
+                    recipe, because = lowered(trainer.recipe), reason(error, trainer.history, trainer.recipe)
+                    resume = change = True
+                del trainer  # before the next one takes as much memory
     finally:
         processes.stop()
 
 
 def _trainer(
-    recipe: Recipe, folder: RunFolder, processes: Processes, say: Say, *, resume: bool, change: bool
+    recipe: Recipe,
+    folder: RunFolder,
+    processes: Processes,
+    say: Say,
+    *,
+    resume: bool,
+    change: bool,
+    because: str | None = None,
 ) -> Trainer:
     """The trainer of a recipe, with its first batch and, if a run is resumed, in the state of its checkpoint."""
     say = say if processes.first else lambda sentence: None
@@ -67,7 +83,7 @@ def _trainer(
     broadcast(built.terms)
     trainer = Trainer(built, data, folder, processes, say, threads)
     if saved is not None:
-        trainer.resume(saved, change)
+        trainer.resume(saved, change, because)
     for line in plan(trainer):
         say(line)
     trainer.prepare()

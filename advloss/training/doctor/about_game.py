@@ -29,8 +29,8 @@ def generator_wins(history: History) -> str | None:
         rights = history.lasting(f"health.{part}.right_fake", LONG)
         if losses and min(losses) > 1.02 * level and max(rights) < 0.1:
             return (
-                f"losses.{part}: the generator wins: the discriminator takes {1 - max(rights):.0%} of the fakes for real, "
-                "so what it says about them teaches nothing"
+                f"losses.{part}: the generator wins: the discriminator takes {1 - max(rights):.0%} of the fakes for "
+                "real, so what it says about them teaches nothing"
             )
     return None
 
@@ -50,8 +50,8 @@ def dead_start(history: History) -> str | None:
         )
         if all(abs(loss - level) < 0.01 * level for loss in every) and all(abs(f - r) < 0.05 for f, r in pairs):
             return (
-                f"losses.{part}: a dead start: the discriminator's loss is {losses[-1]:.4g} since it began, and {level:.4g} "
-                "is that of one that can't tell fake from real at all"
+                f"losses.{part}: a dead start: the discriminator's loss is {losses[-1]:.4g} since it began, and "
+                f"{level:.4g} is that of one that can't tell fake from real at all"
             )
     return None
 
@@ -63,8 +63,8 @@ def oscillation(history: History) -> str | None:
         swings = history.lasting(f"health.{part}.swing", LONG)
         if swings and min(swings) > 0.5 * level:
             return (
-                f"losses.{part}: the players go round each other: the discriminator's loss swings by {min(swings):.2g} or more "
-                f"around its mean, and that of an undecided one is {level:.3g}"
+                f"losses.{part}: the players go round each other: the discriminator's loss swings by {min(swings):.2g} "
+                f"or more around its mean, and that of an undecided one is {level:.3g}"
             )
     return None
 
@@ -76,8 +76,8 @@ def rate_too_high(history: History) -> str | None:
         if len(steps) == 2 and min(steps) > 0.1:
             player = name.removeprefix("health.step.")
             return (
-                f"the rate of the player {player} is too high: each step moves its weights by {min(steps):.0%} of their "
-                "size; 0.1% to 1% is usual"
+                f"the rate of the player {player} is too high: each step moves its weights by {min(steps):.0%} of "
+                "their size; 0.1% to 1% is usual"
             )
     return None
 
@@ -91,8 +91,8 @@ def unbounded_critic(history: History) -> str | None:
         gaps = [abs(real - fake) for real, fake in zip(reals, fakes, strict=True)]
         if gaps and gaps[-1] > 100 and gaps[-1] > 2 * gaps[0]:
             return (
-                f"losses.{part}: nothing holds the critic's slope: the distance of its logits grew from {gaps[0]:.3g} to "
-                f"{gaps[-1]:.3g} in {LONG} iterations"
+                f"losses.{part}: nothing holds the critic's slope: the distance of its logits grew from {gaps[0]:.3g} "
+                f"to {gaps[-1]:.3g} in {LONG} iterations"
             )
     return None
 
@@ -105,7 +105,7 @@ def overfitted(history: History) -> str | None:
         right = history.now(f"health.{part}.right_real") or 0.0
         if len(measured) == 2 and min(measured) > 0.5 and right > 0.9:
             return (
-                f"losses.{part}: the discriminator knows its images by heart: it judges {right:.0%} of them right, and real "
-                f"images that it does not train on lie {measured[-1]:.0%} of the way from these to the fakes"
+                f"losses.{part}: the discriminator knows its images by heart: it judges {right:.0%} of them right, and "
+                f"real images that it does not train on lie {measured[-1]:.0%} of the way from these to the fakes"
             )
     return None

@@ -21,8 +21,8 @@ def no_effect(history: History) -> str | None:
         largest = max((min(values) for values in others if len(values) == 2), default=0.0)
         if len(mine) == 2 and max(mine) < 0.01 * largest:
             return (
-                f"losses.{part}: the adversary has no effect: {max(mine) / largest:.2%} of the gradient of the strongest "
-                "other term reach the generator from it"
+                f"losses.{part}: the adversary has no effect: {max(mine) / largest:.2%} of the gradient of the "
+                "strongest other term reach the generator from it"
             )
     return None
 
@@ -40,15 +40,15 @@ def ruins_reconstruction(history: History) -> str | None:
             now = history.lasting(loss, AFTER)
             if now and min(now) > 1.5 * before[-1]:
                 return (
-                    f"losses.{part}: since the adversary counts, from iteration {start} on, the loss {term} has grown from "
-                    f"{before[-1]:.3g} to {now[-1]:.3g}: it ruins what the generator had learnt"
+                    f"losses.{part}: since the adversary counts, from iteration {start} on, the loss {term} has grown "
+                    f"from {before[-1]:.3g} to {now[-1]:.3g}: it ruins what the generator had learnt"
                 )
     return None
 
 
 def mode_collapse(history: History) -> str | None:
-    """The fakes differ among themselves by less than a tenth of what the real images do, in two measures after iteration
-    50."""
+    """The fakes differ among themselves by less than a tenth of what the real images do, in two measures after
+    iteration 50."""
     for part in history.parts("distance_fake"):
         fakes = history.values(f"health.{part}.distance_fake", 2)
         reals = history.values(f"health.{part}.distance_real", 2)
@@ -57,8 +57,8 @@ def mode_collapse(history: History) -> str | None:
         shares = [fake / max(real, 1e-12) for fake, real in zip(fakes, reals, strict=True)]
         if max(shares) < 0.1:
             return (
-                f"losses.{part}: the generator has collapsed: its results differ from each other by {max(shares):.1%} of what "
-                "real ones do"
+                f"losses.{part}: the generator has collapsed: its results differ from each other by {max(shares):.1%} "
+                "of what real ones do"
             )
     return None
 
@@ -72,8 +72,8 @@ def codebook_collapse(history: History) -> str | None:
     expected = [1 - math.exp(-number / codes) for number in tokens]
     if all(usage < COLLAPSED * share for usage, share in zip(usages, expected, strict=True)):
         return (
-            f"the codebook has collapsed: {usages[-1]:.1%} of its {codes:.0f} codes are used, where as many uniform choices "
-            f"would use {expected[-1]:.0%}"
+            f"the codebook has collapsed: {usages[-1]:.1%} of its {codes:.0f} codes are used, where as many uniform "
+            f"choices would use {expected[-1]:.0%}"
         )
     return None
 
@@ -85,22 +85,22 @@ def saturated(history: History) -> str | None:
         reals = history.values(f"health.{part}.saturated_real", 2)
         if len(fakes) == 2 and min(fake - real for fake, real in zip(fakes, reals, strict=True)) > 0.5:
             return (
-                f"losses.{part}: {fakes[-1]:.0%} of the fakes' values are at the ends of the range, {reals[-1]:.0%} of the real "
-                "images': there the gradient through a tanh is gone"
+                f"losses.{part}: {fakes[-1]:.0%} of the fakes' values are at the ends of the range, {reals[-1]:.0%} of the "
+                "real images': there the gradient through a tanh is gone"
             )
     return None
 
 
 def checkerboard(history: History) -> str | None:
-    """More than half of the fakes' fine detail is one pattern that repeats, and of the real images' less than a tenth, in
-    two measures after iteration 100."""
+    """More than half of the fakes' fine detail is one pattern that repeats, and of the real images' less than a tenth,
+    in two measures after iteration 100."""
     for part in history.parts("checkerboard_fake"):
         fakes = history.values(f"health.{part}.checkerboard_fake", 2)
         reals = history.values(f"health.{part}.checkerboard_real", 2)
         if history.iteration >= 200 and len(fakes) == 2 and min(fakes) > 0.5 and max(reals) < 0.1:
             return (
-                f"losses.{part}: {fakes[-1]:.0%} of the fakes' fine detail is a checkerboard, one pattern at the same place in "
-                "each image"
+                f"losses.{part}: {fakes[-1]:.0%} of the fakes' fine detail is a checkerboard, one pattern at the same "
+                "place in each image"
             )
     return None
 
@@ -114,8 +114,8 @@ def not_normalised(history: History) -> str | None:
         low, high, contrast = min(lows), max(highs), max(contrasts)
         if low < -1.5 or high > 1.5 or (low > -0.01 and high <= 1.01) or contrast < 0.02:
             return (
-                f"losses.{part}: the real images are not normalised: their values are from {low:.3g} to {high:.3g}, with a "
-                f"standard deviation of {contrast:.2g}; images are in [-1, 1] here, and use that range"
+                f"losses.{part}: the real images are not normalised: their values are from {low:.3g} to {high:.3g}, "
+                f"with a standard deviation of {contrast:.2g}; images are in [-1, 1] here, and use that range"
             )
     return None
 

@@ -99,7 +99,7 @@ class Doctor:
             run_log.write({"iteration": iteration, "health": dict(zip(numbers, means, strict=True))})
 
     def conclude(self, run_log: RunLog, iteration: int) -> None:
-        """Says and logs what the rules find in all that has been logged. In the first process; the others do nothing."""
+        """Says and logs what the rules find in all that has been logged, in the first process."""
         if not (self.on and self.processes.first):
             return
         for finding in findings(self.history):

@@ -20,21 +20,23 @@ class Rule:
 RULES: dict[str, Rule] = {
     "discriminator_wins": Rule(
         about_game.discriminator_wins,
-        "a lower rate for the discriminator (optimizer.discriminator={lr: ...}) or a later start of it, a penalty such as r1, "
-        "augmentations (diffaugment, ada), or smoothed labels (real_label: 0.9)",
+        "a lower rate for the discriminator (optimizer.discriminator={lr: ...}) or a later start of it, a penalty such "
+        "as r1, augmentations (diffaugment, ada), or smoothed labels (real_label: 0.9)",
     ),
     "generator_wins": Rule(
         about_game.generator_wins,
-        "a higher rate or more steps for the discriminator (train.steps={discriminator: 2, generator: 1}), or a wider one",
+        "a higher rate or more steps for the discriminator (train.steps={discriminator: 2, generator: 1}), or a wider "
+        "one",
     ),
     "dead_start": Rule(
         about_game.dead_start,
-        "look whether the discriminator is trained: its rate, its steps, a sigmoid or a zero at its end, images that are "
-        "the same on both sides; then a higher rate for it",
+        "look whether the discriminator is trained: its rate, its steps, a sigmoid or a zero at its end, images that "
+        "are the same on both sides; then a higher rate for it",
     ),
     "oscillation": Rule(
         about_game.oscillation,
-        "lower rates, a smaller first beta (0 or 0.5), a penalty such as r1, and train.average for the model that is kept",
+        "lower rates, a smaller first beta (0 or 0.5), a penalty such as r1, and train.average for the model that is "
+        "kept",
     ),
     "rate_too_high": Rule(about_game.rate_too_high, "a tenth of the rate, or a warm-up; train.clip holds single steps"),
     "unbounded_critic": Rule(
@@ -56,12 +58,13 @@ RULES: dict[str, Rule] = {
     ),
     "mode_collapse": Rule(
         about_results.mode_collapse,
-        "a penalty such as r1 or wgan_gp, minibatch_discrimination or pulling_away, a larger batch, a lower rate of the "
-        "generator; go back to a checkpoint of before",
+        "a penalty such as r1 or wgan_gp, minibatch_discrimination or pulling_away, a larger batch, a lower rate of "
+        "the generator; go back to a checkpoint of before",
     ),
     "codebook_collapse": Rule(
         about_results.codebook_collapse,
-        "networks.bottleneck.revive=0.01 and kmeans=true, codes of fewer channels and unit length (normalize=true), a lower rate",
+        "networks.bottleneck.revive=0.01 and kmeans=true, codes of fewer channels and unit length (normalize=true), a "
+        "lower rate",
     ),
     "saturated": Rule(
         about_results.saturated,

@@ -8,7 +8,8 @@ from advloss.recipe.schema import Data, Recipe
 FREE = {
     "train": {
         *("epochs", "iterations", "executor", "compile", "graphs"),
-        *("doctor", "log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every"),
+        *("doctor", "on_nan", "rollbacks"),
+        *("log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every"),
     },
     "data": {"name", "workers", "memory"},
 }

@@ -1,21 +1,14 @@
 """The probe and the weights' measures: what they give, and that they leave a training as it was, to the bit."""
 
-import math
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from advloss.losses.adversarial import AdversarialLoss
-from advloss.recipe.terms import Term
 from advloss.training.doctor.probe import Probe
-from advloss.training.doctor.untouched import untouched
-from advloss.training.doctor.weights import copied, moved
 from advloss.training.executor import Executor
 from advloss.training.executors import EXECUTORS
-from tests.training.fast.helpers import batches
-from tests.training.games import Factor, batch, game, images, small
+from tests.training.games import images, small
 
 DROPOUT = "networks.generator={name: unet, levels: 2, width: 2, norm: batch, dropout: 0.5}"
 KINDS = {
