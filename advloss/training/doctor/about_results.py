@@ -85,8 +85,8 @@ def saturated(history: History) -> str | None:
         reals = history.values(f"health.{part}.saturated_real", 2)
         if len(fakes) == 2 and min(fake - real for fake, real in zip(fakes, reals, strict=True)) > 0.5:
             return (
-                f"losses.{part}: {fakes[-1]:.0%} of the fakes' values are at the ends of the range, {reals[-1]:.0%} of the "
-                "real images': there the gradient through a tanh is gone"
+                f"losses.{part}: {fakes[-1]:.0%} of the fakes' values are at the ends of the range, {reals[-1]:.0%} of "
+                "the real images': there the gradient through a tanh is gone"
             )
     return None
 

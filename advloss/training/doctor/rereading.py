@@ -28,7 +28,10 @@ def diagnosis(folder: Path) -> Diagnosis:
     notes = []
     if read.lost:
         which = some([str(number) for number in read.lost], ", ")
-        notes.append(f"{log}: {len(read.lost)} lines can't be read and are left out (line {which})")
+        count = (
+            "1 line can't be read and is" if len(read.lost) == 1 else f"{len(read.lost)} lines can't be read and are"
+        )
+        notes.append(f"{log}: {count} left out (line {which})")
     if not any("health" in line for line in read.lines):
         return Diagnosis(
             [f"{folder}: this run has no measures of the doctor (train.doctor=false, or an older version trained it)"],
