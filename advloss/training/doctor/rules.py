@@ -58,7 +58,7 @@ RULES: dict[str, Rule] = {
     ),
     "mode_collapse": Rule(
         about_results.mode_collapse,
-        "a penalty such as r1 or wgan_gp, minibatch_discrimination or pulling_away, a larger batch, a lower rate of "
+        "a penalty such as r1 or wgan_gp, minibatch discrimination or pulling_away, a larger batch, a lower rate of "
         "the generator; go back to a checkpoint of before",
     ),
     "codebook_collapse": Rule(
