@@ -18,6 +18,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,13 @@ SICK: dict[str, Trial] = {
     ),
     "dead_start": Trial(
         "dcgan-small",
-        (*DIGITS, "losses.adversarial.objective=hinge", "optimizer.lr=1e-5", "optimizer.discriminator={lr: 1e-8}"),
+        (
+            *DIGITS,
+            "losses.adversarial.objective=hinge",
+            "losses.adversarial.discriminator.norm=none",
+            "optimizer.lr=1e-5",
+            "optimizer.discriminator={lr: 1e-6}",
+        ),
     ),
     "rate_too_high": Trial("lsgan-small", (*DIGITS, "optimizer.lr=0.1")),
     "unbounded_critic": Trial("wgan-gp-small", (*DIGITS, "losses.adversarial.penalties=[]", "optimizer.lr=1e-3")),
@@ -189,6 +196,9 @@ def main(words: list[str] | None = None) -> int:
     """Trains the trials and writes what was said of them."""
     words = sys.argv[1:] if words is None else words
     arguments = parser().parse_args(words)
+    if arguments.table:
+        print("\n".join(table(json.loads(arguments.table.read_text())["result"]["trials"])))
+        return 0
     with tempfile.TemporaryDirectory() as temporary:
         out = arguments.out.resolve() if arguments.out else None
         work = (arguments.work or Path(temporary)).resolve()
@@ -198,6 +208,22 @@ def main(words: list[str] | None = None) -> int:
         rows = [row for seed in arguments.seeds for row in measured(arguments.only, seed)]
     report.publish(report.document("doctor", words, {"within": WITHIN, "trials": rows}, "tools/doctor_trials.py"), out)
     return 0
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The rows as a table of docs/doctor.md: a line for each sick run, and one for each healthy recipe."""
+    lines = ["| run | recipe | its rule | other rules |", "|---|---|---|---|"]
+    healthy: dict[str, list[str]] = {}
+    for row in rows:
+        words = {rule: f"{rule} ({iteration})" for rule, iteration in row["said"].items()}
+        if row["kind"] == "sick":
+            own = f"after iteration {row['said'][row['name']]}" if row["right"] else "**missed**"
+            others = ", ".join(said for rule, said in words.items() if rule != row["name"]) or "-"
+            lines.append(f"| {row['name']}, from {row['onset']} | `{row['recipe']}` | {own} | {others} |")
+        else:
+            healthy.setdefault(row["name"], []).append(", ".join(words.values()) or "silent")
+    lines += [f"| healthy, {len(found)} seeds | `{name}` | - | {'; '.join(found)} |" for name, found in healthy.items()]
+    return lines
 
 
 def measured(only: list[str], seed: int) -> list[dict[str, Any]]:
@@ -239,6 +265,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the healthy trials (0 1 2)")
     whole.add_argument("--work", type=Path, help="the folder for the runs, which are then kept")
     whole.add_argument("--out", type=Path, help="the JSON file to write, besides printing it")
+    whole.add_argument("--table", type=Path, help="train nothing: print the table of this JSON file")
     return whole
 
 

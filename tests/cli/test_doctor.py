@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from tests.data.pictures import fill
 from tests.training.doctor.test_rules import GOOD, SICK, lines
-from tests.training.started import done, log, refused
+from tests.training.started import TINY, done, log, refused, two_sides
 
 RUN = Path("runs/run")
 
@@ -70,3 +73,26 @@ def test_a_training_says_it_once_and_logs_it(doctor: bool) -> None:
     again = done("doctor", "run").stdout
     assert all(f"iteration {entry['iteration']}: {entry['doctor']['rule']}: " in again for entry in found)
     assert again.count("\n") == max(1, 2 * len(found))
+
+
+def test_a_training_has_the_same_weights_with_it_and_without_it() -> None:
+    """With dropout, a pool, an average, and held-out images to look at."""
+    RUN.rmdir()
+    two_sides(Path("photos"))
+    for place, first in (("testA", 8), ("testB", 12)):
+        fill(Path("photos") / place, 4, first, 40, 44)
+    words = [
+        "recipe=cyclegan-small",
+        *TINY,
+        "photos",
+        "networks.generator.dropout=0.5",
+        "train.average=0.9",
+        "samples=[]",
+    ]
+    files = {}
+    for doctor in ("true", "false"):
+        done("train", *words, "--iterations", "12", "--run", doctor, f"train.doctor={doctor}", "metrics={}")
+        files[doctor] = load_file(f"runs/{doctor}/model.safetensors")
+    assert any("adversarial_a.overfit" in entry.get("health", {}) for entry in log(Path(), "true"))
+    assert files["true"].keys() == files["false"].keys()
+    assert all(torch.equal(value, files["false"][name]) for name, value in files["true"].items())

@@ -1,5 +1,7 @@
 """Rules about the game: the discriminator's logits, losses and steps."""
 
+from itertools import pairwise
+
 from advloss.training.doctor.history import History
 
 LONG = 100
@@ -57,27 +59,31 @@ def dead_start(history: History) -> str | None:
 
 
 def oscillation(history: History) -> str | None:
-    """The loss swings within the logged windows by more than the undecided level, again and again."""
+    """The players win by turns: within 300 iterations the loss is three times or more above and below, first 10% above
+    that of an undecided discriminator, then 30% below it, and so on; or it swings so within the logged windows."""
     for part in history.parts("undecided"):
         level = history.now(f"health.{part}.undecided") or 0.0
+        losses = history.last(f"health.{part}.loss", 3 * LONG)
+        sides = [loss > level for loss in losses if not 0.7 * level < loss < 1.1 * level]
+        turns = sum(one != other for one, other in pairwise(sides))
         swings = history.lasting(f"health.{part}.swing", LONG)
-        if swings and min(swings) > 0.5 * level:
+        if turns >= 3 or (swings and min(swings) > 0.5 * level):
             return (
-                f"losses.{part}: the players go round each other: the discriminator's loss swings by {min(swings):.2g} "
-                f"or more around its mean, and that of an undecided one is {level:.3g}"
+                f"losses.{part}: the players go round each other: the discriminator's loss goes from {min(losses):.2g} "
+                f"to {max(losses):.2g} and back, and that of an undecided one is {level:.3g}"
             )
     return None
 
 
 def rate_too_high(history: History) -> str | None:
-    """A step moves the weights by more than a tenth of their size, in two measures."""
+    """A step moves the weights by more than half of their size, or by more than a tenth in two measures."""
     for name in history.names("health.step."):
         steps = history.values(name, 2)
-        if len(steps) == 2 and min(steps) > 0.1:
+        if max(steps) > 0.5 or (len(steps) == 2 and min(steps) > 0.1):
             player = name.removeprefix("health.step.")
             return (
-                f"the rate of the player {player} is too high: each step moves its weights by {min(steps):.0%} of "
-                "their size; 0.1% to 1% is usual"
+                f"the rate of the player {player} is too high: a step moves its weights by {max(steps):.0%} of their "
+                "size; 0.1% to 1% is usual"
             )
     return None
 

@@ -28,6 +28,8 @@ from advloss.training.run.log import RunLog
 PROBED_FIRST = (10, 25, 50)
 PROBED_EVERY = 100
 """The probe costs about half an iteration, so it is rare: 0.5% of the time."""
+STEPS_FIRST = (1, 2, 3)
+"""Iterations in which the step alone is measured: with a rate that is far too high these are the largest ones."""
 
 
 class Doctor:
@@ -66,16 +68,18 @@ class Doctor:
 
     def begin(self, iteration: int) -> None:
         """Call it before iteration number `iteration` (from 0)."""
-        if self.on and _probed(iteration + 1):
+        if self.on and (iteration + 1 in STEPS_FIRST or _probed(iteration + 1)):
             self.before = {name: copied(player.parameters) for name, player in self.executor.players.items()}
 
     def end(self, iteration: int, group: Sequence[Batch]) -> None:
         """Call it after that iteration. group: its batches."""
+        for name, weights in self.before.items():
+            step = moved(self.executor.players[name].parameters, weights)
+            largest = self.measured.get(f"step.{name}", step)  # since the last log
+            self.measured[f"step.{name}"] = torch.maximum(step, largest)
+        self.before = {}
         if not (self.on and _probed(iteration + 1)):
             return
-        for name, weights in self.before.items():
-            self.measured[f"step.{name}"] = moved(self.executor.players[name].parameters, weights)
-        self.before = {}
         if (average := self.executor.average) is not None:
             self.measured["average"] = moved(average.averaged, average.present)
         self.measured |= self.probe(group[-1], self.held_out())

@@ -1,7 +1,7 @@
 """Calls of modules in training mode that leave nothing behind."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -18,8 +18,9 @@ def untouched(modules: Sequence[nn.Module], device: torch.device) -> Iterator[No
     """
     parts = {id(part): part for module in modules for part in module.modules()}.values()
     kept = [(part, dict(part._buffers)) for part in parts]
-    stance = "force_eager" if any(compiled(module) for module in modules) else "default"
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.compiler.set_stance(stance):
+    eager = any(compiled(module) for module in modules)
+    uncompiled = torch.compiler.set_stance("force_eager") if eager else nullcontext()  # it takes seconds to import
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), uncompiled:
         try:
             clones: dict[int, torch.Tensor] = {}  # a buffer that two parts share stays shared
             for part, buffers in kept:

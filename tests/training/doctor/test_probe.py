@@ -12,6 +12,7 @@ from advloss.training.doctor.probe import Probe
 from advloss.training.doctor.untouched import untouched
 from advloss.training.executor import Executor
 from advloss.training.executors import EXECUTORS
+from tests.training.fast.helpers import RECIPES, batches, made
 from tests.training.games import batch, game, images, small
 
 DROPOUT = "networks.generator={name: unet, levels: 2, width: 2, norm: batch, dropout: 0.5}"
@@ -52,6 +53,16 @@ def test_a_training_with_the_probe_has_the_bits_of_one_without(kind: str, execut
     kinds = [EXECUTORS[executor](small(*KINDS[kind]), torch.device("cpu"), print) for _ in range(2)]
     without, with_it = (played(each, images, probe) for each, probe in zip(kinds, (False, True), strict=True))
     assert without.keys() == with_it.keys()
+    assert [key for key in without if not torch.equal(without[key], with_it[key])] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_so_has_every_kind_of_recipe(recipe: str) -> None:
+    """Labels, growing and virtual norms, unrolled games, codebooks, pools, k + 1 classes, weightings."""
+    kinds = [EXECUTORS["auto"](made(recipe), torch.device("cpu"), print) for _ in range(2)]
+    each = batches(recipe)
+    without, with_it = (played(kind, each, probe) for kind, probe in zip(kinds, (False, True), strict=True))
     assert [key for key in without if not torch.equal(without[key], with_it[key])] == []
 
 
