@@ -1,5 +1,6 @@
 """The doctor of a training: when it measures, what it logs, and what it says."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -99,8 +100,9 @@ class Doctor:
         if numbers and (codes := getattr(self.executor.method, "codes", None)) is not None:
             numbers["codes"] = float(codes)  # beside what the method watches: how many of them are used
         means = [total / self.processes.world for total in self.processes.sum([*numbers.values()])]
-        if numbers:
-            run_log.write({"iteration": iteration, "health": dict(zip(numbers, means, strict=True))})
+        finite = {name: mean for name, mean in zip(numbers, means, strict=True) if math.isfinite(mean)}
+        if finite:
+            run_log.write({"iteration": iteration, "health": finite})
 
     def conclude(self, run_log: RunLog, iteration: int) -> None:
         """Says and logs what the rules find in all that has been logged, in the first process."""

@@ -43,7 +43,8 @@ class History:
             self.said.add(str(found.get("rule")))
         iteration = int(entry["iteration"])
         for group in GROUPS:
-            for name, value in (entry.get(group) or {}).items():
+            numbers = entry.get(group)
+            for name, value in numbers.items() if isinstance(numbers, Mapping) else ():
                 if isinstance(value, int | float):
                     self._add(f"{group}.{name}", iteration, float(value))
 

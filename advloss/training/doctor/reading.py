@@ -26,6 +26,6 @@ def entries(path: Path) -> Entries:
             entry = json.loads(line)
             int(entry["iteration"])
             found.lines.append(entry)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             found.lost.append(number)
     return found
