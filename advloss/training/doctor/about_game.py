@@ -9,12 +9,13 @@ LONG = 100
 
 
 def discriminator_wins(history: History) -> str | None:
-    """Its loss is below 2% of that of an undecided one, and it judges 99.5% right, for 100 iterations."""
+    """Its loss is below a thousandth of that of an undecided one, and it judges 99.5% right, for 100 iterations. (Healthy
+    DCGANs of digits were seen at 0.4% for as long.)"""
     for part in history.parts("undecided"):
         level = history.now(f"health.{part}.undecided") or 0.0
         losses = history.lasting(f"health.{part}.loss", LONG)
         rights = [r for side in ("fake", "real") for r in history.lasting(f"health.{part}.right_{side}", LONG)]
-        if losses and max(losses) < 0.02 * level and min(rights) > 0.995:
+        if losses and max(losses) < 1e-3 * level and min(rights) > 0.995:
             return (
                 f"losses.{part}: the discriminator wins: it judges {min(rights):.1%} right and its loss is "
                 f"{losses[-1]:.2g}, where an undecided one has {level:.3g}; what it could tell the generator is gone"

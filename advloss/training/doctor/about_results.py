@@ -47,15 +47,15 @@ def ruins_reconstruction(history: History) -> str | None:
 
 
 def mode_collapse(history: History) -> str | None:
-    """The fakes differ among themselves by less than a tenth of what the real images do, in two measures after
-    iteration 50."""
+    """The fakes differ among themselves by less than a twentieth of what the real images do, in two measures from
+    iteration 100 on."""
     for part in history.parts("distance_fake"):
         fakes = history.values(f"health.{part}.distance_fake", 2)
         reals = history.values(f"health.{part}.distance_real", 2)
-        if history.iteration < 100 or min(len(fakes), len(reals)) < 2:
+        if history.iteration < 200 or min(len(fakes), len(reals)) < 2:
             continue
         shares = [fake / max(real, 1e-12) for fake, real in zip(fakes, reals, strict=True)]
-        if max(shares) < 0.1:
+        if max(shares) < 0.05:
             return (
                 f"losses.{part}: the generator has collapsed: its results differ from each other by {max(shares):.1%} "
                 "of what real ones do"
@@ -92,12 +92,12 @@ def saturated(history: History) -> str | None:
 
 
 def checkerboard(history: History) -> str | None:
-    """More than half of the fakes' fine detail is one pattern that repeats, and of the real images' less than a tenth,
-    in two measures after iteration 100."""
+    """More than 70% of the fakes' fine detail is one pattern that repeats, and of the real images' less than a tenth,
+    in two measures from iteration 100 on."""
     for part in history.parts("checkerboard_fake"):
         fakes = history.values(f"health.{part}.checkerboard_fake", 2)
         reals = history.values(f"health.{part}.checkerboard_real", 2)
-        if history.iteration >= 200 and len(fakes) == 2 and min(fakes) > 0.5 and max(reals) < 0.1:
+        if history.iteration >= 200 and len(fakes) == 2 and min(fakes) > 0.7 and max(reals) < 0.1:
             return (
                 f"losses.{part}: {fakes[-1]:.0%} of the fakes' fine detail is a checkerboard, one pattern at the same "
                 "place in each image"
@@ -106,13 +106,14 @@ def checkerboard(history: History) -> str | None:
 
 
 def not_normalised(history: History) -> str | None:
-    """The real images are not spread over [-1, 1], in two measures: beyond it, within [0, 1], or hardly differing."""
+    """The real images are not spread over [-1, 1], in two measures: beyond it, within [0, 1], or over less than a fifth
+    of it."""
     for part in history.parts("contrast"):
         lows, highs, contrasts = (history.values(f"health.{part}.{key}", 2) for key in ("low", "high", "contrast"))
         if len(lows) < 2:
             continue
         low, high, contrast = min(lows), max(highs), max(contrasts)
-        if low < -1.5 or high > 1.5 or (low > -0.01 and high <= 1.01) or contrast < 0.02:
+        if low < -1.5 or high > 1.5 or (low > -0.01 and high <= 1.01) or high - low < 0.4:
             return (
                 f"losses.{part}: the real images are not normalised: their values are from {low:.3g} to {high:.3g}, "
                 f"with a standard deviation of {contrast:.2g}; images are in [-1, 1] here, and use that range"

@@ -57,7 +57,7 @@ GOOD = {
     "losses__a": 0.5,
 }
 SICK: dict[str, Mapping[str, object]] = {
-    "discriminator_wins": {"health__a__loss": 0.01, "health__a__right_fake": 1.0, "health__a__right_real": 1.0},
+    "discriminator_wins": {"health__a__loss": 0.001, "health__a__right_fake": 1.0, "health__a__right_real": 1.0},
     "generator_wins": {"health__a__loss": 2.5, "health__a__right_fake": 0.02},
     "dead_start": {"health__a__loss": 1.995, "health__a__fake": 0.01, "health__a__real": 0.02},
     "oscillation": {"health__a__swing": 1.2},
