@@ -47,7 +47,7 @@ def ruins_reconstruction(history: History) -> str | None:
 
 
 def mode_collapse(history: History) -> str | None:
-    """The fakes differ among themselves by less than a twentieth of what the real images do, in two measures from
+    """The fakes differ among themselves by less than 3% of what the real images do, in two measures from
     iteration 100 on."""
     for part in history.parts("distance_fake"):
         fakes = history.values(f"health.{part}.distance_fake", 2)
@@ -55,7 +55,7 @@ def mode_collapse(history: History) -> str | None:
         if history.iteration < 200 or min(len(fakes), len(reals)) < 2:
             continue
         shares = [fake / max(real, 1e-12) for fake, real in zip(fakes, reals, strict=True)]
-        if max(shares) < 0.05:
+        if max(shares) < 0.03:
             return (
                 f"losses.{part}: the generator has collapsed: its results differ from each other by {max(shares):.1%} "
                 "of what real ones do"
