@@ -11,6 +11,7 @@
     python tools/benchmark.py scaling --plot scaling.png
     python tools/benchmark.py against CHECKOUT --pairs 15
     python tools/benchmark.py company --programs 2
+    python tools/benchmark.py doctor --pairs 30 --out docs/benchmarks/doctor-cost-cpu.json
     python tools/benchmark.py startup
     python tools/benchmark.py table --check
 
@@ -40,6 +41,7 @@ from tools.benchmarks import (  # noqa: E402
     against,
     company,
     data,
+    doctor,
     iteration,
     quality,
     scaling,
@@ -59,6 +61,7 @@ COMMANDS: dict[str, ModuleType] = {
     "scaling": scaling,
     "against": against,
     "company": company,
+    "doctor": doctor,
     "startup": startup,
     "table": table,
 }

@@ -2,13 +2,13 @@
 
 # ruff: noqa: I001 (the order is that of `advloss --help`)
 from advloss.cli import train as train
+from advloss.cli import runs as runs
 from advloss.cli import use as use
 from advloss.cli import sample as sample
 from advloss.cli import tokens as tokens
 from advloss.cli import interop as interop
 from advloss.cli import demo as demo
 from advloss.cli import evaluate as evaluate
-from advloss.cli import runs as runs
 from advloss.cli import show as show
 from advloss.cli import lab as lab
 from advloss.cli import data as data

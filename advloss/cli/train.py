@@ -51,7 +51,7 @@ def train(
         raise InputError("--change goes with --resume: it lets a run that is resumed go on with other settings")
     if minutes is not None and not 0 < minutes < math.inf:
         raise InputError(f"--minutes {minutes:g}: is a number above 0")
-    run = None if run is None else _name_of(run)
+    run = None if run is None else run_name(run)
     recipe, name = _wanted(words or [], run, iterations, resume)
     if dry_run:
         built, plan = rehearse(recipe, device, say)
@@ -86,8 +86,8 @@ def _wanted(words: list[str], run: str | None, iterations: int | None, resume: b
     return recipe, name
 
 
-def _name_of(run: str) -> str:
-    """The run's name, also where its folder is named, `runs/NAME`."""
+def run_name(run: str) -> str:
+    """A run's name, also where its folder is named, `runs/NAME`."""
     parts = Path(run).parts
     return str(Path(*parts[1:])) if len(parts) > 1 and parts[0] == str(RUNS) else run
 

@@ -217,6 +217,9 @@ class Train(Strict):
     average: Annotated[float | Schedule, WithinLimits(Limits(gt=0, lt=1))] | None = None
     average_half_life: Annotated[float | Schedule, WithinLimits(at_least(0))] | None = None
     log_every: Positive = 20
+    doctor: bool = True
+    on_nan: Literal["stop", "rollback"] = "stop"
+    rollbacks: Positive = 3
     gradient_shares_every: Positive | None = None
     sample_every: Positive = 500
     validate_every: Positive = 1000

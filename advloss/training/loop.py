@@ -19,16 +19,18 @@ from advloss.recipe.schema import Recipe
 from advloss.recipe.terms import GENERATOR
 from advloss.training.data_wait import DataWait
 from advloss.training.device_batches import DeviceBatches
+from advloss.training.doctor.doctor import Doctor
 from advloss.training.executor import Batch
 from advloss.training.executors import make_executor
 from advloss.training.processes import Processes
-from advloss.training.run.checkpoint import read_checkpoint, restore, unwritten, write_checkpoint
+from advloss.training.run.checkpoint import restore, unwritten, write_checkpoint
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.interrupt import Interrupt
 from advloss.training.run.items import items_of
 from advloss.training.run.log import RunLog, in_number, in_words
 from advloss.training.run.pace import Pace
 from advloss.training.run.progress import Progress, new_length, resumed
+from advloss.training.run.rollback import agree, can_go_back, last_good
 from advloss.training.run.threads import Threads
 from advloss.training.training_data import make_loader
 from advloss.training.validation import Validation
@@ -72,6 +74,8 @@ class Trainer:
         self.device_batches = DeviceBatches(built, processes.device)
         self.waiting = DataWait(processes.device)
         self.validation = Validation(built, data, processes, say)
+        agree(self.executor, self.recipe, processes)
+        self.doctor = Doctor(built, self.executor, data, processes, folder)
         self.done = 0
         self.best: float | None = None
         self.history: list[dict[str, Any]] = []
@@ -86,10 +90,10 @@ class Trainer:
         """The method that is saved and validated: its moving average if the recipe asks for one, else the method."""
         return self.executor.average.module if self.executor.average else self.built.method  # type: ignore[return-value]
 
-    def resume(self, saved: dict[str, Any], change: bool = False) -> None:
+    def resume(self, saved: dict[str, Any], change: bool = False, because: str | None = None) -> None:
         """Goes on from the content of the run's checkpoint. change: whether the recipe and the data set may be others
-        than the run had. Raises InputError if they are, and may not be."""
-        progress, said = resumed(saved, self.recipe, self.items, change)
+        than the run had. because: see `resumed`. Raises InputError if they are others, and may not be."""
+        progress, said = resumed(saved, self.recipe, self.items, change, because)
         restore(saved, self.executor, self.processes)
         self.done, self.best, self.history = progress.iteration, progress.best, progress.history
         self.changed = len(self.history) > len(saved["history"])
@@ -109,12 +113,15 @@ class Trainer:
     def run(self) -> Path:
         """Plays the remaining iterations. Gives the model file's path.
 
-        Raises Interrupted after a signal, when the checkpoint is written; TrainingError if training can't go on.
+        Raises Interrupted after a signal, when the checkpoint is written; TrainingError if training can't go on, and
+        NotFinite if it can from the last checkpoint, with `train.on_nan=rollback`.
         """
         try:
             return self._run()
         except NotFinite as error:
-            raise TrainingError(f"{error}\n{self._last_good()}") from None
+            if can_go_back(self.recipe, self.history, self.folder):
+                raise
+            raise TrainingError(f"{error}\n{last_good(self.recipe, self.history, self.folder)}") from None
         except OSError as error:
             if not self.folder.path.is_dir():
                 raise unwritten(self.folder.checkpoint, error) from None
@@ -123,6 +130,7 @@ class Trainer:
     def _run(self) -> Path:
         run_log = RunLog(self.folder, self.recipe, self.done, self.total, self.processes, self.history)
         try:
+            self.doctor.open(run_log)
             if self.changed:
                 self._checkpoint(run_log)
             if self.done >= self.total:  # a kill can come between the last checkpoint and its model file
@@ -146,8 +154,10 @@ class Trainer:
         pace = Pace(self.processes.device, self.total, self.done, self.minutes)
         while self.done < self.total:
             group, waited = self._taken(batches, run_log)
+            self.doctor.begin(self.done)
             losses = self._played(group)
             self.waiting.played()
+            self.doctor.end(self.done, group)
             self.done += 1
             run_log.add(losses, images=len(group) * self.recipe.data.batch, waited=waited)
             if parts := self.executor.gradient_shares:
@@ -175,6 +185,8 @@ class Trainer:
             self._log(run_log)
         if logs or first or self._due(train.sample_every) or self._due(train.validate_every):
             self._log_watched(run_log)  # the following clear what it measured
+        if logs:
+            self.doctor.conclude(run_log, self.done)
         run_log.pause()
         if last or first or over or self._due(train.sample_every):
             self.validation.draw(self.averaged, self.done, self.folder, run_log)
@@ -212,6 +224,7 @@ class Trainer:
         players = self.executor.players
         rate = players.get(GENERATOR, next(iter(players.values()))).rate or 0.0
         share = run_log.flush(self.done, epoch, rate, self.executor.factors)
+        self.doctor.log(run_log, self.done)
         if warning := self.waiting.warning(share, self.loader.faster):
             run_log.say(f"iteration {self.done}: {warning}")
 
@@ -252,10 +265,11 @@ class Trainer:
 
         The loss may be finite: its gradient can still be infinite or NaN.
         """
-        for side in (self.executor.method, self.executor.terms):
-            for name, tensor in side.state_dict().items():
-                if tensor.is_floating_point() and not tensor.isfinite().all():
-                    raise NotFinite(f"{name}: not finite after iteration {self.done}, so no checkpoint was written")
+        states = {**self.executor.method.state_dict(), **self.executor.terms.state_dict()}
+        bad = [name for name, x in states.items() if x.is_floating_point() and not x.isfinite().all()]
+        if self.processes.any(bool(bad)):  # running statistics are each process's own
+            name = bad[0] if bad else "a tensor of another process"
+            raise NotFinite(f"{name}: not finite after iteration {self.done}, so no checkpoint was written")
 
     def _save_model(self, path: Path) -> None:
         if not self.processes.first:
@@ -277,19 +291,3 @@ class Trainer:
                 run_log.write({"iteration": self.done, "test": measured})
                 run_log.say(f"test: {in_words(measured)}")
         self.processes.wait()
-
-    def _last_good(self) -> str:
-        """Where a training that has failed can go on, and the command for it."""
-        rate = self.recipe.optimizer.parameters.get("lr")
-        lower = f"optimizer.lr={rate / 2:g}" if isinstance(rate, float) else "optimizer.lr=LOWER"
-        again = f"advloss train --run {self.folder.path.name} --resume"
-        if not self.folder.checkpoint.exists():
-            return f"There is no checkpoint yet. A lower rate or train.clip often helps: {again} {lower}"
-        try:
-            iteration = read_checkpoint(self.folder.checkpoint)["iteration"]
-        except InputError as error:
-            return str(error)
-        return (
-            f"The last good checkpoint is {self.folder.checkpoint}, after iteration {iteration}. With the same recipe "
-            f"it comes to the same end; a lower rate often helps: {again} --change {lower}"
-        )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from advloss.core.distributed import broadcast
-from advloss.core.errors import InputError, Interrupted, TrainingError
+from advloss.core.errors import InputError, Interrupted, NotFinite, TrainingError
 from advloss.core.version import __version__
 from advloss.recipe.build import Built, build
 from advloss.recipe.formats import same_formats
@@ -23,6 +23,7 @@ from advloss.training.run.changes import changes, check_changes
 from advloss.training.run.folder import RunFolder
 from advloss.training.run.initial import start_from_initial
 from advloss.training.run.lock import alone
+from advloss.training.run.rollback import lowered, reason
 from advloss.training.run.threads import Threads, same_threads
 from advloss.training.run.trackers import check_tracker
 from advloss.training.training_data import checked_data, recipe_with_formats
@@ -54,15 +55,24 @@ def train(
         with alone(path, processes):
             folder = RunFolder(path)
             check_tracker(recipe.train.tracker)
-            said: list[str] = []
-            trainer = _trainer(recipe, folder, processes, say, said, resume=resume, change=change)
-            trainer.minutes = minutes
-            if processes.first:
-                folder.create(trainer.recipe)
-                folder.note(_facts(trainer, words, said))
-            processes.wait()
-            model = _ended(trainer)
-            return model if processes.first else None
+            because: str | None = None
+            while True:
+                said: list[str] = []
+                trainer = _trainer(recipe, folder, processes, say, said, resume=resume, change=change, because=because)
+                trainer.minutes = minutes
+                if processes.first:
+                    folder.create(trainer.recipe)
+                    folder.note(_facts(trainer, words, said))
+                processes.wait()
+                since = time.monotonic()
+                try:
+                    model = _ended(trainer)
+                    return model if processes.first else None
+                except NotFinite as error:  # only if it can go on, as with --resume --change optimizer.lr=LOWER
+                    recipe, because = lowered(trainer.recipe), reason(error, trainer.history, trainer.recipe)
+                    resume = change = True
+                    minutes = minutes and max(0.01, minutes - (time.monotonic() - since) / 60)
+                del trainer  # before the next one takes as much memory
     finally:
         processes.stop()
 
@@ -100,6 +110,7 @@ def _trainer(
     *,
     resume: bool,
     change: bool,
+    because: str | None = None,
 ) -> Trainer:
     """The trainer of a recipe, with its first batch and, if a run is resumed, in the state of its checkpoint.
 
@@ -122,7 +133,7 @@ def _trainer(
     broadcast(built.terms)
     trainer = Trainer(built, data, folder, processes, say, threads)
     if saved is not None:
-        trainer.resume(saved, change)
+        trainer.resume(saved, change, because)
     for line in plan(trainer):
         say(line)
     trainer.prepare()

@@ -30,6 +30,7 @@ class LogitChecks(Timed):
         self.clock = Clock(keeper=self)
         self.every = every
         self.may_warn = not energies
+        self.raises = True  # for NaN
         self.since = 0  # the iteration in which `range` began
         self.range: Tensor | None = None  # [-smallest, largest] since the last look; stays in its place in memory
 
@@ -57,7 +58,7 @@ class LogitChecks(Timed):
         """Checks the logits. ends: whether this is the end of `every` iterations, and not the first iteration."""
         smallest, largest = reached.tolist()
         smallest = -smallest
-        if smallest != smallest:
+        if smallest != smallest and self.raises:
             raise TrainingError(
                 f"the discriminator's logits are NaN (seen in iteration {self.clock.iteration + 1}; it is looked for "
                 f"every {self.every}): its weights or the images hold NaN or infinity; a lower learning rate, a "

@@ -14,6 +14,7 @@ from advloss.losses.adversarial import arguments
 from advloss.losses.adversarial.augmentations import Augmentation
 from advloss.losses.adversarial.calls import DiscriminatorCalls, Output
 from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, takes_labels
+from advloss.losses.adversarial.last_steps import LastSteps, in_numbers, named
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import over_scales
 from advloss.losses.adversarial.objectives import Objective
@@ -125,6 +126,7 @@ class AdversarialLoss(DiscriminatorCalls):
         self.unroll = arguments.as_part("unroll", unroll, Unroll, "Unroll(steps=5)")
         self.symmetric, self.clip_weights, self.real_first = symmetric, clip_weights, real_first
         self.logit_checks = LogitChecks(energies=self.objective.energy)
+        self.last_steps = LastSteps()
         if self.unroll is not None:
             arguments.check_unroll(pool, self.penalties, symmetric, clip_weights)
         arguments.check_objective(self.objective, discriminator, self.penalties, symmetric, clip_weights)
@@ -173,6 +175,27 @@ class AdversarialLoss(DiscriminatorCalls):
         (reals,) = self.seen(real.detach(), given=given, label=label)
         return self.loss_of_discriminator(self._logits_of_both(fakes, reals, self.discriminator), (fakes, reals))
 
+    def health(self) -> dict[str, float]:
+        """How the game stands: means over the last 64 steps of the discriminator in training mode, by name.
+
+        fake, real: the mean logit; fake_spread, real_spread: the logits' standard deviation; right_fake, right_real:
+        the share that is judged right, in [0, 1]; loss: the objective's, without penalties; undecided: that loss if
+        both logits lie on the boundary (hinge: 2), where the objective has one; penalty.NAME: what a penalty added;
+        augment.NAME: the strength of an augmentation that has one, in [0, 1]; steps: how many steps these are means of.
+        Two parts of one class are told apart by a number. docs/doctor.md says what to make of the numbers.
+
+        The steps write these numbers on the device; only this call waits for it. Empty before the first step, and for
+        steps inside torch.compile (those of a compiled discriminator are counted).
+        """
+        return in_numbers(self.last_steps.names, self.last_steps.rows(), self._objective)
+
+    def _others(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What `health` gives beside the logits. values: of the penalties."""
+        penalties = [f"penalty.{type(penalty).__name__}" for penalty in self.penalties]
+        strong = [each for each in self.augment if isinstance(getattr(each, "p", None), Tensor)]
+        strengths = [f"augment.{type(each).__name__}" for each in strong]
+        return named([*penalties, *strengths], [*values, *(each.p for each in strong)])
+
     def clip(self) -> None:
         """Clips the discriminator's weights to [-clip_weights, clip_weights]; without `clip_weights`, does nothing.
 
@@ -202,14 +225,17 @@ class AdversarialLoss(DiscriminatorCalls):
     def loss_of_discriminator(self, logits: tuple[list[Tensor], list[Tensor]], seen: tuple[Seen, Seen]) -> Tensor:
         """`discriminator_loss`, from the logits of (fake, real) and the discriminator's inputs (fake, real)."""
         fake_logits, real_logits = logits
-        loss = over_scales(self._objective.discriminator, fake_logits, real_logits)
+        of_objective = loss = over_scales(self._objective.discriminator, fake_logits, real_logits)
         fakes, reals = seen
         critic = self.discriminator if len(reals) == 1 else OfClasses(self.discriminator, reals[1])
+        values = []
         for penalty in self.penalties:
             on_logits = getattr(penalty, "on_logits", False)
-            loss = loss + (penalty(*logits) if on_logits else penalty(critic, fakes[0], reals[0]))
+            values.append(penalty(*logits) if on_logits else penalty(critic, fakes[0], reals[0]))
+            loss = loss + values[-1]
         if self.training:
             self.logit_checks(fake_logits + real_logits)
+            self.last_steps.add(self._objective, logits, of_objective, self._others(values))
             for augmentation in self.augment:
                 assert isinstance(augmentation, Augmentation)
                 augmentation.adapt(real_logits)

@@ -9,6 +9,7 @@ from advloss.recipe.text.flat import flat
 FREE = {
     "train": {
         *("epochs", "iterations", "executor", "compile", "graphs"),
+        *("doctor", "on_nan", "rollbacks"),
         *("log_every", "gradient_shares_every", "sample_every", "validate_every", "checkpoint_every", "tracker"),
     },
     "data": {"name", "workers", "memory"},

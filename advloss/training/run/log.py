@@ -52,6 +52,7 @@ class RunLog:
         self.before = 0.0  # seconds that the run has taken before this process
         self.file = self.tracker = self.bar = None
         self.known: list[dict[str, Any]] = []  # lines of before: changes and test figures
+        self.reader: Callable[[dict[str, Any]], None] | None = None  # of each entry that is written
         if processes.first:
             kept = _cut(folder, done, self.say)
             self.known = [entry for entry in kept if "test" in entry or "changed" in entry]
@@ -135,10 +136,20 @@ class RunLog:
         """Adds a line to log.jsonl about a change of the run."""
         self._line(entry)
 
+    def found(self, entry: dict[str, Any]) -> None:
+        """Adds a line to log.jsonl about what a rule has found, and its sentence to TensorBoard as text."""
+        self._line(entry)
+        if self.events is not None:
+            found = entry["doctor"]
+            text = f"{found['sentence']}\n\n{found['remedy']}"
+            self.events.add_text(f"doctor/{found['rule']}", text, entry["iteration"])
+
     def _line(self, entry: dict[str, Any]) -> None:
         if self.file is not None:
             self.file.write(json.dumps(entry) + "\n")
             self.file.flush()
+            if self.reader is not None:
+                self.reader(entry)
 
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """Shows a picture in the tracker: uint8 [3, H, W]."""

@@ -26,10 +26,13 @@ class Progress:
         return asdict(self)
 
 
-def resumed(saved: dict[str, Any], recipe: Recipe, items: Items, allowed: bool) -> tuple[Progress, list[str]]:
+def resumed(
+    saved: dict[str, Any], recipe: Recipe, items: Items, allowed: bool, because: str | None = None
+) -> tuple[Progress, list[str]]:
     """The progress with which a run goes on, and sentences for the user.
 
     saved: the checkpoint's content. recipe, items: those of now. allowed: whether there may be changes (--change).
+    because: why there are changes, if it was not the user who made them; it stands before them in the history.
     Raises InputError if the items to train on are others, and may not be.
     """
     others = differences(saved["items"], items, "train")
@@ -44,7 +47,11 @@ def resumed(saved: dict[str, Any], recipe: Recipe, items: Items, allowed: bool) 
     if progress.best is not None and any(differences(saved["items"], items, split) for split in ("val", "test")):
         said.append("the pictures to validate on are others than before: the best model is chosen anew")
         progress = replace(progress, best=None)
-    changed = [*lines_of(changes(Recipe.model_validate(saved["recipe"]), recipe)), *others]
+    changed = [
+        *([because] if because else []),
+        *lines_of(changes(Recipe.model_validate(saved["recipe"]), recipe)),
+        *others,
+    ]
     if changed:
         said.append(f"changed after iteration {progress.iteration}: {'; '.join(changed)}")
         progress = replace(progress, history=[*progress.history, {"iteration": progress.iteration, "changed": changed}])
