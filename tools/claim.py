@@ -5,6 +5,7 @@
     python tools/claim.py classes --data digits --out docs/family/classes-digits.json
     python tools/claim.py adaptation --out docs/family/adaptation.json
     python tools/claim.py labels --data MNIST --out docs/family/labels-mnist.json
+    python tools/claim.py choice --out docs/family/choice.json
 
 Each sub-command is one module of tools/claims with two functions: `options`, which adds its arguments to a parser, and
 `run`, from the parsed arguments to the result. They train by the command line, as a user does.
@@ -22,15 +23,10 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, classes, labels, modes, points  # noqa: E402
+from tools.claims import adaptation, choice, classes, labels, modes, points  # noqa: E402
 
-COMMANDS: dict[str, ModuleType] = {
-    "modes": modes,
-    "classes": classes,
-    "points": points,
-    "adaptation": adaptation,
-    "labels": labels,
-}
+MODULES = (modes, classes, points, adaptation, labels, choice)
+COMMANDS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -8,13 +8,36 @@ import typer
 from advloss.cli.app import app, exit_codes, say, table
 from advloss.cli.common.options import Device, Overlap, PrecisionName, SelfEnsemble, Tile, tile_options
 
-Truths = Annotated[Path, typer.Argument(help="A folder of pictures as they should be.")]
+Truths = Annotated[
+    Path | None,
+    typer.Argument(help="A folder of pictures as they should be; with --real, those that --model translates."),
+]
+Real = Annotated[
+    Path | None,
+    typer.Option(
+        help="Real pictures that are no partners of the results, a folder or a file of a set's statistics (.npz, .pt):"
+        " results are measured as a set."
+    ),
+]
+SaveReal = Annotated[
+    Path | None, typer.Option(help="Write the features of --real to this .npz, for --real the next time.")
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Measures of sets by this network: inception (for --real if not given), vgg16, alexnet, random (needs no"
+        " weights), timm:NAME, or FILE.pt of TorchScript.",
+    ),
+]
+Direction = Annotated[str | None, typer.Option(help="With --real: a2b or b2a; the model's first if not given.")]
 Results = Annotated[Path | None, typer.Option(help="A folder of results, of the same names.")]
 Suffix = Annotated[
     str, typer.Option(help="What results' names have beyond the truths': _out for a_out.png, the result of a.png.")
 ]
 ModelFile = Annotated[
-    Path | None, typer.Option(help="A model that enlarges, as for `advloss upscale`, or a tokenizer.")
+    Path | None,
+    typer.Option(help="A model that enlarges, as for `advloss upscale`, or a tokenizer; with --real a translator."),
 ]
 Bicubic = Annotated[int | None, typer.Option(min=1, help="Plain enlargement by this factor, the baseline.")]
 Inputs = Annotated[
@@ -39,11 +62,13 @@ Out = Annotated[Path, typer.Option(help="Where the figures go, with all that the
     epilog="Examples: `advloss evaluate Set5/HR --model runs/NAME/model.safetensors` ·"
     " `advloss evaluate Set5/HR --inputs Set5/LR_x4 --bicubic 4` ·"
     " `advloss evaluate photos/ --results restored/ --border 4` ·"
-    " `advloss evaluate photos/ --model tokenizer.safetensors --size 256`"
+    " `advloss evaluate photos/ --model tokenizer.safetensors --size 256` ·"
+    " `advloss evaluate horses/ --model runs/NAME/best.safetensors --real zebras/` ·"
+    " `advloss evaluate --results translated/ --real zebras/ --features vgg16`"
 )
 @exit_codes
 def evaluate(
-    truths: Truths,
+    truths: Truths = None,
     results: Results = None,
     model: ModelFile = None,
     bicubic: Bicubic = None,
@@ -56,33 +81,69 @@ def evaluate(
     self_ensemble: SelfEnsemble = False,
     size: Size = None,
     fid: Fid = None,
+    features: Features = None,
+    real: Real = None,
+    save_real: SaveReal = None,
+    direction: Direction = None,
     out: Out = Path("evaluation.json"),
     device: Device = None,
 ) -> None:
     """Measure results against truths: PSNR and SSIM (of Y and of RGB), sharpness, LPIPS if its weights are there.
 
-    Of a tokenizer also: usage of the codes, perplexity, bits per pixel, rFID.
+    Of a tokenizer also: usage of the codes, perplexity, bits per pixel, rFID. With --real, which needs no partners, the
+    measures of sets: FID, KID, precision, recall, density, coverage, and by Inception its score.
     """
     from advloss.core.devices import choose_device
+    from advloss.core.errors import InputError
     from advloss.core.threads import SharedCores
     from advloss.evaluation import evaluate as evaluation
 
+    watch = SharedCores(say).watch
     asked = self_ensemble or any(option is not None for option in (tile, overlap, precision))
-    options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
-    subject = evaluation.Subject(
-        results=results,
-        suffix=suffix,
-        model=model,
-        bicubic=bicubic,
-        inputs=inputs,
-        options=options,
-        size=size,
-        watch=SharedCores(say).watch,
-    )
-    measures = evaluation.Measures(border=border, fid=fid)
-    report = evaluation.evaluate(truths, subject, measures, device=choose_device(device), say=say, out=out)
-    table(*report.table())
+    if real is not None:
+        from advloss.evaluation.unpaired import Translated, evaluate_sets
+
+        others = {
+            "--bicubic": bicubic,
+            "--inputs": inputs,
+            "--border": border,
+            "--suffix": suffix or None,
+            "--fid": fid,
+        }
+        others |= {"--size": size, "--tile, --overlap, --precision or --self-ensemble": asked or None}
+        for name in (name for name, value in others.items() if value is not None):
+            raise InputError(f"{name}: is for results with truths, and --real has none; leave it out")
+        translated = Translated(results=results, model=model, inputs=truths, direction=direction, watch=watch)
+        report = evaluate_sets(
+            real,
+            translated,
+            features or "inception",
+            device=choose_device(device),
+            say=say,
+            out=out,
+            save_real=save_real,
+        )
+    else:
+        for name in (n for n, value in (("--save-real", save_real), ("--direction", direction)) if value is not None):
+            raise InputError(f"{name}: goes with --real, the real pictures without partners")
+        if truths is None:
+            raise InputError("say what to compare with: a folder of truths, or --real FOLDER where results have none")
+        options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
+        subject = evaluation.Subject(
+            results=results,
+            suffix=suffix,
+            model=model,
+            bicubic=bicubic,
+            inputs=inputs,
+            options=options,
+            size=size,
+            watch=watch,
+        )
+        measures = evaluation.Measures(border=border, fid=fid, features=features)
+        report = evaluation.evaluate(truths, subject, measures, device=choose_device(device), say=say, out=out)
+    if report.comparison.rows:
+        table(*report.table())
     if together := report.together():
-        table(["all pictures", ""], together)
+        table(["all pictures", "", "error", "95% interval"], together)
     report.write(out, say)
     report.check()

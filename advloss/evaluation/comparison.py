@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from advloss.core.errors import InputError
-from advloss.evaluation.inception import FID
+from advloss.evaluation.sets import Sets
 from advloss.evaluation.skipped import FAILURES, Skipped
 from advloss.losses.metrics import luma, psnr, ssim, to_8_bit
 from advloss.losses.perceptual.lpips import LPIPS
@@ -61,6 +61,8 @@ class Comparison:
     """The measures of each pair, by its name."""
     together: dict[str, float] = field(default_factory=dict)
     """Measures that only a set of pictures has: FID, a codebook's usage."""
+    intervals: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of these measures: the standard error, and the ends of an interval (`low`, `high`)."""
     cut: dict[str, tuple[int, int]] = field(default_factory=dict)
     """`Pair.cut` of the pairs whose truth was cut."""
 
@@ -73,7 +75,8 @@ class Comparison:
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         content = {"protocol": self.protocol, "count": len(self.rows), "mean": self.means}
-        return {**content, "together": self.together, "pictures": self.rows, "cut": self.cut}
+        sets = {"together": self.together, "intervals": self.intervals}
+        return {**content, **sets, "pictures": self.rows, "cut": self.cut}
 
 
 def compare(
@@ -83,12 +86,12 @@ def compare(
     protocol: dict[str, Any],
     skipped: Skipped,
     *,
-    fid: FID | None = None,
+    sets: Sets | None = None,
     counted: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Makes and measures each pair. A pair for which that fails is reported to `skipped`.
 
-    border: pixels that are cut off each side first; protocol: where the results come from; fid: gets each pair;
+    border: pixels that are cut off each side first; protocol: where the results come from; sets: gets each pair;
     counted: called after each pair that is measured.
     """
     comparison = Comparison({**protocol, **PROTOCOL, "border": border})
@@ -97,8 +100,8 @@ def compare(
         try:
             pair = candidate.make()
             row = _measured(pair, measures)
-            if fid is not None:
-                fid.add(cut(pair.result, border), cut(pair.truth, border))
+            if sets is not None:
+                sets.add(cut(pair.result, border), cut(pair.truth, border))
         except FAILURES as error:
             skipped.failed(candidate.truth, error)
             continue

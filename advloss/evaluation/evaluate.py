@@ -1,23 +1,22 @@
 """`advloss evaluate`: measures the results of a folder or a model, picture by picture."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy
 import torch
+from torch import nn
 
 from advloss.core.errors import InputError
 from advloss.core.storage.files import Inputs
-from advloss.core.version import __version__
 from advloss.data.formats import FieldFormat
 from advloss.evaluation.comparison import Candidate, Comparison, compare
-from advloss.evaluation.inception import FID, missing
+from advloss.evaluation.provenance import made_with, sha256
 from advloss.evaluation.report import Report, check_out
 from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstructed
+from advloss.evaluation.sets import Sets
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
 from advloss.images.reading import list_images
@@ -28,6 +27,7 @@ from advloss.inference.tiles.options import FLOAT32, TileOptions
 from advloss.inference.tiles.tiler import Tiler
 from advloss.inference.upscaler import load_upscaler
 from advloss.losses.perceptual.lpips import LPIPS
+from advloss.pretrained.inception import missing
 from advloss.pretrained.weights import place
 
 Say = Callable[[str], None]
@@ -70,11 +70,14 @@ class Subject:
 class Measures:
     """How results are measured. border: pixels cut off each side first; None: the scale (0 for results and tokenizers).
 
-    fid: whether FID is measured; None: for tokenizers, if its library and weights are there.
+    fid: whether FID is measured, by Inception; None: for tokenizers, if its library and weights are there. features:
+    the network by whose features all measures of sets are taken, its name or a module of your own (uint8 [B, 3, H, W]
+    -> [B, D]); None: no other than FID.
     """
 
     border: int | None = None
     fid: bool | None = None
+    features: str | nn.Module | None = None
 
 
 PLAIN = Measures()
@@ -110,23 +113,24 @@ def evaluate(
         check_out(out, Inputs(chain([subject.model], chain.from_iterable(map(list_images, folders)))))
     skipped = Skipped(say)
     source = _source(truths, subject, device, skipped)
-    fid, why_not = _fid(measures, source, device)
+    sets, why_not = _sets(measures, source, device)
     if why_not and source.reconstruction:
         say(f"FID is skipped: {why_not}")
     border = source.border if measures.border is None else measures.border
     lpips, lpips_words = _lpips(say)
-    protocol = {"truths": str(truths), **source.about, "lpips": lpips_words, **_made_with(device)}
+    protocol = {"truths": str(truths), **source.about, "lpips": lpips_words, **made_with(device)}
     counted = {"counted": source.reconstruction.counted} if source.reconstruction else {}
-    comparison = compare(source.candidates, border, lpips, protocol, skipped, fid=fid, **counted)
+    comparison = compare(source.candidates, border, lpips, protocol, skipped, sets=sets, **counted)
     if not comparison.rows:
         raise skipped.nothing_left()
     if comparison.cut and (subject.results or subject.inputs):
         _say_cut(list(comparison.cut.values()), say)
-    if fid is not None and fid.count < 2:
-        if measures.fid:
-            raise InputError(f"--fid: needs at least 2 pictures, and {fid.count} could be measured")
-        fid, why_not = None, "it needs at least 2 pictures"
-    _put_together(comparison, source.reconstruction, fid, why_not, say)
+    if sets is not None and sets.counts[0] < 2:
+        if measures.fid or measures.features:
+            option = "--fid" if measures.fid else "--features"
+            raise InputError(f"{option}: needs at least 2 pictures, and {sets.counts[0]} could be measured")
+        sets, why_not = None, "it needs at least 2 pictures"
+    _put_together(comparison, source.reconstruction, sets, why_not, say)
     return Report(comparison, skipped)
 
 
@@ -152,6 +156,10 @@ def _check(subject: Subject, measures: Measures) -> None:
             raise InputError(f"{FLAGS[name]}: is about how a --model runs, and there is none")
     else:
         check_is_model(subject.model)
+    if measures.fid and measures.features not in (None, "inception"):
+        raise InputError(
+            "--fid: is of Inception's features; --features measures FID too, of its own, so leave out --fid"
+        )
     if measures.fid and (lacks := missing()):
         raise InputError(f"--fid: {lacks}")
 
@@ -178,7 +186,7 @@ def _enlarge(subject: Subject, device: torch.device) -> tuple[Callable[..., Any]
     check_colours(subject.model, upscaler.takes, upscaler.gives)
     subject.watch(upscaler.network)
     tiler = Tiler(upscaler.network, subject.tiles)
-    about = {"results": f"of the model {subject.model}", "model_sha256": _sha256(subject.model)}
+    about = {"results": f"of the model {subject.model}", "model_sha256": sha256(subject.model)}
     return tiler, tiler.scale, about | asdict(subject.tiles)
 
 
@@ -197,7 +205,7 @@ def _reconstructed(truths: Path, subject: Subject, model: Model, device: torch.d
     candidates = reconstructed(reconstruction.measured, subject.size, truths, device, skipped)
     square = f"shorter side to {subject.size} pixels (Pillow's bicubic), then the middle square"
     size = "each truth's own" if subject.size is None else square
-    about = {"results": f"reconstructions of the model {subject.model}", "model_sha256": _sha256(subject.model)}
+    about = {"results": f"reconstructions of the model {subject.model}", "model_sha256": sha256(subject.model)}
     about |= {"precision": precision, "size": size}
     return Source(candidates, 0, {**about, **reconstruction.about()}, reconstruction)
 
@@ -207,19 +215,6 @@ def check_colours(file: Path, *formats: FieldFormat) -> None:
     for one in formats:
         if one.channels != 3:
             raise InputError(f"{file}: was trained on pictures of {one.channels} channels; RGB alone is measured")
-
-
-def _sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _made_with(device: torch.device) -> dict[str, str]:
-    """The versions and the device with which the figures are computed, for the protocol."""
-    name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
-    versions = {"advloss": __version__, "torch": torch.__version__, "numpy": numpy.__version__}
-    return {"device": f"{device}{name}", **versions}
 
 
 def _lpips(say: Say) -> tuple[LPIPS | None, str]:
@@ -235,26 +230,30 @@ def _lpips(say: Say) -> tuple[LPIPS | None, str]:
     return None, f"not measured: {why}"
 
 
-def _fid(measures: Measures, source: Source, device: torch.device) -> tuple[FID | None, str | None]:
-    """(FID, None) if FID is measured; else (None, the reason)."""
+def _sets(measures: Measures, source: Source, device: torch.device) -> tuple[Sets | None, str | None]:
+    """(what collects the sets, None) if measures of sets are wanted; else (None, the reason)."""
+    if measures.features is not None:
+        return Sets(measures.features, device), None
     if measures.fid is False or (measures.fid is None and source.reconstruction is None):
         return None, "not asked for (--fid)"
     if lacks := missing():
         return None, lacks
-    return FID(device), None
+    return Sets("inception", device, ("fid",)), None
 
 
 def _put_together(
-    comparison: Comparison, reconstruction: Reconstruction | None, fid: FID | None, why_not: str | None, say: Say
+    comparison: Comparison, reconstruction: Reconstruction | None, sets: Sets | None, why_not: str | None, say: Say
 ) -> None:
     """Adds the measures of all pictures together, and their definitions."""
     if reconstruction and reconstruction.choices:
         comparison.together |= reconstruction.choices.measures()
-    name = "rfid" if reconstruction else "fid"
-    if fid is None:
-        comparison.protocol[name] = f"not measured: {why_not}"
+    names = {"fid": "rfid"} if reconstruction else {}
+    if sets is None:
+        comparison.protocol[names.get("fid", "fid")] = f"not measured: {why_not}"
         return
-    comparison.together[name] = fid.value()
-    comparison.protocol[name] = fid.words()
-    if warning := fid.warning():
-        say(f"{name}: {warning}")
+    figures = sets.figures()
+    comparison.together |= {names.get(name, name): value for name, value in figures.values.items()}
+    comparison.intervals |= {names.get(name, name): each for name, each in figures.intervals.items()}
+    comparison.protocol |= {names.get(name, name): words for name, words in figures.protocol.items()}
+    for warning in figures.warnings:
+        say(warning)

@@ -1,16 +1,21 @@
 """A recipe's metrics over a data set's images."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from advloss.core.errors import InputError
 from advloss.data.sources.base import Split
 from advloss.methods.base import Method
 from advloss.recipe.build import BuiltMetric
 
 Fields = Mapping[str, Tensor]
 """A method's batch, by field."""
+Seen = tuple[tuple[str, str], str]
+"""What a measure of sets reads (`SetMeasure.reads`), and the tensor of which it reads that."""
 
 
 def named_tensors(method: Method, item: Fields, paired: bool, wanted: Iterable[str]) -> dict[str, Tensor]:
@@ -42,11 +47,67 @@ def computable(metrics: Mapping[str, BuiltMetric], split: Split) -> dict[str, Bu
     }
 
 
-def measured(method: Method, item: Fields, paired: bool, metrics: Mapping[str, BuiltMetric]) -> dict[str, float]:
+@dataclass(frozen=True)
+class Measured:
+    """Of one item: the value of each metric of images, and what the measures of sets see of it."""
+
+    values: dict[str, float]
+    seen: dict[Seen, Tensor]
+
+
+def measured(method: Method, item: Fields, paired: bool, metrics: Mapping[str, BuiltMetric]) -> Measured:
     """Each metric of one item."""
     made = named_tensors(method, item, paired, {side for metric in metrics.values() for side in metric.between})
+    made = {name: tensor.float() for name, tensor in made.items()}
+    values, seen = {}, {}
     with torch.no_grad():
-        return {
-            name: float(metric.measure(*(made[side].float() for side in metric.between)).sum())
-            for name, metric in metrics.items()
-        }
+        for name, metric in metrics.items():
+            if not metric.of_sets:
+                values[name] = float(metric.measure(*(made[side] for side in metric.between)).sum())
+                continue
+            for key in sides_of(metric):
+                seen[key] = seen[key] if key in seen else metric.measure.seen(made[key[1]])  # type: ignore[operator]
+    return Measured(values, seen)
+
+
+def sides_of(metric: BuiltMetric) -> list[Seen]:
+    """What a measure of sets compares."""
+    return [(metric.measure.reads, side) for side in metric.between]
+
+
+class SetMetrics:
+    """The measures of sets among a recipe's metrics: collects what they see of each item, on its device."""
+
+    def __init__(self, metrics: Mapping[str, BuiltMetric]) -> None:
+        self.metrics = {name: metric for name, metric in metrics.items() if metric.of_sets}
+        self.collected: dict[Seen, dict[int, Tensor]] = {}
+
+    def add(self, index: int, seen: Mapping[Seen, Tensor]) -> None:
+        """index: the item's number in its split; seen: `Measured.seen` of it."""
+        for key, features in seen.items():
+            self.collected.setdefault(key, {})[index] = features
+
+    def join(self, shares: Iterable[Mapping[Seen, Mapping[int, Tensor]]]) -> None:
+        """Takes what all processes have collected."""
+        joined: dict[Seen, dict[int, Tensor]] = {}
+        for share in shares:
+            for key, rows in share.items():
+                joined.setdefault(key, {}).update(rows)
+        self.collected = joined
+
+    def values(self, say: Callable[[str], None]) -> dict[str, float]:
+        """Each measure and, as NAME_error, its standard error. NaN where it can't be computed; `say` tells why."""
+        found = {}
+        for name, metric in self.metrics.items():
+            try:
+                made = metric.measure(*(self._rows(key, metric.measure.most) for key in sides_of(metric)))
+                found |= {name: made.value, f"{name}_error": made.error}
+            except (InputError, RuntimeError) as error:
+                found |= {name: math.nan, f"{name}_error": math.nan}
+                say(f"metrics.{name} can't be computed: {str(error).partition(chr(10))[0]}")
+        return found
+
+    def _rows(self, key: Seen, most: int) -> Tensor:
+        """The features of the items, in their order: [N, D]."""
+        rows = self.collected.get(key, {})
+        return torch.cat([rows[index] for index in sorted(rows)[:most]]) if rows else torch.empty(0, 0)

@@ -26,8 +26,14 @@ class Report:
         return header, [[name, *(_shown(m, value) for m, value in row.items())] for name, row in rows.items()]
 
     def together(self) -> list[list[str]]:
-        """Each measure of all pictures together, and its value."""
-        return [[name, f"{value:.4g}"] for name, value in self.comparison.together.items()]
+        """Of each measure of all pictures together: its name, value, standard error and interval, `-` if not known."""
+        return [[name, f"{value:.4g}", *self._interval(name)] for name, value in self.comparison.together.items()]
+
+    def _interval(self, name: str) -> list[str]:
+        known = self.comparison.intervals.get(name)
+        if known is None or not math.isfinite(known["error"]):
+            return ["-", "-"]
+        return [f"{known['error']:.2g}", f"{known['low']:.4g} to {known['high']:.4g}"]
 
     def write(self, path: Path, say: Callable[[str], None]) -> None:
         """Writes the JSON document, with null for numbers that are not finite, and says so. InputError if it can't be

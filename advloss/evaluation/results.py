@@ -104,7 +104,7 @@ def bicubic(scale: int) -> Enlarge:
 
 def _pictures(folder: Path, skipped: Skipped) -> dict[str, Path]:
     """A folder's pictures by name; InputError if there are none, or two of a name."""
-    return by_name(folder, _listed(folder, skipped))
+    return by_name(folder, listed(folder, skipped))
 
 
 def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: str, hint: str) -> dict[str, Path]:
@@ -112,7 +112,7 @@ def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: s
 
     Raises InputError, with the hint, if there are none at all.
     """
-    paths = _listed(folder, skipped)
+    paths = listed(folder, skipped)
     found = by_name(folder, paths, large=truths, suffix=suffix)
     if not truths.keys() & found.keys():
         names = f"'{paths[0].name}', ... and '{next(iter(truths.values())).name}', ..."
@@ -123,7 +123,7 @@ def _partners(folder: Path, truths: dict[str, Path], skipped: Skipped, suffix: s
     return {name: found[name] for name in truths if name in found}
 
 
-def _listed(folder: Path, skipped: Skipped) -> list[Path]:
+def listed(folder: Path, skipped: Skipped) -> list[Path]:
     """The pictures in and below a folder. Folders that can't be read are reported to `skipped`."""
     passed = Passed()
     with closed_named():

@@ -52,10 +52,11 @@ def load_features(network: nn.Module, weights: str, loss: str) -> None:
         ) from error
 
 
-def weights_file(weights: str, loss: str) -> Path:
+def weights_file(weights: str, user: str, instead: str = "turn the term off: losses.NAME=null") -> Path:
     """The path of the weights of an entry such as VGG19_Weights in torchvision's cache; downloads them if need be.
 
-    Raises InputError that names the file, its folder, its address, and how to train without this loss.
+    user: what needs them, for the message; instead: what to do without them. Raises InputError that names the file, its
+    folder and its address.
     """
     url, path = place(weights)
     if path.is_file():
@@ -67,8 +68,8 @@ def weights_file(weights: str, loss: str) -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rsplit("-", 1)[1])
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"{loss} needs the weights {path.name}, which are not in {path.parent} and could not be downloaded "
-            f"({error}). Put the file from {url} into that folder, or turn the term off: losses.NAME=null"
+            f"{user} needs the weights {path.name}, which are not in {path.parent} and could not be downloaded "
+            f"({error}). Put the file from {url} into that folder, or {instead}"
         ) from error
     return path
 

@@ -61,7 +61,7 @@ class Built:
 
 @dataclass
 class BuiltMetric:
-    """A measure between two named tensors of the validation images."""
+    """A measure of named tensors of the validation images."""
 
     measure: nn.Module
     between: list[str]
@@ -70,6 +70,11 @@ class BuiltMetric:
     def higher_is_better(self) -> bool:
         """Whether a larger value is better, as for PSNR; for LPIPS a smaller one is."""
         return bool(self.measure.higher_is_better)
+
+    @property
+    def of_sets(self) -> bool:
+        """Whether it measures all images together, such as KID, and not each by itself."""
+        return bool(getattr(self.measure, "of_sets", False))
 
 
 def build(recipe: Recipe) -> Built:

@@ -22,6 +22,7 @@ from advloss.losses.mmd import MMD
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.losses.perceptual.vgg import Style, VGGFeatures
 from advloss.losses.pixel import L1, L2, Charbonnier
+from advloss.losses.sets.measures import SET_METRICS
 from advloss.losses.structural import MSSSIM, SSIM, TotalVariation
 from advloss.losses.value import Value
 from advloss.methods.base import Method
@@ -165,7 +166,7 @@ LOSSES: dict[str, type[nn.Module]] = {
     "mmd": MMD,
 }
 
-METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy}
+METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy, **SET_METRICS}
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "discriminator": DISCRIMINATORS,

@@ -270,6 +270,10 @@ def _metric(metric: Metric, place: str, tensors: Mapping[str, str], method: type
     for position, name in enumerate(metric.between):
         _tensor(name, tensors, f"{place}.between.{position}")
     cls = lookup("metric", components.METRICS, metric.metric, f"{place}.metric", nn.Module)
+    positional = tensor_parameters(cls)[0]
+    if len(positional) != len(metric.between):
+        counts = f"{len(positional)} tensor(s), {len(metric.between)} given"
+        raise InputError(f"{place}.between: '{metric.metric}' is of {counts}: [{', '.join(positional)}]")
     _check_partners(method, cls, metric, place)
     parameters = check_parameters(f"'{metric.metric}'", cls, metric.parameters, place, other_keys=Metric.model_fields)
     return Metric(metric=metric.metric, between=metric.between, **parameters)

@@ -82,11 +82,11 @@ class Sides(Strict):
 
 
 class Metric(BaseModel):
-    """One line under `metrics`: a measure between two named tensors of the validation images."""
+    """One line under `metrics`: a measure of named tensors of the validation images, mostly two."""
 
     model_config = ConfigDict(extra="allow")
     metric: str
-    between: Annotated[list[str], Field(min_length=2, max_length=2)]
+    between: Annotated[list[str], Field(min_length=1), BeforeValidator(_names)]
 
     @property
     def parameters(self) -> dict[str, Any]:

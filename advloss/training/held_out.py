@@ -18,6 +18,7 @@ from advloss.data.sources.shards import looked_at
 from advloss.data.sources.values import PickedValues
 from advloss.evaluation.recipe_metrics import computable, named_tensors
 from advloss.recipe.build import Built
+from advloss.recipe.checks.trial import compute_once
 from advloss.recipe.formats import formats_of
 
 Sizes = tuple[tuple[str, tuple[int, int]], ...]
@@ -93,8 +94,7 @@ def _too_small(built: Built, split: Split, found: Iterable[Sizes]) -> dict[Sizes
         try:
             made = named_tensors(trial, _batch(built, split, dict(sizes)), split.paired, wanted)
             for metric in metrics.values():
-                pair = [torch.zeros(made[side].shape) for side in metric.between]
-                copy.deepcopy(metric.measure)(*pair)
+                compute_once(metric.measure, [torch.zeros(made[side].shape) for side in metric.between])
             break
         except (InputError, RuntimeError, ValueError) as error:
             reasons[sizes] = str(error).splitlines()[0]

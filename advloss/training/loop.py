@@ -247,7 +247,7 @@ class Trainer:
         run_log.write({"iteration": self.done, "validation": measured})
         run_log.say(f"validation after iteration {self.done}: {in_words(measured)}")
         if self.validation.better(measured, self.best):
-            self.best = next(iter(measured.values()))
+            self.best = measured[str(self.validation.first)]
             self._save_model(self.folder.best)
 
     def _checkpoint(self, run_log: RunLog) -> None:

@@ -1,5 +1,6 @@
 """Validation of the generator while it trains: metrics and sample grids on images that it does not train on."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
@@ -19,11 +20,11 @@ from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.random_streams import DEGRADE_EVALUATION, random
 from advloss.data.sources.base import Split
 from advloss.data.sources.pair_checks import called
-from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
+from advloss.evaluation.recipe_metrics import SetMetrics, computable, measured, named_tensors
 from advloss.evaluation.sample_grid import sample_grid
 from advloss.evaluation.scatter import scatter
 from advloss.methods.base import Method
-from advloss.recipe.build import Built
+from advloss.recipe.build import Built, BuiltMetric
 from advloss.recipe.build_method import crop_sides
 from advloss.recipe.formats import formats_of
 from advloss.training.device_batches import DeviceBatches
@@ -54,7 +55,9 @@ class Validation:
         self.held_out = splits.get("val") or splits.get("test")
         self.test = splits.get("test")
         self.split = self.held_out or data.train
-        self.metrics = built.metrics if self.held_out else {}
+        metrics = built.metrics if self.held_out else {}
+        self.metrics = {name: metric for name, metric in metrics.items() if self._enough(name, metric)}
+        self.first = next(iter(computable(self.metrics, self.split)), None)
         trained = Clock()
         trained.iteration = 1  # what a network makes that learns is measured, whatever its range
         for metric in self.metrics.values():
@@ -66,9 +69,10 @@ class Validation:
         self.shown = POINTS if points else ROWS if len(self.samples) > 1 else ALONE
 
     def measure(self, method: Method, split: Split | None = None) -> dict[str, float]:
-        """Each metric's mean over a split, by default the validation images. The processes divide the images.
+        """Each metric over a split, by default the validation images. The processes divide the images.
 
-        An image that can't be measured is left out and named, whatever the reason: it must not end a training.
+        Of a metric of images it is the mean; a measure of sets has its standard error beside it. An image that can't be
+        measured is left out and named, whatever the reason: it must not end a training.
         """
         split = split or self.held_out
         if split is None:
@@ -76,25 +80,50 @@ class Validation:
         metrics = computable(self.metrics, split)
         if not metrics:
             return {}
-        totals, count = dict.fromkeys(metrics, 0.0), 0
+        totals, count = {name: 0.0 for name, metric in metrics.items() if not metric.of_sets}, 0
+        sets = SetMetrics(metrics)
         with at_inference(method):
-            for values in self._of_items(
+            for index, made in self._of_items(
                 split, lambda item: measured(method, item, split.paired, metrics), self.processes.rank
             ):
-                totals = {name: total + values[name] for name, total in totals.items()}
+                totals = {name: total + made.values[name] for name, total in totals.items()}
+                sets.add(index, made.seen)
                 count += 1
             *sums, counted = self.processes.sum([*totals.values(), float(count)])
             watched = {name: float(value) for name, value in method.watched().items()}
         if not counted:  # not one of the images can be measured
             return {}
-        return {name: total / counted for name, total in zip(metrics, sums, strict=True)} | watched
+        found = {name: total / counted for name, total in zip(totals, sums, strict=True)} | self._of_sets(sets)
+        ordered = [each for name in metrics for each in (name, f"{name}_error") if each in found]
+        return {name: found[name] for name in ordered} | watched
+
+    def _enough(self, name: str, metric: BuiltMetric) -> bool:
+        """Whether there are as many images as a measure of sets needs; `say` tells if not."""
+        count, least = len(self.held_out or ()), metric.measure.least if metric.of_sets else 0
+        if count < least:
+            self.say(f"metrics.{name} is left out: it needs {least} images to validate on, and there are {count}")
+        return count >= least
+
+    def _of_sets(self, sets: SetMetrics) -> dict[str, float]:
+        """The measures of sets of all processes' images, which the first one computes."""
+        if not sets.metrics:
+            return {}
+        mine = sets.collected
+        if self.processes.world > 1:
+            mine = {key: {index: row.cpu() for index, row in rows.items()} for key, rows in mine.items()}
+        shares = self.processes.gather(mine)
+        names = [each for name in sets.metrics for each in (name, f"{name}_error")]
+        values = dict.fromkeys(names, 0.0)
+        if self.processes.first:
+            sets.join(shares)
+            values = sets.values(self.say)
+        return dict(zip(names, self.processes.sum([values[name] for name in names]), strict=True))
 
     def better(self, now: Mapping[str, float], best: float | None) -> bool:
-        """Whether the first metric is better than `best`."""
-        first = next(iter(now), None)
-        if first is None or now[first] != now[first]:
+        """Whether the first metric is better than `best`: lower or higher, as it says itself. NaN is never better."""
+        if self.first is None or math.isnan(value := now.get(self.first, math.nan)):
             return False
-        return best is None or ((now[first] > best) == self.metrics[first].higher_is_better and now[first] != best)
+        return best is None or ((value > best) == self.metrics[self.first].higher_is_better and value != best)
 
     def draw(self, method: Method, iteration: int, folder: RunFolder, run_log: RunLog) -> None:
         """Writes the sample grid of this iteration; the first process does it."""
@@ -102,7 +131,7 @@ class Validation:
             return
         with at_inference(method):
             shown = self._of_items(self.split, lambda item: self._row(method, item))
-            rows = list(islice(shown, self.shown))
+            rows = [row for _, row in islice(shown, self.shown)]
         if not rows:  # not one of the images can be shown
             return
         grid = drawn(rows)
@@ -115,8 +144,10 @@ class Validation:
         made = named_tensors(method, item, self.split.paired, self.samples)
         return {name: (middle(made[name]) if made[name].ndim == 4 else made[name]).cpu() for name in self.samples}
 
-    def _of_items(self, split: Split, make: Callable[[dict[str, Tensor]], T], rank: int | None = None) -> Iterator[T]:
-        """What `make` gives of each item. An item for which it fails is left out and named.
+    def _of_items(
+        self, split: Split, make: Callable[[dict[str, Tensor]], T], rank: int | None = None
+    ) -> Iterator[tuple[int, T]]:
+        """The number of each item, and what `make` gives of it. An item for which it fails is left out and named.
 
         rank: of the process whose share of the items it is; None: all items.
         """
@@ -131,7 +162,7 @@ class Validation:
                 why = str(error).partition("\n")[0] or type(error).__name__
                 self.say(f"left out of validation: {names[0]}: {why}")
                 continue
-            yield made
+            yield item.index, made
 
 
 def drawn(rows: list[dict[str, Tensor]]) -> Tensor:

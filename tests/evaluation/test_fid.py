@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,20 @@ import torch
 from PIL import Image
 
 from advloss.core.errors import InputError
-from advloss.evaluation import inception as module
-from advloss.evaluation.frechet import frechet_distance
-from advloss.evaluation.inception import FID
+from advloss.evaluation.sets import Sets
+from advloss.losses.sets import fid
+from advloss.pretrained import features as by_name
+from advloss.pretrained import inception as module
 from tests.data.pictures import fill
 from tests.training.started import done, refused
 
 
 @pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
+    by_name._named.cache_clear()
+    yield
+    by_name._named.cache_clear()
 
 
 def figures() -> dict:
@@ -47,11 +52,12 @@ def test_of_results_in_a_folder(inception: Path):
     two_folders(3)
     result = done("evaluate", "truths", "--results", "results", "--fid", "--border", 2)
     found = figures()
-    expected = frechet_distance(*(features(folder, 2, inception) for folder in ("results", "truths")))
+    expected = fid(*(features(folder, 2, inception) for folder in ("results", "truths"))).value
     assert expected > 1e-3
     assert found["together"] == {"fid": pytest.approx(expected, rel=1e-4)}
-    words = found["protocol"]["fid"]
-    assert inception.name in words and "3 pictures are fewer than the 2048 features" in words
+    assert inception.name in found["protocol"]["features"]
+    assert "3 pictures are fewer than the 2048 features" in found["protocol"]["fid"]
+    assert 0 < found["intervals"]["fid"]["low"] < expected < found["intervals"]["fid"]["high"]
     assert "fid: 3 pictures are fewer" in result.stderr
     assert "all pictures" in result.stdout and f"{expected:.4g}" in result.stdout
 
@@ -77,7 +83,7 @@ def test_what_is_no_tokenizers_has_it_only_if_asked_for(inception: Path):
 
 def test_random_numbers_are_left_alone(inception: Path):
     before = torch.get_rng_state()
-    FID(torch.device("cpu"))
+    Sets("inception", torch.device("cpu"))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -111,8 +117,9 @@ def test_weights_that_are_damaged(cache: Path, damage: str):
         case "pickle":
             torch.save({"fc.weight": Path("not a tensor")}, path)
     with pytest.raises(InputError) as caught:
-        FID(torch.device("cpu"))
-    assert all(part in str(caught.value) for part in ("can't read", str(path), "delete the file", "--no-fid"))
+        Sets("inception", torch.device("cpu"))
+    parts = ("features=inception", str(path), "can't be read", "delete the file", "At hand without it: random")
+    assert all(part in str(caught.value) for part in parts)
 
 
 def test_one_picture(inception: Path):

@@ -1,5 +1,6 @@
 """A recipe's metrics over images, and the grid of samples."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from advloss.data import Source, open_data
-from advloss.evaluation.recipe_metrics import computable, measured, named_tensors
+from advloss.evaluation.recipe_metrics import SetMetrics, computable, measured, named_tensors
 from advloss.evaluation.sample_grid import GAP, HEADER, enlarged, sample_grid, to_bytes
+from advloss.losses import sets
 from advloss.losses.metrics import METRICS
+from advloss.losses.sets.measures import SET_METRICS
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.networks.layers.basic import BatchNorm, Dropout
 from advloss.recipe.build import BuiltMetric
@@ -32,8 +35,35 @@ def metrics(**between: list[str]) -> dict[str, BuiltMetric]:
 
 def test_the_metrics_of_one_item():
     wanted = metrics(l1=["fake_b", "b"], other=["a", "partner_b"], same=["a", "partner_a"])
-    assert measured(Pix2Pix(Half), item(1, 0), True, wanted) == pytest.approx({"l1": 0.5, "other": 1, "same": 0})
-    assert measured(Pix2Pix(Half), item(0.5, 1), True, wanted) == pytest.approx({"l1": 0.75, "other": 0.5, "same": 0})
+    one, other = (measured(Pix2Pix(Half), item(*values), True, wanted).values for values in ((1, 0), (0.5, 1)))
+    assert one == pytest.approx({"l1": 0.5, "other": 1, "same": 0})
+    assert other == pytest.approx({"l1": 0.75, "other": 0.5, "same": 0})
+
+
+def test_measures_of_sets_see_a_tensor_once_and_keep_the_order_of_the_items():
+    torch.manual_seed(0)
+    kid, fid = (BuiltMetric(SET_METRICS[name](), ["fake_b", "b"]) for name in ("kid", "fid"))
+    few = BuiltMetric(SET_METRICS["coverage"](k=4), ["fake_b", "b"])
+    first = BuiltMetric(SET_METRICS["kid"](most=3), ["fake_b", "b"])
+    wanted = {**metrics(l1=["fake_b", "b"]), "kid": kid, "fid": fid, "few": few, "first": first}
+    items = [{side: torch.rand(1, 3, 12, 12) * 2 - 1 for side in "ab"} for _ in range(4)]
+    made = [measured(Pix2Pix(Half), each, True, wanted) for each in items]
+    assert all(list(each.values) == ["l1"] and len(each.seen) == 2 for each in made)
+    whole, said = SetMetrics(wanted), []
+    for index in (2, 0):
+        whole.add(index, made[index].seen)
+    other = {key: {index: made[index].seen[key] for index in (3, 1)} for key in made[0].seen}
+    whole.join([whole.collected, other])
+    found = whole.values(said.append)
+    fakes = torch.cat([kid.measure.seen(each["a"] / 2) for each in items])
+    reals = torch.cat([kid.measure.seen(each["b"]) for each in items])
+    expected = sets.kid(fakes, reals)
+    assert found["kid"] == expected.value and found["kid_error"] == expected.error
+    assert found["fid"] == sets.fid(fakes, reals).value
+    assert found["first"] == sets.kid(fakes[:3], reals[:3]).value
+    assert math.isnan(found["few"]) and said == [
+        "metrics.few can't be computed: coverage with k = 4 needs at least 5 pictures in each set, and one has 4"
+    ]
 
 
 def test_partners_are_known_on_paired_images_alone():
@@ -70,7 +100,7 @@ def test_measuring_leaves_no_trace():
     random = torch.get_rng_state()
     with at_inference(method):
         assert not method.training
-        one, two = (measured(method, images, True, metrics(l1=["fake_b", "b"])) for _ in range(2))
+        one, two = (measured(method, images, True, metrics(l1=["fake_b", "b"])).values for _ in range(2))
     assert method.training
     assert one == two  # the noise is the same every time
     assert torch.equal(torch.get_rng_state(), random)

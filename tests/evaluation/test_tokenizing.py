@@ -157,7 +157,7 @@ def test_rfid_is_measured_where_it_can_be(inception: Path):
     made(FOUR)
     fill(Path("truths"), 2, 0, 20, 20)
     done("evaluate", "truths", "--model", "m.safetensors")
-    assert figures()["together"]["rfid"] > 0 and "2015-12-05" in figures()["protocol"]["rfid"]
+    assert figures()["together"]["rfid"] > 0 and "2015-12-05" in figures()["protocol"]["features"]
     done("evaluate", "truths", "--model", "m.safetensors", "--no-fid")
     assert "rfid" not in figures()["together"]
     assert figures()["protocol"]["rfid"] == "not measured: not asked for (--fid)"

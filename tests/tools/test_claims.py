@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tools import claim
-from tools.claims import adaptation, classes, labels, modes, points
+from tools.claims import adaptation, choice, classes, labels, modes, points
 
 
 def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
@@ -33,6 +33,20 @@ def test_the_modes_of_points():
 def test_the_spread_over_seeds():
     assert adaptation.spread([0.5, 0.7]) == {"mean": pytest.approx(0.6), "deviation": pytest.approx(0.02**0.5)}
     assert adaptation.spread([0.5]) == {"mean": 0.5, "deviation": 0.0}
+
+
+def test_the_checkpoint_that_each_judge_chooses():
+    lines = [
+        {"iteration": 100, "kid": 0.4, "psnr": 14.0, "cycle_psnr": 20.0},
+        {"iteration": 200, "kid": 0.1, "psnr": 15.9, "cycle_psnr": 22.0},
+        {"iteration": 300, "kid": 0.2, "psnr": 16.0, "cycle_psnr": 23.0},
+        {"iteration": 400, "kid": 0.3, "psnr": 15.0, "cycle_psnr": 24.0},
+    ]
+    assert choice.choices(lines) == {
+        "best": {"iteration": 300, "psnr": 16.0},
+        "kid": {"iteration": 200, "psnr": 15.9, "lost": pytest.approx(0.1)},
+        "cycle_psnr": {"iteration": 400, "psnr": 15.0, "lost": 1.0},
+    }
 
 
 def test_as_many_labelled_images_of_each_class_other_ones_for_another_seed():

@@ -69,12 +69,21 @@ def _check_scalar(value: object) -> None:
 
 
 def try_metric(measure: nn.Module, between: list[str], place: str, made: Mapping[str, Tensor]) -> None:
-    """Computes the metric of two black images. Raises InputError if that fails, for example if they are too small."""
-    pair = [torch.zeros(1, *made[name.removeprefix("partner_")].shape[1:]) for name in between]
+    """Computes the metric of black images. Raises InputError if that fails, for example if they are too small."""
+    images = [torch.zeros(1, *made[name.removeprefix("partner_")].shape[1:]) for name in between]
     try:
-        copy.deepcopy(measure)(*pair)
+        compute_once(measure, images)
     except (InputError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"{place}: can't be computed on images of {shape_of(pair[0])}: {error}") from None
+        raise InputError(f"{place}: can't be computed on images of {shape_of(images[0])}: {error}") from None
+
+
+def compute_once(measure: nn.Module, images: list[Tensor]) -> None:
+    """Computes a metric of these images, or, if it is a measure of sets, the features of each of them."""
+    if getattr(measure, "of_sets", False):
+        for image in images:
+            measure.seen(image)  # type: ignore[operator]
+    else:
+        copy.deepcopy(measure)(*images)
 
 
 def check_gives(method: Method, recipe: Recipe) -> None:
