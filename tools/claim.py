@@ -21,9 +21,16 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, labels, modes  # noqa: E402
+from tools.claims import adaptation, growing, holes, labels, latents, modes  # noqa: E402
 
-COMMANDS: dict[str, ModuleType] = {"modes": modes, "adaptation": adaptation, "labels": labels}
+COMMANDS: dict[str, ModuleType] = {
+    "modes": modes,
+    "adaptation": adaptation,
+    "labels": labels,
+    "latents": latents,
+    "growing": growing,
+    "holes": holes,
+}
 
 
 def main(words: list[str] | None = None) -> int:
