@@ -23,9 +23,9 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, choice, classes, labels, modes, points  # noqa: E402
+from tools.claims import adaptation, choice, classes, growing, holes, labels, latents, modes, points  # noqa: E402
 
-MODULES = (modes, classes, points, adaptation, labels, choice)
+MODULES = (modes, classes, points, adaptation, labels, latents, growing, holes, choice)
 COMMANDS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from tests.data.pictures import fill
 from tools import claim
-from tools.claims import adaptation, choice, classes, labels, modes, points
+from tools.claims import adaptation, choice, classes, growing, holes, labels, latents, modes, points
+from tools.claims.runs import measured
 
 
 def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():
@@ -56,6 +59,43 @@ def test_as_many_labelled_images_of_each_class_other_ones_for_another_seed():
     assert not np.array_equal(one, other) and np.array_equal(one, labels.chosen(known, 100, 0))
 
 
+def test_the_distance_of_codes_from_the_prior_by_their_place_and_by_their_form_alone():
+    draw = torch.Generator().manual_seed(0)
+    latent, prior = torch.randn(2, 500, 8, generator=draw)
+    image = torch.zeros(500, 1, 2, 2)
+    made = {"latent": 3 * latent + 2, "prior": prior, "image": image, "reconstruction": image + 0.5}
+    found, floor = latents.figures(made), latents.floor(500, 8)
+    assert found["mmd"] > 1 and abs(found["mmd_standardised"]) < abs(floor["mean"]) + 4 * floor["deviation"]
+    assert found["mse"] == 0.25 and found["mean"] == pytest.approx(2, abs=0.5)
+    assert found["least_deviation"] == pytest.approx(3, rel=0.1) == found["largest_deviation"]
+
+
+def test_systems_are_set_beside_the_plain_one_of_their_seed():
+    plain, other = ([{"mmd": mmd, "mse": mse} for mmd, mse in runs] for runs in (((2, 0.2), (1, 0.1)), ((0.1, 0.3),)))
+    below = [{"mmd": -0.001, "mse": 0.2}]
+    assert latents.beside({"plain": plain, "a": other, "b": below}) == {
+        "a": [{"times_lower_mmd": 20, "mse_ratio": pytest.approx(1.5)}],
+        "b": [{"times_lower_mmd": None, "mse_ratio": 1}],
+    }
+
+
+def test_a_jump_of_the_loss_at_a_switch_is_told_from_its_noise():
+    noise = [0.0, 1.0] * 100
+    still = growing.jump(noise, [100])
+    assert still["near"] == [1] and still["ratio"] == 1
+    jumped = growing.jump([value + 5 * (number >= 100) for number, value in enumerate(noise)], [100])
+    assert jumped["near"] == [4] and jumped["elsewhere"]["largest"] == 1  # from 1 to 5
+    assert growing.jump([value + 5 * (number >= 130) for number, value in enumerate(noise)], [100])["ratio"] == 0.25
+
+
+def test_the_sharpness_of_a_hole():
+    ramp = torch.arange(8.0).expand(1, 1, 8, 8) / 8
+    assert holes.gradient(3 * ramp + 4 * ramp.mT) == pytest.approx(5 / 8)
+    blurred = torch.nn.functional.pad(ramp[..., 2:6, 2:6] / 2, [2] * 4)
+    found = holes.figures(blurred, ramp)
+    assert found["sharpness"] == pytest.approx(0.5) and found["gradient"] == pytest.approx(1 / 16)
+
+
 def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
     assert claim.main(["modes", "--data", "nowhere"]) == 2
     said = capsys.readouterr().err
@@ -70,3 +110,42 @@ def test_a_claim_is_measured_from_training_to_file(tmp_path: Path):
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert found["command"].startswith("python tools/claim.py adaptation --designs none dann --seeds 2 train.")
     assert all(len(design["accuracy"]) == 2 for design in found["result"].values())
+
+
+SHORT = ["data.batch=2", "train.validate_every=1"]
+
+
+@pytest.mark.slow
+def test_the_latents_are_measured_and_drawn(tmp_path: Path):
+    words = ["latents", "--systems", "plain", "AAE", "--count", "6", "--plot", str(tmp_path / "found.png")]
+    short = [*SHORT, "train.iterations=2"]
+    assert claim.main([*words, "--work", str(tmp_path / "work"), "--out", str(tmp_path / "found.json"), *short]) == 0
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["result"]
+    assert found["beside plain"]["AAE"][0]["mse_ratio"] == pytest.approx(
+        found["AAE"][0]["mse"] / found["plain"][0]["mse"]
+    )
+    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_growing_is_measured_and_resumed_within_a_fade(tmp_path: Path):
+    words = ["growing", "--hold", "12", "--plot", str(tmp_path / "found.png"), "--work", str(tmp_path / "work")]
+    assert claim.main([*words, "--out", str(tmp_path / "found.json"), "data.batch=2"]) == 0
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["result"]
+    assert found["resumed within a fade"] == {"stopped": 18, "same_bytes": True}
+    assert all(len(found["fade ends"][name]["near"]) == 3 for name in ("adversarial", "adversarial.discriminator"))
+    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_holes_are_measured_and_what_the_validation_measured_is_the_same(tmp_path: Path):
+    for name, first in (("train", 0), ("val", 4)):
+        fill(tmp_path / name, 4, first, 100, 120)
+    words = ["holes", "--data", str(tmp_path / "train"), "--val", str(tmp_path / "val"), "--losses", "L2"]
+    work = tmp_path / "work"
+    out = ["--work", str(work), "--out", str(tmp_path / "found.json"), "--plot", str(tmp_path / "found.png")]
+    assert claim.main([*words, *out, *SHORT, "train.iterations=2"]) == 0
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["result"]
+    logged = measured(work / "runs" / "L2", "validation")[-1]["validation"]
+    assert found["photographs"] == 4 and found["L2"]["psnr"] == pytest.approx(logged["hole"], abs=1e-3)
+    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")

@@ -22,10 +22,15 @@ def advloss(folder: Path, *words: str) -> str:
     return done.stdout
 
 
+def said(sentence: str) -> None:
+    """Prints a sentence of a checker, which is no result, to standard error."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def trained(folder: Path, run: str, *words: str) -> Path:
     """Trains, as `advloss train WORDS --run RUN`; gives the run's folder. What is trained already is not again."""
     path = folder / "runs" / run
-    print(f"advloss train {' '.join(words)} --run {run}", file=sys.stderr, flush=True)
+    said(f"advloss train {' '.join(words)} --run {run}")
     advloss(folder, "train", *words, "--run", run, *(["--resume"] if (path / "checkpoint.pt").exists() else []))
     return path
 
