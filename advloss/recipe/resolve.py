@@ -250,8 +250,8 @@ def _check_partners(method: type[Method], measure: Any, line: Term | Metric, pla
             raise InputError(f"{place}.{key}: {why}{known}")
     for key in ("given", "label") if isinstance(measure, type) and issubclass(measure, AdversarialLoss) else ():
         beside = line.parameters.get(key)
-        for name in line.between if isinstance(beside, str) else ():
-            if why := why_no_partners(method, name, beside):
+        for name in line.between:
+            if isinstance(beside, str) and (why := why_no_partners(method, name, beside)):
                 raise InputError(f"{place}.{key}: {why}")
 
 

@@ -137,12 +137,13 @@ class RunLog:
         self._line(entry)
 
     def found(self, entry: dict[str, Any]) -> None:
-        """Adds a line to log.jsonl about what a rule has found, and its sentence to TensorBoard as text."""
+        """Adds a line to log.jsonl about what a rule has found, and its sentence to the tracker."""
         self._line(entry)
-        if self.events is not None:
+        if self.tracker is not None:
             found = entry["doctor"]
-            text = f"{found['sentence']}\n\n{found['remedy']}"
-            self.events.add_text(f"doctor/{found['rule']}", text, entry["iteration"])
+            self.tracker.text(
+                f"doctor/{found['rule']}", f"{found['sentence']}\n\n{found['remedy']}", entry["iteration"]
+            )
 
     def _line(self, entry: dict[str, Any]) -> None:
         if self.file is not None:

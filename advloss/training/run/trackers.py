@@ -28,6 +28,9 @@ class Tracker(Protocol):
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """Shows a picture, uint8 [3, H, W]."""
 
+    def text(self, name: str, text: str, iteration: int) -> None:
+        """Shows a text."""
+
     def close(self) -> None:
         """Writes what is left."""
 
@@ -39,6 +42,9 @@ class Nowhere:
         """Does nothing."""
 
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
+        """Does nothing."""
+
+    def text(self, name: str, text: str, iteration: int) -> None:
         """Does nothing."""
 
     def close(self) -> None:
@@ -66,6 +72,10 @@ class TensorBoard:
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """As an image."""
         self.events.add_image(name, image, iteration)
+
+    def text(self, name: str, text: str, iteration: int) -> None:
+        """As text."""
+        self.events.add_text(name, text, iteration)
 
     def close(self) -> None:
         """Closes the file of events."""
@@ -110,6 +120,10 @@ class WandB:
     def picture(self, name: str, image: Tensor, iteration: int) -> None:
         """As an image."""
         self.run.log({name: self.images(image.permute(1, 2, 0).numpy()), "iteration": iteration})
+
+    def text(self, name: str, text: str, iteration: int) -> None:
+        """As a string."""
+        self.run.log({name: text, "iteration": iteration})
 
     def close(self) -> None:
         """Sends or writes what is left."""
