@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.every_recipe import family, fill, use_of, words
+from tests.training.family.every_recipe import family, fill, use_of, words
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ONE_AFTER_THE_OTHER = """

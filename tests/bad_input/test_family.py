@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 import advloss
 from advloss.core.errors import InputError
 from advloss.data.array_sets.array_file import write_array_file
-from tests.training.every_recipe import fill, words
+from tests.training.family.every_recipe import fill, words
 from tests.training.started import done, refused
 
 ONE_CLASS = "one/train holds only x/; at least two classes, one folder each, are needed"
@@ -79,7 +79,6 @@ def test_what_trained_models_do_not_take(here: Path) -> None:
         (lambda: plain.generate(torch.zeros(2, 99)), r"noise is float \[N, 100\] for this model, not \[2, 99\]"),
         (lambda: plain.generate(torch.zeros(2, 100), label=0), "label"),
         (lambda: of_class.generate(torch.zeros(2, 64), label=2), "unknown class of this model '2'"),
-        (lambda: of_class.generate(torch.zeros(2, 64)), "label"),
         (lambda: plain.inpaint(np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)), "it does not inpaint"),
     ):
         with pytest.raises(InputError, match=message):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.every_recipe import ELSEWHERE, ITERATIONS, family, fill, method_of, use_of, words
+from tests.training.family.every_recipe import ELSEWHERE, ITERATIONS, family, fill, method_of, use_of, words
 from tests.training.started import ENVIRONMENT, done, log
 
 GENERATOR, DISCRIMINATOR = "networks.generator.norm=none", "losses.adversarial.discriminator.norm=none"
