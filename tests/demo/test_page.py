@@ -53,6 +53,7 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a script in the background ignores it
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
