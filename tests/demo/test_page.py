@@ -130,7 +130,7 @@ class Page:
         return target.read_bytes()
 
 
-def until(look: Callable[[], Found | None], seconds: float = 60) -> Found:
+def until(look: Callable[[], Found | None], seconds: float = 120) -> Found:
     """What `look` finds, as soon as it finds something."""
     from selenium.common.exceptions import StaleElementReferenceException
 
