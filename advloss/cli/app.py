@@ -17,9 +17,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Translators, super-resolution and tokenizers with adversarial losses: trained, resumed, measured and used.",
+    help="Translators, super-resolution, tokenizers, generators and their family with adversarial losses: trained, "
+    "resumed, measured and used.",
     epilog="First steps: `advloss train recipe=cyclegan-small stripes`, then "
-    "`advloss translate runs/cyclegan-small-stripes/model.safetensors PHOTOS RESULTS`.",
+    "`advloss translate runs/cyclegan-small-stripes/model.safetensors PHOTOS RESULTS`, or the same in a browser: "
+    "`advloss demo runs/cyclegan-small-stripes/model.safetensors`.",
 )
 
 

@@ -43,7 +43,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refused, body = self._refused(scope, headers), None
+        refused = self._refused(scope, headers)
+        body: bytes | None = None
         if refused is None and scope["method"] == "POST" and "json" in headers.get("content-type", ""):
             body = await _body(receive)
             refused = _refused_body(body)

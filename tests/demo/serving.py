@@ -19,11 +19,11 @@ class Slow(own.OwnTranslator):
 
 
 METHODS: dict[str, type[own.Own]] = {
-    "own_translator": own.OwnTranslator,
-    "own_slow": Slow,
-    "own_inpainter": own.OwnInpainter,
-    "own_tokenizer": own.OwnTokenizer,
-    "own_generator": own.OwnGenerator,
+    "turn": own.OwnTranslator,
+    "slow": Slow,
+    "holes": own.OwnInpainter,
+    "tokens": own.OwnTokenizer,
+    "noise": own.OwnGenerator,
 }
 if __name__ == "__main__":
     components.METHODS |= METHODS

@@ -53,6 +53,7 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a script in the background ignores it
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
@@ -129,7 +130,7 @@ class Page:
         return target.read_bytes()
 
 
-def until(look: Callable[[], Found | None], seconds: float = 60) -> Found:
+def until(look: Callable[[], Found | None], seconds: float = 120) -> Found:
     """What `look` finds, as soon as it finds something."""
     from selenium.common.exceptions import StaleElementReferenceException
 
@@ -159,6 +160,7 @@ def browser(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "Iterator
         options.add_argument(f"--{word}")
     options.add_argument("--disable-background-networking")
     options.add_argument("--disable-component-update")
+    options.add_argument("--window-size=1280,1000")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
     options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -198,12 +200,12 @@ def asked(browser: "Chrome") -> list[str]:
 
 
 def test_a_picture_is_translated_and_no_other_machine_is_asked(page: Any, browser: "Chrome", served: Served) -> None:
-    tab = page("translate: own_translator")
+    tab = page("translate: turn")
     tab.upload(Path("in/a.png").absolute())
     tab.find("button", "Translate").click()
     assert tab.said() == "1 picture written"
     assert tab.find(".results a[download]").is_displayed()
-    done("translate", "own_translator.safetensors", "in/a.png", "out/a.png")
+    done("translate", "turn.safetensors", "in/a.png", "out/a.png")
     assert tab.downloaded("a.png") == Path("out/a.png").read_bytes()
     shown = until(lambda: browser.execute_script(SLIDER))
     assert shown == [[480, 360]] * 2
@@ -222,22 +224,22 @@ return found.length == 2 && found.every(i => i.naturalWidth) && found.map(i => [
 def test_a_zip_and_an_example(page: Any) -> None:
     files = {f"photos/{name}": Path("in", name).read_bytes() for name in ("a.png", "b.png")}
     zipped(Path("photos.zip"), files)
-    tab = page("translate: own_translator")
+    tab = page("translate: turn")
     tab.upload(Path("photos.zip").absolute())
     tab.find("button", "Translate").click()
     assert tab.said() == "2 pictures written"
-    done("translate", "own_translator.safetensors", "in", "out")
-    Path("made.zip").write_bytes(tab.downloaded("own_translator-translated.zip"))
+    done("translate", "turn.safetensors", "in", "out")
+    Path("made.zip").write_bytes(tab.downloaded("turn-translated.zip"))
     with zipfile.ZipFile("made.zip") as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == {
             name: Path("out", name).read_bytes() for name in ("a.png", "b.png")
         }
-    tab = page("tokenize: own_tokenizer")
+    tab = page("tokenize: tokens")
     tab.find(".examples button img", last=True).click()
     tab.find(".file-preview", "b")
     tab.find("button", "Tokenize").click()
     assert "120x90 pixels as 10,800 tokens of 256 codes" in tab.said()
-    done("tokenize", "in/b.png", "out/tokens.safetensors", "--model", "own_tokenizer.safetensors")
+    done("tokenize", "in/b.png", "out/tokens.safetensors", "--model", "tokens.safetensors")
     assert tab.downloaded("tokens.safetensors") == Path("out/tokens.safetensors").read_bytes()
 
 
@@ -245,7 +247,7 @@ def test_a_hole_that_is_drawn_is_filled(page: Any, browser: "Chrome") -> None:
     from selenium.webdriver import ActionChains
 
     Image.fromarray(picture(3, 200, 300)).save("photo.png")
-    tab = page("inpaint: own_inpainter")
+    tab = page("inpaint: holes")
     tab.upload(Path("photo.png").absolute())
     canvas = tab.find("canvas")
     until(lambda: [url for url in asked(browser) if "preview.png" in url])
@@ -257,30 +259,30 @@ def test_a_hole_that_is_drawn_is_filled(page: Any, browser: "Chrome") -> None:
     Path("mask.png").write_bytes(tab.downloaded("photo-mask.png"))
     holes = np.asarray(Image.open("mask.png")) > 0
     assert holes.shape == (200, 300) and 0 < holes.mean() < 0.2 and holes[80:120, 130:170].any()
-    done("inpaint", "own_inpainter.safetensors", "photo.png", "mask.png", "out/photo.png")
+    done("inpaint", "holes.safetensors", "photo.png", "mask.png", "out/photo.png")
     assert tab.downloaded("photo.png") == Path("out/photo.png").read_bytes()
 
 
 def test_samples_and_classes(page: Any) -> None:
-    tab = page("generate: own_generator")
+    tab = page("generate: noise")
     tab.find("button", "Make").click()
     assert tab.said() == "16 of seed 0"
-    done("sample", "own_generator.safetensors", "out/grid.png", "--grid", "--count", "16")
+    done("sample", "noise.safetensors", "out/grid.png", "--grid", "--count", "16")
     assert tab.downloaded("grid.png") == Path("out/grid.png").read_bytes()
-    tab = page("classify: own_inpainter")
+    tab = page("classify: holes")
     tab.upload(Path("in/a.png").absolute())
     tab.find("button", "Classify").click()
     assert tab.said() == "1 picture classified"
-    done("classify", "own_inpainter.safetensors", "in/a.png", "--out", "out/classes.csv")
+    done("classify", "holes.safetensors", "in/a.png", "--out", "out/classes.csv")
     assert tab.downloaded("classes.csv") == Path("out/classes.csv").read_bytes()
 
 
 def test_what_is_too_large_or_hostile_is_refused_in_words(page: Any, served: Served) -> None:
-    tab = page("translate: own_translator")
+    tab = page("translate: turn")
     tab.upload(huge(Path("large.png").absolute(), 10_000, 10_000))
     tab.find("button", "Translate").click()
     assert tab.said().startswith("large.png: is 10000x10000 pixels, 100 megapixels, and this page takes 1;")
-    tab = page("translate: own_translator")
+    tab = page("translate: turn")
     tab.upload(zipped(Path("bad.zip").absolute(), {"a.png": b"x", "../../out.png": b"x"}))
     tab.find("button", "Translate").click()
     assert tab.said().startswith("bad.zip is not safe to unpack: its member '../../out.png' leads out")
@@ -294,10 +296,10 @@ def test_two_users_at_once_both_get_their_results(page: Any, browser: "Chrome") 
         if name == "b.png":
             browser.switch_to.new_window("window")
             windows.append(browser.current_window_handle)
-        tab = page("translate: own_slow")
+        tab = page("translate: slow")
         tab.upload(Path("in", name).absolute())
         tab.find("button", "Translate").click()
-    done("translate", "own_translator.safetensors", "in", "out")
+    done("translate", "turn.safetensors", "in", "out")
     for window, name in zip(windows, ("a.png", "b.png"), strict=True):
         browser.switch_to.window(window)
         assert tab.said() == "1 picture written"
@@ -308,9 +310,10 @@ def test_two_users_at_once_both_get_their_results(page: Any, browser: "Chrome") 
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits(page: Any, browser: "Chrome", width: int) -> None:
+    page("inpaint")
     metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    page("inpaint")
+    time.sleep(1)  # the page is laid out anew
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
@@ -324,7 +327,7 @@ def status(address: str, **headers: str) -> int:
 
 
 def test_no_file_but_its_own_is_served(served: Served, folder: Path) -> None:
-    for path in ("/etc/passwd", str(folder / "own_slow.safetensors"), "../../../etc/passwd", "http://127.0.0.1:1/"):
+    for path in ("/etc/passwd", str(folder / "slow.safetensors"), "../../../etc/passwd", "http://127.0.0.1:1/"):
         assert status(f"{served.address}gradio_api/file={path}") == 403, path
     assert status(served.address, Host="evil.example") == 421
 
@@ -347,8 +350,8 @@ def test_an_upload_that_is_too_large_is_refused(served: Served, folder: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_leaves_nothing(folder: Path, tmp_path: Path, number: int) -> None:
-    shutil.copy(folder / "own_slow.safetensors", tmp_path)
-    served = Served(tmp_path, "own_slow.safetensors")
+    shutil.copy(folder / "slow.safetensors", tmp_path)
+    served = Served(tmp_path, "slow.safetensors")
     assert status(served.address) == 200
     code, said = served.end(number)
     assert code == 130 and said.endswith("advloss: interrupted\n")

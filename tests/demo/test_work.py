@@ -94,8 +94,8 @@ def test_several_are_upscaled_to_a_zip_of_the_command_s_files(bench: Bench, open
     fill(Path("in"), ["a.png", "c.bmp"])
     (Path("in") / "b.png").write_bytes(b"no picture")
     shown, lines = bench.do(lambda job: work.upscale(bench, job, one, given(sorted(Path("in").iterdir())), False, None))
-    done_anyway = fill(Path("good"), ["a.png", "c.bmp"])
-    done("upscale", done_anyway, "out", "--model", "own.safetensors")
+    good = fill(Path("good"), ["a.png", "c.bmp"])
+    done("upscale", good, "out", "--model", "own.safetensors")
     with zipfile.ZipFile(shown.files[0]) as archive:
         held = {name: archive.read(name) for name in archive.namelist()}
     assert held == {name: (Path("out") / name).read_bytes() for name in ("a.png", "c.bmp")}
@@ -208,7 +208,7 @@ def test_models_have_names_and_uses(opened: Any, tmp_path: Path, monkeypatch: py
     one.file.rename(run / "model.safetensors")
     twice = open_models([run / "model.safetensors"] * 2, CPU)
     assert [each.name for each in twice] == ["horses (1)", "horses (2)"]
-    monkeypatch.setitem(components.METHODS, "own", type("Useless", (own.Own,), {"uses": {}}))
+    monkeypatch.setitem(components.METHODS, "own", type("Useless", (own.OwnInpainter,), {"uses": {}}))
     with pytest.raises(InputError, match="declares no use"):
         open_models([run / "model.safetensors"], CPU)
 
