@@ -74,7 +74,7 @@ def _ended(trainer: Trainer) -> Path:
         model = trainer.run()
         ended = "finished" if trainer.done >= trainer.total else "stopped"
         return model
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         ended = "interrupted"
         raise
     except (TrainingError, InputError) as error:
