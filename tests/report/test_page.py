@@ -34,7 +34,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of two runs."""
     folder = tmp_path_factory.mktemp("runs")
-    runs = [write_run(folder / "one"), write_run(folder / "other", rate="5e-4", weight="10", samples=(1, 400))]
+    runs = [write_run(folder / "one"), write_run(folder / "other", rate="0.0005", weight="10", samples=(1, 400))]
     return write(runs, folder / "new" / "report.html")
 
 
