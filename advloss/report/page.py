@@ -99,10 +99,10 @@ def _about(run: Run, name: str, most_bytes: int) -> dict[str, Any]:
     """All of a run that is no curve."""
     grids = sample_grids(run.paths.samples, run.notes, most_bytes)
     events = sorted(run.events, key=lambda event: event.iteration)
-    began = next((session for session in reversed(run.begun) if "plan" in session), {})
+    began = next((session for session in reversed(run.sessions) if "plan" in session), {})
     return {
         "name": name,
-        "state": state_of(run.paths, run.begun),
+        "state": state_of(run.paths, run.sessions),
         "facts": _facts(run, began),
         "plan": [str(line) for line in began.get("plan", [])],
         "data": [str(line) for line in began.get("data", [])],
@@ -114,8 +114,8 @@ def _about(run: Run, name: str, most_bytes: int) -> dict[str, Any]:
 
 
 def _facts(run: Run, began: dict[str, Any]) -> dict[str, str]:
-    recipe, words = asked_for(run.begun, run.recipe)
-    total, figures = total_of(run.recipe, run.begun), figures_of(run)
+    recipe, words = asked_for(run.sessions, run.recipe)
+    total, figures = total_of(run.recipe, run.sessions), figures_of(run)
     facts = {
         "recipe": recipe,
         "asked for": f"advloss train {' '.join(words)}" if words else "",
@@ -125,11 +125,11 @@ def _facts(run: Run, began: dict[str, Any]) -> dict[str, str]:
         "speed": _middle(run, "images_per_second", " images/s"),
         "best": _best(run),
         **{name.replace("/", " "): f"{value:.5g}" for name, value in figures.items() if name.startswith("test/")},
-        "began": str(next((session["time"] for session in run.begun if "time" in session), "")),
+        "began": str(next((session["time"] for session in run.sessions if "time" in session), "")),
         "device": str(began.get("device", "")),
         "versions": ", ".join(f"{name} {version}" for name, version in dict(began.get("versions", {})).items()),
     }
-    last = run.begun[-1] if run.begun else {}
+    last = run.sessions[-1] if run.sessions else {}
     return {name: said for name, said in {**facts, "why it ended": str(last.get("why", ""))}.items() if said}
 
 

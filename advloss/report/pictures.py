@@ -30,6 +30,7 @@ def sample_grids(folder: Path, notes: list[str], most_bytes: int) -> list[dict[s
             made[iteration] = compressed(files[iteration])
         except (OSError, ValueError, Image.DecompressionBombError):
             notes.append(f"samples/{files[iteration].name} can't be read")
+            iterations.remove(iteration)
     while len(made) > 2 and sum(map(len, made.values())) > most_bytes:
         made = {iteration: made[iteration] for iteration in evenly(sorted(made), len(made) * 2 // 3)}
     if len(made) < len(iterations):

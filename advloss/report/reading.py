@@ -43,14 +43,14 @@ class Curve:
 
 @dataclass
 class Run:
-    """A run. recipe: resolved, as plain values. begun: the lines of sessions.jsonl. curves: by `group/name`.
+    """A run. recipe: resolved, as plain values. sessions: the lines of sessions.jsonl. curves: by `group/name`.
 
     notes: what could not be read.
     """
 
     paths: RunPaths
     recipe: dict[str, Any]
-    begun: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
     curves: dict[str, Curve] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

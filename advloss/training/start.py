@@ -84,7 +84,7 @@ def _ended(trainer: Trainer) -> Path:
         model = trainer.run()
         ended = "finished" if trainer.done >= trainer.total else "stopped"
         return model
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         ended = "interrupted"
         raise
     except (TrainingError, InputError) as error:
@@ -176,7 +176,7 @@ def _facts(trainer: Trainer, words: Sequence[str], said: Sequence[str]) -> dict[
         "words": list(words),
         "plan": plan(trainer),
         "data": list(said),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
         "processes": trainer.processes.world,
         "versions": {
             "advloss": __version__,

@@ -57,7 +57,7 @@ def write_run(
     folder: Path,
     lines: list[dict[str, Any]] | None = None,
     *,
-    rate: str = "1e-3",
+    rate: str = "0.001",
     weight: str = "10",
     samples: tuple[int, ...] = (1, 200, 400),
     ended: str | None = "finished",

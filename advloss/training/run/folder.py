@@ -13,7 +13,7 @@ from advloss.recipe.text.yaml_text import BYTES_MOST, read_yaml
 from advloss.training.run.checkpoint import read_checkpoint
 from advloss.training.run.paths import RunPaths
 
-LEFT_BEHIND = ("samples", "tensorboard", "wandb")
+LEFT_BEHIND = ("samples", "tensorboard")
 """Folders that a run makes before its first file."""
 
 
