@@ -44,7 +44,7 @@ class Probe:
         }
         measured: dict[str, Tensor] = {}
         with untouched([executor.method, executor.terms], executor.device), executor.precision.settings():
-            made = self._made(batch, set().union(*(executor.by_name[name].needs for name in names)))
+            made = self._made(batch, {needed for name in names for needed in executor.by_name[name].needs})
             for name in executor.by_name:  # in the recipe's order
                 if (
                     name in names & executor.weights.keys()
