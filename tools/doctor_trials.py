@@ -123,14 +123,7 @@ SICK: dict[str, Trial] = {
     "ruins_reconstruction": Trial(
         "vqgan-small", (*STRIPES, *PICTURES, *EARLY, "weighting=fixed", "losses.adversarial.weight=30"), onset=100
     ),
-    "oscillation": Trial(
-        "points",
-        (
-            "data.name=ring",
-            "losses.adversarial.objective=minimax",
-            "optimizer={name: adam, lr: 1e-2, betas: [0.95, 0.99]}",
-        ),
-    ),
+    "oscillation": Trial("lsgan-small", (*DIGITS, "optimizer={name: adam, lr: 3e-2, betas: [0.9, 0.999]}")),
     "dead_start": Trial(
         "dcgan-small",
         (

@@ -191,10 +191,10 @@ class AdversarialLoss(DiscriminatorCalls):
 
     def _others(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
         """What `health` gives beside the logits. values: of the penalties."""
-        penalties = [f"penalty.{type(penalty).__name__}" for penalty in self.penalties]
-        strong = [each for each in self.augment if isinstance(getattr(each, "p", None), Tensor)]
-        strengths = [f"augment.{type(each).__name__}" for each in strong]
-        return named([*penalties, *strengths], [*values, *(each.p for each in strong)])
+        found = [(f"penalty.{type(each).__name__}", value) for each, value in zip(self.penalties, values, strict=True)]
+        strengths = [(f"augment.{type(each).__name__}", getattr(each, "p", None)) for each in self.augment]
+        found += [(name, p) for name, p in strengths if isinstance(p, Tensor)]
+        return named([name for name, _ in found], [value for _, value in found])
 
     def clip(self) -> None:
         """Clips the discriminator's weights to [-clip_weights, clip_weights]; without `clip_weights`, does nothing.

@@ -1,7 +1,7 @@
 """The doctor of a training: when it measures, what it logs, and what it says."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -152,7 +152,8 @@ class HeldOutBatch:
         return {name: torch.cat([each[name] for each in made]) for name in made[0]} if made else None
 
 
-_silent: Callable[[str], None] = lambda sentence: None  # noqa: E731
+def _silent(sentence: str) -> None:
+    """Says nothing."""
 
 
 def _probed(done: int) -> bool:

@@ -39,23 +39,19 @@ class Probe:
     def __call__(self, batch: Batch, held_out: Batch | None = None) -> dict[str, Tensor]:
         """batch: one that the last iteration had. held_out: a batch of other items, or None. Gives scalars by name."""
         executor = self.executor
-        names = {n for n in executor.weights if executor.by_name[n].player == GENERATOR} | {
-            n for n in self.adversaries if n in executor.learning
-        }
-        measured: dict[str, Tensor] = {}
+        minimised = [name for name in executor.weights if executor.by_name[name].player == GENERATOR]
+        playing = [name for name in self.adversaries if name in executor.learning or name in minimised]
+        wanted = {needed for name in (*minimised, *playing) for needed in executor.by_name[name].needs}
+        measured: dict[str, Tensor | None] = {}
         with untouched([executor.method, executor.terms], executor.device), executor.precision.settings():
-            made = self._made(batch, set().union(*(executor.by_name[name].needs for name in names)))
-            for name in executor.by_name:  # in the recipe's order
-                if (
-                    name in names & executor.weights.keys()
-                    and (gradient := self._gradient(name, made, batch)) is not None
-                ):
-                    measured[f"gradient.{name}"] = gradient
-                if name in names & self.adversaries.keys():
-                    measured |= {f"{name}.{key}": value for key, value in self._of_adversary(name, made).items()}
-                    if held_out is not None and (overfit := self._overfit(name, made, held_out)) is not None:
-                        measured[f"{name}.overfit"] = overfit
-        return measured
+            made = self._made(batch, wanted)
+            for name in minimised:
+                measured[f"gradient.{name}"] = self._gradient(name, made, batch)
+            for name in playing:
+                measured |= {f"{name}.{key}": value for key, value in self._of_adversary(name, made).items()}
+                if held_out is not None:
+                    measured[f"{name}.overfit"] = self._overfit(name, made, held_out)
+        return {name: value for name, value in measured.items() if value is not None}
 
     def _made(self, batch: Batch, wanted: set[str]) -> dict[str, Tensor]:
         """The method's tensors in float32 (float64 stays), without a graph."""
@@ -86,17 +82,17 @@ class Probe:
         return weight * torch.stack(norms).norm() / scale if norms else loss.new_zeros(())
 
     @torch.no_grad()
-    def _of_adversary(self, name: str, made: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _of_adversary(self, name: str, made: Mapping[str, Tensor]) -> dict[str, Tensor | None]:
         """The measures of an adversary's fakes and real images."""
         fake, real = (made[each] for each in self.adversaries[name].between)
-        found = {
+        found: dict[str, Tensor | None] = {
             f"distance_{which}": self._distance(f"{name}.{which}", x) for which, x in (("fake", fake), ("real", real))
         }
         if fake.ndim == 4:
             for which, x in (("fake", fake), ("real", real)):
                 found |= {f"saturated_{which}": saturated(x), f"checkerboard_{which}": checkerboard(x)}
             found |= of_real(real)
-        return {key: value for key, value in found.items() if value is not None}
+        return found
 
     def _distance(self, name: str, x: Tensor) -> Tensor | None:
         """The distance of a batch's items among themselves; None before enough have been seen."""

@@ -71,7 +71,7 @@ def test_penalties_and_augmentations_are_named_and_not_part_of_the_loss() -> Non
         Sum(), "hinge", [PENALTIES["wgan_gp"](10.0), PENALTIES["wgan_gp"](5.0)], augment=[ADA(p=0.25)]
     )
     adv.discriminator.w.data.fill_(3.0)  # the slope's distance from 1 is 2, squared 4
-    whole = float(adv.discriminator_loss(images(-9.0), images(9.0)))
+    whole = adv.discriminator_loss(images(-9.0), images(9.0)).item()
     found = adv.health()
     assert found[f"penalty.{gradient}"] == pytest.approx(40.0) and found[f"penalty.{gradient}2"] == pytest.approx(20.0)
     assert found["augment.ADA"] == 0.25

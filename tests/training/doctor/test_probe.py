@@ -68,7 +68,7 @@ def test_so_has_every_kind_of_recipe(recipe: str) -> None:
 
 def test_the_gradient_of_each_term_at_what_the_method_made() -> None:
     """The method is x -> g a with g = 1 and a = (1, 2); its loss (g a + 0)^2 has the mean gradient a: norm sqrt(5)."""
-    built = game({"square": Term(Square(), ["fake"], weight=3.0)}, lr=1e-9)
+    built = game({"square": Term(Square(), ["fake"], weight=3.0)}, lr=1e-9, steps={"generator": 1})
     executor = EXECUTORS["plain"](built, torch.device("cpu"), print)
     each = {"a": torch.tensor([[1.0], [2.0]], dtype=torch.float64), "b": torch.zeros(2, 1, dtype=torch.float64)}
     executor.play([each], 0)
@@ -76,14 +76,18 @@ def test_the_gradient_of_each_term_at_what_the_method_made() -> None:
 
 
 def test_a_term_of_weight_0_costs_nothing_and_has_no_gradient() -> None:
-    built = game({"square": Term(Square(), ["fake"], weight=1.0), "off": Term(Square(), ["fake"], start=5)}, lr=1e-9)
+    built = game(
+        {"square": Term(Square(), ["fake"], weight=1.0), "off": Term(Square(), ["fake"], start=5)},
+        lr=1e-9,
+        steps={"generator": 1},
+    )
     executor = EXECUTORS["plain"](built, torch.device("cpu"), print)
     executor.play([batch(1.0, 1.0)], 0)
     assert "gradient.off" not in Probe(executor)(batch(1.0, 1.0))
 
 
 def test_overfit_is_0_for_the_training_s_own_images_and_1_for_fakes() -> None:
-    executor = EXECUTORS["auto"](small("losses.adversarial.given=null"), torch.device("cpu"), print)
+    executor = EXECUTORS["auto"](small(), torch.device("cpu"), print)
     executor.play([images(1)], 0)
     probe = Probe(executor)
     assert float(probe(images(1), images(1))["adversarial.overfit"]) == pytest.approx(0, abs=1e-12)
