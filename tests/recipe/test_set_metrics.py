@@ -34,7 +34,7 @@ def test_unpaired_recipes_choose_by_kid_and_need_no_download(
 
 def test_parameters_reach_the_measure() -> None:
     look = built(f"{KID_OF_B}, most: 50, subsets: 7, subset_size: 20}}").metrics["look"]
-    assert isinstance(look.measure, KID) and look.of_sets
+    assert isinstance(look.measure, KID) and look.sets is look.measure
     assert (look.measure.most, look.measure.subsets, look.measure.subset_size) == (50, 7, 20)
     assert not list(look.measure.parameters()) and not look.measure.state_dict()
 
