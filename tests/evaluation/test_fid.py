@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,14 @@ from advloss.core.errors import InputError
 from advloss.evaluation.sets import Sets
 from advloss.losses import sets
 from advloss.losses.sets import fid
-from advloss.pretrained import features as by_name
 from advloss.pretrained import inception as module
 from tests.data.pictures import fill
 from tests.training.started import done, refused
 
 
 @pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    by_name._named.cache_clear()
-    yield
-    by_name._named.cache_clear()
 
 
 def figures() -> dict:

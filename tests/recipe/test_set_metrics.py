@@ -7,6 +7,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.losses.sets.measures import KID
+from advloss.pretrained import features
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
@@ -61,6 +62,7 @@ def test_what_is_refused(word: str, says: str) -> None:
 
 def test_weights_that_are_absent_are_told_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch_fidelity")
+    features._named.cache_clear()
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     with pytest.raises(InputError) as caught:
         built(f"{KID_OF_B}, features: inception}}")
