@@ -1,7 +1,7 @@
 """Measuring: `advloss evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -94,56 +94,17 @@ def evaluate(
     measures of sets: FID, KID, precision, recall, density, coverage, and by Inception its score.
     """
     from advloss.core.devices import choose_device
-    from advloss.core.errors import InputError
     from advloss.core.threads import SharedCores
     from advloss.evaluation import evaluate as evaluation
 
-    watch = SharedCores(say).watch
     asked = self_ensemble or any(option is not None for option in (tile, overlap, precision))
-    if real is not None:
-        from advloss.evaluation.unpaired import Translated, evaluate_sets
-
-        others = {
-            "--bicubic": bicubic,
-            "--inputs": inputs,
-            "--border": border,
-            "--suffix": suffix or None,
-            "--fid": fid,
-        }
-        others |= {"--size": size, "--tile, --overlap, --precision or --self-ensemble": asked or None}
-        for name in (name for name, value in others.items() if value is not None):
-            raise InputError(f"{name}: is for results with truths, and --real has none; leave it out")
-        translated = Translated(results=results, model=model, inputs=truths, direction=direction, watch=watch)
-        report = evaluate_sets(
-            real,
-            translated,
-            features or "inception",
-            device=choose_device(device),
-            say=say,
-            out=out,
-            save_real=save_real,
-        )
-    else:
-        for name in (n for n, value in (("--save-real", save_real), ("--direction", direction)) if value is not None):
-            raise InputError(f"{name}: goes with --real, the real pictures without partners")
-        if truths is None:
-            raise InputError("say what to compare with: a folder of truths, or --real FOLDER where results have none")
-        options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
-        subject = evaluation.Subject(
-            results=results,
-            suffix=suffix,
-            model=model,
-            bicubic=bicubic,
-            inputs=inputs,
-            options=options,
-            size=size,
-            watch=watch,
-        )
-        measures = evaluation.Measures(border=border, fid=fid, features=features)
-        report = evaluation.evaluate(truths, subject, measures, device=choose_device(device), say=say, out=out)
-    if report.comparison.rows:
-        table(*report.table())
-    if together := report.together():
-        table(["all pictures", "", "error", "95% interval"], together)
+    options = tile_options(tile, overlap, precision, self_ensemble) if asked else None
+    places: dict[str, Any] = {"results": results, "model": model, "inputs": inputs, "direction": direction}
+    ways: dict[str, Any] = {"suffix": suffix, "bicubic": bicubic, "options": options, "size": size}
+    subject = evaluation.Subject(**places, **ways, watch=SharedCores(say).watch)
+    measures = evaluation.Measures(border=border, fid=fid, features=features, real=real, save_real=save_real)
+    report = evaluation.evaluate(truths, subject, measures, device=choose_device(device), say=say, out=out)
+    for header, rows in report.tables():
+        table(header, rows)
     report.write(out, say)
     report.check()

@@ -19,6 +19,7 @@ from advloss.evaluation.results import bicubic, enlarged, from_folder, reconstru
 from advloss.evaluation.sets import Sets
 from advloss.evaluation.skipped import Skipped
 from advloss.evaluation.tokenizing import Reconstruction, tokenizer_in
+from advloss.evaluation.unpaired import Translated, evaluate_sets
 from advloss.images.reading import list_images
 from advloss.inference.abilities import check_is_model
 from advloss.inference.model import Model
@@ -42,7 +43,8 @@ class Subject:
 
     suffix: what the names of `results` have beyond the truths'. inputs: the folder of small pictures, made from the
     truths if None. options: how a model is tiled and computed, float32 if None; of a tokenizer the precision alone.
-    size: of the squares that a tokenizer sees, see `reconstructed`. watch: called with the model's networks.
+    size: of the squares that a tokenizer sees, see `reconstructed`. direction: in which a translator is measured
+    against real pictures. watch: called with the model's networks.
     """
 
     results: Path | None = None
@@ -52,6 +54,7 @@ class Subject:
     inputs: Path | None = None
     options: TileOptions | None = None
     size: int | None = None
+    direction: str | None = None
     watch: Callable[..., object] = ignore
 
     @property
@@ -72,12 +75,15 @@ class Measures:
 
     fid: whether FID is measured, by Inception; None: for tokenizers, if its library and weights are there. features:
     the network by whose features all measures of sets are taken, its name or a module of your own (uint8 [B, 3, H, W]
-    -> [B, D]); None: no other than FID.
+    -> [B, D]); None: no other than FID. real: results have no truths, and are measured as a set against these pictures,
+    a folder or a file, see `evaluate_sets`, with `save_real`; features are then Inception's if not said.
     """
 
     border: int | None = None
     fid: bool | None = None
     features: str | nn.Module | None = None
+    real: Path | None = None
+    save_real: Path | None = None
 
 
 PLAIN = Measures()
@@ -94,7 +100,7 @@ class Source:
 
 
 def evaluate(
-    truths: Path,
+    truths: Path | None,
     subject: Subject,
     measures: Measures = PLAIN,
     *,
@@ -104,10 +110,13 @@ def evaluate(
 ) -> Report:
     """Measures the result of each truth. A picture that can't be measured is skipped, named and counted.
 
-    truths: a folder of pictures. out: the file that the report will be written to; that it can be written is checked
-    first. Raises InputError if nothing can be measured, and for options that exclude each other.
+    truths: a folder of pictures; with `measures.real` what a translator translates, None for results. out: the file
+    that the report will be written to; that it can be written is checked first. Raises InputError if nothing can be
+    measured, and for options that exclude each other.
     """
-    _check(subject, measures)
+    if measures.real is not None:
+        return _unpaired(measures.real, truths, subject, measures, device=device, say=say, out=out)
+    truths = _check(truths, subject, measures)
     if out is not None:
         folders = [folder for folder in (truths, subject.results, subject.inputs) if folder is not None]
         check_out(out, Inputs(chain([subject.model], chain.from_iterable(map(list_images, folders)))))
@@ -143,7 +152,31 @@ def _say_cut(cut: list[tuple[int, int]], say: Say) -> None:
     )
 
 
-def _check(subject: Subject, measures: Measures) -> None:
+def _unpaired(real: Path, inputs: Path | None, subject: Subject, measures: Measures, **others: Any) -> Report:
+    """Measures results without truths. Raises InputError for options that need truths."""
+    asked = {
+        "--bicubic": subject.bicubic,
+        "--inputs": subject.inputs,
+        "--suffix": subject.suffix or None,
+        "--size": subject.size,
+        "--border": measures.border,
+        "--fid": measures.fid,
+        "--tile, --overlap, --precision or --self-ensemble": subject.options,
+    }
+    for name in (name for name, value in asked.items() if value is not None):
+        raise InputError(f"{name}: is for results with truths, and --real has none; leave it out")
+    places = {"results": subject.results, "model": subject.model, "inputs": inputs}
+    translated = Translated(**places, direction=subject.direction, watch=subject.watch)
+    return evaluate_sets(real, translated, measures.features or "inception", save_real=measures.save_real, **others)
+
+
+def _check(truths: Path | None, subject: Subject, measures: Measures) -> Path:
+    """The truths. Raises InputError for options that exclude each other."""
+    for name, value in (("--save-real", measures.save_real), ("--direction", subject.direction)):
+        if value is not None:
+            raise InputError(f"{name}: goes with --real, the real pictures without partners")
+    if truths is None:
+        raise InputError("say what to compare with: a folder of truths, or --real FOLDER where results have none")
     ways = [way for way in (subject.results, subject.model, subject.bicubic) if way is not None]
     if len(ways) != 1:
         raise InputError("say what to evaluate: one of --results FOLDER, --model FILE and --bicubic SCALE")
@@ -162,6 +195,7 @@ def _check(subject: Subject, measures: Measures) -> None:
         )
     if measures.fid and (lacks := missing()):
         raise InputError(f"--fid: {lacks}")
+    return truths
 
 
 def _source(truths: Path, subject: Subject, device: torch.device, skipped: Skipped) -> Source:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from advloss.core.errors import InputError
 from advloss.data.sources.base import Split
+from advloss.losses.sets.measures import SetMeasure
 from advloss.methods.base import Method
 from advloss.recipe.build import BuiltMetric
 
@@ -59,27 +60,28 @@ def measured(method: Method, item: Fields, paired: bool, metrics: Mapping[str, B
     """Each metric of one item."""
     made = named_tensors(method, item, paired, {side for metric in metrics.values() for side in metric.between})
     made = {name: tensor.float() for name, tensor in made.items()}
-    values, seen = {}, {}
+    values: dict[str, float] = {}
+    seen: dict[Seen, Tensor] = {}
     with torch.no_grad():
         for name, metric in metrics.items():
-            if not metric.of_sets:
+            if metric.sets is None:
                 values[name] = float(metric.measure(*(made[side] for side in metric.between)).sum())
                 continue
-            for key in sides_of(metric):
-                seen[key] = seen[key] if key in seen else metric.measure.seen(made[key[1]])  # type: ignore[operator]
+            for key in sides_of(metric.sets, metric.between):
+                seen[key] = seen[key] if key in seen else metric.sets.seen(made[key[1]])
     return Measured(values, seen)
 
 
-def sides_of(metric: BuiltMetric) -> list[Seen]:
+def sides_of(measure: SetMeasure, between: Iterable[str]) -> list[Seen]:
     """What a measure of sets compares."""
-    return [(metric.measure.reads, side) for side in metric.between]
+    return [(measure.reads, side) for side in between]
 
 
 class SetMetrics:
     """The measures of sets among a recipe's metrics: collects what they see of each item, on its device."""
 
     def __init__(self, metrics: Mapping[str, BuiltMetric]) -> None:
-        self.metrics = {name: metric for name, metric in metrics.items() if metric.of_sets}
+        self.metrics = {name: (m.sets, m.between) for name, m in metrics.items() if m.sets is not None}
         self.collected: dict[Seen, dict[int, Tensor]] = {}
 
     def add(self, index: int, seen: Mapping[Seen, Tensor]) -> None:
@@ -98,10 +100,13 @@ class SetMetrics:
     def values(self, say: Callable[[str], None]) -> dict[str, float]:
         """Each measure and, as NAME_error, its standard error. NaN where it can't be computed; `say` tells why."""
         found = {}
-        for name, metric in self.metrics.items():
+        for name, (measure, between) in self.metrics.items():
             try:
-                made = metric.measure(*(self._rows(key, metric.measure.most) for key in sides_of(metric)))
+                sides = [self._rows(key, measure.most) for key in sides_of(measure, between)]
+                made = measure.forward(*sides)
                 found |= {name: made.value, f"{name}_error": made.error}
+                if warning := measure.warning(min(map(len, sides)), sides[0].shape[1]):
+                    say(f"metrics.{name}: {warning}")
             except (InputError, RuntimeError) as error:
                 found |= {name: math.nan, f"{name}_error": math.nan}
                 say(f"metrics.{name} can't be computed: {str(error).partition(chr(10))[0]}")

@@ -19,6 +19,11 @@ class Report:
         self.comparison = comparison
         self.skipped = skipped
 
+    def tables(self) -> list[tuple[list[str], list[list[str]]]]:
+        """Header and rows of each table: of the pictures, the last row the means; of all pictures together."""
+        made = [(["all pictures", "", "error", "95% interval"], self.together())] if self.comparison.together else []
+        return [self.table(), *made] if self.comparison.rows else made
+
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows, the last one the means."""
         rows = {**self.comparison.rows, "mean": self.comparison.means}

@@ -79,7 +79,7 @@ class Sets:
     @property
     def real(self) -> Tensor:
         """The real pictures' features: [M, D]."""
-        return torch.cat(self._real) if self._real else torch.empty(0, 0)
+        return torch.cat(self._real)
 
     def add(self, result: Tensor, real: Tensor) -> None:
         """Adds a picture to each side, float [1, 3, H, W] in [-1, 1] of any size; both or none, if memory runs out."""
@@ -99,7 +99,8 @@ class Sets:
         self._real.append(self._seen(picture))
 
     def figures(self) -> SetFigures:
-        """All measures. One that needs more pictures, or more than mean and covariance, is left out with a reason."""
+        """All measures of one picture or more a side. One that needs more of them, or more than mean and covariance, is
+        left out with a reason."""
         found = SetFigures(protocol={"features": self.network.protocol, "interval": INTERVAL})
         for name, measure in self.measures.items():
             settings = [f"{key} {getattr(measure, key)}" for key in SETTINGS if hasattr(measure, key)]
@@ -114,7 +115,7 @@ class Sets:
             if estimate.parts:
                 low, high = estimate.interval(RESAMPLES, LEVEL)
                 found.intervals[name] = {"error": estimate.error, "low": low, "high": high}
-            if warning := self.warning(name):
+            if warning := measure.warning(*self._least()):
                 found.warnings.append(f"{name}: {warning}")
                 words = f"{words}; {warning}"
             found.protocol[name] = words
@@ -122,29 +123,20 @@ class Sets:
 
     def _measured(self, name: str, measure: SetMeasure) -> Estimate:
         if isinstance(measure, InceptionScore):
-            return measure(torch.cat(self._logits) if self._logits else torch.empty(0, 1))  # type: ignore[no-any-return]
-        results = torch.cat(self._results) if self._results else torch.empty(0, 0)
+            return measure.forward(torch.cat(self._logits))
+        results = torch.cat(self._results)
         if self.reference is None:
-            return measure(results, self.real)  # type: ignore[no-any-return]
+            return measure.forward(results, self.real)
         if self.reference.features is not None:
-            return measure(results, self.reference.features)  # type: ignore[no-any-return]
+            return measure.forward(results, self.reference.features)
         assert self.reference.normal is not None
         if name != "fid":
             raise InputError("the reference file holds a mean and a covariance, and it needs each picture's features")
         return Estimate(frechet_distance(Normal.of(results), self.reference.normal))
 
-    def warning(self, name: str) -> str | None:
-        """A sentence for the user if there are too few pictures for a measure, else None."""
-        counts = [count for count in self.counts if count is not None]
-        features = self._results[0].shape[1] if self._results else 0
-        if name == "fid" and min(counts) < features:
-            return (
-                f"{min(counts)} pictures are fewer than the {features} features, so that FID is unreliable and too "
-                "large: compare it only with that of the same pictures, or use KID, which is unbiased for few"
-            )
-        if name == "inception_score" and counts[0] < 5000:
-            return f"it grows with the number of pictures, and {counts[0]} are few: papers take 50000"
-        return None
+    def _least(self) -> tuple[int, int]:
+        """The pictures of the smaller side, where both are known, and the features of each."""
+        return min(count for count in self.counts if count is not None), self._results[0].shape[1]
 
     @torch.no_grad()
     def _seen(self, picture: Tensor) -> Tensor:

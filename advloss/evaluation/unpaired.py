@@ -24,6 +24,7 @@ from advloss.evaluation.skipped import FAILURES, Skipped
 from advloss.images.picture import Picture, Undecodable, converted
 from advloss.images.reading import list_images
 from advloss.inference.model import load
+from advloss.inference.tiles.engine import ignore
 
 Say = Callable[[str], None]
 
@@ -36,7 +37,7 @@ class Translated:
     model: Path | None = None
     inputs: Path | None = None
     direction: str | None = None
-    watch: Callable[..., object] | None = None
+    watch: Callable[..., object] = ignore
 
 
 def evaluate_sets(
@@ -130,8 +131,7 @@ def _results(
     model = load(subject.model, device)
     model.use("translate", file=subject.model)
     way = model.direction(subject.direction)
-    if subject.watch is not None:
-        subject.watch(model.network(way))
+    subject.watch(model.network(way))
     about = {"results": f"of the model {subject.model}", "model_sha256": sha256(subject.model)}
     about |= {"inputs": str(subject.inputs), "direction": f"{way.takes} to {way.gives}"}
 

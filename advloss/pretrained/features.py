@@ -28,7 +28,8 @@ HOW = "say random, inception, vgg16, alexnet, timm:NAME, or FILE.pt for a networ
 class FeatureNetwork:
     """A frozen network that turns pictures into vectors.
 
-    It is no `nn.Module`: so its weights are in no checkpoint and in no optimizer. name: what it is called in messages.
+    It is no `nn.Module`: so its weights are in no checkpoint and in no optimizer. The network that is given is frozen
+    and put in evaluation mode. name: what it is called in messages.
     network: uint8 [B, 3, H, W] to floats [B, D], or to maps [B, D, h, w], whose mean over pixels is then taken.
     key: two networks of one key are the same.
     """
@@ -85,6 +86,8 @@ class FeatureNetwork:
         try:
             with torch.autocast(pictures.device.type, enabled=False):
                 made = network(pictures.expand(-1, 3, -1, -1).contiguous())
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:  # too small a picture, a user's network that takes others
             raise InputError(
                 f"features={self.name} can't be computed of pictures {list(pictures.shape)}: "

@@ -11,6 +11,7 @@ from advloss.core.errors import InputError
 from advloss.core.memory import fitting
 from advloss.data.degradations import Degradation
 from advloss.losses.adversarial.weighting import Weighting
+from advloss.losses.sets.measures import SetMeasure
 from advloss.methods.base import Method
 from advloss.methods.uses import check_abilities
 from advloss.recipe import components
@@ -72,9 +73,9 @@ class BuiltMetric:
         return bool(self.measure.higher_is_better)
 
     @property
-    def of_sets(self) -> bool:
-        """Whether it measures all images together, such as KID, and not each by itself."""
-        return bool(getattr(self.measure, "of_sets", False))
+    def sets(self) -> SetMeasure | None:
+        """The measure, if it is of all images together, such as KID, and not of each by itself."""
+        return self.measure if isinstance(self.measure, SetMeasure) else None
 
 
 def build(recipe: Recipe) -> Built:

@@ -80,7 +80,7 @@ class Validation:
         metrics = computable(self.metrics, split)
         if not metrics:
             return {}
-        totals, count = {name: 0.0 for name, metric in metrics.items() if not metric.of_sets}, 0
+        totals, count = {name: 0.0 for name, metric in metrics.items() if metric.sets is None}, 0
         sets = SetMetrics(metrics)
         with at_inference(method):
             for index, made in self._of_items(
@@ -99,7 +99,7 @@ class Validation:
 
     def _enough(self, name: str, metric: BuiltMetric) -> bool:
         """Whether there are as many images as a measure of sets needs; `say` tells if not."""
-        count, least = len(self.held_out or ()), metric.measure.least if metric.of_sets else 0
+        count, least = len(self.held_out or ()), metric.sets.least if metric.sets else 0
         if count < least:
             self.say(f"metrics.{name} is left out: it needs {least} images to validate on, and there are {count}")
         return count >= least

@@ -1,23 +1,28 @@
 """Shared by the tests of measures: an empty place to work in, and a cache of weights for them alone."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from advloss.pretrained import features
+
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """torch.hub's cache, empty."""
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """torch.hub's cache, empty, and no feature network in memory."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     folder = tmp_path / "torch/hub/checkpoints"
     folder.mkdir(parents=True)
-    return folder
+    features._named.cache_clear()
+    yield folder
+    features._named.cache_clear()
 
 
 @pytest.fixture(scope="session")

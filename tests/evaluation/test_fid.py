@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,16 @@ from PIL import Image
 
 from advloss.core.errors import InputError
 from advloss.evaluation.sets import Sets
+from advloss.losses import sets
 from advloss.losses.sets import fid
-from advloss.pretrained import features as by_name
 from advloss.pretrained import inception as module
 from tests.data.pictures import fill
 from tests.training.started import done, refused
 
 
 @pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    by_name._named.cache_clear()
-    yield
-    by_name._named.cache_clear()
 
 
 def figures() -> dict:
@@ -125,3 +121,23 @@ def test_weights_that_are_damaged(cache: Path, damage: str):
 def test_one_picture(inception: Path):
     two_folders(1)
     assert "needs at least 2 pictures" in refused("evaluate", "truths", "--results", "results", "--fid")
+
+
+@pytest.mark.slow
+def test_sets_without_partners_by_the_librarys_network(inception: Path):
+    from torch_fidelity import FeatureExtractorInceptionV3
+
+    two_folders(12)
+    done("evaluate", "--results", "results", "--real", "truths")
+    found = figures()
+    network = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], inception).eval()
+    sides = []
+    for folder in ("results", "truths"):
+        pixels = [np.asarray(Image.open(path)) for path in sorted(Path(folder).iterdir())]
+        sides.append(network(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)))
+    (x, logits), (y, _) = sides
+    assert found["together"]["kid"] == pytest.approx(sets.kid(x, y).value, rel=1e-3)
+    assert found["together"]["inception_score"] == pytest.approx(sets.inception_score(logits).value, rel=1e-4)
+    assert (
+        inception.name in found["protocol"]["features"] and "papers take 50000" in found["protocol"]["inception_score"]
+    )

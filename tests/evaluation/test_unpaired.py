@@ -72,7 +72,7 @@ def test_of_two_folders() -> None:
     protocol = found["protocol"]
     assert (protocol["results_count"], protocol["real_count"]) == (9, 7)
     assert "random weights" in protocol["features"] and "subset_size 1000; seed 2020" in protocol["kid"]
-    assert "7 pictures are fewer than the 2944 features" in protocol["fid"] and "use KID" in result.stderr
+    assert "7 pictures are fewer than the 736 features" in protocol["fid"] and "use KID" in result.stderr
     assert "95% interval" in result.stdout and f"{found['together']['kid']:.4g}" in result.stdout
     assert found["pictures"] == {} and len(protocol["real_sha256"]) == 64
 

@@ -7,6 +7,7 @@ import torch
 
 from advloss.core.errors import InputError
 from advloss.losses.sets.measures import KID
+from advloss.pretrained import features
 from advloss.recipe.build import Built, build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
@@ -34,7 +35,7 @@ def test_unpaired_recipes_choose_by_kid_and_need_no_download(
 
 def test_parameters_reach_the_measure() -> None:
     look = built(f"{KID_OF_B}, most: 50, subsets: 7, subset_size: 20}}").metrics["look"]
-    assert isinstance(look.measure, KID) and look.of_sets
+    assert isinstance(look.measure, KID) and look.sets is look.measure
     assert (look.measure.most, look.measure.subsets, look.measure.subset_size) == (50, 7, 20)
     assert not list(look.measure.parameters()) and not look.measure.state_dict()
 
@@ -61,6 +62,7 @@ def test_what_is_refused(word: str, says: str) -> None:
 
 def test_weights_that_are_absent_are_told_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch_fidelity")
+    features._named.cache_clear()
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     with pytest.raises(InputError) as caught:
         built(f"{KID_OF_B}, features: inception}}")

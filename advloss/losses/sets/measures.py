@@ -29,7 +29,6 @@ class SetMeasure(nn.Module):
     of a larger set the first `most` items count. least: the fewest images on each side.
     """
 
-    of_sets: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
     output: ClassVar[Literal["features", "logits"]] = "features"
     least: int = 2
@@ -50,7 +49,11 @@ class SetMeasure(nn.Module):
     @torch.no_grad()
     def seen(self, images: Tensor) -> Tensor:
         """Images [B, C, H, W] in [-1, 1] -> float32 [B, D], of their 8-bit levels; see `FeatureNetwork.features`."""
-        return getattr(self.network, self.output)(to_8_bit(images).to(torch.uint8))  # type: ignore[no-any-return]
+        return getattr(self.network, self.output)(to_8_bit(images).to(torch.uint8))
+
+    def warning(self, count: int, width: int) -> str | None:
+        """A sentence for the user if the smaller side's `count` images are too few. width: features of each image."""
+        return None
 
     def extra_repr(self) -> str:
         return f"features={self.network.name}, most={self.most}"
@@ -63,6 +66,14 @@ class FID(SetMeasure):
 
     def forward(self, x: Tensor, y: Tensor) -> Estimate:
         return sets.fid(x, y)
+
+    def warning(self, count: int, width: int) -> str | None:
+        if count >= width:
+            return None
+        return (
+            f"{count} pictures are fewer than the {width} features, so that FID is unreliable and too large: compare "
+            "it only with that of the same pictures, or use KID, which is unbiased for few"
+        )
 
 
 class KID(SetMeasure):
@@ -143,6 +154,11 @@ class InceptionScore(SetMeasure):
 
     def forward(self, x: Tensor) -> Estimate:
         return sets.inception_score(x, self.splits)
+
+    def warning(self, count: int, width: int) -> str | None:
+        if count >= 5000:
+            return None
+        return f"it grows with the number of pictures, and {count} are few: papers take 50000"
 
 
 SET_METRICS: dict[str, type[SetMeasure]] = {

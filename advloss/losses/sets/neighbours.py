@@ -33,7 +33,7 @@ def recall(x: Tensor, y: Tensor, k: int = 3) -> Estimate:
 def density(x: Tensor, y: Tensor, k: int = 5) -> Estimate:
     """The mean over results x of the number of balls of reals y that hold it, over k; may be above 1.
 
-    Naeem, Oh, Uh, Choi, Yoo 2020, arXiv:2002.09797, eq. 4; the border does not belong to a ball, as in their code.
+    Naeem, Oh, Uh, Choi, Yoo 2020, arXiv:2002.09797, section 3; the border does not belong to a ball, as in their code.
     """
     x, y = _sets("density", x, y, k)
     return _mean(_in_balls(x, y, k, closed=False).double() / k)
@@ -42,7 +42,7 @@ def density(x: Tensor, y: Tensor, k: int = 5) -> Estimate:
 def coverage(x: Tensor, y: Tensor, k: int = 5) -> Estimate:
     """The share of reals y whose ball holds a result x. From 0 to 1.
 
-    Naeem et al. 2020, arXiv:2002.09797, eq. 5; the border does not belong to a ball, as in their code.
+    Naeem et al. 2020, arXiv:2002.09797, section 3; the border does not belong to a ball, as in their code.
     """
     x, y = _sets("coverage", x, y, k)
     radii = _radii(y, k)

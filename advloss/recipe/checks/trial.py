@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 from advloss.data.fields import Fields, Label
 from advloss.losses.adversarial.loss import AdversarialLoss
+from advloss.losses.sets.measures import SetMeasure
 from advloss.losses.value import Value
 from advloss.methods.base import Method
 from advloss.recipe.build_method import declared_fields, dry_run, shape_of, training_batch
@@ -79,9 +80,9 @@ def try_metric(measure: nn.Module, between: list[str], place: str, made: Mapping
 
 def compute_once(measure: nn.Module, images: list[Tensor]) -> None:
     """Computes a metric of these images, or, if it is a measure of sets, the features of each of them."""
-    if getattr(measure, "of_sets", False):
+    if isinstance(measure, SetMeasure):
         for image in images:
-            measure.seen(image)  # type: ignore[operator]
+            measure.seen(image)
     else:
         copy.deepcopy(measure)(*images)
 
