@@ -4,6 +4,9 @@
     python tools/claim.py modes --data digits --out docs/family/modes-digits.json
     python tools/claim.py adaptation --out docs/family/adaptation.json
     python tools/claim.py labels --data MNIST --out docs/family/labels-mnist.json
+    python tools/claim.py ring --out docs/family/ring.json --plot docs/images/family-ring.png
+    python tools/claim.py critic --out docs/family/critic.json --plot docs/images/family-critic.png
+    python tools/claim.py strong --out docs/family/strong.json --plot docs/images/family-strong.png
 
 Each sub-command is one module of tools/claims with two functions: `options`, which adds its arguments to a parser, and
 `run`, from the parsed arguments to the result. They train by the command line, as a user does.
@@ -21,9 +24,16 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, labels, modes  # noqa: E402
+from tools.claims import adaptation, critic, labels, modes, ring, strong  # noqa: E402
 
-COMMANDS: dict[str, ModuleType] = {"modes": modes, "adaptation": adaptation, "labels": labels}
+COMMANDS: dict[str, ModuleType] = {
+    "modes": modes,
+    "adaptation": adaptation,
+    "labels": labels,
+    "ring": ring,
+    "critic": critic,
+    "strong": strong,
+}
 
 
 def main(words: list[str] | None = None) -> int:
