@@ -6,6 +6,9 @@
     python tools/claim.py adaptation --out docs/family/adaptation.json
     python tools/claim.py labels --data MNIST --out docs/family/labels-mnist.json
     python tools/claim.py choice --out docs/family/choice.json
+    python tools/claim.py ring --out docs/family/ring.json --plot docs/images/family-ring.png
+    python tools/claim.py critic --out docs/family/critic.json --plot docs/images/family-critic.png
+    python tools/claim.py strong --out docs/family/strong.json --plot docs/images/family-strong.png
 
 Each sub-command is one module of tools/claims with two functions: `options`, which adds its arguments to a parser, and
 `run`, from the parsed arguments to the result. They train by the command line, as a user does.
@@ -23,9 +26,22 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402
-from tools.claims import adaptation, choice, classes, growing, holes, labels, latents, modes, points  # noqa: E402
+from tools.claims import (  # noqa: E402
+    adaptation,
+    choice,
+    classes,
+    critic,
+    growing,
+    holes,
+    labels,
+    latents,
+    modes,
+    points,
+    ring,
+    strong,
+)
 
-MODULES = (modes, classes, points, adaptation, labels, latents, growing, holes, choice)
+MODULES = (modes, classes, points, strong, critic, ring, adaptation, labels, latents, growing, holes, choice)
 COMMANDS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 

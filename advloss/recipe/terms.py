@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from advloss.core.clock import Schedule
@@ -112,6 +113,11 @@ class Term(nn.Module):
         images, given = self._inputs(tensors, self._keywords_of_discriminator)
         value: Tensor = self.loss.discriminator_loss(*images, **given)  # type: ignore[operator]
         return self.discriminator_weight * value
+
+    def learns_by(self, player: str, optimizer: torch.optim.Optimizer) -> None:
+        """Tells the loss which optimizer trains its parameters, if it asks. Call it for each player, once."""
+        if player == self.owner and hasattr(self.loss, "learns_by"):
+            self.loss.learns_by(optimizer)  # type: ignore[operator]
 
     def after_step(self, player: str) -> None:
         """Clips the discriminator's weights, if the loss asks for it. Call it after each step of a player."""

@@ -59,6 +59,10 @@ class Executor(ABC):
             follow(part, self.clock)
         fp16 = self.precision.dtype is torch.float16
         self.players = {name: Player.of(built.recipe, name, mine, fp16) for name, mine in built.players.items()}
+        for name, term in self.by_name.items():
+            for player in self.players.values():
+                with naming(name):
+                    term.learns_by(player.name, player.optimizer)
         self.average = Average.of(self.method, train)
         if self.average:
             follow(self.average.module, self.clock)  # it was copied with a clock of its own

@@ -10,7 +10,20 @@ import torch
 
 from tests.data.pictures import fill
 from tools import claim
-from tools.claims import adaptation, choice, classes, growing, holes, labels, latents, modes, points
+from tools.claims import (
+    adaptation,
+    choice,
+    classes,
+    critic,
+    growing,
+    holes,
+    labels,
+    latents,
+    modes,
+    points,
+    ring,
+    strong,
+)
 from tools.claims.runs import measured
 
 
@@ -94,6 +107,43 @@ def test_the_sharpness_of_a_hole():
     blurred = torch.nn.functional.pad(ramp[..., 2:6, 2:6] / 2, [2] * 4)
     found = holes.figures(blurred, ramp)
     assert found["sharpness"] == pytest.approx(0.5) and found["gradient"] == pytest.approx(1 / 16)
+
+
+def test_the_rank_correlation_of_an_estimate_with_quality():
+    assert critic.rank_correlation([3.0, 2.0, 1.0], [-90.0, -5.0, -4.0]) == pytest.approx(-1)
+    assert critic.rank_correlation([1, 2, 3, 4], [1, 3, 2, 4]) == pytest.approx(0.8)  # 1 - 6 * 2 / (4 * 15)
+    found = critic.figures([8.0, 4.0, 5.0], [3.0, 1.0, 2.0], 10)
+    assert found["correlation"] == pytest.approx(-1) and found["iterations"] == [10, 20, 30]
+
+
+def test_the_estimates_are_means_since_the_look_before():
+    log = [{"iteration": n, "losses": {"adversarial.discriminator": -float(n)}} for n in (5, 10, 15, 20)]
+    assert critic.estimates(log, 10, 2) == [7.5, 17.5]
+
+
+def test_what_the_losses_say_of_the_gradient():
+    log = [(n, 0.01, -0.004) for n in range(9)]
+    assert strong.figures("minimax", log)["gradient_at_most"] == pytest.approx(0.004)
+    assert strong.figures("non_saturating", [(n, 0.01, 5.0) for n in range(9)])["gradient_at_least"] == pytest.approx(
+        0.99
+    )
+
+
+def test_the_modes_of_a_ring_over_time(tmp_path: Path):
+    words = ["ring", "--steps", "0", "1", "--seeds", "1", "--iterations", "4", "--every", "2", "data.batch=8"]
+    picture = tmp_path / "ring.png"
+    assert (
+        claim.main([*words, "--work", str(tmp_path), "--out", str(tmp_path / "ring.json"), "--plot", str(picture)]) == 0
+    )
+    found = json.loads((tmp_path / "ring.json").read_text(encoding="utf-8"))["result"]
+    assert found.keys() == {"0 steps", "1 steps"} and all(
+        len(game["modes_over_time"][0]) == 2 for game in found.values()
+    )
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    games = [{"seed": 0, "modes": [1, 8, 6, 8], "near": [0.1, 0.5], "points": []}]
+    assert ring.figures(games) == {
+        **{"modes": [8], "fewest": [6], "mean": [7.0], "near": [0.5], "modes_over_time": [[1, 8, 6, 8]]}
+    }
 
 
 def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):

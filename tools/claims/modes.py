@@ -52,21 +52,24 @@ def classifier(folder: Path, data: str) -> tuple[Path, float]:
 
 
 def generated(arguments: argparse.Namespace, recipe: str, data: str, seed: int, judge: Path) -> dict[str, Any]:
-    """The figures of one generator; its first 100 images are drawn beside the result."""
-    folder: Path = arguments.work
+    """The figures of one generator."""
     name = f"{recipe}-{Path(data).name}-{seed}"
-    path = trained(folder, name, f"recipe={recipe}", data, f"seed={seed}", *arguments.overrides)
-    model, images = str(path / "model.safetensors"), folder / f"{name}-images"
+    trained(arguments.work, name, f"recipe={recipe}", data, f"seed={seed}", *arguments.overrides)
+    return {"seed": seed, **judged(arguments.work, name, arguments.count, judge)}
+
+
+def judged(folder: Path, run: str, count: int, judge: Path) -> dict[str, Any]:
+    """What the classifier says of `count` images of a run's model; the first 100 of them are drawn in RUN.png."""
+    model, images, table = f"runs/{run}/model.safetensors", folder / f"{run}-images", folder / f"{run}.csv"
     shutil.rmtree(images, ignore_errors=True)
-    advloss(folder, "sample", model, str(images), "--count", str(arguments.count))
-    advloss(folder, "sample", model, f"{name}.png", "--grid", "--count", "100", "--overwrite")
-    table = folder / f"{name}.csv"
+    advloss(folder, "sample", model, str(images), "--count", str(count))
+    advloss(folder, "sample", model, f"{run}.png", "--grid", "--count", "100", "--overwrite")
     advloss(folder, "classify", str(judge), str(images), "--out", str(table), "--overwrite")
     with table.open(newline="", encoding="utf-8") as file:
         lines = [(line["class"], float(line["probability"])) for line in csv.DictReader(file)]
     counts = Counter(label for label, _ in lines)
     sure = sum(probability >= 0.9 for _, probability in lines) / len(lines)
-    return {"seed": seed, **figures([counts[str(digit)] for digit in range(10)]), "sure": sure}
+    return {**figures([counts[str(digit)] for digit in range(10)]), "sure": sure}
 
 
 def figures(counts: Sequence[int]) -> dict[str, Any]:

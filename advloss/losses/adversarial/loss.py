@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import torch
 from torch import Tensor, nn
 
 from advloss.core import distributed
@@ -203,6 +204,11 @@ class AdversarialLoss(DiscriminatorCalls):
         """
         if self.clip_weights is not None:
             clip(self.discriminator, self.clip_weights)
+
+    def learns_by(self, optimizer: torch.optim.Optimizer) -> None:
+        """Says which optimizer the discriminator has. Only `unroll` without a rate reads it; a training says it."""
+        if self.unroll is not None:
+            self.unroll.learns_by(optimizer)
 
     def average_gradients(self) -> None:
         """Averages the discriminator's gradients over the processes of torch.distributed; without them, does nothing.
