@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from advloss.core.errors import InputError
 from tools import claim
 from tools.claims import adaptation, labels, modes
 from tools.claims.plots import draw_runs
@@ -36,6 +37,17 @@ def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
     assert claim.main(["modes", "--data", "nowhere"]) == 2
     said = capsys.readouterr().err
     assert "claim: advloss train recipe=classifier-small nowhere" in said and "unknown data set" in said
+
+
+def test_the_accuracy_is_that_of_the_test_images_and_else_of_validation(tmp_path: Path):
+    lines = [{"validation": {"source": 1, "target": 0.5}}, {"validation": {"source": 1, "target": 0.6}}]
+    for line, expected in ((lines[0], 0.5), (lines[1], 0.6), ({"test": {"source": 1, "target": 0.7}}, 0.7)):
+        with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        assert adaptation.accuracy(tmp_path) == expected
+    (tmp_path / "log.jsonl").write_text(json.dumps({"validation": {"source": 1}}), encoding="utf-8")
+    with pytest.raises(InputError, match="have no known labels to measure with"):
+        adaptation.accuracy(tmp_path)
 
 
 def test_the_figures_of_the_runs_are_drawn(tmp_path: Path):

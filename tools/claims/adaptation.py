@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from advloss.core.errors import InputError
 from advloss.data.synthetic import digits
 from tools.claims.plots import draw_runs
 from tools.claims.runs import measured, trained
@@ -42,11 +43,21 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             recipe, *changes = DESIGNS[design]
             words = (f"recipe={recipe}", arguments.data, f"seed={seed}", *changes, *arguments.overrides)
             path = trained(arguments.work, f"{design.replace(' ', '-')}-{seed}", *words)
-            found.append(measured(path, "test")[-1]["test"]["target"])
+            found.append(accuracy(path))
     result = {design: {"accuracy": found, **spread(found)} for design, found in accuracies.items()}
     if arguments.plot:
         draw_runs(arguments.plot, shown(), result, "accuracy", 1)
     return result
+
+
+def accuracy(run: Path) -> float:
+    """On the unlabelled domain's test images, or those of validation where there are none. Raises InputError where the
+    data do not know their labels."""
+    last = (measured(run, "test") or measured(run, "validation"))[-1]
+    found = (last.get("test") or last["validation"]).get("target")
+    if found is None:
+        raise InputError(f"{run.name}: the unlabelled domain's images have no known labels to measure with")
+    return float(found)
 
 
 def spread(values: list[float]) -> dict[str, float]:
