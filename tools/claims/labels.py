@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from advloss.core.errors import InputError
 from advloss.data.array_sets.array_file import write_array_file
 from tools.claims.adaptation import spread
+from tools.claims.plots import draw_runs
 from tools.claims.runs import advloss, trained
 
 RECIPE = "improved-gan-semi-small"
@@ -26,6 +27,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--labels", type=int, default=100, help="labelled images, as many of each class")
     parser.add_argument("--seeds", type=int, default=3, help="each with labelled images of its own")
+    parser.add_argument("--plot", type=Path, help="the PNG file to draw: images of seed 0's generator, and the errors")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of the recipe")
 
 
@@ -46,7 +48,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for way, changes in WAYS.items():
             path = trained(folder, f"{way.replace(' ', '-')}-{seed}", *words, *changes, *arguments.overrides)
             errors[way].append(error(folder, path / "model.safetensors"))
-    return {way: {"error": values, **spread(values)} for way, values in errors.items()}
+    result = {way: {"error": values, **spread(values)} for way, values in errors.items()}
+    if arguments.plot:
+        draw_runs(arguments.plot, generated(folder), result, "error", 0.5)
+    return result
+
+
+def generated(folder: Path) -> np.ndarray:
+    """Images of the generator that learned with the unlabelled ones and seed 0: uint8 [H, W, 3]."""
+    model = folder / "runs" / f"{next(iter(WAYS)).replace(' ', '-')}-0" / "model.safetensors"
+    advloss(folder, "sample", str(model), "samples.png", "--grid", "--count", "25", "--overwrite")
+    return np.asarray(Image.open(folder / "samples.png").convert("RGB"))
 
 
 def arrays(folder: Path) -> tuple[np.ndarray, np.ndarray]:
