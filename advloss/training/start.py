@@ -169,7 +169,6 @@ def both(say: Say, also: Say) -> Say:
 def _facts(trainer: Trainer, words: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
     """A line of sessions.jsonl: what is trained, with what, where and since when."""
     device = trainer.processes.device
-    on_gpu = device.type == "cuda"
     return {
         "time": now(),
         "iteration": trainer.done,

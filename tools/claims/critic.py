@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from advloss.evaluation.frechet import frechet_distance
 from torch import Tensor
 
 from advloss.data.synthetic import digits
 from advloss.inference.model import Model, load
+from advloss.losses.sets import frechet_distance
 from tools.claims.modes import classifier
-from tools.claims.plotted import new_figure, plot_option, write_figure
+from tools.claims.plots import new_figure, plot_option, write_figure
 from tools.claims.runs import advloss, measured
 
 DATA, SIDE = "digits", 32

@@ -12,7 +12,7 @@ from advloss.core.storage.files import write_whole
 from advloss.theory.game import Game, points_recipe
 from advloss.theory.ring import MODES, centres, covered, shares_of_modes
 from advloss.theory.seeds import seeded
-from tools.claims.plotted import new_figure, plot_option, write_figure
+from tools.claims.plots import new_figure, plot_option, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tools.claims.modes import classifier, judged
-from tools.claims.plotted import new_figure, plot_option, write_figure
+from tools.claims.plots import new_figure, plot_option, write_figure
 from tools.claims.runs import measured, trained
 
 if TYPE_CHECKING:
