@@ -99,7 +99,7 @@ class SetMetrics:
 
     def values(self, say: Callable[[str], None]) -> dict[str, float]:
         """Each measure and, as NAME_error, its standard error. NaN where it can't be computed; `say` tells why."""
-        found = {}
+        found: dict[str, float] = {}
         for name, (measure, between) in self.metrics.items():
             try:
                 sides = [self._rows(key, measure.most) for key in sides_of(measure, between)]

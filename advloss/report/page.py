@@ -99,7 +99,7 @@ def _about(run: Run, name: str, most_bytes: int) -> dict[str, Any]:
     """All of a run that is no curve."""
     grids = sample_grids(run.paths.samples, run.notes, most_bytes)
     events = sorted(run.events, key=lambda event: event.iteration)
-    began = next((session for session in reversed(run.sessions) if "plan" in session), {})
+    began: dict[str, Any] = next((session for session in reversed(run.sessions) if "plan" in session), {})
     return {
         "name": name,
         "state": state_of(run.paths, run.sessions),
