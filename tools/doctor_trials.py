@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs that are made sick on purpose, and healthy ones: what the doctor says of each. The table of docs/doctor.md.
 
-    python tools/doctor_trials.py --out docs/benchmarks/doctor.json
+    python tools/doctor_trials.py --out docs/doctor/trials.json
     python tools/doctor_trials.py --only dead_start oscillation --seeds 0 --work /tmp/trials
 
 Each trial is a recipe of recipes/, shortened, with the settings that stand here, trained as `advloss train` does. Of a
