@@ -15,16 +15,18 @@ from tools.claims.runs import trained
 PLAIN = "plain"
 SYSTEMS = {
     PLAIN: ("wae-mmd-small", "losses.prior=null"),
-    "WAE-MMD": ("wae-mmd-small",),
+    "WAE-MMD": ("wae-mmd-small", "losses.prior.weight=0.05"),
     "WAE-GAN": ("wae-gan-small",),
     "AAE": ("aae-small",),
     "VAE": ("vae-small",),
 }
-"""By name: a recipe, and changes of it."""
+"""By name: a recipe, and changes of it. WAE-MMD's weight is ours: the paper's, 10, costs more of the reconstruction."""
 SCALES = (0.1, 0.2, 0.5, 1, 2, 5, 10)
 """Of the kernel: those of WAE-MMD's authors, with which wae-mmd-small trains too."""
 FLOOR_DRAWS = 10
 """Pairs of samples of the prior, whose MMD is 0 but for the chance of finite samples."""
+UNMEASURED = "metrics.psnr=null"
+"""All is measured here, and not by the training too."""
 SHOWN = 6
 """Rows of the picture: test images, and for each system what it makes of them, and of samples of the prior (new)."""
 
@@ -47,7 +49,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for seed in range(arguments.seeds):
         for name in arguments.systems:
             recipe, *changes = SYSTEMS[name]
-            words = (f"recipe={recipe}", arguments.data, f"seed={seed}", *changes, *arguments.overrides)
+            words = (f"recipe={recipe}", arguments.data, f"seed={seed}", *changes, UNMEASURED, *arguments.overrides)
             path = trained(arguments.work, f"{name}-{seed}", *words) / "model.safetensors"
             made = tensors(path, "test", ("image", "latent", "prior", "reconstruction", "fake"), arguments.count)
             found[name].append({"seed": seed, **figures(made)})
