@@ -29,6 +29,7 @@ if str(ROOT) not in sys.path:
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from advloss.training.doctor.reading import entries  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import Tensor  # noqa: E402
 
@@ -36,7 +37,6 @@ from advloss.networks.generators.dcgan import DCGAN  # noqa: E402
 from advloss.recipe import components  # noqa: E402
 from advloss.recipe.resolve import resolve  # noqa: E402
 from advloss.recipe.text.source import read  # noqa: E402
-from advloss.training.doctor.reading import entries  # noqa: E402
 from advloss.training.doctor.rules import found_in  # noqa: E402
 from advloss.training.start import train  # noqa: E402
 from tools.benchmarks.measuring import report  # noqa: E402

@@ -9,8 +9,9 @@ from typing import Any
 
 from advloss.core.errors import InputError
 from advloss.core.storage.files import closed_named
+from advloss.core.storage.json_lines import entries
 from advloss.core.words import duration
-from advloss.report.reading import Best, asked_for, best_of, entries, recipe_of, state_of, total_of
+from advloss.report.reading import Best, asked_for, best_of, recipe_of, state_of, total_of
 from advloss.training.run.paths import RunPaths
 
 COLUMNS = ["run", "state", "recipe", "iteration", "metric", "size", "time"]

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from advloss.core.errors import InputError
 from advloss.core.storage.files import closed_named
+from advloss.core.storage.json_lines import entries
 from advloss.core.storage.locks import holder
 from advloss.core.storage.reading import read_file
 from advloss.recipe.text.flat import flat
@@ -105,30 +106,6 @@ def recipe_of(paths: RunPaths) -> dict[str, Any]:
 def recipe_text(recipe: Mapping[str, Any]) -> str:
     """A recipe to read."""
     return yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True, width=100)
-
-
-def entries(path: Path, notes: list[str], holding: bytes = b"") -> Iterator[dict[str, Any]]:
-    """The lines of a JSON lines file that hold those bytes; none if there is no file. What can't be read is noted."""
-    if not path.is_file():
-        return
-    damaged, whole = 0, True
-    with closed_named(), path.open("rb") as file:
-        for line in file:
-            whole = line.endswith(b"\n")
-            if holding not in line:
-                continue
-            try:
-                entry = json.loads(line)
-                if not isinstance(entry, dict):
-                    raise ValueError
-            except (ValueError, RecursionError):
-                damaged += whole
-                continue
-            yield entry
-    if not whole:
-        notes.append(f"{path.name}: the last line was not written to its end, and is passed over")
-    if damaged:
-        notes.append(f"{path.name}: {damaged} damaged line{'s' * (damaged > 1)} passed over")
 
 
 def _numbers(entry: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advloss.core.storage.json_lines import entries
 from advloss.data import DataSet
 from advloss.data.loading.evaluation_items import evaluation_items
 from advloss.data.random_streams import DEGRADE_EVALUATION, random
@@ -18,7 +19,6 @@ from advloss.recipe.formats import formats_of
 from advloss.training.device_batches import DeviceBatches
 from advloss.training.doctor.history import Finding, History
 from advloss.training.doctor.probe import Probe
-from advloss.training.doctor.reading import entries
 from advloss.training.doctor.rules import findings
 from advloss.training.doctor.weights import copied, moved
 from advloss.training.executor import Batch, Executor
@@ -63,7 +63,7 @@ class Doctor:
         """Reads what the run has logged so far, and from then on each line that is logged. Call it before `begin`."""
         if not (self.on and self.processes.first):
             return
-        for entry in entries(self.folder.log).lines:
+        for entry in entries(self.folder.log, []):
             self.history.add(entry)
         run_log.reader = self.history.add
 

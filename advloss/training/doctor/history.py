@@ -41,7 +41,9 @@ class History:
         silences it."""
         if isinstance(found := entry.get("doctor"), Mapping):
             self.said.add(str(found.get("rule")))
-        iteration = int(entry["iteration"])
+        iteration = entry.get("iteration")
+        if not isinstance(iteration, int):
+            return
         for group in GROUPS:
             numbers = entry.get(group)
             for name, value in numbers.items() if isinstance(numbers, Mapping) else ():

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advloss.core.errors import InputError
-from advloss.core.words import some
-from advloss.training.doctor.reading import entries
+from advloss.core.storage.json_lines import entries
 from advloss.training.doctor.rules import RULES, found_in
 from advloss.training.run.folder import RunFolder
 
@@ -24,23 +23,17 @@ def diagnosis(folder: Path) -> Diagnosis:
     if not log.is_file():
         what = "there is no run" if not folder.is_dir() else "this run has no log.jsonl"
         raise InputError(f"{folder}: {what}; name a run that `advloss train` has begun")
-    read = entries(log)
-    notes = []
-    if read.lost:
-        which = some([str(number) for number in read.lost], ", ")
-        count = (
-            "1 line can't be read and is" if len(read.lost) == 1 else f"{len(read.lost)} lines can't be read and are"
-        )
-        notes.append(f"{log}: {count} left out (line {which})")
-    if not any("health" in line for line in read.lines):
+    notes: list[str] = []
+    read = [entry for entry in entries(log, notes) if isinstance(entry.get("iteration"), int)]
+    if not any("health" in line for line in read):
         return Diagnosis(
             [f"{folder}: this run has no measures of the doctor (train.doctor=false, or an older version trained it)"],
             notes,
         )
     lines = []
-    for iteration, finding in found_in(read.lines):
+    for iteration, finding in found_in(read):
         lines += [f"iteration {iteration}: {finding.rule}: {finding.sentence}", f"  what helps: {finding.remedy}"]
-    last = read.lines[-1]["iteration"]
+    last = read[-1]["iteration"]
     return Diagnosis(
         lines or [f"{folder}: none of the {len(RULES)} rules finds anything until iteration {last}"], notes
     )
