@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             errors[way].append(error(folder, path / "model.safetensors"))
     result = {way: {"error": values, **spread(values)} for way, values in errors.items()}
     if arguments.plot:
-        draw_runs(arguments.plot, generated(folder), result, "error", 0.5)
+        draw_runs(arguments.plot, generated(folder), result, "error", 1)
     return result
 
 
