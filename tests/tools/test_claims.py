@@ -71,6 +71,9 @@ def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
     assert claim.main(["modes", "--data", "nowhere"]) == 2
     said = capsys.readouterr().err
     assert "claim: advloss train recipe=classifier-small nowhere" in said and "unknown data set" in said
+    for name in ("ring", "critic"):
+        assert claim.main([name, "--iterations", "5", "--every", "6"]) == 2
+        assert capsys.readouterr().err == "claim: --every 6: it is 1 to --iterations 5\n"
 
 
 @pytest.mark.slow
