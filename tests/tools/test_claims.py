@@ -153,6 +153,9 @@ def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
     assert claim.main(["modes", "--data", "nowhere"]) == 2
     said = capsys.readouterr().err
     assert "claim: advloss train recipe=classifier-small nowhere" in said and "unknown data set" in said
+    for name in ("ring", "critic"):
+        assert claim.main([name, "--iterations", "5", "--every", "6"]) == 2
+        assert capsys.readouterr().err == "claim: --every 6: it is 1 to --iterations 5\n"
 
 
 def test_the_accuracy_is_that_of_the_test_images_and_else_of_validation(tmp_path: Path):

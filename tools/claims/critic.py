@@ -15,7 +15,7 @@ from advloss.inference.model import Model, load
 from advloss.losses.sets import frechet_distance
 from tools.claims.modes import classifier
 from tools.claims.plots import new_figure, plot_option, write_figure
-from tools.claims.runs import advloss, measured
+from tools.claims.runs import advloss, check_looks, measured
 
 DATA, SIDE = "digits", 32
 GAMES = {
@@ -46,6 +46,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Trains each game in pieces, and compares its images with real ones after each."""
+    check_looks(arguments.iterations, arguments.every)
     path, accuracy = classifier(arguments.work, DATA)
     judge = load(path)
     rng = np.random.default_rng(REAL_SEED)

@@ -13,6 +13,7 @@ from advloss.theory.game import Game, points_recipe
 from advloss.theory.ring import MODES, centres, covered, shares_of_modes
 from advloss.theory.seeds import seeded
 from tools.claims.plots import new_figure, plot_option, write_figure
+from tools.claims.runs import check_looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +52,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Plays each number of steps with each seed. A game that is played already, in the folder for the runs, is not
     again."""
+    check_looks(arguments.iterations, arguments.every)
     games: dict[int, list[dict[str, Any]]] = {}
     for steps in arguments.steps:
         for seed in range(arguments.seeds):

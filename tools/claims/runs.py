@@ -39,3 +39,9 @@ def measured(run: Path, group: str) -> list[dict[str, Any]]:
     """The lines of a run's log that have this group, such as `validation` or `losses`, in their order."""
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if group in line]
+
+
+def check_looks(iterations: int, every: int) -> None:
+    """Raises InputError unless there is a look at the run, one each `every` iterations."""
+    if not 1 <= every <= iterations:
+        raise InputError(f"--every {every}: it is 1 to --iterations {iterations}")
