@@ -165,7 +165,9 @@ def _facts(trainer: Trainer, words: Sequence[str], said: Sequence[str]) -> dict[
         "words": list(words),
         "plan": plan(trainer),
         "data": list(said),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
         "processes": trainer.processes.world,
         "versions": {
             "advloss": __version__,
