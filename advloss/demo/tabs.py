@@ -77,13 +77,8 @@ def _tokenize(one: Opened, ask: Asking) -> None:
     with gr.Row():
         with gr.Column():
             upload = pictures(ask)
-            size = gr.Number(
-                None,
-                label="Size",
-                info="Shorter side in pixels, of which the middle square is taken; empty: as it is.",
-                precision=0,
-                minimum=1,
-            )
+            why = "Shorter side in pixels, of which the middle square is taken; 0: as it is."
+            size = gr.Number(0, label="Size", info=why, precision=0)  # an empty one is 0 for gradio
             button = gr.Button("Tokenize" if coded else "Reconstruct", variant="primary")
         with gr.Column():
             slider = _slider()
@@ -110,8 +105,8 @@ def _generate(one: Opened, ask: Asking) -> None:
         with gr.Column():
             way = gr.Radio(ways, value=ways[0], label="As", visible=len(ways) > 1)
             with gr.Row():
-                count = gr.Number(16, label="Images", precision=0, minimum=1, maximum=samples.COUNT_MOST)
-                seed = gr.Number(0, label="Seed", info="Image i depends on it and on i alone.", precision=0, minimum=0)
+                count = gr.Number(16, label="Images", precision=0)
+                seed = gr.Number(0, label="Seed", info="Image i depends on it and on i alone.", precision=0)
             steps = gr.Slider(
                 2, samples.STEPS_MOST, 20, step=1, label="Steps from each image to the next", visible=False
             )
@@ -144,8 +139,8 @@ def _class(one: Opened) -> gr.Dropdown:
 
 
 def _truncate(one: Opened) -> gr.Number:
-    why = "Below 1 images are better, and more alike; empty: not at all."
-    return gr.Number(None, label="Truncate", info=why, visible=samples.truncates(one))
+    why = "Below 1 images are better, and more alike; 0: not at all."
+    return gr.Number(0, label="Truncate", info=why, visible=samples.truncates(one))
 
 
 def _inpaint(one: Opened, ask: Asking) -> None:
