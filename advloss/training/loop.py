@@ -223,8 +223,8 @@ class Trainer:
         epoch = (self.done - 1) // self.iterations_per_epoch
         players = self.executor.players
         rate = players.get(GENERATOR, next(iter(players.values()))).rate or 0.0
-        share = run_log.flush(self.done, epoch, rate, self.executor.factors)
-        self.doctor.log(run_log, self.done)
+        health = self.doctor.measures()
+        share = run_log.flush(self.done, epoch, rate, self.executor.factors, health)
         if warning := self.waiting.warning(share, self.loader.faster):
             run_log.say(f"iteration {self.done}: {warning}")
 

@@ -26,8 +26,8 @@ from tools.claims import (
     ring,
     strong,
 )
-from tools.claims.plots import draw_runs
-from tools.claims.runs import measured
+from tools.claims.common.plots import draw_runs
+from tools.claims.common.runs import measured
 
 
 def test_the_classes_that_are_covered_and_the_divergence_from_equal_shares():

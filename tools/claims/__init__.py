@@ -1,1 +1,1 @@
-"""The sub-commands of tools/claim.py, one module each, and what they share: runs.py."""
+"""The sub-commands of tools/claim.py, one module each; what they share is in common."""

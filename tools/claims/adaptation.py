@@ -9,8 +9,8 @@ import numpy as np
 
 from advloss.core.errors import InputError
 from advloss.data.synthetic import digits
-from tools.claims.plots import draw_runs
-from tools.claims.runs import measured, trained
+from tools.claims.common.plots import draw_runs
+from tools.claims.common.runs import measured, trained
 
 DESIGNS = {
     "none": ("dann-small", "losses.adversarial=null"),

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from tools.claims.adaptation import spread
-from tools.claims.runs import measured, trained
+from tools.claims.common.runs import measured, trained
 
 RECIPE, DATA = "cyclegan-small", "stripes"
 JUDGES = {"kid": min, "cycle_psnr": max}

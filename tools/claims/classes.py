@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from tools.claims.common.runs import advloss, trained
 from tools.claims.modes import classifier
-from tools.claims.runs import advloss, trained
 
 CLASSES = 10
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from advloss.data.synthetic import digits
 from advloss.inference.model import Model, load
 from advloss.losses.sets import frechet_distance
+from tools.claims.common.plots import new_figure, plot_option, write_figure
+from tools.claims.common.runs import advloss, check_looks, measured
 from tools.claims.modes import classifier
-from tools.claims.plots import new_figure, plot_option, write_figure
-from tools.claims.runs import advloss, check_looks, measured
 
 DATA, SIDE = "digits", 32
 GAMES = {

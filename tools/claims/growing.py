@@ -10,8 +10,8 @@ from torch import Tensor
 
 from advloss import load
 from advloss.core.errors import InputError
-from tools.claims.held_out import draw
-from tools.claims.runs import measured, trained
+from tools.claims.common.held_out import draw
+from tools.claims.common.runs import measured, trained
 
 RECIPE = "progan-small"
 PARTS = ("networks.generator", "losses.adversarial.discriminator")

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from advloss.losses.metrics import psnr
 from advloss.methods.context_encoder import centre
-from tools.claims.held_out import draw, tensors
-from tools.claims.runs import trained
+from tools.claims.common.held_out import draw, tensors
+from tools.claims.common.runs import trained
 
 RECIPE = "context-encoder-small"
 LOSSES = {"L2": ("losses.adversarial=null",), "adversary": ("losses.pixel=null",), "both": ()}

@@ -12,8 +12,8 @@ from safetensors.numpy import load_file
 from advloss.core.errors import InputError
 from advloss.data.array_sets.array_file import write_array_file
 from tools.claims.adaptation import spread
-from tools.claims.plots import draw_runs
-from tools.claims.runs import advloss, trained
+from tools.claims.common.plots import draw_runs
+from tools.claims.common.runs import advloss, trained
 
 RECIPE = "improved-gan-semi-small"
 WAYS = {"with unlabelled": (), "without": ("losses.game.unlabelled_weight=0",)}

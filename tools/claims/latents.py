@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from advloss.losses.mmd import MMD
-from tools.claims.held_out import draw, tensors
-from tools.claims.runs import trained
+from tools.claims.common.held_out import draw, tensors
+from tools.claims.common.runs import trained
 
 PLAIN = "plain"
 SYSTEMS = {

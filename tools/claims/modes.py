@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from advloss.core.errors import InputError
-from tools.claims.runs import advloss, measured, trained
+from tools.claims.common.runs import advloss, measured, trained
 
 RECIPES = ("dcgan-small", "wgan-gp-small", "lsgan-small", "r3gan-small")
 CLASSIFIER = "classifier-small"

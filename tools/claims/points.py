@@ -12,7 +12,7 @@ from advloss.data.synthetic.points import GRID_STD, POINT_SETS, grid_centres, ri
 from advloss.evaluation.scatter import scatter
 from advloss.theory.distances import sliced_w1
 from advloss.theory.ring import STD, covered, shares_of_modes
-from tools.claims.runs import advloss, trained
+from tools.claims.common.runs import advloss, trained
 
 CENTRES = {"ring": (ring_centres(), STD), "grid": (grid_centres(), GRID_STD)}
 """Of the sets that are Gaussians: their centres, and their standard deviation."""

@@ -12,8 +12,8 @@ from advloss.core.storage.files import write_whole
 from advloss.theory.game import Game, points_recipe
 from advloss.theory.ring import MODES, centres, covered, shares_of_modes
 from advloss.theory.seeds import seeded
-from tools.claims.plots import new_figure, plot_option, write_figure
-from tools.claims.runs import check_looks
+from tools.claims.common.plots import new_figure, plot_option, write_figure
+from tools.claims.common.runs import check_looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from tools.claims.common.plots import new_figure, plot_option, write_figure
+from tools.claims.common.runs import measured, trained
 from tools.claims.modes import classifier, judged
-from tools.claims.plots import new_figure, plot_option, write_figure
-from tools.claims.runs import measured, trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

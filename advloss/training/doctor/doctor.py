@@ -85,11 +85,10 @@ class Doctor:
             self.measured["average"] = moved(average.averaged, average.present)
         self.measured |= self.probe(group[-1], self.held_out())
 
-    def log(self, run_log: RunLog, iteration: int) -> None:
-        """Writes the measures since the last time into the log. All processes must call it, when `iteration` iterations
-        are over."""
+    def measures(self) -> dict[str, float]:
+        """The measures since the last time, for the log. All processes must call it."""
         if not self.on:
-            return
+            return {}
         numbers: dict[str, float] = {}
         for name, adversary in self.adversaries.items():
             numbers |= {f"{name}.{key}": value for key, value in _of_steps(adversary).items()}
@@ -100,9 +99,7 @@ class Doctor:
         if numbers and (codes := getattr(self.executor.method, "codes", None)) is not None:
             numbers["codes"] = float(codes)  # beside what the method watches: how many of them are used
         means = [total / self.processes.world for total in self.processes.sum([*numbers.values()])]
-        finite = {name: mean for name, mean in zip(numbers, means, strict=True) if math.isfinite(mean)}
-        if finite:
-            run_log.write({"iteration": iteration, "health": finite})
+        return {name: mean for name, mean in zip(numbers, means, strict=True) if math.isfinite(mean)}
 
     def conclude(self, run_log: RunLog, iteration: int) -> None:
         """Says and logs what the rules find in all that has been logged, in the first process."""

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -79,12 +80,20 @@ class RunLog:
         if self.bar is not None:
             self.bar.update()
 
-    def flush(self, iteration: int, epoch: int, rate: float, factors: Mapping[str, Tensor | float]) -> float:
+    def flush(
+        self,
+        iteration: int,
+        epoch: int,
+        rate: float,
+        factors: Mapping[str, Tensor | float],
+        health: Mapping[str, float] = MappingProxyType({}),
+    ) -> float:
         """Logs the mean losses since the last call. Gives the fraction of that time that the devices waited for images,
         averaged over the processes.
 
         rate: the learning rate of the last iteration. factors: each term's factor in the last iteration, if a weighting
-        computes factors. Raises NotFinite, with the term's name, for a loss that is infinite or NaN.
+        computes factors. health: the doctor's measures. Raises NotFinite, with the term's name, for a loss that
+        is infinite or NaN.
         """
         if not self.count:
             return 0.0
@@ -104,6 +113,8 @@ class RunLog:
         entry = {"iteration": iteration, "epoch": epoch, "losses": losses} | rates
         if factors:
             entry["factors"] = {name: float(factor) for name, factor in factors.items()}
+        if health:
+            entry["health"] = dict(health)
         self.write(entry)
         self._show(iteration, losses, speed, now)
         self.sums, self.count, self.images, self.waited, self.since = {}, 0, 0, 0.0, now

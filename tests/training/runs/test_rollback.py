@@ -44,10 +44,16 @@ def test_it_goes_back_with_half_the_rate_and_a_killed_one_ends_with_the_same_byt
         context.setattr(FastStep, "play", spoilt_at(4, 1.5e-4))  # 4e-4 and 2e-4 are too high
         said = done(*WORDS, "--iterations", "8").stderr
     assert said.count("changed after iteration 4: train.on_nan=rollback (") == 2
-    assert "(1 of at most 3): losses.cycle_a: its loss is nan in iteration 5; optimizer.lr: 0.0004 then, 0.0002 now" in said
+    assert (
+        "(1 of at most 3): losses.cycle_a: its loss is nan in iteration 5; optimizer.lr: 0.0004 then, 0.0002 now"
+        in said
+    )
     assert [entry["iteration"] for entry in log(Path(), "run") if "losses" in entry] == [*range(1, 9)]
     changed = [entry["changed"] for entry in log(Path(), "run") if "changed" in entry]
-    assert [lines[1] for lines in changed] == ["optimizer.lr: 0.0004 then, 0.0002 now", "optimizer.lr: 0.0002 then, 0.0001 now"]
+    assert [lines[1] for lines in changed] == [
+        "optimizer.lr: 0.0004 then, 0.0002 now",
+        "optimizer.lr: 0.0002 then, 0.0001 now",
+    ]
     assert "lr: 0.0001" in (RUN / "recipe.yaml").read_text()
     whole = (RUN / "model.safetensors").read_bytes()
 

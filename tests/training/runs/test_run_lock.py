@@ -13,11 +13,13 @@ from advloss.core.errors import InputError
 from advloss.core.storage.locks import Lock
 from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
-from advloss.training.run.lock import LOCK, alone
+from advloss.training.run.lock import alone
+from advloss.training.run.paths import RunPaths
 from tests.training.started import TINY, done, invoke, refused, two_sides
 
 SMALL = ["train", "recipe=cyclegan-small", "photos", *TINY, "samples=[]", "--run", "run"]
 RUN = Path("runs/run")
+LOCK = RunPaths(RUN).lock
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -45,15 +47,15 @@ def test_two_trainings_in_one_folder_are_one_and_a_sentence():
             assert f"runs/run: is being trained by process {process.pid} on " in said and "--run NAME" in said
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert (RUN / LOCK).exists(), "a killed process removes no file"
+    assert LOCK.exists(), "a killed process removes no file"
     done(*words)
-    assert not (RUN / LOCK).exists()
+    assert not LOCK.exists()
 
 
 def test_two_resumes_of_a_run_are_one_and_a_sentence():
     done(*SMALL, "--iterations", "1")
     before = (RUN / "checkpoint.pt").read_bytes()
-    with Lock(RUN / LOCK):
+    with Lock(LOCK):
         said = refused("train", "--run", "run", "--resume", "--iterations", "2")
     assert f"runs/run: is being trained by process {os.getpid()} on " in said
     assert (RUN / "checkpoint.pt").read_bytes() == before

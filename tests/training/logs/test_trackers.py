@@ -79,7 +79,7 @@ def test_weights_and_biases_offline_keeps_its_run_over_a_resume(monkeypatch: pyt
     rows = [row for file in files for row in history_of(file)]
     assert [row["iteration"] for row in rows if "losses/cycle_a" in row] == [1, 2, 3, 4]
     assert all({"lr", "images_per_second", "memory"} <= row.keys() for row in rows if "losses/cycle_a" in row)
-    assert [row["iteration"] for row in rows if "samples" in row] == [1, 2, 4]
+    assert [row["iteration"] for row in rows if "samples.path" in row] == [1, 2, 4]
     assert len(list(Path("runs/run/wandb").glob("offline-run-*/files/media/images/*.png"))) == 3
     assert not Path("runs/run/tensorboard").exists()
 

@@ -19,7 +19,7 @@ from advloss.recipe.build_method import crop_sides, declared_fields
 from advloss.recipe.formats import formats_of
 from advloss.training.processes import Processes
 from advloss.training.training_data import checked_data
-from tools.claims.runs import said
+from tools.claims.common.runs import said
 
 AT_ONCE = 100
 """Items that a network sees together. They are judged at inference, so that none depends on the others."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from advloss.core.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def advloss(folder: Path, *words: str) -> str:
