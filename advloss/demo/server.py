@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 INSTALL = "pip install 'advloss[demo]'"
-OLDEST = (6, 16)
-"""Of gradio; older ones let requests read files that are not theirs."""
+OLDEST = (6, 31)
+"""Of gradio: the oldest that was tried. Before 6.16 requests could read files that are not theirs."""
 PORT = 7860
 """The port that is tried first, if none is asked for."""
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
