@@ -20,7 +20,7 @@ from advloss.training.device_batches import DeviceBatches
 from advloss.training.doctor.history import Finding, History
 from advloss.training.doctor.probe import Probe
 from advloss.training.doctor.rules import findings
-from advloss.training.doctor.weights import copied, moved
+from advloss.training.doctor.weights import copied, moved, typically_moved
 from advloss.training.executor import Batch, Executor
 from advloss.training.processes import Processes
 from advloss.training.run.folder import RunFolder
@@ -75,7 +75,7 @@ class Doctor:
     def end(self, iteration: int, group: Sequence[Batch]) -> None:
         """Call it after that iteration. group: its batches."""
         for name, weights in self.before.items():
-            step = moved(self.executor.players[name].parameters, weights)
+            step = typically_moved(self.executor.players[name].parameters, weights)
             largest = self.measured.get(f"step.{name}", step)  # since the last log
             self.measured[f"step.{name}"] = torch.maximum(step, largest)
         self.before = {}

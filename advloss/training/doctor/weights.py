@@ -18,6 +18,18 @@ def moved(now: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
     return norm(torch._foreach_sub(list(now), list(before))) / norm(before).clamp(min=1e-12)
 
 
+@torch.no_grad()
+def typically_moved(now: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
+    """The median over the weights of at least two axes of each one's |now - before| / |before|: [].
+
+    So a codebook that is made anew by k-means, or a bias that began at 0, does not count for the whole.
+    """
+    pairs = [(new, old) for new, old in zip(now, before, strict=True) if old.ndim > 1] or list(zip(now, before))
+    news, olds = ([pair[side].detach().float() for pair in pairs] for side in (0, 1))
+    sizes = torch.stack(torch._foreach_norm(olds)).clamp(min=1e-12)
+    return (torch.stack(torch._foreach_norm(torch._foreach_sub(news, olds))) / sizes).median()
+
+
 def norm(tensors: Sequence[Tensor]) -> Tensor:
     """The Euclidean norm of all tensors together: []."""
     return torch.stack(torch._foreach_norm([tensor.detach().float() for tensor in tensors])).norm()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from advloss.training.doctor.pictures import checkerboard, distance_among, of_real, saturated, thumbnails
-from advloss.training.doctor.weights import copied, moved
+from advloss.training.doctor.weights import copied, moved, typically_moved
 
 
 def test_the_distance_is_the_root_mean_square_over_pairs() -> None:
@@ -55,3 +55,10 @@ def test_how_far_a_step_moves_the_weights() -> None:
     assert float(moved(weights, before)) == 0
     weights[0].data[1] = 0.5
     assert float(moved(weights, before)) == pytest.approx(0.1)  # 0.5 of 5
+
+
+def test_a_codebook_that_is_made_anew_is_not_taken_for_a_large_step() -> None:
+    before = [torch.ones(4, 4), torch.ones(2, 2), torch.ones(3, 3), torch.zeros(5)]
+    now = [1.01 * before[0], 1.02 * before[1], 9 * before[2], torch.ones(5)]
+    assert float(typically_moved(now, before)) == pytest.approx(0.02, abs=1e-6)
+    assert float(typically_moved([torch.full((2,), 1.5)], [torch.ones(2)])) == pytest.approx(0.5)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from advloss.core.clock import Schedule
 from advloss.recipe.resolve import resolve

@@ -8,9 +8,9 @@ import torch
 from advloss.recipe.build import build
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
-from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
 from advloss.training.fast.step import FastStep
 from advloss.training.processes import Processes
+from advloss.training.run.checkpoint import read_checkpoint, restore, write_checkpoint
 
 EVERYTHING = [
     "networks.generator={name: unet, levels: 2, width: 2, norm: instance, dropout: 0}",
