@@ -24,7 +24,8 @@ def typically_moved(now: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
 
     So a codebook that is made anew by k-means, or a bias that began at 0, does not count for the whole.
     """
-    pairs = [(new, old) for new, old in zip(now, before, strict=True) if old.ndim > 1] or list(zip(now, before))
+    both = list(zip(now, before, strict=True))
+    pairs = [(new, old) for new, old in both if old.ndim > 1] or both
     news, olds = ([pair[side].detach().float() for pair in pairs] for side in (0, 1))
     sizes = torch.stack(torch._foreach_norm(olds)).clamp(min=1e-12)
     return (torch.stack(torch._foreach_norm(torch._foreach_sub(news, olds))) / sizes).median()

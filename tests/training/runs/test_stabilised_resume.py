@@ -18,7 +18,8 @@ EVERYTHING = [
     "losses.adversarial.objective=rpgan",
     "losses.adversarial.penalties=[{name: r1, interval: 3}, lecam, historical_averaging, {name: consistency, "
     "interval: 2}]",
-    "losses.adversarial.augment=[{name: ada, p: 0.5, speed: 50, target: null}, {name: noise, std: {from: 0.1, to: 0, over: 10}}]",
+    "losses.adversarial.augment=[{name: ada, p: 0.5, speed: 50, target: null}, {name: noise, std: {from: 0.1, to: 0, "
+    "over: 10}}]",
     "losses.adversarial.pool=3",
     "losses.adversarial.top_k={fraction: {from: 1, to: 0.5, over: 7}}",
     "losses.adversarial.feature_matching=1",
