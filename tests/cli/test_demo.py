@@ -20,7 +20,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model; gradio counts as installed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(components.METHODS, "own", own.OwnTranslator)
-    monkeypatch.setattr(server, "version", lambda name: "6.16.0")
+    monkeypatch.setattr(server, "version", lambda name: "6.31.0")
     save_model(Path("own.safetensors"), own.recipe_of("own"), own.OwnTranslator().state_dict(), {})
     return tmp_path / "own.safetensors"
 
@@ -33,7 +33,7 @@ def absent(name: str) -> str:
     ("version", "said"),
     [
         (absent, "the page needs gradio: pip install 'advloss[demo]'"),
-        (lambda name: "6.9.2", "gradio 6.9.2 is too old, the page needs 6.16: pip install 'advloss[demo]'"),
+        (lambda name: "6.9.2", "gradio 6.9.2 is too old, the page needs 6.31: pip install 'advloss[demo]'"),
     ],
 )
 def test_gradio_is_looked_for_first(version: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
