@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 
-def opened(profile: Path) -> "Iterator[Chrome]":
-    """A headless Chromium; skips where there is none, fails in CI. profile: an empty folder."""
+def opened(profile: Path, downloads: Path | None = None) -> "Iterator[Chrome]":
+    """A headless Chromium; skips where there is none, fails in CI. profile: an empty folder. downloads: where it saves
+    files."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if program is None or driver is None:
         if os.environ.get("CI") == "true":
@@ -27,7 +28,10 @@ def opened(profile: Path) -> "Iterator[Chrome]":
         options.add_argument(f"--{word}")
     options.add_argument("--disable-background-networking")
     options.add_argument("--disable-component-update")
+    options.add_argument("--window-size=1280,1000")
     options.add_argument(f"--user-data-dir={profile}")
+    if downloads is not None:
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:

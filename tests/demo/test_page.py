@@ -4,7 +4,6 @@ These tests need gradio, which `.ci/run` installs for them.
 """
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -24,6 +23,7 @@ from PIL import Image
 
 from advloss.recipe import components
 from advloss.recipe.model_file import save_model
+from tests.browsing import opened
 from tests.data.pictures import fill, picture
 from tests.demo.serving import METHODS
 from tests.demo.test_uploads import huge, zipped
@@ -147,28 +147,8 @@ def until(look: Callable[[], Found | None], seconds: float = 120) -> Found:
 
 @pytest.fixture(scope="module")
 def browser(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
-    """A headless Chromium; skips where there is none, fails in CI."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium and chromedriver are missing, and CI must have them")
-        pytest.skip("there is no chromium")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for word in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"):
-        options.add_argument(f"--{word}")
-    options.add_argument("--disable-background-networking")
-    options.add_argument("--disable-component-update")
-    options.add_argument("--window-size=1280,1000")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield opened
-    finally:
-        opened.quit()
+    """It saves files in the folder."""
+    yield from opened(tmp_path_factory.mktemp("profile"), folder / "downloads")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from advloss.training.run.log import RunLog
 
 PROBED_FIRST = (10, 25, 50)
 PROBED_EVERY = 100
-"""The probe costs about half an iteration, so it is rare: 0.5% of the time."""
+"""The probe is one more pass of the method and of the generator's losses, so it is rare."""
 STEPS_FIRST = (1, 2, 3)
 """Iterations in which the step alone is measured: with a rate that is far too high these are the largest ones."""
 
