@@ -193,6 +193,9 @@ def test_the_page_fits_in_both_schemes(written: Path, browser: "Chrome", width: 
     assert ask(browser, "document.documentElement.scrollWidth") <= width
     inner = "[...document.querySelectorAll('.card, button, input, h1, h2, figure img, .plot > *')]"
     assert ask(browser, f"Math.max(...{inner}.map(e => e.getBoundingClientRect().right))") <= width
+    cells = "[...document.querySelectorAll('th, td')].filter(e => e.textContent && e.offsetParent)"
+    assert ask(browser, f"Math.max(...{cells}.map(e => e.getBoundingClientRect().right))") <= width
+    assert ask(browser, f"Math.min(...{cells}.map(e => e.getBoundingClientRect().width))") >= 80  # words fit
     ink, paper = ask(
         browser, "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
