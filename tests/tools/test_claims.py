@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,6 +118,14 @@ def test_the_rank_correlation_of_an_estimate_with_quality():
     assert critic.rank_correlation([1, 2, 3, 4], [1, 3, 2, 4]) == pytest.approx(0.8)  # 1 - 6 * 2 / (4 * 15)
     found = critic.figures([8.0, 4.0, 5.0], [3.0, 1.0, 2.0], 10)
     assert found["correlation"] == pytest.approx(-1) and found["iterations"] == [10, 20, 30]
+
+
+def test_the_quality_of_a_look_is_the_distance_of_the_logits(monkeypatch: pytest.MonkeyPatch):
+    real = torch.randn(40, 10, generator=torch.Generator().manual_seed(0))
+    model = SimpleNamespace(sample=lambda count: real[:count] + 2)
+    monkeypatch.setattr(critic, "load", lambda path: model)
+    judge = SimpleNamespace(classify=torch.stack)
+    assert critic.look(Path("any"), judge, real) == pytest.approx(10 * 2**2)  # the means' alone: the covariance is the same
 
 
 def test_the_estimates_are_means_since_the_look_before():

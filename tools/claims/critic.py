@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advloss.data.synthetic import digits
 from advloss.inference.model import Model, load
-from advloss.losses.sets import frechet_distance
+from advloss.losses.sets import fid
 from tools.claims.common.plots import new_figure, plot_option, write_figure
 from tools.claims.common.runs import advloss, check_looks, measured
 from tools.claims.modes import classifier
@@ -81,7 +81,7 @@ def look(path: Path, judge: Model, real: Tensor) -> float:
     """The Fréchet distance between the classifier's logits of a model's images and those of real ones [N, 10]."""
     with torch.no_grad():
         made = judge.classify(list(load(path).sample(len(real))))
-    return frechet_distance(made, real)
+    return fid(made, real).value
 
 
 def estimates(losses: list[dict[str, Any]], every: int, count: int) -> list[float]:
