@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.training.family.every_recipe import family, fill, use_of, words
 
+pytestmark = pytest.mark.xdist_group("wheel")  # one worker makes what all its tests need
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 ONE_AFTER_THE_OTHER = """
 import json, sys

@@ -140,10 +140,6 @@ class Method(nn.Module, ABC):
     def forget(self) -> None:
         """Clears what `watched` has gathered, in this process alone."""
 
-    def warning(self, watched: Mapping[str, float]) -> str | None:
-        """A sentence for the user if values of `watched` show that something goes wrong, else None."""
-        return None
-
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
         """batch: the declared fields by name, images [B, C, H, W] in [-1, 1]. Gives at least what is `wanted`."""

@@ -1,6 +1,5 @@
 """Tokenizers: an image to codes and back (Esser, Rombach, Ommer 2021, arXiv:2012.09841, section 3.1)."""
 
-import math
 from collections.abc import Collection, Mapping
 
 import torch
@@ -11,7 +10,6 @@ from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.uses import Tokenize
 from advloss.networks.bottlenecks import Bottleneck, BottleneckOutput
-from advloss.networks.bottlenecks.codebook import Codebook
 from advloss.networks.layers.padding import pad
 
 BOTTLENECK_LOSSES = {
@@ -20,10 +18,6 @@ BOTTLENECK_LOSSES = {
     "entropy": "spreads the choices over the codes, each choice sure",
     "kl": "draws the latents towards N(0, 1)",
 }
-
-
-COLLAPSED = 0.25
-"""A codebook is collapsing if it uses less than this fraction of the codes that so many uniform choices would use."""
 
 
 class Tokenizer(Method):
@@ -111,26 +105,6 @@ class Tokenizer(Method):
 
     def forget(self) -> None:
         self.bottleneck.reset_usage()
-
-    def warning(self, watched: Mapping[str, float]) -> str | None:
-        codes = self.bottleneck.codes
-        if codes is None:
-            return None
-        by_chance = 1 - math.exp(-watched["tokens"] / codes)  # the usage of so many uniform choices
-        if watched["usage"] >= COLLAPSED * by_chance:
-            return None
-        return (
-            f"the codebook is collapsing: {watched['tokens']:.0f} tokens used {watched['usage']:.1%} of its {codes} "
-            f"codes (perplexity {watched['perplexity']:.3g}); {self._remedy()}"
-        )
-
-    def _remedy(self) -> str:
-        books = [module for module in self.bottleneck.modules() if isinstance(module, Codebook)]
-        if books and not books[0].revive:
-            return "networks.bottleneck.revive=0.01 brings dead codes back"
-        if books and not books[0].kmeans:
-            return "a smaller optimizer.lr and networks.bottleneck.kmeans=true help"
-        return "a smaller optimizer.lr helps"
 
     def encode(self, image: Tensor) -> BottleneckOutput:
         """[B, C, H, W] in [-1, 1], any size (mirrored to multiples of f) -> latents and indices [B, H / f, W / f]."""

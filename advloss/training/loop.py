@@ -232,13 +232,10 @@ class Trainer:
         return self.done % every == 0
 
     def _log_watched(self, run_log: RunLog) -> None:
-        """Logs what the method measured of its batches since the last time, and shows its warning."""
+        """Logs what the method measured of its batches since the last time."""
         watched = {name: float(value) for name, value in self.built.method.watched().items()}
         if watched:
             run_log.write({"iteration": self.done, "watched": watched})
-        warning = self.built.method.warning(watched) if watched else None
-        if warning:
-            run_log.say(f"iteration {self.done}: {warning}")
 
     def _validate(self, run_log: RunLog) -> None:
         measured = self.validation.measure(self.averaged)

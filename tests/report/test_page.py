@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 
+pytestmark = pytest.mark.xdist_group("report")  # one worker makes what all its tests need
+
 DRAWN = "charts[0].figure !== undefined && document.querySelectorAll('.plot > *').length > 0"
 
 

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from tests.training.family.every_recipe import ELSEWHERE, ITERATIONS, family, fill, method_of, use_of, words
 from tests.training.started import ENVIRONMENT, done, log
 
+pytestmark = pytest.mark.xdist_group("every recipe")  # one worker makes what all its tests need
+
 GENERATOR, DISCRIMINATOR = "networks.generator.norm=none", "losses.adversarial.discriminator.norm=none"
 CODES = ["networks.encoder.norm=none", "networks.decoder.norm=none"]
 DCGAN = "networks.generator={name: dcgan, width: 4, norm: none}"

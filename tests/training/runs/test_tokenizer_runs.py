@@ -92,13 +92,6 @@ def test_revival_can_be_turned_on_for_a_model_that_was_trained_without(photos: P
     done(*WORDS, plain, "initial=runs/revived/model.safetensors", photos, "--iterations", "1", "--run", "again")
 
 
-def test_a_collapse_is_called_out(photos: Path):
-    weak = ["networks.bottleneck={name: vq, codes: 400, channels: 8}", "train.log_every=2", "data.batch=16"]
-    weak += ["networks.encoder.z_channels=1"]  # as good as all latents lie on a line
-    result = done(*WORDS, *weak, photos, "--iterations", "2", "--run", "r")
-    assert "iteration 2: the codebook is collapsing" in result.stderr and "networks.bottleneck.revive" in result.stderr
-
-
 def test_the_kl_autoencoder(photos: Path):
     small = [word for word in TINY if "codes" not in word]
     done("train", "recipe=klvae-small", *small, *NOW, photos, "--iterations", "4", "--run", "r")
