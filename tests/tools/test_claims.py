@@ -125,9 +125,7 @@ def test_the_quality_of_a_look_is_the_distance_of_the_logits(monkeypatch: pytest
     model = SimpleNamespace(sample=lambda count: real[:count] + 2)
     monkeypatch.setattr(critic, "load", lambda path: model)
     judge = SimpleNamespace(classify=torch.stack)
-    assert critic.look(Path("any"), judge, real) == pytest.approx(
-        10 * 2**2
-    )  # the means' alone: the covariance is the same
+    assert critic.look(Path("any"), judge, real) == pytest.approx(10 * 2**2)  # of the means alone
 
 
 def test_the_estimates_are_means_since_the_look_before():
