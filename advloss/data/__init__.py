@@ -136,7 +136,7 @@ def known() -> list[tuple[str, str, str]]:
         ("facades-like", "synthetic, paired", "label maps of houses and their pictures"),
         ("digits", "synthetic, labelled", "white digits on black, in several fonts"),
         ("digits-colour", "synthetic, labelled", "the same in one colour on another"),
-        ("digits-styles", "synthetic, unpaired, labelled", "white digits and coloured ones, for domain adaptation"),
+        ("digits-styles", "synthetic, unpaired, labelled", "sharp digits and blurred ones, for domain adaptation"),
         ("ring", "synthetic, points", "8 Gaussians on a circle, in two dimensions"),
         ("grid", "synthetic, points", "25 Gaussians on a grid"),
         ("lines", "synthetic, points", "two parallel lines"),

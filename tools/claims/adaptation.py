@@ -28,7 +28,7 @@ SHOWN = 12
 def options(parser: argparse.ArgumentParser) -> None:
     """The sub-command's arguments."""
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=[*DESIGNS])
-    parser.add_argument("--data", default="digits-styles", help="white digits, labelled, and coloured ones")
+    parser.add_argument("--data", default="digits-styles", help="sharp digits, labelled, and others out of focus")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--plot", type=Path, help="the PNG file to draw: drawn digits and the accuracies")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes of all recipes")
@@ -67,5 +67,5 @@ def spread(values: list[float]) -> dict[str, float]:
 
 def shown() -> np.ndarray:
     """Drawn digits of both styles, a row each: uint8 [2 * 28, SHOWN * 28, 3]."""
-    rows = [[digits.draw(np.random.default_rng(k), 28, style) for k in range(SHOWN)] for style in (False, True)]
+    rows = [[digits.draw_style(np.random.default_rng(k), 28, style) for k in range(SHOWN)] for style in (False, True)]
     return np.concatenate([np.concatenate(row, 1) for row in rows])

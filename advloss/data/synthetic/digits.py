@@ -18,6 +18,9 @@ CANVAS = 128
 HEIGHT = 0.62
 """A digit's mean height over the picture's side."""
 
+BLUR = 1.5 / 28
+"""The deviation of the blur of a digit out of focus, over the picture's side."""
+
 
 def label(rng: np.random.Generator) -> int:
     """Which digit a picture shows: the first number that its generator draws."""
@@ -29,6 +32,26 @@ def draw(rng: np.random.Generator, size: int, coloured: bool = False) -> Array:
 
     coloured: one colour on another, instead of white on black.
     """
+    ink = _ink(rng, size)
+    paper, pen = _colours(rng) if coloured else (np.zeros(3, np.float32), np.full(3, 255, np.float32))
+    return np.round(paper + ink * (pen - paper)).astype(np.uint8)
+
+
+def draw_style(rng: np.random.Generator, size: int, second: bool) -> Array:
+    """uint8 [S, S, 3]: a digit in one of two styles, for domain adaptation.
+
+    second: out of focus, a lighter colour on a middling one; else as `draw` draws it, sharp and white on black.
+    """
+    if not second:
+        return draw(rng, size)
+    ink = cv2.GaussianBlur(_ink(rng, size), (0, 0), BLUR * size)[..., None]
+    paper = rng.uniform(40, 140, 3)
+    lighter = rng.uniform(64, 128) * rng.uniform(0.5, 1, 3)
+    return np.round(paper + ink * lighter).astype(np.uint8)
+
+
+def _ink(rng: np.random.Generator, size: int) -> Array:
+    """float32 [S, S, 1]: 1 where the digit is, 0 elsewhere."""
     digit = label(rng)
     font, stroke = FONTS[int(rng.integers(len(FONTS)))], int(rng.integers(6, 15))
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
@@ -37,9 +60,7 @@ def draw(rng: np.random.Generator, size: int, coloured: bool = False) -> Array:
     corner = (round((CANVAS - width * scale) / 2), round((CANVAS + height * scale) / 2))
     cv2.putText(canvas, CLASSES[digit], corner, font, scale, 255, stroke, cv2.LINE_AA)
     shown = cv2.warpAffine(canvas, _pose(rng), (CANVAS, CANVAS), flags=cv2.INTER_LINEAR)
-    ink = cv2.resize(shown, (size, size), interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
-    paper, pen = _colours(rng) if coloured else (np.zeros(3, np.float32), np.full(3, 255, np.float32))
-    return np.round(paper + ink * (pen - paper)).astype(np.uint8)
+    return cv2.resize(shown, (size, size), interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
 
 
 def _pose(rng: np.random.Generator) -> Array:

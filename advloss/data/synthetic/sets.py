@@ -100,15 +100,16 @@ def open_coloured_digits(size: int, seed: int) -> DataSet:
 
 
 def open_digit_styles(size: int, seed: int) -> DataSet:
-    """The pictures of `digits` (a) and of `digits-colour` (b), each with their labels. No drawing is in both."""
+    """Sharp white digits on black, those of `digits` (a), and lighter ones out of focus on a colour (b), each with
+    their labels. No drawing is in both."""
 
     def split(name: str) -> Split:
-        plain, plain_labels = _digits(name, size, seed, False)
-        coloured, coloured_labels = _digits(name, size, seed, True)
-        rows = {"label_a": plain_labels, "label_b": coloured_labels}
-        return split_of(STYLES, {"a": plain, "b": coloured}, False, rows)
+        sharp, sharp_labels = _digits(name, size, seed, False, digits.draw_style)
+        blurred, blurred_labels = _digits(name, size, seed, True, digits.draw_style)
+        rows = {"label_a": sharp_labels, "label_b": blurred_labels}
+        return split_of(STYLES, {"a": sharp, "b": blurred}, False, rows)
 
-    return DataSet("digits-styles", {name: split(name) for name in DIGITS}, {"a": "white", "b": "coloured"})
+    return DataSet("digits-styles", {name: split(name) for name in DIGITS}, {"a": "sharp", "b": "blurred"})
 
 
 def _labelled_digits(title: str, size: int, seed: int, coloured: bool) -> DataSet:
@@ -119,9 +120,9 @@ def _labelled_digits(title: str, size: int, seed: int, coloured: bool) -> DataSe
     return DataSet(title, {name: split(name) for name in DIGITS}, {"image": "digits"})
 
 
-def _digits(split: str, size: int, seed: int, coloured: bool) -> tuple[SyntheticValues, Rows]:
-    first = DIGITS[split] if coloured else 0  # the scenes of the coloured ones follow those of the others
-    values = SyntheticValues(digits.draw, coloured, size, seed, split, DIGITS[split], first)
+def _digits(split: str, size: int, seed: int, second: bool, draw: Draw = digits.draw) -> tuple[SyntheticValues, Rows]:
+    first = DIGITS[split] if second else 0  # the scenes of the second style follow those of the first
+    values = SyntheticValues(draw, second, size, seed, split, DIGITS[split], first)
     labels = [digits.label(values.rng(index)) for index in range(len(values))]
     return values, Rows(np.array(labels, np.int64), digits.CLASSES)
 

@@ -31,11 +31,18 @@ def test_a_picture_depends_on_seed_split_and_index_alone(name: str, size: int) -
     assert {name: len(split) for name, split in one.splits.items()} == (DIGITS if "digits" in name else COUNTS)
 
 
-def test_the_two_styles_of_digits_are_the_two_sets_of_digits() -> None:
+def test_the_two_styles_of_digits_show_the_digits_of_the_two_sets() -> None:
     white, coloured, both = (SETS[name](32, 3).train for name in ("digits", "digits-colour", "digits-styles"))
     for side, alone in (("a", white), ("b", coloured)):
-        np.testing.assert_array_equal(both.images[side].read(7), alone.images["image"].read(7))
         assert both.rows[f"label_{side}"].values.tolist() == alone.rows["label"].values.tolist()
+    np.testing.assert_array_equal(both.images["a"].read(7), white.images["image"].read(7))
+    sharp, blurred = (both.images[side].read(7).astype(float) for side in "ab")
+
+    def steepest(picture: np.ndarray) -> float:  # over the contrast
+        return float(np.abs(np.diff(picture.mean(2), axis=1)).max() / np.ptp(picture.mean(2)))
+
+    assert steepest(blurred) < steepest(sharp) / 1.5
+    assert blurred.mean((0, 1)).min() > blurred[0, 0].min() >= 40  # lighter than its ground
     assert set(map(white.images["image"].name, range(10_000))).isdisjoint(
         map(coloured.images["image"].name, range(10_000))
     )
