@@ -45,8 +45,8 @@ def draw_style(rng: np.random.Generator, size: int, second: bool) -> Array:
     if not second:
         return draw(rng, size)
     ink = cv2.GaussianBlur(_ink(rng, size), (0, 0), BLUR * size)[..., None]
-    paper = rng.uniform(40, 140, 3)
-    lighter = rng.uniform(64, 128) * rng.uniform(0.5, 1, 3)
+    paper = rng.uniform(90, 160, 3)
+    lighter = rng.uniform(60, 95) * rng.uniform(0.5, 1, 3)
     return np.round(paper + ink * lighter).astype(np.uint8)
 
 
