@@ -29,10 +29,10 @@ if str(ROOT) not in sys.path:
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from advloss.training.doctor.reading import entries  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import Tensor  # noqa: E402
 
+from advloss.core.storage.json_lines import entries  # noqa: E402
 from advloss.networks.generators.dcgan import DCGAN  # noqa: E402
 from advloss.recipe import components  # noqa: E402
 from advloss.recipe.resolve import resolve  # noqa: E402
@@ -181,7 +181,7 @@ def trained(name: str, trial: Trial, seed: int) -> Path:
 
 def spoken(log: Path) -> dict[str, int]:
     """Which rules speak, each with its iteration, where a log is read again."""
-    return {finding.rule: iteration for iteration, finding in found_in(entries(log).lines)}
+    return {finding.rule: iteration for iteration, finding in found_in(entries(log, []))}
 
 
 def few_digits(folder: Path) -> None:
