@@ -44,6 +44,8 @@ from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
 from advloss.networks.discriminators.dcgan import DCGANDiscriminator
 from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
+from advloss.networks.discriminators.on_features.dino import DINODiscriminator
+from advloss.networks.discriminators.on_features.projected import ProjectedDiscriminator
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.discriminators.pixel import PixelDiscriminator
 from advloss.networks.discriminators.progan import ProGANDiscriminator
@@ -146,6 +148,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "r3gan": R3GANDiscriminator,
     "progan": ProGANDiscriminator,
     "mlp": MLPDiscriminator,
+    "projected": ProjectedDiscriminator,
+    "dino": DINODiscriminator,
 }
 
 LOSSES: dict[str, type[nn.Module]] = {
