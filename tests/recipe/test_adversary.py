@@ -92,6 +92,8 @@ DISCRIMINATORS = {
     "residual": "width: 4, layers: 1",
     "r3gan": "widths: [4, 4, 4, 4], group: 2",
     "progan": "widths: [4, 4, 4, 4], hold: 1, fade: 2",
+    "projected": "backbone: test_efficientnet, width: 2, size: 128, norm: none, pretrained: false",
+    "dino": "backbone: test_vit, depths: [0, 2], size: 32, kernel: 3, pretrained: false",
 }
 
 
