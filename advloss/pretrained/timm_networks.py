@@ -10,6 +10,8 @@ from torch import nn
 
 from advloss.core.errors import InputError
 
+SEED_OF_FILES = 1_839_204
+"""Of the random weights that a file replaces: one with which nobody has made a file."""
 EXTRA = "timm is not installed: pip install 'advloss[timm]'"
 
 
@@ -30,23 +32,24 @@ def timm_network(name: str, pretrained: bool = True, **options: Any) -> Any:
     if path and not Path(path).is_file():
         raise InputError(f"timm can't make '{name}': there is no file {path}")
     source = {"pretrained_cfg_overlay": {"file": path}} if path else {}
+    seed = SEED_OF_FILES if path else 0
     try:
-        network = _created(timm, name, pretrained=pretrained, **source, **options)
+        network = _created(timm, name, seed, pretrained=pretrained, **source, **options)
     except Exception as error:  # no network, a damaged or another file: any type
         raise InputError(_why_not(timm, name, path, error)) from error
     if path and pretrained:
-        _check_loaded(network, _created(timm, name, pretrained=False, **options), name, path)
+        _check_loaded(network, _created(timm, name, seed, pretrained=False, **options), name, path)
     return network
 
 
-def _created(timm: Any, name: str, **options: Any) -> Any:
+def _created(timm: Any, name: str, seed: int, **options: Any) -> Any:
     """Without timm's warnings of keys that a file has in addition."""
     log = logging.getLogger("timm")
     before = log.level
     log.setLevel(logging.ERROR)
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             return timm.create_model(name, **options).eval()
     finally:
         log.setLevel(before)

@@ -29,6 +29,8 @@ from tools.authors.scene import drawn, fill
 
 Tensors = dict[str, Tensor]
 LITE = "tf_efficientnet_lite0"
+LARGE = 128
+"""Pixels of images that are left at their size."""
 VIT, SIDE = "vit_tiny_patch16_224", 64
 """A ViT with the twelve blocks that StyleGAN-T's code asks for, random, for pictures of so many pixels."""
 NVIDIA = ("dnnlib", "networks", "torch_utils", "training")
@@ -75,9 +77,12 @@ def _images(side: int) -> tuple[Tensor, Tensor]:
 
 
 def our_projected() -> Tensors:
-    """Ours: losses at 224 pixels, then the logits of smaller images, which are enlarged."""
+    """Ours: losses of images as they are, then the logits of smaller ones, which are made 224 pixels wide."""
     made = _projected()
-    return {**_played(made, 224), "logits of 64 pixels": _joined(made(_images(64)[1])).detach()}
+    made.size = LARGE
+    found = _played(made, LARGE)
+    made.size = 224
+    return {**found, "logits of 64 pixels": _joined(made(_images(64)[1])).detach()}
 
 
 def projected(checkout: Path) -> Tensors:
@@ -96,7 +101,7 @@ def projected(checkout: Path) -> Tensors:
             layer = getattr(theirs.feature_network.scratch, f"layer{place}_{kind}")
             getattr(layer, "out_conv", layer).load_state_dict(mine.state_dict())
     weights = _copied(ours.heads, theirs.discriminator)
-    found = _of(lambda x: theirs(x, None), weights, 224)
+    found = _of(lambda x: theirs(x, None), weights, LARGE)
     theirs.interp224 = True
     return {**found, "logits of 64 pixels": theirs(_images(64)[1], None).detach()}
 

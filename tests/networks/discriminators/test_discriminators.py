@@ -148,7 +148,7 @@ def test_the_generator_s_step_is_one_graph(case: tuple[nn.Module, Tensor]) -> No
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("case", [*ONE_GRAPH, "mlp", "dino", slow("projected")], indirect=True)
+@pytest.mark.parametrize("case", [*ONE_GRAPH, "mlp", *map(slow, ("projected", "dino"))], indirect=True)
 def test_its_own_step_is_one_graph_in_train_mode(case: tuple[nn.Module, Tensor]) -> None:
     network, x = case
     twin = copy.deepcopy(network)

@@ -38,6 +38,7 @@ def dino(channels: int = 3, **changes: object) -> DINODiscriminator:
 
 
 MADE = {"projected": projected, "dino": dino}
+DINO_SLOW = ["projected", pytest.param("dino", marks=pytest.mark.slow)]
 
 
 def written(name: str) -> str:
@@ -198,7 +199,7 @@ def test_what_can_not_be_made_is_named(make: object, said: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["pix2pix-small", pytest.param("cyclegan-small", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", DINO_SLOW)
 def test_both_executors_play_the_same_on_any_recipe(name: str, recipe: str) -> None:
     """Paired with a condition, and unpaired, in float64; the terms' weights hold no backbone."""
 
@@ -236,7 +237,7 @@ def test_a_recipe_warns_once_of_grey_pictures() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", DINO_SLOW)
 def test_the_iterations_after_a_checkpoint_are_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
     """Another seed draws other projections, which the checkpoint puts back; the backbone is not in it."""
 
