@@ -3,13 +3,12 @@
 Each takes uint8 [B, 3, H, W] of any height and width and gives float32 [B, D].
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from advloss.core.errors import InputError
+from advloss.pretrained.timm_networks import timm_network
 from advloss.pretrained.weights import weights_file
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -94,20 +93,10 @@ class Timm(Prepared):
     `logits`. Weights come from its cache, or from the hub at first use."""
 
     def __init__(self, name: str) -> None:
-        try:
-            import timm
-        except ImportError:
-            raise InputError("timm is not installed: pip install 'advloss[timm]'") from None
-        name, _, path = name.partition("@")
-        try:
-            network: Any = timm.create_model(name, pretrained=not path, **({"checkpoint_path": path} if path else {}))
-        except Exception as error:  # an unknown name, no network, a damaged or other file
-            why = str(error).strip().splitlines() or [type(error).__name__]
-            raise InputError(
-                f"timm can't make '{name}' ({why[0]}); timm.list_models() has the names, timm:NAME@FILE reads weights "
-                f"from a file, and without a network they are looked for in {torch.hub.get_dir()}/checkpoints and in "
-                "the cache of huggingface_hub"
-            ) from error
+        network = timm_network(name)
+        import timm
+
+        name = name.partition("@")[0]
         form = timm.data.resolve_model_data_config(network)
         height, width = form["input_size"][1:]
         super().__init__((height, width), form["mean"], form["std"])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from advloss.core.errors import InputError
 
 Network = TypeVar("Network", bound=nn.Module)
+TERM_OFF = "turn the term off: losses.NAME=null"
 PATIENCE = 30.0
 """Seconds without data after which a download fails."""
 
@@ -34,25 +35,26 @@ class Frozen(Generic[Network]):
         return self.network
 
 
-def load_features(network: nn.Module, weights: str, loss: str) -> None:
+def load_features(network: nn.Module, weights: str, loss: str, instead: str = TERM_OFF) -> None:
     """Loads torchvision's weights of a backbone's `features` into a network.
 
     network: its keys are torchvision's but for the first part: slice2.3.bias is torchvision's features.3.bias.
-    weights: the name of torchvision's entry, such as VGG19_Weights. loss: the name of the loss in messages.
+    weights: the name of torchvision's entry, such as VGG19_Weights. loss: what needs them, for messages; instead: what
+    to do without them.
     Raises InputError if the file is missing and can't be downloaded, or is damaged. No code in the file is run.
     """
-    path = weights_file(weights, loss)
+    path = weights_file(weights, loss, instead)
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({key: state[f"features.{key.split('.', 1)[1]}"] for key in network.state_dict()})
     except Exception as error:  # reading a damaged file can raise anything
         raise InputError(
             f"{loss} can't read its weights {path} ({type(error).__name__}). Delete the file and run again to "
-            "download it, or turn the term off: losses.NAME=null"
+            f"download it, or {instead}"
         ) from error
 
 
-def weights_file(weights: str, user: str, instead: str = "turn the term off: losses.NAME=null") -> Path:
+def weights_file(weights: str, user: str, instead: str = TERM_OFF) -> Path:
     """The path of the weights of an entry such as VGG19_Weights in torchvision's cache; downloads them if need be.
 
     user: what needs them, for the message; instead: what to do without them. Raises InputError that names the file, its

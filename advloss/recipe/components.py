@@ -1,7 +1,8 @@
 """Every component that a recipe can name: a plain dict for each kind. A new one is a class and one entry here."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -9,7 +10,7 @@ from advloss.data.degradations import DEGRADATIONS
 from advloss.losses.adversarial import AdversarialLoss
 from advloss.losses.adversarial.augmentations import AUGMENTATIONS
 from advloss.losses.adversarial.gradient_reversal import GradientReversal
-from advloss.losses.adversarial.objectives import OBJECTIVES
+from advloss.losses.adversarial.objectives import OBJECTIVES, Halves
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.shared_specific import SharedSpecific
 from advloss.losses.adversarial.stabilisers.topk import TopK
@@ -43,6 +44,8 @@ from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
 from advloss.networks.discriminators.dcgan import DCGANDiscriminator
 from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
+from advloss.networks.discriminators.on_features.dino import DINODiscriminator
+from advloss.networks.discriminators.on_features.projected import ProjectedDiscriminator
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.discriminators.pixel import PixelDiscriminator
 from advloss.networks.discriminators.progan import ProGANDiscriminator
@@ -145,6 +148,8 @@ DISCRIMINATORS: dict[str, Callable[..., nn.Module]] = {
     "r3gan": R3GANDiscriminator,
     "progan": ProGANDiscriminator,
     "mlp": MLPDiscriminator,
+    "projected": ProjectedDiscriminator,
+    "dino": DINODiscriminator,
 }
 
 LOSSES: dict[str, type[nn.Module]] = {
@@ -168,9 +173,12 @@ LOSSES: dict[str, type[nn.Module]] = {
 
 METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy, **SET_METRICS}
 
+_OBJECTIVES: ChainMap[str, Callable[..., Any]] = ChainMap(cast(dict[str, Any], OBJECTIVES), {"halves": Halves})
+"""The objectives, those of users too, and what a recipe's {generator: ..., discriminator: ...} is."""
+
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "discriminator": DISCRIMINATORS,
-    "objective": OBJECTIVES,
+    "objective": _OBJECTIVES,
     "penalty": PENALTIES,
     "augmentation": AUGMENTATIONS,
     "top_k": {"top_k": TopK},

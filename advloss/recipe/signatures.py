@@ -29,11 +29,16 @@ Tables = Mapping[str, Table]
 
 @dataclass(frozen=True)
 class Nested:
-    """A parameter that is a component. kind: of part; several: whether it is a list of them; optional: or None."""
+    """A parameter that is a component. part: its mark; several: whether it is a list of them; optional: or None."""
 
-    kind: str
+    part: Part
     several: bool
     optional: bool
+
+    @property
+    def kind(self) -> str:
+        """The kind of part."""
+        return self.part.kind
 
 
 @cache
@@ -47,7 +52,7 @@ def nested(component: Callable[..., Any]) -> dict[str, Nested]:
         if marked is not None and parts:
             inner = get_args(marked)[0]
             several = get_origin(inner) is not None and issubclass(_class(get_origin(inner)), Collection)
-            found[name] = Nested(parts[0].kind, several, optional or type(None) in get_args(inner))
+            found[name] = Nested(parts[0], several, optional or type(None) in get_args(inner))
     return found
 
 
@@ -222,7 +227,11 @@ def _as_list(value: Any) -> Any:
 
 
 def _named(value: Any, name: str, parts: Mapping[str, Nested], tables: Tables) -> Any:
-    """Adds the name to a part of a kind that has one component only, as in `top_k: {fraction: 0.5}`."""
+    """Adds the name to a part of a kind that has one component only, as in `top_k: {fraction: 0.5}`, or that is written
+    in a way of its own."""
+    written = parts[name].part.written if name in parts else None
+    if written is not None and isinstance(value, dict):
+        return written(value)
     if name in parts and isinstance(value, dict) and "name" not in value and len(tables[parts[name].kind]) == 1:
         return {"name": next(iter(tables[parts[name].kind])), **value}
     return value

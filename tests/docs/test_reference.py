@@ -57,6 +57,9 @@ FROM_NOISE = ("dcgan", "residual", "r3gan", "progan")
 PRETRAINED = ("lpips", "vgg", "style")
 """What would ask for weights that are not here."""
 
+ON_FEATURES = ("projected", "dino")
+"""Discriminators that would."""
+
 
 def rows(section: str) -> dict[str, list[str]]:
     """The rows of a section's table by their names, without backticks."""
@@ -87,6 +90,8 @@ def built(section: str, name: str) -> Built:
         source.override("losses.adversarial.penalties=[wgan_gp]")
     for override in re.split(r" (?=[a-z_.]+=)", rows(section)[name][5]):
         source.override(override)
+    if name in ON_FEATURES:
+        source.override("losses.adversarial.discriminator.pretrained=no")
     if name == "kl":
         source.override("losses.bottleneck.between=[kl]")
     if name in PRETRAINED:

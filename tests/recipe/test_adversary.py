@@ -11,7 +11,8 @@ from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.recipe import components
 from advloss.recipe.build import build
-from advloss.recipe.resolve import resolve
+from advloss.recipe.resolve import complete_recipe, resolve
+from advloss.recipe.schema import Recipe
 from advloss.recipe.text.source import read
 from advloss.training.executor import COMPARED
 from advloss.training.fast.step import FastStep
@@ -91,6 +92,8 @@ DISCRIMINATORS = {
     "residual": "width: 4, layers: 1",
     "r3gan": "widths: [4, 4, 4, 4], group: 2",
     "progan": "widths: [4, 4, 4, 4], hold: 1, fade: 2",
+    "projected": "backbone: test_efficientnet, width: 2, size: 128, norm: none, pretrained: false",
+    "dino": "backbone: test_vit, depths: [0, 2], size: 32, kernel: 3, pretrained: false",
 }
 
 
@@ -198,3 +201,50 @@ def test_weightings_that_can_not_work_are_named():
     source.override("weighting={name: balancer, at: fake_b}")
     with pytest.raises(InputError, match="adversarial_a, cycle_b, identity_a, identity_b do not depend on fake_b"):
         build(resolve(source))
+
+
+HALVES = "losses.adversarial.objective={generator: non_saturating, discriminator: hinge}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "generator", "discriminator"),
+    [
+        ([HALVES], "non_saturating", "hinge"),
+        (["losses.adversarial.objective.generator=hinge"], "hinge", "non_saturating"),  # the recipe's other half
+        (
+            [
+                "losses.adversarial.objective={name: lsgan, b: 0.9}",
+                "losses.adversarial.objective.generator=wasserstein",
+            ],
+            "wasserstein",
+            "lsgan",
+        ),
+        ([HALVES, "losses.adversarial.objective.discriminator={name: lsgan, a: -1}"], "non_saturating", "lsgan"),
+    ],
+)
+def test_a_recipe_says_the_halves(settings: list[str], generator: str, discriminator: str):
+    source = read("pix2pix-small")
+    for override in (*TINY, *settings):
+        source.override(override)
+    recipe = resolve(source)
+    objective = recipe.losses["adversarial"].parameters["objective"]
+    assert objective.name == "halves"
+    again = complete_recipe(Recipe.model_validate(recipe.plain()))  # as a model file has it
+    for each in (recipe, again):
+        halves = build(each).adversaries["adversarial"].loss.objective
+        assert type(halves.of_generator) is OBJECTIVES[generator]
+        assert type(halves.of_discriminator) is OBJECTIVES[discriminator]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("objective={generator: hinge}", "losses.adversarial.objective.discriminator: Field required"),
+        ("objective.generator=hing", "objective.generator.name: unknown objective 'hing'; did you mean 'hinge'"),
+        ("objective={generator: lsgan, discriminator: rpgan}", "losses.adversarial.objective: the discriminator of Rp"),
+        ("objective={generator: {generator: hinge}, discriminator: hinge}", "objective.generator"),
+    ],
+)
+def test_halves_that_are_wrong_are_named(setting: str, said: str):
+    with pytest.raises(InputError, match=said):
+        made(f"losses.adversarial.{setting}")

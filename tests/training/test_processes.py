@@ -83,3 +83,26 @@ def test_games_from_noise_in_two_processes_are_those_of_one(tmp_path: Path, chan
     one, two = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in ("one", "two"))
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-8, atol=1e-10, msg=name)
+
+
+ON_FEATURES = {
+    "projected": "backbone: test_efficientnet, width: 2, size: 128, norm: none",
+    "dino": "backbone: test_vit, depths: [1, 3], size: 32, kernel: 3, norm: none",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ON_FEATURES)
+def test_discriminators_on_frozen_networks_in_two_processes_are_those_of_one(tmp_path: Path, name: str):
+    pytest.importorskip("timm")
+    discriminator = f"{{name: {name}, {ON_FEATURES[name]}, pretrained: false}}"
+    sides = [f"losses.adversarial_{side}.discriminator={discriminator}" for side in "ab"]
+    tiny = [word for word in TINY if "discriminator" not in word]
+    words = ["train", "recipe=cyclegan-small", "stripes", *tiny, *sides, *POOLS, "train.precision=fp64"]
+    words += ["--iterations", "4", "--run"]
+    succeed(tmp_path, *words, "one", "data.batch=2")
+    succeed(tmp_path, *words, "two", "data.batch=1", processes=2)
+    ours, theirs = ([e["losses"] for e in log(tmp_path, run) if "losses" in e] for run in ("two", "one"))
+    assert len(ours) == 4
+    for two, one in zip(ours, theirs, strict=True):
+        assert two == pytest.approx(one, rel=1e-8)

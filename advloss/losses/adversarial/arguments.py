@@ -1,7 +1,7 @@
 """Checks the arguments of `AdversarialLoss`, and raises InputError with a sentence about each mistake."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from torch import Tensor, nn
@@ -10,7 +10,8 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from advloss.core.errors import InputError, unknown
 from advloss.losses.adversarial.augmentations import ADA, Augmentation
-from advloss.losses.adversarial.objectives import Objective, Wasserstein, get_objective
+from advloss.losses.adversarial.objectives import Halves, Objective, Wasserstein, get_objective
+from advloss.losses.adversarial.objectives.halves import SIDES, judging
 from advloss.losses.adversarial.penalties import PENALTIES
 from advloss.losses.adversarial.stabilisers.feature_matching import Matching
 from advloss.losses.checks import check_batch, check_same_shape
@@ -25,7 +26,14 @@ def check_discriminator(discriminator: Any) -> None:
 
 
 def as_objective(objective: Any) -> Objective:
-    """The objective, from an instance or its name."""
+    """The objective, from an instance, its name, or a mapping of both sides to such."""
+    if isinstance(objective, Mapping):
+        if objective.keys() != set(SIDES):
+            raise InputError(
+                f"objective says {', '.join(map(str, objective)) or 'nothing'}; one for each side is "
+                "{'generator': ..., 'discriminator': ...}"
+            )
+        return Halves(**{side: as_objective(half) for side, half in objective.items()})
     if isinstance(objective, str):
         return get_objective(objective)
     if not isinstance(objective, Objective):
@@ -85,7 +93,7 @@ def check_unroll(pool: int, penalties: nn.ModuleList, symmetric: bool, clip_weig
             raise InputError(f"unroll looks some of the discriminator's steps ahead, and {why}; leave out {name}")
 
 
-def check_matching(matching: str, weight: Any, *, symmetric: bool, top_k: Any) -> None:
+def check_matching(matching: str, weight: Any, objective: Objective, *, symmetric: bool, top_k: Any) -> None:
     """Raises InputError for another `matching`, and where `means` meets an option that it leaves without effect."""
     if matching not in get_args(Matching):
         raise InputError(unknown("matching", matching, get_args(Matching)))
@@ -93,7 +101,8 @@ def check_matching(matching: str, weight: Any, *, symmetric: bool, top_k: Any) -
         return
     if not weight:
         raise InputError("matching=means is the generator's whole loss, and it has no weight: say feature_matching=1")
-    for name, given in (("symmetric", symmetric), ("top_k", top_k)):
+    halves = isinstance(objective, Halves)
+    for name, given in (("objective.generator", halves), ("symmetric", symmetric), ("top_k", top_k)):
         if given:
             raise InputError(f"{name} changes the generator's objective, which matching=means replaces; leave one out")
 
@@ -128,7 +137,7 @@ def _check_energies(objective: Objective, discriminator: nn.Module, symmetric: b
     If the objective takes energies and the discriminator does not declare them, it warns, since any module may give
     energies.
     """
-    name = type(objective).__name__
+    name = type(judging(objective)).__name__
     gives_energy = getattr(discriminator, "energy", False)
     if gives_energy and not objective.energy:
         raise InputError(
@@ -151,7 +160,7 @@ def _warn_of_no_bound(
 ) -> None:
     """Warns of a Wasserstein critic whose slope neither a penalty on its gradient, clipping nor spectral norm holds."""
     held = clip_weights is not None or any(getattr(penalty, "per_sample", False) for penalty in penalties)
-    if not isinstance(objective, Wasserstein) or held:
+    if not isinstance(judging(objective), Wasserstein) or held:
         return
     normed = (is_parametrized(m) or hasattr(m, "weight_u") for m in discriminator.modules())  # torch's new and old form
     if not any(normed):
@@ -174,10 +183,11 @@ def set_thresholds(objective: Objective, augment: Iterable[nn.Module]) -> None:
         if augmentation.threshold is None:
             augmentation.threshold = objective.at(0).boundary
         if objective.energy or augmentation.threshold is None:
+            name = type(judging(objective)).__name__
             given = "" if objective.energy else "give ADA(threshold=...), the logit between fake and real, or "
             raise InputError(
-                f"ADA adapts to how many real images have a logit above a threshold, and {type(objective).__name__} "
-                f"has no logit between fake and real: {given}keep p as it is: ADA(target=None, p=...)"
+                f"ADA adapts to how many real images have a logit above a threshold, and {name} has no logit between "
+                f"fake and real: {given}keep p as it is: ADA(target=None, p=...)"
             )
 
 

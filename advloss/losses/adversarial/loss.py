@@ -18,7 +18,7 @@ from advloss.losses.adversarial.labels import OfClasses, Seen, check_labels, tak
 from advloss.losses.adversarial.last_steps import LastSteps, in_numbers, named
 from advloss.losses.adversarial.logit_checks import LogitChecks
 from advloss.losses.adversarial.logits import over_scales
-from advloss.losses.adversarial.objectives import Objective
+from advloss.losses.adversarial.objectives import ObjectiveOption
 from advloss.losses.adversarial.old_state import with_iteration
 from advloss.losses.adversarial.penalties import clip_weights as clip
 from advloss.losses.adversarial.stabilisers.feature_matching import Matching, matched
@@ -40,7 +40,8 @@ class AdversarialLoss(DiscriminatorCalls):
 
     discriminator: any module from images [B, C, ...] (or feature vectors [B, F]) to a tensor of logits of any shape, or
         to a sequence of them, one a scale, over which losses are averaged. No sigmoid at its end.
-    objective: a name in `objectives.OBJECTIVES`, or an Objective. ebgan takes a discriminator of energies, which says
+    objective: a name in `objectives.OBJECTIVES`, an Objective, or one for each side, `{"generator": "non_saturating",
+        "discriminator": "hinge"}`, see `Halves`. ebgan takes a discriminator of energies, which says
         so by an attribute `energy = True`; the others take logits.
     All arguments below are off by default, and then cost nothing.
     penalties: in the discriminator's step, modules whose values are added to its loss, see `penalties`. A `Penalty`
@@ -83,11 +84,12 @@ class AdversarialLoss(DiscriminatorCalls):
     with a compiled discriminator. In several processes call `average_gradients()` before the discriminator's step.
     The state dict holds the discriminator, the iteration, the pool and the state of the other parts, all as tensors.
 
-    Raises InputError: an unknown objective; a part that is a name, a class or of another kind; a number out of range;
-    ADA without a threshold where the objective has no boundary; a discriminator of energies where the objective takes
-    logits; fake and real of different shapes; a given whose batch or spatial size is another; integer or empty images;
-    no real where it is needed; logits that are not tensors; feature_matching without features. TrainingError for logits
-    that are NaN, and a warning for logits after a sigmoid, both from the discriminator's step, see `LogitChecks`.
+    Raises InputError: an unknown objective, or two that make no game; a part that is a name, a class or of another
+    kind; a number out of range; ADA without a threshold where the objective has no boundary; a discriminator of
+    energies where the objective takes logits; fake and real of different shapes; a given whose batch or spatial size is
+    another; integer or empty images; no real where it is needed; logits that are not tensors; feature_matching without
+    features. TrainingError for logits that are NaN, and a warning for logits after a sigmoid, both from the
+    discriminator's step, see `LogitChecks`.
     """
 
     top_k: TopK | None
@@ -96,7 +98,7 @@ class AdversarialLoss(DiscriminatorCalls):
     def __init__(
         self,
         discriminator: Annotated[nn.Module, Part("discriminator")],
-        objective: Annotated[str | Objective, Part("objective")] = "hinge",
+        objective: ObjectiveOption = "hinge",
         penalties: Annotated[Sequence[nn.Module], Part("penalty")] = (),
         pool: Annotated[int, at_least(0)] = 0,
         *,
@@ -115,9 +117,9 @@ class AdversarialLoss(DiscriminatorCalls):
         check_limits(self, feature_matching=feature_matching, pulling_away=pulling_away)
         arguments.check_discriminator(discriminator)
         check_features(discriminator, feature_matching, pulling_away)
-        arguments.check_matching(matching, feature_matching, symmetric=symmetric, top_k=top_k)
         self.discriminator = discriminator
         self.objective = arguments.as_objective(objective)
+        arguments.check_matching(matching, feature_matching, self.objective, symmetric=symmetric, top_k=top_k)
         self.penalties = nn.ModuleList(arguments.as_penalties(penalties))
         self.pool = Pool(pool)
         self.augment = nn.ModuleList(arguments.as_augmentations(augment))

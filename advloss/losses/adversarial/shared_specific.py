@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from advloss.core.parts import Part
 from advloss.losses.adversarial.loss import AdversarialLoss
-from advloss.losses.adversarial.objectives import Objective
+from advloss.losses.adversarial.objectives import ObjectiveOption
 from advloss.losses.adversarial.objectives.functions import minimax_discriminator
 
 
@@ -30,7 +30,7 @@ class SharedSpecific(nn.Module):
     def __init__(
         self,
         discriminator: Annotated[nn.Module, Part("discriminator")],
-        objective: Annotated[str | Objective, Part("objective")] = "hybrid_entropy",
+        objective: ObjectiveOption = "hybrid_entropy",
     ) -> None:
         super().__init__()
         self.shared = AdversarialLoss(discriminator, objective, symmetric=True)

@@ -6,7 +6,7 @@ float32 at least; under autocast to bfloat16 VGG's convolutions are in bfloat16,
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -17,69 +17,12 @@ from advloss.core.errors import InputError, unknown
 from advloss.core.limits import above, at_least, check_limits
 from advloss.core.precision import at_least_float32, frozen_precision, full_precision
 from advloss.losses.checks import InputCheck
-from advloss.pretrained.weights import Frozen, load_features
+from advloss.pretrained.vgg import Net, stage_names, vgg
+from advloss.pretrained.weights import Frozen
 
-Net = Literal["vgg16", "vgg19"]
 Layers = dict[str, Annotated[float, at_least(0)]]
-WEIGHTS = {"vgg16": "VGG16_Weights", "vgg19": "VGG19_Weights"}
-CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-"""How many convolutions each block has; a 2 x 2 maximum follows each block."""
-WIDTHS = (64, 128, 256, 512, 512)
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, of RGB in [0, 1]."""
 ESRGAN: Layers = {"conv5_4": 1.0}
 GATYS: Layers = dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 0.2)
-
-
-def stage_names(net: Net) -> list[str]:
-    """conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ...: in the order of torchvision's `features`."""
-    names = []
-    for block, count in enumerate(CONVOLUTIONS[net], 1):
-        names += [f"{kind}{block}_{place}" for place in range(1, count + 1) for kind in ("conv", "relu")]
-        names.append(f"pool{block}")
-    return names
-
-
-class VGG(nn.Module):
-    """The maps of some layers of VGG. Simonyan and Zisserman 2015, arXiv:1409.1556, configurations D (16) and E (19).
-
-    layers: their names; the network ends with the deepest. Its weights are unset.
-    """
-
-    def __init__(self, net: Net, layers: Iterable[str]) -> None:
-        super().__init__()
-        self.layers = frozenset(layers)
-        names = stage_names(net)
-        self.names = names[: max(map(names.index, self.layers)) + 1]
-        stages: list[nn.Module] = []
-        channels = 3
-        for name in self.names:
-            if name.startswith("conv"):
-                width = WIDTHS[int(name[4]) - 1]
-                stages.append(nn.Conv2d(channels, width, 3, padding=1, device="meta"))
-                channels = width
-            else:  # the ReLU not in place: the map before it may be wanted
-                stages.append(nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2))
-        self.features = nn.Sequential(*stages).to_empty(device="cpu")  # no random number is drawn
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).reshape(3, 1, 1), persistent=False)
-
-    @property
-    def least(self) -> int:
-        """The smallest height and width, in pixels, for which the deepest layer has an output."""
-        return int(2 ** sum(name.startswith("pool") for name in self.names))
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """[B, 3 or 1, H, W] in [-1, 1] -> the maps [B, C, H', W'] of the layers by name."""
-        maps = {}
-        x = ((x + 1) / 2 - self.mean) / self.std  # [B, 3, H, W]
-        for name, stage in zip(self.names, self.features, strict=True):
-            x = stage(x)
-            if name in self.layers:
-                maps[name] = x
-        return maps
 
 
 class _LayerLoss(nn.Module):
@@ -93,7 +36,7 @@ class _LayerLoss(nn.Module):
         self.net = net
         self.layers = _checked(layers, net)
         self.check = InputCheck()
-        self._network = Frozen(_build(net, self.layers, pretrained, f"{type(self).__name__} ({net})"))
+        self._network = Frozen(vgg(net, self.layers, pretrained, f"{type(self).__name__} ({net})"))
 
     @abstractmethod
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
@@ -211,17 +154,3 @@ def _checked(layers: Mapping[str, float], net: Net) -> dict[str, float]:
     if not counting:
         raise InputError("layers: none counts; give at least one a weight, such as layers={relu5_4: 1}")
     return counting
-
-
-def _build(net: Net, layers: Iterable[str], pretrained: bool, loss: str) -> VGG:
-    network = VGG(net, layers)
-    if pretrained:
-        load_features(network, WEIGHTS[net], loss)
-        return network
-    generator = torch.Generator().manual_seed(0)  # its own, so that a loss changes nothing else in a run
-    for stage in network.features:
-        if isinstance(stage, nn.Conv2d):
-            nn.init.kaiming_normal_(stage.weight, nonlinearity="relu", generator=generator)
-            assert stage.bias is not None
-            nn.init.zeros_(stage.bias)
-    return network

@@ -13,6 +13,24 @@ FIRST_STEPS = 15
 """Steps of power iteration before the first forward, so that a new network keeps its bound from the start."""
 
 
+def power_iteration(matrix: Tensor, u: Tensor, v: Tensor) -> None:
+    """v = W^T u and then u = W v, each to length 1, in place. matrix: W [rows, columns]; u: [rows]; v: [columns]."""
+    v.copy_(F.normalize(torch.mv(matrix.mT, u), dim=0, eps=EPSILON))
+    u.copy_(F.normalize(torch.mv(matrix, v), dim=0, eps=EPSILON))
+
+
+@torch.library.custom_op("advloss::power_iteration", mutates_args=("u", "v"))
+def stepped(matrix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """`power_iteration`, and copies of u and v, as one operation: the compiler would leave out the copies."""
+    power_iteration(matrix, u, v)
+    return u.clone(), v.clone()
+
+
+@stepped.register_fake
+def _(matrix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(u), torch.empty_like(v)
+
+
 class SpectralNorm(nn.Module):
     """W / sigma, sigma = u^T W v, by one step of power iteration in each forward in training mode: v = W^T u and then
     u = W v, each to length 1.
@@ -40,9 +58,7 @@ class SpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         with full_precision(weight):
             matrix = self._matrix(weight)
-            if self.training:
-                self._step(matrix)
-            u, v = self._u.clone(), self._v.clone()  # the next forward changes them before this one's backward
+            u, v = self._vectors(matrix)
             return weight / torch.dot(u, torch.mv(matrix, v))
 
     def right_inverse(self, value: Tensor) -> Tensor:
@@ -52,10 +68,18 @@ class SpectralNorm(nn.Module):
     def _matrix(self, weight: Tensor) -> Tensor:
         return weight.movedim(self.dim, 0).flatten(1)  # [rows, columns]
 
+    def _vectors(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Copies of u and v, since the next forward changes them before this one's backward; in training mode after a
+        step."""
+        if self.training and torch.compiler.is_compiling():
+            return stepped(matrix.detach(), self._u, self._v)
+        if self.training:
+            self._step(matrix)
+        return self._u.clone(), self._v.clone()
+
     @torch.no_grad()
     def _step(self, matrix: Tensor) -> None:
-        self._v.copy_(F.normalize(torch.mv(matrix.mT, self._u), dim=0, eps=EPSILON))
-        self._u.copy_(F.normalize(torch.mv(matrix, self._v), dim=0, eps=EPSILON))
+        power_iteration(matrix, self._u, self._v)
 
 
 def add_spectral_norm(module: nn.Module) -> None:

@@ -43,7 +43,7 @@ class Source:
         parts = self.values
         for depth, part in enumerate(key[:-1], 1):
             inner = parts.get(part)
-            if isinstance(inner, str) and part in ("method", "optimizer", "schedule"):
+            if isinstance(inner, str) and part in ("method", "optimizer", "schedule", "objective"):
                 inner = parts[part] = {"name": inner}  # the short form of a component
             if inner is None:
                 inner = parts[part] = {}

@@ -12,6 +12,7 @@ from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.losses.adversarial.objectives import OBJECTIVES
 from advloss.losses.adversarial.penalties import GradientPenalty
 from advloss.losses.adversarial.stabilisers.topk import TopK
+from advloss.networks.discriminators.patchgan import PatchGAN
 from tests.losses.discriminators import Featured, patches
 
 
@@ -96,3 +97,20 @@ def test_a_compiled_discriminator_with_a_penalty() -> None:
         torch.testing.assert_close(ours.grad, theirs.grad)
     adv(fake.requires_grad_()).backward()
     assert fake.grad is not None
+
+
+@pytest.mark.slow
+def test_both_passes_of_compiled_spectral_norm_keep_their_vectors() -> None:
+    """The discriminator's step calls it twice before the backward; inductor leaves out copies that it finds idle."""
+    plain = AdversarialLoss(PatchGAN(width=4, layers=1, norm="none", spectral_norm=True))
+    compiled = copy.deepcopy(plain)
+    compiled.discriminator.compile(dynamic=False)
+    fake, real = torch.randn(2, 2, 3, 16, 16)
+    for adv in (plain, compiled):
+        adv(fake.clone().requires_grad_()).backward()
+        adv.discriminator_loss(fake, real).backward()
+    for (name, mine), other in zip(
+        compiled.discriminator.named_parameters(), plain.discriminator.parameters(), strict=True
+    ):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-4, atol=1e-6, msg=name)
+    torch.testing.assert_close([*compiled.discriminator.buffers()], [*plain.discriminator.buffers()])

@@ -11,6 +11,8 @@ from advloss.core.errors import InputError
 from advloss.networks.discriminators.autoencoder import AutoencoderDiscriminator
 from advloss.networks.discriminators.mlp import MLPDiscriminator
 from advloss.networks.discriminators.multi_scale import MultiScale
+from advloss.networks.discriminators.on_features.dino import DINODiscriminator
+from advloss.networks.discriminators.on_features.projected import ProjectedDiscriminator
 from advloss.networks.discriminators.patchgan import PatchGAN
 from advloss.networks.discriminators.pixel import PixelDiscriminator
 from advloss.networks.discriminators.stylegan2 import StyleGAN2Discriminator
@@ -37,11 +39,27 @@ CASES: dict[str, Case] = {
     "stylegan2": (lambda: StyleGAN2Discriminator(width=2, levels=2, max_width=4), (2, 3, 16, 16)),
     "stylegan2_any": (lambda: StyleGAN2Discriminator(width=2, levels=2, max_width=4, group=2), (3, 3, 11, 29)),
     "autoencoder": (lambda: AutoencoderDiscriminator(width=2, layers=2, norm="instance"), (2, 3, 18, 15)),
+    "projected": (
+        lambda: ProjectedDiscriminator(backbone="test_efficientnet", width=2, size=160, norm="none", pretrained=False),
+        (2, 3, 30, 33),
+    ),
+    "dino": (
+        lambda: DINODiscriminator(backbone="test_vit", depths=(0, 2), size=32, kernel=3, pretrained=False),
+        (2, 3, 30, 33),
+    ),
     "mlp": (lambda: MLPDiscriminator(5, width=4, layers=2, spectral_norm=True), (2, 5)),
 }
 
 
-ONE_GRAPH = ("patchgan_spectral", "pixel", "multi_scale_3d", "vgg_style", "vgg_style_any", "unet_any", "stylegan2_any")
+ONE_GRAPH = (
+    "patchgan_spectral",
+    "pixel",
+    "multi_scale_3d",
+    "vgg_style",
+    "vgg_style_any",
+    "unet_any",
+    "stylegan2_any",
+)
 """Each kind once: compiling is slow."""
 
 
@@ -56,9 +74,21 @@ def layers(network: nn.Module) -> list[nn.Module]:
     """The modules whose outputs are the features, in order."""
     if isinstance(network, MultiScale):
         return [layer for scale in network.scales for layer in scale.body]
+    if isinstance(network, ProjectedDiscriminator | DINODiscriminator):
+        return [layer for head in network.heads for layer in head.body]
     if isinstance(network, UNetDiscriminator):
         return [network.first, *network.downs, *network.ups, *network.ends]
     return list(network.body)
+
+
+def slow(name: str) -> object:
+    """The case, among the slow tests."""
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+def several(network: nn.Module) -> list[nn.Module]:
+    """The parts that give logits each."""
+    return [*getattr(network, "scales", getattr(network, "heads", [network]))]
 
 
 def flat(made: Tensor | list | tuple) -> list[Tensor]:
@@ -80,13 +110,13 @@ def test_features_are_what_hooks_see_and_logits_the_same(case: tuple[nn.Module, 
     for feature, hooked in zip(features, seen, strict=True):
         assert feature.shape[0] == len(x) and torch.equal(feature, hooked)  # not overwritten by what follows
     alone = network(x)
-    assert len(flat(alone)) == (len(network.scales) if isinstance(network, MultiScale) else 1)
+    assert len(flat(alone)) == len(several(network))
     assert all(torch.equal(one, other) for one, other in zip(flat(alone), flat(logits), strict=True))
 
 
 def test_logits_are_one_channel_without_a_sigmoid(case: tuple[nn.Module, Tensor]) -> None:
     network, x = case
-    last = network.scales[0].last if isinstance(network, MultiScale) else network.last
+    last = several(network)[0].last
     with torch.no_grad():
         last.bias.fill_(-100) if last.bias is not None else None
     logits = flat(network(x))[0]
@@ -105,7 +135,7 @@ def test_detached_parameters_get_no_gradient_and_images_do(case: tuple[nn.Module
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("case", ONE_GRAPH, indirect=True)
+@pytest.mark.parametrize("case", [*ONE_GRAPH, *map(slow, ("projected", "dino"))], indirect=True)
 def test_the_generator_s_step_is_one_graph(case: tuple[nn.Module, Tensor]) -> None:
     network, x = case
     network.eval()
@@ -118,7 +148,7 @@ def test_the_generator_s_step_is_one_graph(case: tuple[nn.Module, Tensor]) -> No
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("case", [*ONE_GRAPH, "mlp"], indirect=True)
+@pytest.mark.parametrize("case", [*ONE_GRAPH, "mlp", *map(slow, ("projected", "dino"))], indirect=True)
 def test_its_own_step_is_one_graph_in_train_mode(case: tuple[nn.Module, Tensor]) -> None:
     network, x = case
     twin = copy.deepcopy(network)

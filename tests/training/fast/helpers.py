@@ -51,6 +51,14 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
             "initial=null",
         ],
     ),
+    "halves": (  # the generator's half reads the real logits, the discriminator's does not
+        "pix2pix",
+        [
+            "networks.generator={name: unet, width: 4, levels: 3, dropout: 0}",
+            f"losses.adversarial.{NARROW}",
+            "losses.adversarial.objective={generator: ragan, discriminator: hinge}",
+        ],
+    ),
     "unrolled": (
         "pix2pix",
         [

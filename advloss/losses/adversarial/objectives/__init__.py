@@ -1,6 +1,10 @@
 """Adversarial objectives by name: `functions`, `relativistic` and `entropy` have the formulas."""
 
+from collections.abc import Mapping
+from typing import Annotated, Any
+
 from advloss.core.errors import InputError, unknown
+from advloss.core.parts import Part
 from advloss.losses.adversarial.objectives.classes import (
     EBGAN,
     LSGAN,
@@ -13,17 +17,20 @@ from advloss.losses.adversarial.objectives.classes import (
     Wasserstein,
 )
 from advloss.losses.adversarial.objectives.entropy import Entropy, HybridEntropy
+from advloss.losses.adversarial.objectives.halves import Halves, written
 
 __all__ = [
     "EBGAN",
     "LSGAN",
     "OBJECTIVES",
     "Entropy",
+    "Halves",
     "Hinge",
     "HybridEntropy",
     "Minimax",
     "NonSaturating",
     "Objective",
+    "ObjectiveOption",
     "RaGAN",
     "RpGAN",
     "Wasserstein",
@@ -42,6 +49,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "entropy": Entropy,
     "hybrid_entropy": HybridEntropy,
 }
+ObjectiveOption = Annotated[str | Objective | Mapping[str, Any], Part("objective", written)]
+"""A loss's parameter: a name, an instance, or both sides' halves, {"generator": ..., "discriminator": ...}."""
 
 
 def get_objective(name: str) -> Objective:

@@ -1,6 +1,7 @@
 """The classes of objectives: the losses of the discriminator and the generator, with their parameters."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self, get_args
 
@@ -28,6 +29,12 @@ class Objective(ABC):
     """Whether `generator` reads the real logits; then the generator's step runs the discriminator on real images."""
     energy: ClassVar[bool] = False
     """Whether the discriminator gives energies: at least 0, and low for images that look real."""
+    fixes_level: ClassVar[bool] = True
+    """Whether the discriminator's loss changes if a number is added to all logits."""
+    reads_level: ClassVar[bool] = False
+    """Whether the generator's loss, but for a constant, depends on a number that is added to all logits."""
+    read_by: ClassVar[Mapping[str, str]] = {}
+    """The parameters that one half alone reads, each with that half: `generator` or `discriminator`."""
 
     @property
     def changes(self) -> bool:
@@ -60,6 +67,8 @@ class Minimax(Objective):
     real_label: the target of D for real images, a probability in (0, 1], or a schedule; 0.9 smooths the label.
     """
 
+    reads_level: ClassVar[bool] = True
+    read_by: ClassVar[Mapping[str, str]] = {"real_label": "discriminator"}
     real_label: RealLabel = 1.0
 
     def __post_init__(self) -> None:
@@ -93,6 +102,8 @@ class LSGAN(Objective):
     b - c = 1 and b - a = 2 minimise Pearson's chi^2 (a = -1, b = 1, c = 0: eq. 8 of the paper).
     """
 
+    reads_level: ClassVar[bool] = True
+    read_by: ClassVar[Mapping[str, str]] = {"a": "discriminator", "b": "discriminator", "c": "generator"}
     a: Label = 0.0
     b: Label = 1.0
     c: Label = 1.0
@@ -130,6 +141,8 @@ class Hinge(Objective):
 class Wasserstein(Objective):
     """See `wasserstein_discriminator`. D must be kept Lipschitz: by wgan_gp, wgan_lp or weight clipping."""
 
+    fixes_level: ClassVar[bool] = False
+
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:
         return functions.wasserstein_discriminator(fake, real)
 
@@ -145,6 +158,7 @@ class EBGAN(Objective):
     """
 
     energy: ClassVar[bool] = True
+    read_by: ClassVar[Mapping[str, str]] = {"margin": "discriminator"}
     margin: Annotated[float, above(0)] = 1.0
 
     def __post_init__(self) -> None:
@@ -165,6 +179,7 @@ class RpGAN(Objective):
     """
 
     needs_real: ClassVar[bool] = True
+    fixes_level: ClassVar[bool] = False
     over: Over = "logistic"
 
     def __post_init__(self) -> None:
@@ -185,6 +200,7 @@ class RaGAN(RpGAN):
     detached_mean: in the discriminator's loss the averages are constants for autograd.
     """
 
+    read_by: ClassVar[Mapping[str, str]] = {"detached_mean": "discriminator"}
     detached_mean: bool = False
 
     def discriminator(self, fake: Tensor, real: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ D is the discriminator, a logit is D(x), p = sigmoid(logit) is the probability t
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -29,6 +30,8 @@ class Entropy(Objective):
     It is no game of opponents, and it has degenerate solutions: a discriminator that always gives the logit 0 minimises
     the losses of both players, whatever the features are. Here for comparison with `HybridEntropy` and `Minimax`.
     """
+
+    reads_level: ClassVar[bool] = True
 
     @property
     def boundary(self) -> float | None:
