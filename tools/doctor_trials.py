@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,16 @@ class Uneven(DCGAN):
 class Perfect(DCGAN):
     """A generator that nobody could tell from the data: its images are real ones of `few/bank`."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.bank = torch.stack([_read(path) for path in sorted(Path(FEW, "bank").glob("*.png"))])
-
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The image whose number the noise says, with a graph to the weights."""
-        chosen = (z[:, 0].abs() * 1e5).long() % len(self.bank)
-        return self.bank[chosen] + 0 * super().forward(z, label)
+        bank = _bank().to(z.device)
+        return bank[(z[:, 0].abs() * 1e5).long() % len(bank)] + 0 * super().forward(z, label)
+
+
+@cache
+def _bank() -> Tensor:
+    """The images of `few/bank`: [N, 1, H, W] in [-1, 1]."""
+    return torch.stack([_read(path) for path in sorted(Path(FEW, "bank").glob("*.png"))])
 
 
 def _read(path: Path) -> Tensor:
