@@ -11,7 +11,7 @@ from advloss.core.errors import InputError, unknown
 from advloss.data.fields import VAL, Field, images_of, made_field
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.methods.base import Method, NetworkFactory
-from advloss.methods.partners import why_no_partners
+from advloss.recipe.checks.partners import why_no_partners
 from advloss.recipe import components
 from advloss.recipe.checks.data_keys import check_paths, unknown_data
 from advloss.recipe.optimizers import value_at
