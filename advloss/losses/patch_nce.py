@@ -80,11 +80,11 @@ class PatchNCE(nn.Module):
 
 def _head(channels: int, width: int) -> nn.Sequential:
     """[B, P, channels] -> [B, P, width]. Its weights begin 0.02 times as large as those of Glorot and Bengio 2010."""
-    head = nn.Sequential(nn.Linear(channels, width), nn.ReLU(), nn.Linear(width, width))
-    for layer in (head[0], head[2]):
+    first, second = nn.Linear(channels, width), nn.Linear(width, width)
+    for layer in (first, second):
         nn.init.xavier_normal_(layer.weight, GAIN)
         nn.init.zeros_(layer.bias)
-    return head
+    return nn.Sequential(first, nn.ReLU(), second)
 
 
 def _projected(head: nn.Module, maps: Tensor) -> Tensor:

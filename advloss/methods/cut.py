@@ -91,7 +91,7 @@ class CUT(Method):
     def _with_features(self, images: Tensor, count: int, outputs: bool) -> dict[str, Any]:
         """The tensors that are made of the images: the first `count` are of domain a. outputs: whether features of the
         outputs are among them."""
-        flipped = _coin(images) if self.flip and self.training else None
+        flipped = drawn_coin(images) if self.flip and self.training else None
         given = images if flipped is None else torch.where(flipped, images.flip(3), images)
         parts = len(images) // count
         output, maps = self._through(given, parts)
@@ -133,7 +133,7 @@ def drawn_places(maps: Maps, patches: int) -> list[Tensor]:
     return list(distributed.of_first(torch.cat(drawn)).split([len(places) for places in drawn]))
 
 
-def _coin(like: Tensor) -> Tensor:
+def drawn_coin(like: Tensor) -> Tensor:
     """A drawn truth value, the same in all processes: a scalar on the device of `like`."""
     return distributed.of_first(torch.rand((), device=like.device)) < 0.5
 

@@ -12,6 +12,7 @@ from advloss.networks.layers.parameters import check_choice
 
 Edges = Literal["zeros", "replicate"]
 
+
 class Blur(nn.Module):
     """The binomial filter [1, 3, 3, 1] / 8 along rows and columns, against aliasing where pixels are dropped next.
 
