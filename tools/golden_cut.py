@@ -9,8 +9,8 @@ small widths, with its default options; ours begins with the same weights and dr
 is a tensor, and the largest difference between ours and theirs, divided by their largest value.
 
 --out writes a golden file, with which a test compares ours where there is no checkout: `weights.{G,D,F}.*` at the start
-under the authors' keys, `images.{a,b}`, `output` and `maps.*` of the first image, and of each mode what was drawn (`places.*`,
-`flipped`), `loss.*` of each iteration and some weights `after.*` the last. Its metadata says what was run.
+under the authors' keys, `images.{a,b}`, `output` and `maps.*` of the first image, and of each mode what was drawn
+(`places.*`, `flipped`), `loss.*` of each iteration and some weights `after.*` the last. Its metadata says what was run.
 Exit code: 0 where maps agree to 1e-5 and the iterations to 1e-8, 1 where one does not, 2 for bad input.
 """
 

@@ -35,7 +35,8 @@ def import_(
     """Convert another project's checkpoint to a model file.
 
     Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation (CUT and FastCUT), BasicSR and
-    Real-ESRGAN; tokenizers of taming-transformers, latent-diffusion, LlamaGen and diffusers. Width, depth, norm and scale are read off the weights. They don't tell
+    Real-ESRGAN; tokenizers of taming-transformers, latent-diffusion, LlamaGen and diffusers. Width, depth, norm and
+    scale are read off the weights. They don't tell
     what a layer without weights does: dropout (networks.generator.dropout=0 if there was none), whether it works at
     inference (networks.generator.dropout_at_inference=false), and which statistics batch norm takes there
     (networks.generator.statistics_at_inference=running).

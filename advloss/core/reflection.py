@@ -25,9 +25,9 @@ def reflected(x: Tensor, axis: int, before: int, after: int) -> Tensor:
 
 
 def repeated(x: Tensor, axis: int, before: int, after: int) -> Tensor:
-    """`x` with its first entry `before` times more and its last one `after` times, as `F.pad(x, ..., mode="replicate")`.
+    """`x` with its first entry `before` times more and its last one `after` times more, along an axis.
 
-    Its gradient is deterministic on CUDA, as that of `reflected`.
+    As `F.pad(x, ..., mode="replicate")`. Its gradient is deterministic on CUDA, as that of `reflected`.
     """
     length = x.shape[axis]
     return x.index_select(axis, torch.arange(-before, length + after, device=x.device).clamp(0, length - 1))

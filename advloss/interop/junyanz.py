@@ -1,7 +1,7 @@
 """Weights under the key names of junyanz/pytorch-CycleGAN-and-pix2pix: its published and its users' checkpoints.
 
-Those of taesungp/contrastive-unpaired-translation have the same names, and filters between the layers where its networks
-are antialiased, as they are by default.
+Those of taesungp/contrastive-unpaired-translation have the same names, and filters between the layers where its
+networks are antialiased, as they are by default.
 
 Every function takes a state dict, as `torch.load(path, weights_only=True)` gives it, and returns `(component, state)`:
 the component as a recipe writes it ({"name": "resnet", "blocks": 9, ...}), with what keys and shapes tell, and the same

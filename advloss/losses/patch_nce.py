@@ -35,9 +35,9 @@ class PatchNCE(nn.Module):
     """The mean over layers of `patch_nce` of projected features, with projection heads that it trains.
 
     x: features of what the generator made; y: those of the image that it was made from, at the same places; of each
-    layer [B, C, P], or maps [B, C, H, W]. A scalar. Gradients go into x and the heads; y is a constant, as in the
-    authors' code. A head is two dense layers with a ReLU between, whose vectors are divided by their length: Park et al.
-    2020, arXiv:2007.15651, sec. 3.2 and appendix C.1. All terms that share heads are one term: of joined batches.
+    layer [B, C, P], or maps [B, C, H, W]. A scalar. Gradients go into x and the heads; what comes of y is a constant,
+    as in the authors' code. A head is two dense layers with a ReLU between, whose vectors are divided by their length:
+    Park et al. 2020, arXiv:2007.15651, sec. 3.2 and appendix C.1. What shares heads is one term, of joined batches.
 
     in_channels: C of each layer. width: of the heads' layers. temperature: t of `patch_nce`. across_batch: whether the
     other images of the batch give negatives too, as for crops of one picture (sec. 4.4 of the paper); several processes

@@ -16,9 +16,16 @@ from advloss.core.limits import Converted
 from advloss.data.fields import Image
 from advloss.methods.base import Method, NetworkFactory
 from advloss.methods.uses import Direction, Translate
-from advloss.networks.layers.parameters import Positive, as_full_list
+from advloss.networks.layers.parameters import Positive, as_list
 
-Layers = Annotated[Sequence[str], Converted(as_full_list)]
+
+def _as_names(value: object) -> object:
+    if value in ([], ()):
+        raise InputError("it needs at least one name of a layer")
+    return as_list(value)
+
+
+Layers = Annotated[Sequence[str], Converted(_as_names)]
 Maps = tuple[Tensor, ...]
 OF_A = {"features_a", "features_fake_b"}
 OF_BOTH = {"features_in", "features_out"}
@@ -29,9 +36,9 @@ class CUT(Method):
     """G: a -> b, and the features of layers of G, of its inputs and of its outputs, at the same drawn places.
 
     generator: makes the translator, which must give maps of its layers, as `resnet` does. layers: their names; the
-    paper's are the image, the two convolutions of the downsampling and the first and fifth residual block (appendix C.1).
-    patches: places a layer, without repetition; all of a map that has no more. They are drawn anew in each iteration, the
-    same for all images of the batch, in all processes.
+    paper's are the image, the two convolutions of the downsampling and the first and fifth residual block (appendix
+    C.1). patches: places a layer, without repetition; all of a map that has no more. They are drawn anew in each
+    iteration, the same for all images of the batch, in all processes.
     flip: FastCUT's flip equivariance: with probability 1/2 the translator gets the mirrored batch, and the features of
     its output are mirrored back. The paper does not have it; the authors' code does.
     Raises InputError for a generator without such maps, and for domains of different channels.

@@ -34,8 +34,8 @@ class PatchGAN(nn.Module):
     in_channels: of the image, and of the condition where one is concatenated (6 for pix2pix).
     width: channels of the first layer; layer n has `width * min(2**n, 8)`. norm: of all but the first and the last.
     spectral_norm: of every convolution (Miyato et al. 2018, arXiv:1802.05957); with norm none it bounds the gradient.
-    downsample: `strided`, or `antialiased`, for images: convolutions of stride 1, whose activations are blurred before pixels
-    are dropped (`BlurredHalving`), as in CUT (Park et al. 2020, arXiv:2007.15651). init: see `init_weights`.
+    downsample: `strided`, or `antialiased`, for images: convolutions of stride 1, whose activations are blurred before
+    pixels are dropped (`BlurredHalving`), as in CUT (Park et al. 2020, arXiv:2007.15651). init: see `init_weights`.
     dims: 1 for signals [B, in, L], 3 for volumes [B, in, D, H, W], with convolutions of as many dimensions.
     `body` is one module a layer and `last` the convolution to logits.
     Raises InputError for a parameter out of range, and for images too small or of other channels or dimensions.

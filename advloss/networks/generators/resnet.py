@@ -72,7 +72,6 @@ class ResNetGenerator(nn.Module):
         check_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
         check_at_least(0, blocks=blocks)
         check_choice("padding", padding, Padding)
-        check_choice("downsample", downsample, Downsampling)
         self.padding = padding
         bias = norm != "batch"  # batch norm has a shift of its own
 
@@ -80,20 +79,15 @@ class ResNetGenerator(nn.Module):
             norms = norm_layer(norm, channels, statistics_at_inference)
             return chain(conv=conv, norm=norms, activation=nn.ReLU(), blur=blur)
 
-        def down(inner: int) -> nn.Sequential:
-            stride, blur = (2, None) if downsample == "strided" else (1, BlurredHalving())
-            return layer(nn.Conv2d(inner // 2, inner, 3, stride=stride, padding=1, bias=bias), inner, blur)
-
         def up(outer: int) -> nn.Sequential:
             return layer(upsampling_layer(upsample, outer * 2, outer, 3, bias, padding), outer)
 
         def block() -> ResidualBlock:
-            return ResidualBlock(
-                4 * width, norm, padding, Dropout(dropout, dropout_at_inference), statistics_at_inference
-            )
+            drops = Dropout(dropout, dropout_at_inference)
+            return ResidualBlock(4 * width, norm, padding, drops, statistics_at_inference)
 
         self.first = layer(Conv(in_channels, width, 7, padding=3, padding_mode=padding, bias=bias), width)
-        self.downs = nn.Sequential(down(2 * width), down(4 * width))
+        self.downs = nn.Sequential(*(layer(*halving(c, 2 * c, downsample, bias)) for c in (width, 2 * width)))
         self.blocks = nn.Sequential(*[block() for _ in range(blocks)])
         self.ups = nn.Sequential(up(2 * width), up(width))
         self.last = Conv(width, out_channels, 7, padding=3, padding_mode=padding)
@@ -150,6 +144,19 @@ class ResNetGenerator(nn.Module):
         yield from ((f"blocks.{number}", block) for number, block in enumerate(self.blocks))
         for number, stage in enumerate(self.ups):
             yield from ((f"ups.{number}.{part}", layer) for part, layer in stage.named_children())
+
+
+def halving(
+    channels: int, wider: int, downsample: Downsampling, bias: bool
+) -> tuple[nn.Conv2d, int, BlurredHalving | None]:
+    """The convolution of a layer that halves the map, its channels, and the blur behind its activation, if any.
+
+    Raises InputError for another way of downsampling.
+    """
+    check_choice("downsample", downsample, Downsampling)
+    blurs = downsample == "antialiased"
+    conv = nn.Conv2d(channels, wider, 3, stride=1 if blurs else 2, padding=1, bias=bias)
+    return conv, wider, BlurredHalving() if blurs else None
 
 
 class ResidualBlock(nn.Module):

@@ -210,8 +210,8 @@ def init_weights(module: nn.Module, std: float = 0.02, init: Init = "normal") ->
 
     Weights of convolutions and linear layers from N(0, std^2), scales of batch norms from N(1, std^2), biases and
     shifts 0. Changes the module and all modules within it in place.
-    init: `xavier` takes std times the deviation of Glorot and Bengio 2010 (AISTATS), eq. 12, for convolutions and linear
-    layers, as the code of CUT does (Park et al. 2020, arXiv:2007.15651). Raises InputError for another one.
+    init: `xavier` takes std times the deviation of Glorot and Bengio 2010 (AISTATS), eq. 12, for convolutions and
+    linear layers, as the code of CUT does (Park et al. 2020, arXiv:2007.15651). Raises InputError for another one.
     """
     check_choice("init", init, Init)
     for layer in module.modules():

@@ -40,8 +40,8 @@ class Blur(nn.Module):
 class BlurredHalving(nn.Module):
     """Half as large: the binomial filter [1, 2, 1] / 4 along rows and columns, then every second pixel.
 
-    x: [B, C, H, W] -> [B, C, H/2, W/2], rounded up; the edges are mirrored. Zhang 2019, arXiv:1904.11486, with the filter
-    of the code of CUT (Park et al. 2020, arXiv:2007.15651).
+    x: [B, C, H, W] -> [B, C, H/2, W/2], rounded up; the edges are mirrored. Zhang 2019, arXiv:1904.11486, with the
+    filter of CUT's code (Park et al. 2020, arXiv:2007.15651).
     """
 
     kernel: Tensor
@@ -60,9 +60,9 @@ class BlurredHalving(nn.Module):
 class BlurredDoubling(nn.Module):
     """Twice as large: zeros between the pixels, then `Blur`'s filter, times 4.
 
-    x: [B, C, H, W] -> [B, C, 2H, 2W]. Inside it is bilinear interpolation. edges: what is around the map: `zeros`, as in
-    StyleGAN2's and R3GAN's code, or `replicate`, its last pixels, as in that of CUT (Park et al. 2020,
-    arXiv:2007.15651). Raises InputError for other edges.
+    x: [B, C, H, W] -> [B, C, 2H, 2W]. Inside it is bilinear interpolation. edges: what is around the map: `zeros`, as
+    in StyleGAN2's and R3GAN's code, or `replicate`, its last pixels, as in CUT's (Park et al. 2020, arXiv:2007.15651).
+    Raises InputError for other edges.
     """
 
     kernel: Tensor
