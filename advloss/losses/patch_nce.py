@@ -90,4 +90,4 @@ def _head(channels: int, width: int) -> nn.Sequential:
 def _projected(head: nn.Module, maps: Tensor) -> Tensor:
     """[B, C, ...] -> [B, P, width], of length 1."""
     vectors: Tensor = head(at_least_float32(maps).flatten(2).mT)
-    return vectors / (vectors.square().sum(2, keepdim=True).sqrt() + EPS)
+    return vectors / (torch.linalg.vector_norm(vectors, dim=2, keepdim=True) + EPS)  # of zeros the gradient is 0

@@ -58,6 +58,13 @@ def test_gradients_go_into_queries_and_heads_and_not_into_keys() -> None:
     assert all(each.grad is None for each in y)
 
 
+def test_a_vector_of_zeros_has_a_gradient() -> None:
+    """A head whose units are all off gives one: its length has no derivative, which is taken as 0."""
+    x = torch.zeros(1, 3, 2, requires_grad=True)
+    loss = plain(PatchNCE([3]))((x,), (torch.randn(1, 3, 2),))
+    assert loss.item() == pytest.approx(math.log(2)) and torch.autograd.grad(loss, x)[0].isfinite().all()
+
+
 def test_its_heads_begin_as_the_authors_do() -> None:
     """Xavier's deviation times 0.02, biases 0; from C values to 256 and to 256."""
     torch.manual_seed(0)

@@ -56,9 +56,7 @@ def test_the_golden_file_has_flips_and_other_places_in_each_iteration(tensors: c
         assert places.shape == (4, 16) and len({tuple(row) for row in places.tolist()}) == 4
 
 
-@pytest.mark.parametrize(
-    "change", ["losses.nce.weight=2", "losses.nce.temperature=0.08", "optimizer.betas=[0.9, 0.999]"]
-)
+@pytest.mark.parametrize("change", ["losses.nce.weight=2", "optimizer.betas=[0.9, 0.999]"])
 def test_the_comparison_can_fail(tensors: cut.Tensors, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cut, "SMALL", (*cut.SMALL, change))
     ours, theirs = cut.ours(tensors, "cut"), cut.expected(tensors, "cut")

@@ -12,10 +12,9 @@ from PIL import Image
 
 from advloss.recipe.text.source import known_recipes, read
 
-ELSEWHERE = {"cyclegan", "pix2pix", "super_resolution", "tokenizer"}
-"""Methods whose recipes have tests of their own: test_processes.py, runs/."""
+ELSEWHERE = {"cut", "cyclegan", "pix2pix", "super_resolution", "tokenizer"}
+"""Methods whose recipes have tests of their own: test_processes.py, test_cut_runs.py, runs/."""
 DATA: dict[str, list[str]] = {
-    "cut": ["data.a=plain", "data.b=classes/train/x"],
     "generation": ["classes"],
     "latent_autoencoder": ["classes"],
     "context_encoder": ["classes"],
@@ -26,13 +25,11 @@ DATA: dict[str, list[str]] = {
 }
 """By method, the words for its data in the folder that `fill` makes."""
 USES: dict[str, list[str]] = {
-    "translate": ["MODEL", "plain", "MADE"],
     "sample": ["MODEL", "MADE", "--count", "3"],
     "inpaint": ["MODEL", "plain/0.png", "mask.png", "MADE"],
     "classify": ["MODEL", "plain", "--out", "MADE"],
 }
 USED: dict[str, tuple[str, str]] = {
-    "cut": ("translate", ""),
     "generation": ("sample", ""),
     "latent_autoencoder": ("sample", ""),
     "semi_supervised": ("classify", ".csv"),
