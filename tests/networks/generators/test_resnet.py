@@ -106,6 +106,16 @@ def test_maps_of_layers_come_from_the_same_pass() -> None:
     assert set(names) <= set(network.layers) and len(network.layers) == 1 + 3 + 2 * 4 + 2 + 2 * 3
 
 
+def test_the_pass_with_maps_is_one_graph() -> None:
+    network, x = ResNetGenerator(width=2, blocks=1, downsample="antialiased"), torch.rand(1, 3, 8, 8)
+
+    def maps(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return network(x, features=("pixels", "blocks.0"), decode=False)[1]
+
+    for ours, theirs in zip(torch.compile(maps, fullgraph=True, backend="eager")(x), maps(x), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_without_the_rest_the_pass_ends_at_the_last_layer() -> None:
     network, x = ResNetGenerator(width=2, blocks=3, padding="zeros"), torch.rand(1, 3, 8, 8)
     called: list[nn.Module] = []
