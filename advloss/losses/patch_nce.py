@@ -23,8 +23,8 @@ Maps = tuple[Tensor, ...]
 def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
     """mean over the places s of -log(exp(q_s . k_s / t) / sum over s' of exp(q_s . k_s' / t)): a scalar.
 
-    The cross-entropy of finding the key of a query's own place among all keys of its row: Park et al. 2020,
-    arXiv:2007.15651, eq. 3 and 4. queries, keys: float [B, P, D], of length 1. temperature: t, above 0.
+    The cross-entropy of finding the key of a query's own place among all keys of its image: Park et al. 2020,
+    arXiv:2007.15651, section 3. queries, keys: float [B, P, D], of length 1. temperature: t, above 0.
     """
     logits = queries @ keys.mT / temperature  # [B, P, P]
     own = torch.arange(logits.shape[1], device=logits.device).expand(logits.shape[:2])  # [B, P]
@@ -37,10 +37,10 @@ class PatchNCE(nn.Module):
     x: features of what the generator made; y: those of the image that it was made from, at the same places; of each
     layer [B, C, P], or maps [B, C, H, W]. A scalar. Gradients go into x and the heads; what comes of y is a constant,
     as in the authors' code. A head is two dense layers with a ReLU between, whose vectors are divided by their length:
-    Park et al. 2020, arXiv:2007.15651, sec. 3.2 and appendix C.1. What shares heads is one term, of joined batches.
+    Park et al. 2020, arXiv:2007.15651, section 3. What shares heads is one term, of joined batches.
 
     in_channels: C of each layer. width: of the heads' layers. temperature: t of `patch_nce`. across_batch: whether the
-    other images of the batch give negatives too, as for crops of one picture (sec. 4.4 of the paper); several processes
+    other images of the batch give negatives too, as the paper does for crops of one picture; several processes
     then don't compute what one does.
     Raises InputError for a parameter out of range, and for features of other layers or shapes.
     """
@@ -65,6 +65,10 @@ class PatchNCE(nn.Module):
     def forward(self, x: Maps, y: Maps) -> Tensor:
         if not len(x) == len(y) == len(self.heads):
             raise InputError(f"patch_nce has heads of {len(self.heads)} layers, and got {len(x)} and {len(y)}")
+        if y[0].requires_grad and not x[0].requires_grad:
+            raise InputError(
+                "features of what the generator made come first, and x does not depend on it; exchange them"
+            )
         losses = []
         for number, (head, query, key) in enumerate(zip(self.heads, x, y, strict=True)):
             check_same_shape(query, key, (f"x of layer {number}", f"y of layer {number}"))

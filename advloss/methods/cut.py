@@ -35,12 +35,13 @@ OF_OUTPUTS = {"features_fake_b", "features_out"}
 class CUT(Method):
     """G: a -> b, and the features of layers of G, of its inputs and of its outputs, at the same drawn places.
 
-    generator: makes the translator, which must give maps of its layers, as `resnet` does. layers: their names; the
-    paper's are the image, the two convolutions of the downsampling and the first and fifth residual block (appendix
-    C.1). patches: places a layer, without repetition; all of a map that has no more. They are drawn anew in each
-    iteration, the same for all images of the batch, in all processes.
-    flip: FastCUT's flip equivariance: with probability 1/2 the translator gets the mirrored batch, and the features of
-    its output are mirrored back. The paper does not have it; the authors' code does.
+    generator: makes the translator, which must give maps of its layers, as `resnet` does: it has an attribute `layers`,
+    and takes `features` and `decode` (`ResNetGenerator`). layers: names of such; the authors' are the image, the two
+    convolutions of the downsampling and the first and the fifth residual block.
+    patches: places a layer, without repetition; all of a map that has no more. They are drawn anew in each iteration,
+    the same for all images of the batch, in all processes.
+    flip: the flip equivariance of FastCUT in the authors' code: with probability 1/2 the translator gets the mirrored
+    batch, and the features of its outputs are mirrored back.
     Raises InputError for a generator without such maps, and for domains of different channels.
     """
 
@@ -162,6 +163,5 @@ def _check_channels(wanted: set[str], a: Tensor, b: Tensor) -> None:
     """Raises InputError for tensors that give images of both domains to the translator, if their channels differ."""
     if a.shape[1] != b.shape[1] and wanted & (OF_A | OF_BOTH | {"same_b"}):
         raise InputError(
-            f"cut gives images of both domains to one translator, and a has {a.shape[1]} channels, b {b.shape[1]}; say "
-            "data.channels"
+            f"cut gives images of both domains to one translator, and a has {a.shape[1]} channels, b {b.shape[1]}"
         )

@@ -101,6 +101,10 @@ def test_it_runs_on_the_meta_device() -> None:
         (lambda: PatchNCE([3], width=0), "width=0 must be above 0"),
         (lambda: PatchNCE([3], temperature=0.0), r"temperature=0\.0 must be above 0"),
         (lambda: PatchNCE(3), "compares features of layers, such as features_fake_b"),
+        (
+            lambda: PatchNCE([3])((torch.ones(1, 3, 2),), (torch.ones(1, 3, 2, requires_grad=True),)),
+            "come first, and x",
+        ),
         (lambda: PatchNCE([3])((torch.ones(1, 3, 2),) * 2, (torch.ones(1, 3, 2),) * 2), "heads of 1 layers, and got 2"),
         (lambda: PatchNCE([3])((torch.ones(1, 3, 2),), (torch.ones(1, 3, 4),)), "x of layer 0 .* must be the same"),
     ],

@@ -163,6 +163,10 @@ def recipe(*overrides: str):
         ("method.patches=0", "method.patches: Input should be greater than 0"),
         ("losses.nce.between=[fake_b, a]", "patch_nce compares features of layers, such as features_fake_b"),
         ("losses.nce.between=[features_out, features_a]", "they must have the same shape"),
+        (
+            "losses.nce.between=[features_in, features_out]",
+            "losses.nce: .* made come first, and x does not depend on it",
+        ),
         ("data.channels={a: 1, b: 3}", "a has 1 channels, b 3"),
     ],
 )
