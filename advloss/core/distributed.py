@@ -109,8 +109,11 @@ def total(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def of_first(x: Tensor) -> Tensor:
-    """The tensor of process 0, in every process. x: this process's tensor, of the same shape and type."""
-    if world_size() == 1:
+    """The tensor of process 0, in every process. x: this process's tensor, of the same shape and type.
+
+    On the meta device, which has no numbers, it is the tensor itself.
+    """
+    if world_size() == 1 or x.is_meta:
         return x.detach()
     told = x.detach().clone()
     with together():

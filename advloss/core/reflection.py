@@ -1,4 +1,5 @@
-"""Padding by reflection: the values are mirrored at the ends of an axis, without repeating the last one."""
+"""Padding by reflection, which mirrors the values at the ends of an axis without repeating the last one, or by
+repetition of the last one."""
 
 import torch
 from torch import Tensor
@@ -21,3 +22,12 @@ def reflected(x: Tensor, axis: int, before: int, after: int) -> Tensor:
     It is an index selection, whose gradient is deterministic on CUDA; that of `F.pad` is not.
     """
     return x.index_select(axis, mirrored_indices(x.shape[axis], before, after, x.device))
+
+
+def repeated(x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """`x` with its first entry `before` times more and its last one `after` times more, along an axis.
+
+    As `F.pad(x, ..., mode="replicate")`. Its gradient is deterministic on CUDA, as that of `reflected`.
+    """
+    length = x.shape[axis]
+    return x.index_select(axis, torch.arange(-before, length + after, device=x.device).clamp(0, length - 1))

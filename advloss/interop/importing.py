@@ -1,7 +1,7 @@
 """Other projects' checkpoints as model files.
 
-Generators of pytorch-CycleGAN-and-pix2pix, BasicSR and Real-ESRGAN; tokenizers of taming-transformers,
-latent-diffusion, LlamaGen and diffusers.
+Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation, BasicSR and Real-ESRGAN; tokenizers of
+taming-transformers, latent-diffusion, LlamaGen and diffusers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +36,7 @@ class Import:
 
 
 IMPORTS = {
+    "cut": Import(junyanz.generator_from, "generator"),
     "cyclegan": Import(junyanz.generator_from, "g_ab"),
     "pix2pix": Import(junyanz.generator_from, "generator"),
     "super_resolution": Import(basicsr.generator_from, "generator"),

@@ -20,6 +20,7 @@ from advloss.losses.classes import Accuracy, CrossEntropy
 from advloss.losses.k_plus_one import KPlusOne
 from advloss.losses.metrics import METRICS as IMAGE_METRICS
 from advloss.losses.mmd import MMD
+from advloss.losses.patch_nce import PatchNCE
 from advloss.losses.perceptual.lpips import LPIPS
 from advloss.losses.perceptual.vgg import Style, VGGFeatures
 from advloss.losses.pixel import L1, L2, Charbonnier
@@ -29,6 +30,7 @@ from advloss.losses.value import Value
 from advloss.methods.base import Method
 from advloss.methods.classification import Classification
 from advloss.methods.context_encoder import ContextEncoder
+from advloss.methods.cut import CUT
 from advloss.methods.cyclegan import CycleGAN
 from advloss.methods.domain_adaptation import DomainAdaptation
 from advloss.methods.generation import Generation
@@ -93,6 +95,7 @@ __all__ = [
 METHODS: dict[str, type[Method]] = {
     "classification": Classification,
     "context_encoder": ContextEncoder,
+    "cut": CUT,
     "cyclegan": CycleGAN,
     "domain_adaptation": DomainAdaptation,
     "generation": Generation,
@@ -169,6 +172,7 @@ LOSSES: dict[str, type[nn.Module]] = {
     "cross_entropy": CrossEntropy,
     "k_plus_one": KPlusOne,
     "mmd": MMD,
+    "patch_nce": PatchNCE,
 }
 
 METRICS: dict[str, type[nn.Module]] = {**IMAGE_METRICS, "accuracy": Accuracy, **SET_METRICS}

@@ -11,9 +11,9 @@ from advloss.core.errors import InputError, unknown
 from advloss.data.fields import VAL, Field, images_of, made_field
 from advloss.losses.adversarial.loss import AdversarialLoss
 from advloss.methods.base import Method, NetworkFactory
-from advloss.methods.partners import why_no_partners
 from advloss.recipe import components
 from advloss.recipe.checks.data_keys import check_paths, unknown_data
+from advloss.recipe.checks.partners import why_no_partners
 from advloss.recipe.optimizers import value_at
 from advloss.recipe.players import default_steps
 from advloss.recipe.schema import Component, Data, Metric, Recipe, Sides, Term, Train

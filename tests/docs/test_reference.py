@@ -51,6 +51,7 @@ BASES_OF_NAMES = {
     "accuracy": "dann",
     "shared_specific": "dann",
     "mmd": "wae-gan-small",
+    "patch_nce": "cut-small",
 }
 FROM_NOISE = ("dcgan", "residual", "r3gan", "progan")
 """Generators of the method `generation`."""

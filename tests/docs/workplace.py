@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from tests.data.pictures import fill
 from tests.inference.networks import nearest_model, tokenizer_model
-from tests.interop.test_importing import written
+from tests.interop.test_importing import written, written_cut
 from tests.interop.test_tokenizer_weights import in_llamagens_names
 from tests.interop.test_upscalers import swinir
 
@@ -51,6 +51,7 @@ def fill_workplace(folder: Path, golden: Path) -> None:
 def _published_weights(folder: Path, golden: Path) -> None:
     torch.manual_seed(0)
     written(golden, "cyclegan_resnet9", folder / "horse2zebra.pth")
+    written_cut(folder / "latest_net_G.pth")
     written(golden, "rrdbnet_x4", folder / "RealESRGAN_x4plus.pth")
     torch.save({"params": swinir().state_dict()}, folder / "SwinIR.pth")
     tensors = load_file(golden / "vqgan.safetensors")

@@ -106,3 +106,41 @@ def test_an_imported_model_translates_files(golden: Path, tmp_path: Path):
     fill(tmp_path / "in", 2, height=9, width=13)
     done("translate", tmp_path / "m.safetensors", tmp_path / "in", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+CUT = Path(__file__).parents[1] / "tools" / "cut.safetensors"
+
+
+def written_cut(file: Path, **change: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The generator of CUT's golden file as its authors save it, with these tensors in place of its own; gives an input
+    and the output."""
+    tensors = load_file(CUT)
+    prefix = "weights.G."
+    state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    torch.save(state | {key.replace("__", "."): value for key, value in change.items()}, file)
+    return tensors["images.a"][0].float() / 127.5 - 1, tensors["output"]
+
+
+def test_cut(tmp_path: Path):
+    x, y = written_cut(tmp_path / "latest_net_G.pth")
+    done("import", "cut", tmp_path / "latest_net_G.pth", tmp_path / "m.safetensors")
+    model = advloss.load(tmp_path / "m.safetensors")
+    settings = model.recipe.networks["generator"].parameters
+    assert (settings["blocks"], settings["width"], settings["init"]) == (6, 2, "xavier")
+    assert settings["downsample"] == settings["upsample"] == "antialiased"
+    torch.testing.assert_close(model.translate(x), y, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model__7__filt", torch.ones(4, 1, 3, 3) / 9, r"model\.7\.filt is not there or no filter"),
+        ("model__18__filt", torch.ones(8, 1, 3, 3) / 9, r"model\.18\.filt is not there or no filter"),
+        ("model__30__weight", torch.ones(1), r"unexpected: model\.30\.weight"),
+    ],
+)
+def test_other_filters_than_cut_s_are_refused(tmp_path: Path, key: str, value: torch.Tensor, message: str):
+    written_cut(tmp_path / "G.pth", **{key: value})
+    with pytest.raises(InputError, match=message):
+        import_model("cut", tmp_path / "G.pth", tmp_path / "m.safetensors")
+    assert not (tmp_path / "m.safetensors").exists()

@@ -151,3 +151,67 @@ def test_a_file_of_another_kind_is_an_error(recorded: Callable) -> None:
         junyanz.generator_from({})
     with pytest.raises(InputError, match="'epoch' is of type int, not a tensor"):
         junyanz.generator_from({"epoch": 3})  # type: ignore[dict-item]
+
+
+def antialiased(down: bool, up: bool, dropout: bool, blocks: int = 2) -> tuple[State, ResNetGenerator]:
+    """A ResNet of contrastive-unpaired-translation, and ours with its weights: the layers in the order of its code."""
+    ours = ResNetGenerator(
+        3,
+        1,
+        width=2,
+        blocks=blocks,
+        dropout=0.5 if dropout else 0.0,
+        downsample="antialiased" if down else "strided",
+        upsample="antialiased" if up else "transposed",
+    ).eval()
+    row = {3: torch.tensor([1.0, 2, 1]) / 4, 4: torch.tensor([1.0, 3, 3, 1]) / 4}
+    layers: list[nn.Module | int | None] = [None, ours.first.conv, None, None]
+    for stage in ours.downs:
+        layers += [stage.conv, None, None, *([3] if down else [])]
+    layers += [*ours.blocks]
+    for stage in ours.ups:
+        layers += [4, stage.conv.conv, None, None] if up else [stage.conv, None, None]
+    layers += [None, ours.last]
+    state: State = {}
+    channels = iter([4, 8] * down + [8, 4] * up)
+    for number, layer in enumerate(layers):
+        if isinstance(layer, int):
+            state[f"model.{number}.filt"] = torch.outer(row[layer], row[layer]).repeat(next(channels), 1, 1, 1)
+        elif layer in [*ours.blocks]:
+            for ours_, theirs in (("conv1", 1), ("conv2", 6 if dropout else 5)):
+                for leaf, value in getattr(layer, ours_).state_dict().items():
+                    state[f"model.{number}.conv_block.{theirs}.{leaf}"] = value
+        elif layer is not None:
+            state |= {f"model.{number}.{leaf}": value for leaf, value in layer.state_dict().items()}
+    return state, ours
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize(("down", "up"), [(True, True), (True, False), (False, True), (False, False)])
+def test_resnets_that_are_antialiased_in_either_direction(down: bool, up: bool, dropout: bool) -> None:
+    state, ours = antialiased(down, up, dropout)
+    component, read = junyanz.generator_from(state)
+    assert component.get("downsample", "strided") == ("antialiased" if down else "strided")
+    assert component.get("upsample", "transposed") == ("antialiased" if up else "transposed")
+    assert component["dropout"] == (0.5 if dropout else 0) and component["blocks"] == 2
+    x = torch.rand(1, 3, 16, 12)
+    assert torch.equal(build(component, read).eval()(x), ours(x))
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_antialiased_patchgans(layers: int) -> None:
+    ours = PatchGAN(width=2, layers=layers, norm="instance", downsample="antialiased")
+    row = torch.tensor([1.0, 2, 1]) / 4
+    state: State = {}
+    for number, stage in enumerate(ours.body):
+        at = 4 * number - 1 if number else 0
+        state |= {f"model.{at}.{leaf}": value for leaf, value in stage.conv.state_dict().items()}
+        if number < layers:
+            state[f"model.{4 * number + 2}.filt"] = torch.outer(row, row).repeat(stage.conv.out_channels, 1, 1, 1)
+    state |= {f"model.{4 * layers + 2}.{leaf}": value for leaf, value in ours.last.state_dict().items()}
+    component, read = junyanz.discriminator_from(state)
+    assert (component["layers"], component["downsample"], component["norm"]) == (layers, "antialiased", "instance")
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.equal(build(component, read)(x), ours(x))
+    with pytest.raises(InputError, match=r"model\.2\.filt is not there or no filter"):
+        junyanz.discriminator_from(state | {"model.2.filt": state["model.2.filt"] * 2})

@@ -16,6 +16,7 @@ from advloss.networks.generators.unet import UNetGenerator
     [
         (ResNetGenerator(width=2, blocks=1), 4),
         (ResNetGenerator(width=2, blocks=1, upsample="resize", norm="batch"), 4),
+        (ResNetGenerator(width=2, blocks=1, upsample="antialiased", downsample="antialiased"), 4),
         (UNetGenerator(levels=3, width=2, norm="instance"), 8),
         (UNetGenerator(levels=3, width=2, statistics_at_inference="batch"), 8),
         (SRResNet(width=2, blocks=1), 1),

@@ -27,6 +27,8 @@ NO_CODE = OTHERS | NOISE | LATENTS | DOMAINS
 """Recipes that are not compared with their authors' code: fsq and lfq follow vqgan-f16, the others their papers."""
 BY_NETWORK = {"r3gan", "dcgan"}
 """Those that `tools/against_networks.py` compares."""
+BY_ITERATION = {"cut", "fastcut"}
+"""Those that `tools/golden_cut.py` compares."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +46,9 @@ def one_backbone() -> Iterator[None]:
 
 def test_no_recipe_is_forgotten_here() -> None:
     assert AUTHORS.keys() == FIGURES.keys() == SMALL.keys()
-    assert {name for name in RECIPES if not name.endswith("-small")} == AUTHORS.keys() | NO_CODE | BY_NETWORK
+    assert {
+        name for name in RECIPES if not name.endswith("-small")
+    } == AUTHORS.keys() | NO_CODE | BY_NETWORK | BY_ITERATION
 
 
 @pytest.mark.parametrize("recipe", AUTHORS)

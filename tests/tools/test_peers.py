@@ -27,7 +27,14 @@ SMALL: dict[str, list[str]] = {
     "srgan": ["networks.generator={name: msrresnet, width: 4, blocks: 1}", "losses.adversarial.discriminator.width=4"],
     "vqgan-f16": ["networks.encoder.width=32", "networks.decoder.width=32", "losses.adversarial.discriminator.width=4"],
 }
-SIZE = {"cyclegan": 32, "pix2pix": 128, "srgan": 128, "vqgan-f16": 32}
+SMALL |= {
+    recipe: [
+        *("networks.generator.width=4", "networks.generator.blocks=6", "losses.nce.width=8", "method.patches=20"),
+        "losses.adversarial.discriminator.width=4",
+    ]
+    for recipe in ("cut", "fastcut")
+}
+SIZE = {"cut": 32, "fastcut": 32, "cyclegan": 32, "pix2pix": 128, "srgan": 128, "vqgan-f16": 32}
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +57,7 @@ def test_a_checkout_is_known_by_its_files(tmp_path: Path, peer: type[Peer]) -> N
 def test_another_folder_is_one_line_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(["iteration", "--peer", str(tmp_path)]) == 2
     said = capsys.readouterr().err
-    projects = "pytorch-CycleGAN-and-pix2pix, BasicSR, taming-transformers"
+    projects = "pytorch-CycleGAN-and-pix2pix, BasicSR, taming-transformers, contrastive-unpaired-translation"
     assert said == f"benchmark: --peer {tmp_path}: is no checkout of {projects}\n"
 
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from advloss.core.errors import InputError
 from advloss.networks.discriminators.base import (
     DiscriminatorOutput,
     check_images,
@@ -9,7 +10,16 @@ from advloss.networks.discriminators.base import (
     logits_of,
 )
 from advloss.networks.layers.basic import chain, init_weights, norm_layer
-from advloss.networks.layers.parameters import Dims, Norm, Positive, check_at_least
+from advloss.networks.layers.parameters import (
+    Dims,
+    Downsampling,
+    Init,
+    Norm,
+    Positive,
+    check_at_least,
+    check_choice,
+)
+from advloss.networks.layers.resampling import BlurredHalving
 from advloss.networks.layers.spectral_norm import add_spectral_norm
 
 
@@ -24,6 +34,8 @@ class PatchGAN(nn.Module):
     in_channels: of the image, and of the condition where one is concatenated (6 for pix2pix).
     width: channels of the first layer; layer n has `width * min(2**n, 8)`. norm: of all but the first and the last.
     spectral_norm: of every convolution (Miyato et al. 2018, arXiv:1802.05957); with norm none it bounds the gradient.
+    downsample: `strided`, or `antialiased`, for images: convolutions of stride 1, whose activations are blurred before
+    pixels are dropped (`BlurredHalving`), as in CUT (Park et al. 2020, arXiv:2007.15651). init: see `init_weights`.
     dims: 1 for signals [B, in, L], 3 for volumes [B, in, D, H, W], with convolutions of as many dimensions.
     `body` is one module a layer and `last` the convolution to logits.
     Raises InputError for a parameter out of range, and for images too small or of other channels or dimensions.
@@ -37,10 +49,15 @@ class PatchGAN(nn.Module):
         norm: Norm = "batch",
         spectral_norm: bool = False,
         dims: Dims = 2,
+        downsample: Downsampling = "strided",
+        init: Init = "normal",
     ) -> None:
         super().__init__()
         check_at_least(1, in_channels=in_channels, width=width, layers=layers)
-        convolve = convolution(dims)
+        check_choice("downsample", downsample, Downsampling)
+        convolve, blurs = convolution(dims), downsample == "antialiased"
+        if blurs and dims != 2:
+            raise InputError(f"downsample=antialiased is for images, dims=2, and dims is {dims}")
         self.in_channels = in_channels
         self.layers = layers
         self.dims = dims
@@ -48,14 +65,18 @@ class PatchGAN(nn.Module):
         channels = [width * min(2**n, 8) for n in range(layers + 1)]
 
         def layer(n: int) -> nn.Sequential:
-            stride = 2 if n < layers else 1
-            conv = convolve(channels[n - 1], channels[n], 4, stride, padding=1, bias=norm != "batch")
-            return chain(conv=conv, norm=norm_layer(norm, channels[n]), activation=nn.LeakyReLU(0.2))
+            stride = 2 if n < layers and not blurs else 1
+            conv = convolve(channels[n - 1] if n else in_channels, channels[n], 4, stride, padding=1, bias=biased(n))
+            blur = BlurredHalving() if n < layers and blurs else None
+            norms = norm_layer(norm, channels[n]) if n else None
+            return chain(conv=conv, norm=norms, activation=nn.LeakyReLU(0.2), blur=blur)
 
-        first = chain(conv=convolve(in_channels, width, 4, 2, padding=1), activation=nn.LeakyReLU(0.2))
-        self.body = nn.Sequential(first, *map(layer, range(1, layers + 1)))
+        def biased(n: int) -> bool:
+            return n == 0 or norm != "batch"
+
+        self.body = nn.Sequential(*map(layer, range(layers + 1)))
         self.last = convolve(channels[-1], 1, 4, 1, padding=1)
-        init_weights(self)
+        init_weights(self, init=init)
         if spectral_norm:
             add_spectral_norm(self)
 

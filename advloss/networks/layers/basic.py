@@ -15,7 +15,16 @@ from torch.nn.modules.conv import _ConvNd
 from advloss.core.errors import InputError
 from advloss.core.limits import at_least
 from advloss.core.reflection import reflected
-from advloss.networks.layers.parameters import Norm, Padding, Statistics, Upsampling, check_choice, check_probability
+from advloss.networks.layers.parameters import (
+    Init,
+    Norm,
+    Padding,
+    Statistics,
+    Upsampling,
+    check_choice,
+    check_probability,
+)
+from advloss.networks.layers.resampling import BlurredDoubling
 
 
 class InstanceNorm(nn.Module):
@@ -175,6 +184,7 @@ def upsampling_layer(
     transposed: a transposed convolution of stride 2 with the given kernel (3 or 4).
     resize: nearest neighbour x2, then a 3x3 convolution with the given padding, which leaves no checkerboard
     (Odena, Dumoulin, Olah 2016, "Deconvolution and Checkerboard Artifacts", doi:10.23915/distill.00003).
+    antialiased: `BlurredDoubling`, then a 3x3 convolution padded with zeros (Park et al. 2020, arXiv:2007.15651).
     Raises InputError for another name.
     """
     check_choice("upsample", name, Upsampling)
@@ -182,6 +192,9 @@ def upsampling_layer(
         return nn.ConvTranspose2d(
             in_channels, out_channels, kernel, stride=2, padding=1, output_padding=kernel % 2, bias=bias
         )
+    if name == "antialiased":
+        conv = Conv(in_channels, out_channels, 3, padding=1, bias=bias)
+        return chain(resize=BlurredDoubling("replicate"), conv=conv)
     conv = Conv(in_channels, out_channels, 3, padding=1, padding_mode=padding, bias=bias)
     return chain(resize=nn.Upsample(scale_factor=2, mode="nearest"), conv=conv)
 
@@ -192,15 +205,21 @@ def chain(**modules: nn.Module | None) -> nn.Sequential:
 
 
 @torch.no_grad()
-def init_weights(module: nn.Module, std: float = 0.02) -> None:
+def init_weights(module: nn.Module, std: float = 0.02, init: Init = "normal") -> None:
     """Gaussian initial weights: Isola et al. 2017, arXiv:1611.07004, sec. 6.2; Zhu et al. 2017, arXiv:1703.10593, 7.1.
 
     Weights of convolutions and linear layers from N(0, std^2), scales of batch norms from N(1, std^2), biases and
     shifts 0. Changes the module and all modules within it in place.
+    init: `xavier` takes std times the deviation of Glorot and Bengio 2010 (AISTATS), eq. 12, for convolutions and
+    linear layers, as the code of CUT does (Park et al. 2020, arXiv:2007.15651). Raises InputError for another one.
     """
+    check_choice("init", init, Init)
     for layer in module.modules():
         if isinstance(layer, _ConvNd | nn.Linear):
-            layer.weight.normal_(0.0, std)
+            if init == "xavier":
+                nn.init.xavier_normal_(layer.weight, std)
+            else:
+                layer.weight.normal_(0.0, std)
         elif isinstance(layer, _BatchNorm) and layer.affine:
             layer.weight.normal_(1.0, std)
         else:

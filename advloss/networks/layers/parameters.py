@@ -10,7 +10,9 @@ from advloss.core.limits import Converted, Limits, above, at_least
 Norm = Literal["instance", "batch", "none"]
 Padding = Literal["reflect", "zeros"]
 Statistics = Literal["running", "batch"]
-Upsampling = Literal["transposed", "resize"]
+Upsampling = Literal["transposed", "resize", "antialiased"]
+Downsampling = Literal["strided", "antialiased"]
+Init = Literal["normal", "xavier"]
 Positive = Annotated[int, above(0)]
 Probability = Annotated[float, Limits(ge=0, lt=1)]
 

@@ -1,8 +1,16 @@
 """Smaller and larger feature maps: filtered before pixels are dropped or between new ones, or averaged to one size."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from advloss.core.reflection import reflected, repeated
+from advloss.networks.layers.parameters import check_choice
+
+Edges = Literal["zeros", "replicate"]
 
 
 class Blur(nn.Module):
@@ -29,24 +37,59 @@ class Blur(nn.Module):
         return f"padding={self.padding}, stride={self.stride}"
 
 
-class BlurredDoubling(nn.Module):
-    """Twice as large: zeros between the pixels, then `Blur`'s filter, times 4.
+class BlurredHalving(nn.Module):
+    """Half as large: the binomial filter [1, 2, 1] / 4 along rows and columns, then every second pixel.
 
-    x: [B, C, H, W] -> [B, C, 2H, 2W], with zeros around. Inside it is bilinear interpolation. As in StyleGAN2's and
-    R3GAN's code.
+    x: [B, C, H, W] -> [B, C, H/2, W/2], rounded up; the edges are mirrored. Zhang 2019, arXiv:1904.11486, with the
+    filter of CUT's code (Park et al. 2020, arXiv:2007.15651).
     """
 
     kernel: Tensor
 
     def __init__(self) -> None:
         super().__init__()
+        row = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)  # [1, 1, 3, 3]
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)
+        return F.conv2d(_with_edges(x, "reflect", reflected), kernel, None, stride=2, groups=channels)
+
+
+class BlurredDoubling(nn.Module):
+    """Twice as large: zeros between the pixels, then `Blur`'s filter, times 4.
+
+    x: [B, C, H, W] -> [B, C, 2H, 2W]. Inside it is bilinear interpolation. edges: what is around the map: `zeros`, as
+    in StyleGAN2's and R3GAN's code, or `replicate`, its last pixels, as in CUT's (Park et al. 2020, arXiv:2007.15651).
+    Raises InputError for other edges.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, edges: Edges = "zeros") -> None:
+        super().__init__()
+        check_choice("edges", edges, Edges)
+        self.edges = edges
         row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
         self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)  # [1, 1, 4, 4]
 
     def forward(self, x: Tensor) -> Tensor:
         channels = x.shape[1]
         kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)
-        return F.conv_transpose2d(x, kernel, None, stride=2, padding=1, groups=channels)
+        around = self.edges == "replicate"
+        x = _with_edges(x, "replicate", repeated) if around else x
+        return F.conv_transpose2d(x, kernel, None, stride=2, padding=3 if around else 1, groups=channels)
+
+    def extra_repr(self) -> str:
+        return f"edges={self.edges}"
+
+
+def _with_edges(x: Tensor, mode: str, along: Callable[[Tensor, int, int, int], Tensor]) -> Tensor:
+    """One more pixel at each edge, `F.pad`'s mode. along: the same along one axis, with a deterministic gradient."""
+    if torch.are_deterministic_algorithms_enabled():
+        return along(along(x, 2, 1, 1), 3, 1, 1)
+    return F.pad(x, (1, 1, 1, 1), mode)
 
 
 class ToGrid(nn.Module):

@@ -31,6 +31,11 @@ def chain_of(*kernels: int, **options) -> nn.Module:
         # two convolutions a block, one before and one after; at x2 and x4 a pixel seen is a half and a quarter
         (MSRResNet(width=4, blocks=3), 1 + 6 + 1 + 1),
         (nn.Sequential(chain_of(3), nn.InstanceNorm2d(3), chain_of(3)), 2),
+        # 7x7; 3x3 and blur, at 1 and 2 pixels a step; a block at 4; blur and 3x3, at 4 and 2, and at 2 and 1; 7x7
+        (
+            ResNetGenerator(width=2, blocks=1, norm="none", downsample="antialiased", upsample="antialiased"),
+            3 + (1 + 1) + (2 + 2) + 2 * 4 + (4 + 2) + (2 + 1) + 3,
+        ),
         # one step of the innermost layer to either side, spread by the layers above it
         (UNetGenerator(width=2, levels=4), 2 * 16 - 1),
     ],

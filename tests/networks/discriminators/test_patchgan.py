@@ -76,3 +76,20 @@ def test_biases_stand_where_no_batch_norm_does(norm: str, biased: bool) -> None:
 def test_wrong_parameters_are_named(wrong: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         PatchGAN(**wrong)
+
+
+@pytest.mark.parametrize("size", [(24, 24), (31, 26)])
+def test_antialiased_logits_have_the_same_size_and_their_features(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size)
+    plain, blurred = PatchGAN(width=2), PatchGAN(width=2, downsample="antialiased", init="xavier")
+    assert blurred(x).shape == plain(x).shape
+    assert {k: v.shape for k, v in blurred.state_dict().items()} == {k: v.shape for k, v in plain.state_dict().items()}
+    for ours, theirs in zip(blurred(x, features=True)[1], plain(x, features=True)[1], strict=True):
+        assert ours.shape == theirs.shape
+
+
+def test_only_images_are_antialiased() -> None:
+    with pytest.raises(InputError, match="downsample=antialiased is for images, dims=2, and dims is 1"):
+        PatchGAN(dims=1, downsample="antialiased")
+    with pytest.raises(InputError, match="unknown init 'xaver'; did you mean 'xavier'"):
+        PatchGAN(init="xaver")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 
 from advloss.core.errors import InputError
 from advloss.interop import junyanz
@@ -87,3 +88,52 @@ def test_dropout_at_inference_varies_in_eval_mode() -> None:
         network = ResNetGenerator(width=2, blocks=2, dropout=0.5, dropout_at_inference=at_inference).eval()
         assert sum(isinstance(module, Dropout) for module in network.modules()) == 2
         assert torch.equal(network(x), network(x)) != at_inference
+
+
+def test_maps_of_layers_come_from_the_same_pass() -> None:
+    network, x = (
+        ResNetGenerator(width=2, blocks=2, upsample="antialiased", downsample="antialiased"),
+        torch.rand(2, 3, 8, 12),
+    )
+    names = ["blocks.1", "pixels", "downs.0.conv", "downs.1.blur", "ups.1.activation"]
+    y, maps = network(x, features=names)
+    assert torch.equal(y, network(x))
+    sides = [(8, 2, 3), (3, 14, 18), (4, 8, 12), (8, 2, 3), (2, 8, 12)]
+    assert [tuple(each.shape[1:]) for each in maps] == sides
+    assert torch.equal(maps[1], torch.nn.functional.pad(x, (3, 3, 3, 3), "reflect"))
+    assert torch.equal(maps[2], network.downs[0].conv(network.first(x)))
+    assert torch.equal(maps[0], network.blocks(network.downs(network.first(x))))
+    assert set(names) <= set(network.layers) and len(network.layers) == 1 + 3 + 2 * 4 + 2 + 2 * 3
+
+
+def test_the_pass_with_maps_is_one_graph() -> None:
+    network, x = ResNetGenerator(width=2, blocks=1, downsample="antialiased"), torch.rand(1, 3, 8, 8)
+
+    def maps(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return network(x, features=("pixels", "blocks.0"), decode=False)[1]
+
+    for ours, theirs in zip(torch.compile(maps, fullgraph=True, backend="eager")(x), maps(x), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_without_the_rest_the_pass_ends_at_the_last_layer() -> None:
+    network, x = ResNetGenerator(width=2, blocks=3, padding="zeros"), torch.rand(1, 3, 8, 8)
+    called: list[nn.Module] = []
+    for block in network.blocks:
+        block.register_forward_hook(lambda module, *_: called.append(module))
+    end, maps = network(x, features=["pixels", "blocks.1"], decode=False)
+    assert torch.equal(end, maps[1]) and called == [*network.blocks[:2]]
+    assert torch.equal(maps[0], torch.nn.functional.pad(x, (3, 3, 3, 3)))
+
+
+def test_an_unknown_layer_is_named() -> None:
+    with pytest.raises(InputError, match=r"unknown layer of the generator 'block.0'; did you mean 'blocks.0'"):
+        ResNetGenerator(width=2, blocks=1)(torch.rand(1, 3, 8, 8), features=["block.0"])
+
+
+@pytest.mark.parametrize("downsample", ["strided", "antialiased"])
+def test_antialiased_layers_keep_sizes_and_weights(downsample: str) -> None:
+    network = ResNetGenerator(width=2, blocks=1, downsample=downsample, upsample="antialiased", init="xavier")  # type: ignore[arg-type]
+    assert network(torch.randn(1, 3, 8, 12)).shape == (1, 3, 8, 12)
+    assert all("kernel" not in name for name in network.state_dict())
+    assert network.downs[0].conv.weight.std() < 0.02 * (2 / (9 * 6)) ** 0.5 * 1.5

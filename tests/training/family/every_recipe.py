@@ -12,8 +12,8 @@ from PIL import Image
 
 from advloss.recipe.text.source import known_recipes, read
 
-ELSEWHERE = {"cyclegan", "pix2pix", "super_resolution", "tokenizer"}
-"""Methods whose recipes have tests of their own: test_processes.py, runs/."""
+ELSEWHERE = {"cut", "cyclegan", "pix2pix", "super_resolution", "tokenizer"}
+"""Methods whose recipes have tests of their own: test_processes.py, test_cut_runs.py, runs/."""
 DATA: dict[str, list[str]] = {
     "generation": ["classes"],
     "latent_autoencoder": ["classes"],

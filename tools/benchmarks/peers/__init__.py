@@ -10,9 +10,10 @@ from advloss.core.errors import InputError
 from tools.benchmarks.peers.base import Peer
 from tools.benchmarks.peers.basicsr import BasicSR
 from tools.benchmarks.peers.junyanz import CycleGAN, Pix2Pix
+from tools.benchmarks.peers.taesungp import CUT, FastCUT
 from tools.benchmarks.peers.taming import Taming
 
-PEERS: tuple[type[Peer], ...] = (CycleGAN, Pix2Pix, BasicSR, Taming)
+PEERS: tuple[type[Peer], ...] = (CycleGAN, Pix2Pix, BasicSR, Taming, CUT, FastCUT)
 
 
 def peers_in(path: Path) -> list[type[Peer]]:

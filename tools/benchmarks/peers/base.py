@@ -85,6 +85,10 @@ def imported_from(path: Path, stand_ins: Mapping[str, ModuleType]) -> Iterator[N
 
     stand_ins: modules by name that replace those that are not installed and do not matter for the measurement.
     """
+    own = {each.stem for each in path.iterdir()} if path.is_dir() else set()
+    for name, found in list(sys.modules.items()):  # of another checkout, such as its `models`
+        if name.partition(".")[0] in own and not _lies_in(found, path):
+            del sys.modules[name]
     before = set(sys.modules)
     sys.path.insert(0, str(path))
     missing = {name: module for name, module in stand_ins.items() if name not in sys.modules}
@@ -100,6 +104,12 @@ def imported_from(path: Path, stand_ins: Mapping[str, ModuleType]) -> Iterator[N
         raise InputError(f"--peer {path}: can't be used here ({type(error).__name__}: {error})") from error
     finally:
         sys.path.remove(str(path))
+
+
+def _lies_in(found: ModuleType, path: Path) -> bool:
+    """Whether a module was imported from that folder."""
+    places = [found.__file__] if getattr(found, "__file__", None) else list(getattr(found, "__path__", ()))
+    return any(place and Path(place).resolve().is_relative_to(path.resolve()) for place in places)
 
 
 def module(name: str) -> Any:

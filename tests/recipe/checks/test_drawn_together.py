@@ -4,10 +4,10 @@ import pytest
 
 from advloss.methods.base import Method
 from advloss.methods.cyclegan import CycleGAN
-from advloss.methods.partners import drawn_together, why_no_partners
 from advloss.methods.pix2pix import Pix2Pix
 from advloss.methods.super_resolution import SuperResolution
 from advloss.methods.tokenizer import Tokenizer
+from advloss.recipe.checks.partners import drawn_together, why_no_partners
 
 
 class Mixed(CycleGAN):
