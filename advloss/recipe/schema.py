@@ -12,6 +12,7 @@ from advloss.core.clock import Schedule, WithinLimits, plain_number
 from advloss.core.limits import Limits, at_least
 from advloss.data.fields import VAL
 from advloss.images.picture import MOST_CHANNELS, Depth
+from advloss.recipe.starting.initial import Initial
 from advloss.recipe.terms import GENERATOR
 
 Positive = Annotated[int, Field(gt=0)]
@@ -264,7 +265,7 @@ class Recipe(Strict):
     train: Train
     metrics: dict[str, Metric | None] = {}
     samples: list[str] = []
-    initial: Path | None = None
+    initial: Initial | None = None
     seed: NotNegative = 0
 
     def plain(self) -> dict[str, Any]:
