@@ -209,6 +209,7 @@ class Train(Strict):
     iterations: Positive | None = None
     steps: Annotated[dict[str, Positive], Field(min_length=1)] | None = None
     accumulate: Positive = 1
+    freeze: Annotated[list[str], BeforeValidator(_names)] = []
     clip: Annotated[float, Field(gt=0)] | None = None
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16", "fp64"] = "auto"
     compile: Switch = "auto"
