@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from advloss.recipe.build_method import build_method
 from advloss.recipe.model_file import save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
+from tests.data.films import COUNT, SIDE, colour, film
 from tests.inference.networks import nearest_model, repeated
 from tests.training.started import done, refused
 
@@ -42,11 +44,11 @@ def grey_model(path: Path) -> None:
 def frames(hole: bool) -> list[Image.Image]:
     """Frames of one colour with a moving square; with a hole, transparent but for the square and a stripe."""
     made = []
-    for number, colour in enumerate(COLOURS):
+    for number, rgb in enumerate(COLOURS):
         array = np.zeros((12, 16, 4), np.uint8)
-        array[...] = (*colour, 0 if hole else 255)
+        array[...] = (*rgb, 0 if hole else 255)
         array[2:6, 2 * number : 2 * number + 4] = (255, 255, 255, 255)
-        array[9:] = (*colour, 255)
+        array[9:] = (*rgb, 255)
         made.append(Image.fromarray(array if hole else array[..., :3]))
     return made
 
@@ -118,38 +120,6 @@ def test_a_damaged_animation_is_named_and_leaves_nothing():
     before = sorted(Path().iterdir())
     assert "cut.webp" in refused("upscale", "cut.webp", "b.webp", "--model", "m.safetensors")
     assert sorted(Path().iterdir()) == before
-
-
-av = pytest.importorskip("av")
-RATE, SIDE, COUNT = Fraction(24000, 1001), 32, 12
-
-
-def colour(number: int) -> tuple[int, int, int]:
-    return 40 + 15 * number, 200 - 10 * number, 90
-
-
-def film(path: str, sound: str | None = "aac", count: int = COUNT, size: tuple[int, int] = (SIDE, 48)) -> None:
-    """A video of frames of one colour, with a sine of 440 Hz. Its sixth frame is shown twice as long."""
-    with av.open(path, "w") as file:
-        codec = "libvpx-vp9" if path.endswith("webm") else "libx264"
-        video = file.add_stream(codec, rate=RATE, options={"crf": "10"})
-        video.height, video.width, video.pix_fmt = *size, "yuv420p"
-        video.codec_context.time_base = Fraction(1, 24000)
-        tone = file.add_stream(sound, rate=48000) if sound else None
-        file.metadata["title"] = "a film"
-        for number in range(count):
-            array = np.full((*size, 3), colour(number), np.uint8)
-            frame = av.VideoFrame.from_ndarray(array, format="rgb24")
-            frame.pts, frame.time_base = 1001 * (number + (number > 5)), Fraction(1, 24000)
-            file.mux(video.encode(frame))
-        file.mux(video.encode(None))
-        if tone is not None:
-            wave = (np.sin(np.arange(24000) * 2 * np.pi * 440 / 48000) / 2).astype(np.float32)
-            layout = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
-            layout.sample_rate, layout.pts = 48000, 0
-            resampler = av.AudioResampler(format=tone.format, layout=tone.layout, rate=48000)
-            for part in [*resampler.resample(layout), None]:
-                file.mux(tone.encode(part))
 
 
 def shown(path: str) -> tuple[list[np.ndarray], list[Fraction], list[bytes], Any]:
