@@ -22,24 +22,26 @@ def freeze(patterns: Sequence[str], method: nn.Module, terms: Mapping[str, Term]
 
     patterns: names of networks (`g_ab`, `encoder`, `losses.adversarial`) or of what is in them (`encoder.first`,
     `losses.adversarial.discriminator.body.0.conv.weight`), in which * stands for any characters. Gives the number of
-    frozen parameters by network. Raises InputError for a pattern that names no parameter that would be trained.
+    frozen parameters by network. Raises InputError for a pattern that names neither a parameter that would be trained
+    nor a whole layer.
     """
     known = [*_named(method, terms)]
     found: set[int] = set()
     for position, pattern in enumerate(patterns):
-        named = [tensor for name, _, tensor in known if any(fnmatchcase(part, pattern) for part in _parts(name))]
-        if not any(isinstance(tensor, nn.Parameter) and tensor.requires_grad for tensor in named):
+        named = [(owner, x) for name, owner, x in known if any(fnmatchcase(part, pattern) for part in _parts(name))]
+        ids = {id(tensor) for _, tensor in named}
+        if not any(tensor.requires_grad or _whole(module, ids) for module, tensor in named):
             raise InputError(f"train.freeze.{position}: '{pattern}' names nothing that is trained; {_names(known)}")
-        found |= {id(tensor) for tensor in named}
+        found |= ids
     counts: dict[str, int] = {}
-    for name, _, tensor in known:
-        if id(tensor) in found and tensor.requires_grad:
-            network = network_of(name)
-            counts[network] = counts.get(network, 0) + tensor.numel()
-    for _, module, tensor in known:
+    for name, module, tensor in known:
+        if id(tensor) in found:
+            trained = tensor.numel() if tensor.requires_grad else 0  # a codebook of running averages has none
+            counts[network_of(name)] = counts.get(network_of(name), 0) + trained
+            module.frozen = _whole(module, found)  # type: ignore[assignment]
+    for _, _, tensor in known:
         if id(tensor) in found:
             tensor.requires_grad_(False)
-            module.frozen = all(id(each) in found for each in _own(module).values())  # type: ignore[assignment]
     keep_frozen(method)
     for term in terms.values():
         keep_frozen(term)
@@ -75,6 +77,11 @@ def _own(module: nn.Module) -> dict[str, Tensor]:
         key: x for key, x in module.named_buffers(recurse=False) if key not in module._non_persistent_buffers_set
     }
     return {**dict(module.named_parameters(recurse=False)), **buffers}
+
+
+def _whole(module: nn.Module, found: Collection[int]) -> bool:
+    """Whether all tensors that a module has itself are among these."""
+    return all(id(tensor) in found for tensor in _own(module).values())
 
 
 def _parts(name: str) -> Iterator[str]:

@@ -90,6 +90,27 @@ def test_vectors_of_spectral_norm_stay_and_a_whole_discriminator_may(tmp_path: P
     done(*words, "all", "train.freeze=losses.adversarial", "train.steps={generator: 1}")
     state = {key: value for key, value in state.items() if ".discriminator." in key}
     assert all(torch.equal(kept("all")["terms"][key], value) for key, value in state.items())
+    done(
+        *words,
+        "next",
+        "train.freeze=losses.adversarial",
+        "train.steps={generator: 1}",
+        "initial=runs/some/checkpoint.pt",
+    )
+    assert all(torch.equal(kept("next")["terms"][key], content["terms"][key]) for key in state)
+
+
+def test_codes_that_follow_by_running_averages_stay():
+    """They are no parameters, and change in each iteration of a training."""
+    words = ["networks.bottleneck={name: vq, codes: 16, channels: 4, ema: true, revive: 0.1}"]
+    words += [f"networks.{half}.{size}" for half in ("encoder", "decoder") for size in ("width=8", "groups=4")]
+    for frozen in (True, False):
+        built = before("vqgan-small", *words, *(["train.freeze=bottleneck"] if frozen else []))
+        bottleneck = built.method.train().bottleneck
+        state = {key: value.clone() for key, value in bottleneck.state_dict().items()}
+        bottleneck(torch.randn(2, 4, 8, 8))
+        assert all(torch.equal(bottleneck.state_dict()[key], value) for key, value in state.items()) == frozen
+        assert built.frozen == ({"bottleneck": 0} if frozen else {})
 
 
 @pytest.mark.parametrize(
