@@ -7,15 +7,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageSequence
 
-from advloss.recipe.build_method import build_method
-from advloss.recipe.model_file import save_model
-from advloss.recipe.resolve import resolve
-from advloss.recipe.text.source import read
 from tests.data.films import COUNT, SIDE, colour, film
-from tests.inference.networks import nearest_model, repeated
+from tests.inference.networks import black_model, nearest_model, repeated
 from tests.training.started import done, refused
 
 DURATIONS = [40, 120, 80, 200]
@@ -30,15 +25,6 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def upscale(*words: str | Path) -> str:
     return done("upscale", *words, "--model", "m.safetensors").stderr
-
-
-def grey_model(path: Path) -> None:
-    """A translator to black: a ResNet whose last layer's weights are 0 and whose bias is far below -1."""
-    source = read("cyclegan-small")
-    source.override("networks.generator={name: resnet, width: 2, blocks: 1, norm: instance, upsample: resize}")
-    recipe = resolve(source)
-    state = {key: torch.zeros_like(value) for key, value in build_method(recipe).state_dict().items()}
-    save_model(path, recipe, {k: v - 9 if k.endswith("last.bias") else v for k, v in state.items()}, {})
 
 
 def frames(hole: bool) -> list[Image.Image]:
@@ -103,7 +89,7 @@ def test_a_gif_that_is_shown_once_stays_so_and_a_single_one_becomes_a_png():
 
 
 def test_a_translator_too():
-    grey_model(Path("t.safetensors"))
+    black_model(Path("t.safetensors"))
     save("a.gif", hole=True, loop=0)
     done("translate", "t.safetensors", "a.gif", "b.gif")
     was, made = held("a.gif"), held("b.gif")
@@ -160,7 +146,7 @@ def test_a_folder_of_videos_and_pictures_and_odd_sizes():
     message = refused("upscale", "in", "out", "--model", "m.safetensors")
     assert "in/b.mp4: can't be read as a video" in message and "in/a.mp4" not in message
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.mp4", "c.png"]
-    grey_model(Path("t.safetensors"))
+    black_model(Path("t.safetensors"))
     done("translate", "t.safetensors", "in/a.mp4", "black.mkv")
     pictures, _, packets, _ = shown("black.mkv")
     assert len(pictures) == COUNT and max(int(one.max()) for one in pictures) < 8
