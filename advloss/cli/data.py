@@ -44,10 +44,12 @@ def data_check(
     for line in report.words():
         give(line)
 
-    from advloss.training.proposing.proposal import COLUMNS, in_words, propose, shown_name
+    from advloss.training.proposing.proposal import COLUMNS, in_words, propose, reasons, shown_name
 
     say("trying recipes for a few iterations each")
     proposals = propose(dataset, path, device)
     table(COLUMNS, [one.row() for one in proposals])
+    for line in reasons(proposals):
+        say(line)
     for line in in_words(proposals, shown_name(path)):
         give(line)

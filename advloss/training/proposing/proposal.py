@@ -112,18 +112,22 @@ def chosen(proposals: Sequence[Proposal]) -> Proposal | None:
     return max([one for one in first if one.seconds <= HOUR] or first[:1], key=lambda one: one.size, default=None)
 
 
+def reasons(proposals: Sequence[Proposal]) -> list[str]:
+    """A sentence on each recipe that can't be trained on the data."""
+    wrong = [one for one in proposals if one.why]
+    return [f"{one.aim.recipe} at {one.size} pixels can't be trained on this: {one.why}" for one in wrong]
+
+
 def in_words(proposals: Sequence[Proposal], where: str) -> list[str]:
-    """The proposal as sentences: the command, how it was measured, and what can't be trained."""
-    lines = [
-        f"{one.aim.recipe} at {one.size} pixels can't be trained on this: {one.why}" for one in proposals if one.why
-    ]
+    """The proposal as sentences: the command, and how it was measured. Empty if nothing can be trained."""
     best = chosen(proposals)
     if best is None or best.measured is None:
-        return lines
+        return []
     each = f"{best.measured.seconds:.3g} s an iteration, measured over {best.measured.iterations}"
-    lines.append(f"proposed: advloss train {' '.join(best.words)} {where}")
-    lines.append(f"which takes about {duration(best.seconds)} {best.measured.device} ({each}), without validation")
-    return lines
+    return [
+        f"proposed: advloss train {' '.join(best.words)} {where}",
+        f"which takes about {duration(best.seconds)} {best.measured.device} ({each}), without validation",
+    ]
 
 
 def _of_aim(aim: Aim, dataset: DataSet, where: str, device: str | None) -> Iterator[Proposal]:

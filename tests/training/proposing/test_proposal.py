@@ -9,7 +9,7 @@ from advloss.core.errors import InputError
 from advloss.data import open_any
 from advloss.training.proposing import proposal
 from advloss.training.proposing.measuring import LEAST, Measured, measured
-from advloss.training.proposing.proposal import chosen, in_words, kind_of_data, propose
+from advloss.training.proposing.proposal import chosen, in_words, kind_of_data, propose, reasons
 from tests.data.pictures import fill
 from tests.training.started import done, pairs
 
@@ -75,9 +75,8 @@ def test_the_size_is_the_largest_that_pictures_and_time_allow(
     said = in_words(found, "d")
     sides = "" if best == 64 else f"data.load={best} data.crop={best} "
     assert f"proposed: advloss train recipe=cyclegan-small {sides}d" in said
-    assert ("cyclegan-small at 256 pixels can't be trained on this: 256 pixels are too many" in said) == (
-        256 in sizes and 256 not in seconds
-    )
+    refused = ["cyclegan-small at 256 pixels can't be trained on this: 256 pixels are too many"]
+    assert reasons(found) == (refused if 256 in sizes and 256 not in seconds else [])
     row = next(one for one in found if one.size == best).row()
     assert row[2:5] == [str(best), "3000", "750"]  # 3000 iterations of 4 an epoch
 
@@ -100,5 +99,6 @@ def test_what_is_proposed_can_be_trained_and_the_time_is_measured_without_a_file
 def test_colours_and_pictures_that_are_too_small():
     assert any("data.channels=3" in one.words for one in propose(open_any(str(classes(Path("c")))), "c", "cpu"))
     fill(Path("photos"), 3, 0, 40, 44)
-    text = done("data", "check", "photos", "--device", "cpu").stdout
-    assert "srresnet-small at 96 pixels can't be trained on this: " in text and "proposed: " not in text
+    result = done("data", "check", "photos", "--device", "cpu")
+    assert "srresnet-small at 96 pixels can't be trained on this: " in result.stderr
+    assert "proposed: " not in result.stdout
