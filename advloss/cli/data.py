@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from advloss.cli.app import app, exit_codes, give, table
+from advloss.cli.app import app, exit_codes, give, say, table
+from advloss.cli.common.options import Device
 
 data = typer.Typer(invoke_without_command=True, help="List the data sets known by name, or check one.")
 app.add_typer(data, name="data")
@@ -30,12 +31,25 @@ def data_list() -> None:
 @exit_codes
 def data_check(
     path: Annotated[str, typer.Argument(help="A folder, or a set's name.")],
+    device: Device = None,
 ) -> None:
-    """Read every file of a data set: counts, sizes, modes, unreadable files, partners, duplicates, leaks."""
+    """Read every file of a data set: counts, sizes, modes, unreadable files, partners, duplicates, leaks. Then propose
+    a recipe and a size, and say how long it takes: each is trained for a few iterations here."""
     from advloss.data import open_any
     from advloss.data.check import check
 
-    report = check(open_any(path), full=True)
+    dataset = open_any(path)
+    report = check(dataset, full=True)
     table(report.columns, report.rows)
     for line in report.words():
+        give(line)
+
+    from advloss.training.proposing.proposal import COLUMNS, in_words, propose, reasons, shown_name
+
+    say("trying recipes for a few iterations each")
+    proposals = propose(dataset, path, device)
+    table(COLUMNS, [one.row() for one in proposals])
+    for line in reasons(proposals):
+        say(line)
+    for line in in_words(proposals, shown_name(path)):
         give(line)

@@ -10,6 +10,7 @@ from advloss.cli.common.options import (
     Device,
     Format,
     Input,
+    MovingInput,
     Output,
     Overlap,
     Overwrite,
@@ -28,7 +29,7 @@ from advloss.cli.common.options import (
 @exit_codes
 def translate(
     model: Annotated[Path, typer.Argument(readable=False, help="A model file (.safetensors).")],
-    input: Input,
+    input: MovingInput,
     output: Output,
     direction: Annotated[str | None, typer.Option(help="Such as a2b or b2a; the model's first if not given.")] = None,
     tile: Tile = None,
@@ -38,7 +39,7 @@ def translate(
     overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
-    """Translate a picture or a folder of pictures, of any size, with a trained model."""
+    """Translate a picture, an animation, a video or a folder of them, of any size, with a trained model."""
     from advloss.core.devices import choose_device
     from advloss.core.threads import SharedCores
     from advloss.inference.abilities import check_is_model
@@ -62,7 +63,7 @@ def translate(
 )
 @exit_codes
 def upscale(
-    input: Input,
+    input: MovingInput,
     output: Output,
     model: Annotated[
         Path, typer.Option(readable=False, help="A model file, or another project's weights (.pth, .pt, .safetensors).")
@@ -75,7 +76,7 @@ def upscale(
     overwrite: Overwrite = False,
     device: Device = None,
 ) -> None:
-    """Enlarge a picture or a folder of pictures, of any size; results that are there already are skipped."""
+    """Enlarge a picture, an animation, a video or a folder of them; results that are there already are skipped."""
     from advloss.core.devices import choose_device
     from advloss.core.threads import SharedCores
     from advloss.inference.abilities import check_is_model

@@ -11,7 +11,8 @@ from torch import nn
 from advloss.core.errors import InputError
 from advloss.inference.abilities import check_is_model, unable
 from advloss.inference.model import Model, load
-from advloss.inference.upscaler import Upscaler, is_model_file, load_upscaler, upscaler_of
+from advloss.inference.upscaler import Upscaler, load_upscaler, upscaler_of
+from advloss.recipe.model_file import is_model_file
 
 UNNAMED = ("model", "best", "last")
 """File names that every run has: such a model is called by its folder."""

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from advloss.data.formats import RGB8, FieldFormat
 from advloss.inference.model import Model, load
 from advloss.interop.upscalers import foreign_network
 from advloss.methods.uses import Upscale
-from advloss.recipe.model_file import KEY
+from advloss.recipe.model_file import is_model_file
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,3 @@ def upscaler_of(model: Model, file: Path) -> Upscaler:
     """The enlarging network of a model. Raises InputError, which names `file`, for a model that does something else."""
     way = cast(Upscale, model.use("upscale", file=file)).direction
     return Upscaler(model.network(way), model.format(way.takes), model.format(way.gives), file)
-
-
-def is_model_file(path: Path) -> bool:
-    """Whether a file holds a recipe, and no other project's weights. True also for one that can't be opened: then the
-    reader of model files raises the error."""
-    if path.suffix != ".safetensors" or not path.is_file():  # to open a pipe would wait
-        return False
-    try:
-        with safe_open(path, framework="pt") as file:
-            return KEY in (file.metadata() or {})
-    except (SafetensorError, OSError):
-        return True

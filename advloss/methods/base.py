@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from math import lcm
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -84,6 +84,13 @@ class NetworkFactory:
         return len(self.formats[field].classes or ()) or None if field else None
 
 
+def keep_frozen(module: nn.Module) -> None:
+    """Puts the parts that are frozen (`train.freeze`) back into eval mode: their attribute `frozen` is true."""
+    for part in module.modules():
+        if getattr(part, "frozen", False) is True:
+            part.training = False
+
+
 class Method(nn.Module, ABC):
     """Makes named tensors of a batch. It does not know the losses.
 
@@ -139,6 +146,12 @@ class Method(nn.Module, ABC):
 
     def forget(self) -> None:
         """Clears what `watched` has gathered, in this process alone."""
+
+    def train(self, mode: bool = True) -> Self:
+        """As of every module, but that frozen parts stay in eval mode."""
+        super().train(mode)
+        keep_frozen(self)
+        return self
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:

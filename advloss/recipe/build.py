@@ -1,7 +1,7 @@
 """Builds a checked recipe's objects: method, terms, metrics. A trial on the meta device checks the shapes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ from advloss.recipe.players import players_of
 from advloss.recipe.schema import Metric, Recipe, Sides
 from advloss.recipe.schema import Term as TermLine
 from advloss.recipe.signatures import make, tensor_parameters
+from advloss.recipe.starting.freezing import freeze
 from advloss.recipe.tensors import several, taken
 from advloss.recipe.terms import GENERATOR, Term, by_name
 
@@ -43,6 +44,7 @@ class Built:
 
     players: the parameters that each player trains, by its name, in the order of their steps.
     shapes: of the method's tensors in a training batch, by name.
+    frozen: how many parameters of each network are frozen.
     """
 
     recipe: Recipe
@@ -53,6 +55,7 @@ class Built:
     metrics: dict[str, "BuiltMetric"]
     degradation: Degradation | None
     shapes: dict[str, tuple[int, ...]]
+    frozen: dict[str, int] = field(default_factory=dict)
 
     @property
     def adversaries(self) -> dict[str, Term]:
@@ -94,6 +97,7 @@ def build(recipe: Recipe) -> Built:
     around = _Around(made, classes_of(recipe), getattr(method, "classifier", None))
     with fitting("losses"):
         terms = nn.ModuleDict({name: _term(line, f"losses.{name}", around) for name, line in lines.items()})
+    frozen = freeze(recipe.train.freeze, method, by_name(terms))
     players = players_of(recipe.train.steps or {}, method, by_name(terms))
     for name, term in by_name(terms).items():
         try_term(term, f"losses.{name}", made)
@@ -111,7 +115,7 @@ def build(recipe: Recipe) -> Built:
     try_labels(recipe, method, by_name(terms))
     degradation = build_degradation(recipe, method.scale)
     method, terms, weighting = method.to(dtype), terms.to(dtype), weighting.to(dtype)
-    return Built(recipe, method, terms, players, weighting, metrics, degradation, shapes)
+    return Built(recipe, method, terms, players, weighting, metrics, degradation, shapes, frozen)
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,11 @@ def _weighting(recipe: Recipe, method: Method) -> Weighting:
         raise InputError(
             f"weighting: '{recipe.weighting.name}' compares gradients at the generator's last layer, and "
             f"{recipe.method.name} with these networks has none; use weighting=fixed or a balancer"
+        )
+    if weighting.compared_at == "last_layer" and method.last_layer is not None and not method.last_layer.requires_grad:
+        raise InputError(
+            f"weighting: '{recipe.weighting.name}' compares gradients at the generator's last layer, which "
+            "train.freeze freezes; use weighting=fixed, or freeze less"
         )
     return weighting
 

@@ -21,7 +21,7 @@ from advloss.core.version import __version__
 from advloss.methods.base import Method
 from advloss.recipe.build_method import build_method
 from advloss.recipe.resolve import complete_recipe
-from advloss.recipe.schema import Component, Recipe
+from advloss.recipe.schema import Recipe
 from advloss.recipe.signatures import sentences
 from advloss.recipe.sizes import absent_networks, check_sizes
 from advloss.recipe.text.upgrade import FORMAT, upgraded
@@ -65,34 +65,22 @@ def read_model(path: Path) -> tuple[Method, Recipe, dict[str, Any]]:
     return method.float().eval(), recipe, content
 
 
-def load_initial(method: Method, recipe: Recipe) -> None:
-    """Loads the weights of the model file that the recipe names as `initial`, if it names one.
+def read_state(path: Path) -> tuple[dict[str, Tensor], Recipe]:
+    """A model file's tensors and its recipe, without making the method. Raises InputError as `read_model` does."""
+    state, content = _read(path)
+    return state, _recipe(path, content)
 
-    Raises InputError if the file can't be read, or its networks are of another kind or size.
-    """
-    if recipe.initial is None:
-        return
-    if not recipe.initial.exists():
-        raise InputError(
-            f"initial: {recipe.initial}: no such model file; name the one to start from, initial=FILE, or start from "
-            "nothing, initial=null"
-        )
-    state, content = _read(recipe.initial)
+
+def is_model_file(path: Path) -> bool:
+    """Whether a file holds a recipe, and no other project's weights. True also for one that can't be opened: then the
+    reader of model files raises the error."""
+    if path.suffix != ".safetensors" or not path.is_file():  # to open a pipe would wait
+        return False
     try:
-        method.load_state_dict(state)
-    except RuntimeError:
-        theirs, ours = (_networks(one) for one in (_recipe(recipe.initial, content), recipe))
-        raise InputError(f"initial: {recipe.initial} holds {theirs}, and this recipe has {ours}") from None
-
-
-def _networks(recipe: Recipe) -> str:
-    """`super_resolution {scale=4} with generator srresnet {blocks=16, width=64}`."""
-
-    def words(component: Component) -> str:
-        return f"{component.name} {{{', '.join(f'{k}={v}' for k, v in component.parameters.items())}}}"
-
-    networks = ", ".join(f"{name} {words(component)}" for name, component in recipe.networks.items())
-    return f"{words(recipe.method)} with {networks}"
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return True
 
 
 def _recipe(path: Path, content: Mapping[str, Any]) -> Recipe:

@@ -39,10 +39,12 @@ def players_of(steps: Mapping[str, int], method: nn.Module, terms: Mapping[str, 
     for name in steps:
         of_terms = [parameter for term in terms.values() for parameter in term.parameters_of(name)]
         players[name] = (networks if name == GENERATOR else []) + of_terms
+        if not players[name] and name == GENERATOR and [*method.parameters()]:
+            raise InputError("train.freeze: leaves the generator nothing to train; freeze less of it")
         if not players[name]:
             raise InputError(
-                f"train.steps: {name} has nothing to train, since no term has parameters of its own for it; leave it "
-                f"out: train.steps={_without(steps, name)}"
+                f"train.steps: {name} has nothing to train, since no term has parameters of its own for it that are "
+                f"not frozen; leave it out: train.steps={_without(steps, name)}"
             )
     return players
 
@@ -57,7 +59,7 @@ def _check_terms(steps: Mapping[str, int], terms: Mapping[str, Term]) -> None:
     for name, term in terms.items():
         if term.player not in steps:
             raise InputError(f"losses.{name}.player: {unknown('player of train.steps', term.player, steps)}")
-        if term.owner not in steps:
+        if term.owner not in steps and (term.parameters_of(term.owner) or not [*term.parameters()]):
             raise InputError(
                 f"train.steps: no player trains the discriminator of losses.{name}; "
                 f"say how many steps {term.owner} takes"

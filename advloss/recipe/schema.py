@@ -12,6 +12,7 @@ from advloss.core.clock import Schedule, WithinLimits, plain_number
 from advloss.core.limits import Limits, at_least
 from advloss.data.fields import VAL
 from advloss.images.picture import MOST_CHANNELS, Depth
+from advloss.recipe.starting.initial import Initial
 from advloss.recipe.terms import GENERATOR
 
 Positive = Annotated[int, Field(gt=0)]
@@ -208,6 +209,7 @@ class Train(Strict):
     iterations: Positive | None = None
     steps: Annotated[dict[str, Positive], Field(min_length=1)] | None = None
     accumulate: Positive = 1
+    freeze: Annotated[list[str], BeforeValidator(_names)] = []
     clip: Annotated[float, Field(gt=0)] | None = None
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16", "fp64"] = "auto"
     compile: Switch = "auto"
@@ -264,7 +266,7 @@ class Recipe(Strict):
     train: Train
     metrics: dict[str, Metric | None] = {}
     samples: list[str] = []
-    initial: Path | None = None
+    initial: Initial | None = None
     seed: NotNegative = 0
 
     def plain(self) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from advloss.core.clock import Schedule
 from advloss.core.precision import full_precision
+from advloss.methods.base import keep_frozen
 from advloss.recipe.tensors import several, taken
 
 Tensors = Mapping[str, Tensor]
@@ -74,13 +75,13 @@ class Term(nn.Module):
 
     @property
     def networks(self) -> list[nn.Module]:
-        """The parts of the loss with parameters to train, each called as a whole."""
+        """The parts of the loss with parameters to train, or that `train.freeze` freezes, each called as a whole."""
         waiting, found = list(self.loss.children()), []
         while waiting:
             part = waiting.pop(0)
             if isinstance(part, nn.ModuleList | nn.ModuleDict):
                 waiting = [*part.children(), *waiting]
-            elif any(parameter.requires_grad for parameter in part.parameters()):
+            elif any(p.requires_grad for p in part.parameters()) or any(hasattr(m, "frozen") for m in part.modules()):
                 found.append(part)
         return found
 
@@ -100,6 +101,12 @@ class Term(nn.Module):
         """Whether the discriminator learns in that iteration; never if the weight is 0 in all iterations."""
         weights = self.weight.bounds if isinstance(self.weight, Schedule) else (self.weight,)
         return self.two_sided and max(weights) > 0 and iteration >= self.discriminator_start
+
+    def train(self, mode: bool = True) -> Self:
+        """As of every module, but that frozen parts stay in eval mode."""
+        super().train(mode)
+        keep_frozen(self)
+        return self
 
     def forward(self, tensors: Tensors) -> Tensor:
         """The loss that `player` minimises, without its weight: a scalar."""

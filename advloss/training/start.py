@@ -205,8 +205,18 @@ def plan(trainer: Trainer) -> list[str]:
         f"{trainer.total} iterations ({epochs:.4g} epochs of {trainer.iterations_per_epoch}){begun}, "
         f"{trainer.executor.words} on {trainer.processes.device}{threads}",
         *(_player(trainer, name) for name in trainer.executor.players),
+        *_frozen(trainer.built),
         *_idle(trainer),
     ]
+
+
+def _frozen(built: Built) -> list[str]:
+    """`frozen: encoder 1.20 M parameters; 3.40 M parameters are trained`."""
+    if not built.frozen:
+        return []
+    trained = sum(parameter.numel() for parameters in built.players.values() for parameter in parameters)
+    sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in built.frozen.items())
+    return [f"frozen: {sizes} parameters; {trained / 1e6:.2f} M parameters are trained"]
 
 
 def _player(trainer: Trainer, name: str) -> str:

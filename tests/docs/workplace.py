@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from tests.data.films import film
 from tests.data.pictures import fill
 from tests.inference.networks import nearest_model, tokenizer_model
 from tests.interop.test_importing import written, written_cut
@@ -43,6 +44,7 @@ def fill_workplace(folder: Path, golden: Path) -> None:
     Image.fromarray(np.full((40, 44, 3), 90, np.uint8)).save(folder / "zebra.jpg")
     Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), ((16, 16), (18, 18)))).save(folder / "mask.png")
     tifffile.imwrite(folder / "scan.tif", np.arange(24 * 32 * 3, dtype=np.uint16).reshape(24, 32, 3) * 20)
+    film(str(folder / "ride.mp4"), size=(40, 44))
     _published_weights(folder, golden)
     _models(folder)
     _shards(folder)

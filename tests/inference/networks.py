@@ -28,6 +28,16 @@ def nearest_model(path: Path, scale: int = 2) -> Path:
     return path
 
 
+def black_model(path: Path) -> Path:
+    """A translator to black: a ResNet whose last layer's weights are 0 and whose bias is far below -1."""
+    source = read("cyclegan-small")
+    source.override("networks.generator={name: resnet, width: 2, blocks: 1, norm: instance, upsample: resize}")
+    recipe = resolve(source)
+    state = {key: torch.zeros_like(value) for key, value in build_method(recipe).state_dict().items()}
+    save_model(path, recipe, {k: v - 9 if k.endswith("last.bias") else v for k, v in state.items()}, {})
+    return path
+
+
 def tokenizer_model(
     path: Path,
     bottleneck: str = "{name: vq, codes: 300, channels: 4}",

@@ -1,13 +1,9 @@
 """Super-resolution recipes: what is wired, what is refused, what they start from."""
 
-from pathlib import Path
-
 import pytest
-import torch
 
 from advloss.core.errors import InputError
 from advloss.recipe.build import build
-from advloss.recipe.model_file import load_initial, read_model, save_model
 from advloss.recipe.resolve import resolve
 from advloss.recipe.schema import Recipe
 from advloss.recipe.text.source import known_recipes, read
@@ -57,35 +53,6 @@ def test_translators_make_no_small_pictures():
     source.override("data.degradation=bicubic")
     with pytest.raises(InputError, match=r"data\.degradation: pix2pix learns from the pictures as they are"):
         resolve(source)
-
-
-def test_initial_gives_the_weights_whatever_they_were_trained_for(tmp_path: Path):
-    first = build(recipe())
-    save_model(tmp_path / "first.safetensors", first.recipe, first.method.state_dict(), {})
-    second = build(recipe("seed=7", f"initial={tmp_path}/first.safetensors", "losses.pixel.loss=l2"))
-    assert not torch.equal(second.method.generator.last_layer, first.method.generator.last_layer)
-    load_initial(second.method, second.recipe)
-    for name, value in first.method.state_dict().items():
-        assert torch.equal(second.method.state_dict()[name], value)
-    save_model(tmp_path / "second.safetensors", second.recipe, second.method.state_dict(), {})
-    (tmp_path / "first.safetensors").unlink()
-    read_model(tmp_path / "second.safetensors")  # needs the first no more
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("networks.generator.blocks=2", "msrresnet {width=4, blocks=1}, and this recipe has"),
-        ("method.scale=2", "super_resolution {scale=4} with"),
-    ],
-)
-def test_initial_of_another_network_is_refused(tmp_path: Path, override: str, message: str):
-    first = build(recipe())
-    save_model(tmp_path / "first.safetensors", first.recipe, first.method.state_dict(), {})
-    second = build(recipe(f"initial={tmp_path}/first.safetensors", override))
-    with pytest.raises(InputError, match="initial: ") as caught:
-        load_initial(second.method, second.recipe)
-    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [n for n in known_recipes() if "sr" in n or "esrgan" in n or n == "rrdbnet"])

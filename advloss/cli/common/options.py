@@ -25,6 +25,13 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(help="recipe=NAME, the data (a set's name, a folder or shards), key=value ..."),
 ]
+MovingInput = Annotated[
+    Path,
+    typer.Argument(
+        readable=False,
+        help="A picture (PNG, JPEG, WebP, TIFF, BMP, .npy), an animation (GIF, WebP), a video, or a folder of such.",
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one if not given.")]
 # readable=False: what can't be read is for us to say
 Input = Annotated[

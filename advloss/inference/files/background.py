@@ -14,6 +14,7 @@ from advloss.images.picture import Picture, PictureRows, rows_of
 from advloss.images.reading import read_header, read_picture
 from advloss.images.writing import write_rows
 from advloss.inference.files.jobs import Job
+from advloss.inference.files.moving import Kind, is_video, kind_of
 from advloss.inference.files.summary import Skipped, Summary, failures_named
 
 PREFETCHED = 2
@@ -25,22 +26,24 @@ so that it is never in memory as a whole."""
 
 @dataclass(frozen=True)
 class Read:
-    """A file that was looked at. picture: None if it is too large to be read in advance. several: whether the file
-    holds further pictures."""
+    """A file that was looked at. picture: None if it is too large to be read in advance, or moves. several: whether the
+    file holds further pictures. moving: an animation or a video, whose frames are all converted."""
 
     picture: Picture | None
     several: bool
+    moving: Kind | None = None
 
 
 class BackgroundReader:
     """Yields each job with a future of its source's `Read`, or of None if the result exists already.
 
     The future raises an error if the file can't be read. scale: of a result's sides; overwrite: whether existing
-    results are replaced. Use it as a context manager, which ends the thread.
+    results are replaced; moving: whether animations and videos are converted frame by frame. Use it as a context
+    manager, which ends the thread.
     """
 
-    def __init__(self, jobs: Sequence[Job], scale: int, overwrite: bool) -> None:
-        self.jobs, self.scale, self.overwrite = jobs, scale, overwrite
+    def __init__(self, jobs: Sequence[Job], scale: int, overwrite: bool, moving: bool = False) -> None:
+        self.jobs, self.scale, self.overwrite, self.moving = jobs, scale, overwrite, moving
         self._pool = ThreadPoolExecutor(1, "reading")
 
     def __enter__(self) -> "BackgroundReader":
@@ -64,7 +67,11 @@ class BackgroundReader:
     def _read(self, job: Job) -> Read | None:
         if job.result.exists() and not self.overwrite:
             return None
+        if self.moving and is_video(job.source):
+            return Read(None, False, "video")
         header = read_header(job.source)
+        if self.moving and (kind := kind_of(job.source, job.result, header.several)):
+            return Read(None, True, kind)
         height, width = header.size
         large = height * width * self.scale**2 > LARGE
         return Read(None if large else read_picture(job.source), header.several)

@@ -16,10 +16,13 @@ from advloss.data.formats import FieldFormat
 from advloss.images.picture import Picture, PictureRows
 from advloss.images.reading import UnreadableImage, read_header, read_picture
 from advloss.images.writing import check_size, format_of, reductions
+from advloss.inference.files.animation import convert_animation
 from advloss.inference.files.background import BackgroundReader, BackgroundWriter, Read
 from advloss.inference.files.jobs import Job, plan
+from advloss.inference.files.moving import Frames, is_video
 from advloss.inference.files.pixels import Conversion, translated, upscaled
 from advloss.inference.files.summary import SEVERAL, Remarks, Say, Skipped, Summary, failures_named, reporter
+from advloss.inference.files.video import convert_video
 from advloss.inference.formats import header_misfit
 from advloss.inference.model import Model
 from advloss.inference.tiles.options import AUTO, TileOptions
@@ -39,6 +42,8 @@ class Writing:
 
 
 SKIPPING = Writing()
+MOVING = {"animation": convert_animation, "video": convert_video}
+"""What converts the files that are no single pictures."""
 
 
 def translate_files(
@@ -54,7 +59,7 @@ def translate_files(
     """Translates a file or a folder; see `convert_files`. direction: None is the model's first one."""
     way = model.direction(direction)
     takes, gives = model.format(way.takes), model.format(way.gives)
-    with TileBar(source.is_file()) as bar:
+    with TileBar(source.is_file() and not is_video(source)) as bar:
         seed = model.recipe.seed
         tiler = Tiler(model.network(way), options, channels=takes.channels, say=say, tick=bar, seed=seed)
         by = Conversion(tiler.bands, takes, gives)
@@ -71,7 +76,7 @@ def upscale_files(
     say: Say,
 ) -> Summary:
     """Enlarges a file or a folder; see `convert_files`."""
-    with TileBar(source.is_file()) as bar:
+    with TileBar(source.is_file() and not is_video(source)) as bar:
         tiler = Tiler(upscaler.network, options, channels=upscaler.takes.channels, say=say, tick=bar)
         by = Conversion(tiler.bands, upscaler.takes, upscaler.gives, tiler.scale)
         return convert_files(upscaled, by, source, target, Summary("upscaled"), writing, upscaler.file, say=say)
@@ -119,7 +124,8 @@ def convert_files(
     *,
     say: Say,
 ) -> Summary:
-    """Converts a file, or every picture in a folder, whose tree is kept. Existing results are not made again.
+    """Converts a file, or every picture, animation and video in a folder, whose tree is kept. Existing results are not
+    made again.
 
     convert: makes the result of a picture, `by` a network. model: the network's file, which no result may replace.
     A file's error is shown and counted. What is lost of pictures is told at the end. See `background` for the threads.
@@ -127,12 +133,12 @@ def convert_files(
     no larger than its overlap; Interrupted on Ctrl-C: finished files stay, and the same call goes on from there.
     """
     skipped = reporter(summary, say)
-    jobs = open_jobs(source, target, writing, skipped, say, model)
+    jobs = open_jobs(source, target, writing, skipped, say, model, moving=True)
     check_some_fit(jobs, by)
     remarks = Remarks()
     try:
         with (
-            BackgroundReader(jobs, by.scale, writing.overwrite) as reading,
+            BackgroundReader(jobs, by.scale, writing.overwrite, moving=True) as reading,
             BackgroundWriter(summary, skipped) as write,
         ):
             for job, coming in tqdm(reading, unit="picture", disable=None if len(jobs) > 1 else True):
@@ -140,6 +146,11 @@ def convert_files(
                     read = coming.result()
                     if read is None:
                         summary.present += 1
+                    elif read.moving is not None:
+                        write.wait()
+                        with _source_named(job):
+                            MOVING[read.moving](Frames(convert, by), job.source, job.result)
+                        summary.written += 1
                     else:
                         write(job.source, job.result, _converted(convert, by, job, read, remarks))
     except KeyboardInterrupt:
@@ -150,15 +161,22 @@ def convert_files(
 
 
 def open_jobs(
-    source: Path, target: Path, writing: Writing, skipped: Skipped, say: Say, model: Path | None = None
+    source: Path,
+    target: Path,
+    writing: Writing,
+    skipped: Skipped,
+    say: Say,
+    model: Path | None = None,
+    *,
+    moving: bool = False,
 ) -> list[Job]:
     """The jobs of `plan` whose results can be written, or exist and are to stay; the others go to `skipped`.
 
-    model: a file that no result may replace. Raises InputError if nothing can be written, or if the result of a single
-    job can't be, or exists.
+    model: a file that no result may replace. moving: see `plan`. Raises InputError if nothing can be written, or if the
+    result of a single job can't be, or exists.
     """
     with closed_named():
-        jobs = plan(source, target, writing.form, skipped, say)
+        jobs = plan(source, target, writing.form, skipped, say, moving)
         inputs = Inputs([model, *(job.source for job in jobs)])
         if source.is_file():
             check_result(jobs[0].result, inputs)
@@ -215,13 +233,16 @@ def _source_named(job: Job) -> Iterator[None]:
     except TileTooSmall:
         raise
     except InputError as error:
-        raise InputError(f"{job.source}: {error}") from None
+        named = str(error).startswith((str(job.source), str(job.result)))
+        raise error if named else InputError(f"{job.source}: {error}") from None
 
 
 def check_some_fit(jobs: list[Job], by: Conversion) -> None:
     """Raises InputError, one for all, if not one of several pictures has the formats that the model takes and gives."""
     wrong: dict[str, str] = {}
     for job in jobs if len(jobs) > 1 else ():
+        if is_video(job.source):
+            return
         try:
             check_depth(job.result, by.gives)
             why = header_misfit(read_header(job.source), by.takes)
@@ -239,6 +260,8 @@ def check_some_fit(jobs: list[Job], by: Conversion) -> None:
 
 def check_depth(result: Path, gives: FieldFormat) -> None:
     """Raises InputError for a file that can't hold the 16 bits or floats that a model makes."""
+    if result.suffix.lower() == ".gif":  # of an animation; its frames are checked when they are made
+        return
     form = format_of(result)
     if gives.depth == 16 and 16 not in form.depths:
         raise InputError(

@@ -9,6 +9,7 @@ from advloss.core.words import some
 from advloss.images.formats import FORMATS
 from advloss.images.listing import Passed, extensions, is_image, list_images
 from advloss.images.reading import UnreadableImage
+from advloss.inference.files.moving import ANIMATIONS, VIDEOS, is_animation, is_video
 from advloss.inference.files.summary import Say
 
 
@@ -20,19 +21,29 @@ class Job:
     result: Path
 
 
-def plan(source: Path, target: Path, form: str | None, skipped: Callable[[object], None], say: Say) -> list[Job]:
+def plan(
+    source: Path, target: Path, form: str | None, skipped: Callable[[object], None], say: Say, moving: bool = False
+) -> list[Job]:
     """The jobs for a picture, or for every picture in a folder, whose tree is kept.
 
     form: the results' extension without the dot; None: each file's own, and .png for those that are not written.
+    moving: whether animations and videos are converted too; a video's result has the video's own extension.
     Folders that can't be read are reported to `skipped`, what else is not taken to `say`. Raises InputError if there is
     nothing to do, or if the target can't be written under its name.
     """
     suffix = written_suffix(form)
     if source.is_dir():
-        return _folder_jobs(source, target, suffix, skipped, say)
+        return _folder_jobs(source, target, suffix, skipped, say, moving)
     if not source.is_file():
         raise InputError(f"{source}: no such file or folder")
     into_folder = target.is_dir() or not target.suffix
+    if moving and (is_video(source) or (is_animation(source) and suffix is None)):
+        result = target / source.name if into_folder else target
+        kinds = VIDEOS if is_video(source) else ANIMATIONS
+        if result.suffix.lower() in kinds:
+            return [Job(source, result)]
+        if is_video(source):
+            raise InputError(f"{result}: {source} is a video, and so is its result: name a {', '.join(kinds)}")
     if into_folder:
         _say_renamed([source], suffix, say)
     if not is_image(source):
@@ -59,7 +70,7 @@ def _written() -> list[str]:
 
 
 def _folder_jobs(
-    source: Path, target: Path, suffix: str | None, skipped: Callable[[object], None], say: Say
+    source: Path, target: Path, suffix: str | None, skipped: Callable[[object], None], say: Say, moving: bool
 ) -> list[Job]:
     if target.is_file():
         raise InputError(f"{target}: is a file, and {source} is a folder; name a folder")
@@ -71,7 +82,10 @@ def _folder_jobs(
     # a target within the source holds results, which are not converted again
     inside = target.resolve() if target.resolve().is_relative_to(source.resolve()) else None
     found = list_images(source, passed=passed)
-    paths = [path for path in found if inside not in path.resolve().parents]
+    if moving:
+        found += [path for path in passed.others if is_video(path)]
+        passed.others = [path for path in passed.others if not is_video(path)]
+    paths = sorted(path for path in found if inside not in path.resolve().parents)
     refused = [
         UnreadableImage(error.filename, f"the folder can't be read ({error.strerror})") for error in passed.closed
     ]
@@ -81,8 +95,16 @@ def _folder_jobs(
         skipped(error)
     for sentence in passed.words(lambda path: inside in path.resolve().parents):
         say(f"{source}: {sentence}")
-    _say_renamed(paths, suffix, say)
-    return apart([Job(path, target / _named(path.relative_to(source), suffix)) for path in paths], skipped)
+    kept = {path for path in paths if moving and (is_video(path) or (suffix is None and _is_moving_gif(path)))}
+    _say_renamed([path for path in paths if path not in kept], suffix, say)
+    below = [path.relative_to(source) for path in paths]
+    names = [name if path in kept else _named(name, suffix) for path, name in zip(paths, below, strict=True)]
+    return apart([Job(path, target / name) for path, name in zip(paths, names, strict=True)], skipped)
+
+
+def _is_moving_gif(path: Path) -> bool:
+    """Whether it keeps its extension, though single pictures of that are not written."""
+    return path.suffix.lower() == ".gif" and is_animation(path)
 
 
 def _named(name: Path, suffix: str | None) -> Path:

@@ -45,6 +45,8 @@ class Source:
             inner = parts.get(part)
             if isinstance(inner, str) and part in ("method", "optimizer", "schedule", "objective"):
                 inner = parts[part] = {"name": inner}  # the short form of a component
+            if isinstance(inner, str) and part == "initial":  # that of one file, which files for parts replace
+                inner = parts[part] = {"file": inner} if key[depth:] == ("strict",) else {}
             if inner is None:
                 inner = parts[part] = {}
                 self.origins[key[:depth]] = origin

@@ -17,7 +17,7 @@ FREE = {
 """Keys that change how long, how often, how fast and from where, and not what is learned. Where the data lies is free
 too: `items.py` compares what lies there."""
 FIXED = (
-    *("method", "networks", "optimizer.name", "initial"),
+    *("method", "networks", "optimizer.name", "initial", "train.freeze"),
     *("data.channels", "data.depth", "data.range", "data.classes", "data.sizes"),
 )
 """Keys that decide what the weights in a checkpoint mean."""

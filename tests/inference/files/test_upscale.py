@@ -177,15 +177,14 @@ def test_results_within_the_input_and_an_input_within_the_results():
 
 def test_further_pages_are_said():
     pages = [Image.fromarray(picture(number, 9, 7)) for number in range(3)]
-    for extension in ("tif", "webp", "png"):
-        pages[0].save(f"in/a.{extension}", save_all=True, append_images=pages[1:], lossless=True)
+    for extension in ("tif", "png"):
+        pages[0].save(f"in/a.{extension}", save_all=True, append_images=pages[1:])
     pages[1].save("in/b.png")
     said = upscale("in", "out")
-    words = "of files that hold several pictures the first is taken (3 pictures: in/a.png, in/a.tif, in/a.webp)\n"
+    words = "of files that hold several pictures the first is taken (2 pictures: in/a.png, in/a.tif)\n"
     assert words in said and said.count("several") == 1
-    for extension in ("tif", "webp", "png"):
-        if extension != "webp":
-            np.testing.assert_array_equal(read_picture(f"out/a.{extension}").pixels, repeated(picture(0, 9, 7)))
+    for extension in ("tif", "png"):
+        np.testing.assert_array_equal(read_picture(f"out/a.{extension}").pixels, repeated(picture(0, 9, 7)))
 
 
 def test_what_a_format_can_not_hold_is_said_once():
