@@ -1,6 +1,7 @@
 """The layout of docs/design.md: imports go downwards and in no circle, folders stay small."""
 
 import ast
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,3 +195,16 @@ def test_no_recipe_has_a_loop_of_its_own() -> None:
         names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
         assert not names & {"backward", "step", "zero_grad"}, file
     assert "PlainStep" in (PACKAGE / "theory" / "game.py").read_text("utf-8")
+
+
+TOOLS = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "tools").rglob("*.py")
+    if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("module", TOOLS)
+def test_a_tool_is_imported(module: str) -> None:
+    """What it takes from the library is still there."""
+    importlib.import_module(module)
