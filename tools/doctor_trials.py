@@ -94,7 +94,7 @@ class Hard(DCGAN):
         return torch.tanh(1000 * super().forward(z, label))
 
 
-components.GENERATORS |= {"one_picture": OnePicture, "uneven": Uneven, "perfect": Perfect, "hard": Hard}
+SICK_GENERATORS = {"one_picture": OnePicture, "uneven": Uneven, "perfect": Perfect, "hard": Hard}
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,7 @@ def main(words: list[str] | None = None) -> int:
         work.mkdir(parents=True, exist_ok=True)
         os.chdir(work)
         few_digits(Path(FEW))
+        components.GENERATORS |= SICK_GENERATORS
         rows = [row for seed in arguments.seeds for row in measured(arguments.only, seed)]
     report.publish(report.document("doctor", words, {"within": WITHIN, "trials": rows}, "tools/doctor_trials.py"), out)
     return 0
