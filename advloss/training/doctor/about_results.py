@@ -7,7 +7,7 @@ from advloss.training.doctor.history import History
 
 BEFORE, AFTER = 200, 60
 """In iterations, before and after an adversary begins to count, where the losses of the other terms are compared."""
-COLLAPSED = 0.25
+COLLAPSED = 0.05
 """The share of the codes that as many uniform choices would use."""
 
 
@@ -64,7 +64,7 @@ def mode_collapse(history: History) -> str | None:
 
 
 def codebook_collapse(history: History) -> str | None:
-    """So many tokens use less than a quarter of the codes that as many uniform choices would use, in two measures."""
+    """So many tokens use less than a twentieth of the codes that as many uniform choices would use, in two measures."""
     codes = history.now("health.codes")
     usages, tokens = history.values("watched.usage", 2), history.values("watched.tokens", 2)
     if not codes or len(usages) < 2 or history.iteration < 50:
