@@ -15,9 +15,9 @@ from tools.claims.common.runs import trained
 PLAIN = "plain"
 SYSTEMS = {
     PLAIN: ("wae-mmd-small", "losses.prior=null"),
-    "WAE-MMD": ("wae-mmd-small", "losses.prior.weight=0.05"),
-    "WAE-GAN": ("wae-gan-small",),
-    "AAE": ("aae-small",),
+    "WAE-MMD": ("wae-mmd-small", "losses.prior.weight=0.1"),
+    "WAE-GAN": ("wae-gan-small", "losses.adversarial.weight=0.02"),
+    "AAE": ("aae-small", "losses.adversarial.weight=0.03"),
     "VAE": ("vae-small",),
 }
 """By name: a recipe, and changes of it. WAE-MMD's weight is ours: the paper's, 10, costs more of the reconstruction."""
