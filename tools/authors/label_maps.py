@@ -5,6 +5,7 @@ In float64: what a network makes of drawn numbers, and the gradient, in all of i
 
 from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from advloss.interop.pix2pixhd import generator_from
 from advloss.networks.generators.label_maps.pix2pixhd import Pix2PixHDGenerator
+from advloss.networks.generators.label_maps.spade import SPADEGenerator
 from tools.authors.loaded import Figures, Made, code_of, gradients, hollow, like_ours
 from tools.authors.networks import Tensors, gradient
 from tools.authors.scene import LAST_LAYER, Scene, drawn, fill, frozen, norm
@@ -129,3 +131,82 @@ def pix2pixhd(checkout: Path, scene: Scene) -> Figures:
     found["adversarial.discriminator"] = float(loss.detach())
     found["gradient of adversarial.discriminator"] = norm(gradients(judge.parameters()))
     return found | {"adversarial.start": 0.0}
+
+
+SPADES: dict[str, dict[str, Any]] = {
+    "batch, 5 doublings": {"width": 2, "norm": "batch", "doublings": 5},
+    "instance, 7 doublings": {"width": 2, "norm": "instance", "doublings": 7},
+}
+LAYERS = {5: "normal", 6: "more", 7: "most"}
+"""What they call the number of doublings."""
+
+
+def _spade(kind: str) -> SPADEGenerator:
+    network = SPADEGenerator(LABELS, **SPADES[kind]).double()
+    fill(network, f"spade {kind}")
+    return network
+
+
+def _painted(network: nn.Module, block: nn.Module, side: int, kind: str) -> Tensors:
+    """What a block and the generator make of drawn label maps, and the block's gradient in what it gets."""
+    labels = (drawn("labels", 2, LABELS, side, side) > 0).double()
+    x = drawn("maps", 2, 4, 8, 8).requires_grad_()
+    maps = block(x, labels[..., :16, :16])
+    slope = gradient((maps * drawn("weights of maps", *maps.shape)).sum(), [x])
+    images = network(labels)
+    return {
+        f"maps of a block, {kind}": maps.detach(),
+        f"gradient of a block, {kind}": slope,
+        f"images, {kind}": images.detach(),
+    }
+
+
+def our_spade() -> Tensors:
+    """Ours, in training mode. The block is their `up_3`, from 4 to 2 channels."""
+    found: Tensors = {}
+    for kind, sizes in SPADES.items():
+        network = _spade(kind)
+        found |= _painted(network, network.blocks[6], 2 ** (sizes["doublings"] + 1), kind)
+    return found
+
+
+def _renamed(name: str) -> str:
+    """Our tensor's name for theirs: `up_0.conv_0.weight_orig`, `G_middle_1.norm_s.mlp_shared.0.bias`."""
+    blocks = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3", "up_4")
+    for number, block in enumerate(blocks):
+        name = name.replace(f"{block}.", f"blocks.{number}.")
+    spectral = {"weight_orig": "parametrizations.weight.original", "weight_u": "parametrizations.weight.0._u"}
+    spectral["weight_v"] = "parametrizations.weight.0._v"
+    parts = {"mlp_shared.0": "shared", "mlp_gamma": "gamma", "mlp_beta": "beta", "param_free_norm": "norm"}
+    outer = {"norm_s": "shortcut_norm", "conv_s": "shortcut", "norm_": "norm", "conv_img": "last", "conv_": "conv"}
+    for theirs, ours in {**spectral, **parts, **outer}.items():
+        name = name.replace(theirs, ours)
+    return name.replace("fc.", "first.")
+
+
+def spade(checkout: Path) -> Tensors:
+    """`SPADEGenerator` and its `SPADEResnetBlock`, with our weights. Its batch norm over several GPUs is not there."""
+    several = ModuleType("models.networks.sync_batchnorm")
+    several.SynchronizedBatchNorm2d = nn.BatchNorm2d  # type: ignore[attr-defined]
+    stand_ins = {several.__name__: several, "dill": ModuleType("dill")}
+    found: Tensors = {}
+    with code_of(checkout, stand_ins) as module:
+        generators = module("models.networks.generator")
+        for kind, sizes in SPADES.items():
+            side = 2 ** (sizes["doublings"] + 1)
+            opt = SimpleNamespace(
+                ngf=sizes["width"],
+                semantic_nc=LABELS,
+                norm_G=f"spectralspade{sizes['norm']}3x3",
+                num_upsampling_layers=LAYERS[sizes["doublings"]],
+                crop_size=side,
+                aspect_ratio=1.0,
+                use_vae=False,
+            )
+            theirs = generators.SPADEGenerator(opt).double()
+            ours = _spade(kind).state_dict()
+            with torch.no_grad():
+                for name, tensor in theirs.state_dict().items():
+                    tensor.copy_(ours[_renamed(name)])
+            found |= _painted(theirs, theirs.up_3, side, kind)
+    return found
