@@ -4,10 +4,11 @@
     python tools/against_authors.py CHECKOUTS
     python tools/against_authors.py CHECKOUTS --only esrgan realesrgan --out tests/tools/authors.json
 
-CHECKOUTS is a folder with the authors' repositories under their own names: pytorch-CycleGAN-and-pix2pix, BasicSR,
-Real-ESRGAN, taming-transformers, latent-diffusion, LlamaGen. A recipe whose authors' checkout is not there is left out,
-and named. Each line is what one term adds to the generator's loss, or a discriminator's loss, weighted; or the norm of
-the gradient of all of them; or the iteration from which an adversary counts. The last column is ours / theirs.
+CHECKOUTS is a folder with the authors' repositories under their own names: pytorch-CycleGAN-and-pix2pix, pix2pixHD,
+BasicSR, Real-ESRGAN, taming-transformers, latent-diffusion, LlamaGen. A recipe whose authors' checkout is not there is
+left out, and named. Each line is what one term adds to the generator's loss, or a discriminator's loss, weighted; or
+the norm of the gradient of all of them; or the iteration from which an adversary counts. The last column is ours /
+theirs.
 
 --out writes the authors' figures, with which a test compares ours where there is no checkout.
 Exit code: 0 where all agree to 1e-5, 1 where one does not, 2 for bad input.
@@ -25,12 +26,13 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from advloss.core.storage.files import replacing  # noqa: E402
-from tools.authors import basicsr, junyanz, tokenizers  # noqa: E402
+from tools.authors import basicsr, junyanz, label_maps, tokenizers  # noqa: E402
 from tools.authors.scene import SMALL, Scene, ours  # noqa: E402
 
 AUTHORS: dict[str, tuple[Callable[..., dict[str, float]], tuple[str, ...]]] = {
     "cyclegan": (junyanz.cyclegan, (junyanz.PROJECT,)),
     "pix2pix": (junyanz.pix2pix, (junyanz.PROJECT,)),
+    "pix2pixhd": (label_maps.pix2pixhd, (label_maps.PROJECT,)),
     "rrdbnet": (basicsr.rrdbnet, ("BasicSR",)),
     "esrgan": (basicsr.esrgan, ("BasicSR",)),
     "realesrgan": (basicsr.realesrgan, ("BasicSR", "Real-ESRGAN")),

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Networks that make images from noise, discriminators on frozen networks, and their losses, beside their authors'
-own code, on the same weights.
+"""Networks that make images from noise or from label maps, discriminators on frozen networks, and their losses, beside
+their authors' own code, on the same weights.
 
     python tools/against_networks.py CHECKOUTS
     python tools/against_networks.py CHECKOUTS --only r3gan --out tests/tools/networks.json
 
 CHECKOUTS is a folder with the authors' repositories under their own names: R3GAN, examples (of pytorch),
-stylegan2-ada-pytorch, projected_gan, stylegan-t. What has no checkout there is left out, and named. `projected` also
-needs the folder of published weights that ADVLOSS_REAL_WEIGHTS names. Each line is a tensor, and the largest difference
-between ours and theirs, divided by their largest value.
+stylegan2-ada-pytorch, projected_gan, stylegan-t, pix2pixHD, SPADE. What has no checkout there is left out, and
+named. `projected` also needs the folder of published weights that ADVLOSS_REAL_WEIGHTS names. Each line is a tensor,
+and the largest difference between ours and theirs, divided by their largest value.
 
 --out writes figures of the authors' tensors, with which a test compares ours where there is no checkout: a tensor's
 sum weighted by drawn numbers, in which every value counts.
@@ -29,7 +29,7 @@ if str(ROOT) not in sys.path:
 
 from advloss.core.errors import InputError  # noqa: E402
 from advloss.core.storage.files import replacing  # noqa: E402
-from tools.authors import networks, on_features  # noqa: E402
+from tools.authors import label_maps, networks, on_features  # noqa: E402
 from tools.authors.scene import drawn  # noqa: E402
 
 COMPARED: dict[str, tuple[Callable[[], networks.Tensors], Callable[[Path], networks.Tensors], str]] = {
@@ -38,6 +38,8 @@ COMPARED: dict[str, tuple[Callable[[], networks.Tensors], Callable[[Path], netwo
     "minibatch deviation": (networks.our_deviation, networks.deviation, "stylegan2-ada-pytorch"),
     "projected": (on_features.our_projected, on_features.projected, "projected_gan"),
     "dino": (on_features.our_dino, on_features.dino, "stylegan-t"),
+    "pix2pixhd": (label_maps.our_pix2pixhd, label_maps.pix2pixhd_networks, "pix2pixHD"),
+    "spade": (label_maps.our_spade, label_maps.spade, "SPADE"),
 }
 """Ours, theirs, and their repository."""
 TOLERANCE = 1e-5

@@ -17,7 +17,7 @@ from advloss.cli.app import app, exit_codes, give, say
 )
 @exit_codes
 def import_(
-    method: Annotated[str, typer.Argument(help="cut, cyclegan, pix2pix, super_resolution or tokenizer.")],
+    method: Annotated[str, typer.Argument(help="cut, cyclegan, pix2pix, pix2pixhd, super_resolution or tokenizer.")],
     file: Annotated[
         Path,
         typer.Argument(
@@ -34,8 +34,8 @@ def import_(
 ) -> None:
     """Convert another project's checkpoint to a model file.
 
-    Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation (CUT and FastCUT), BasicSR and
-    Real-ESRGAN; tokenizers of taming-transformers, latent-diffusion, LlamaGen and diffusers. Width, depth, norm and
+    Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation (CUT and FastCUT), pix2pixHD, BasicSR
+    and Real-ESRGAN; tokenizers of taming-transformers, latent-diffusion, LlamaGen and diffusers. Width, depth, norm and
     scale are read off the weights. They don't tell
     what a layer without weights does: dropout (networks.generator.dropout=0 if there was none), whether it works at
     inference (networks.generator.dropout_at_inference=false), and which statistics batch norm takes there

@@ -1,7 +1,7 @@
 """Other projects' checkpoints as model files.
 
-Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation, BasicSR and Real-ESRGAN; tokenizers of
-taming-transformers, latent-diffusion, LlamaGen and diffusers.
+Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation, pix2pixHD, BasicSR and Real-ESRGAN;
+tokenizers of taming-transformers, latent-diffusion, LlamaGen and diffusers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from advloss.core.errors import InputError, unknown
 from advloss.core.storage.files import check_result, make_folder
 from advloss.core.storage.reading import read_file, read_json
-from advloss.interop import basicsr, junyanz
+from advloss.interop import basicsr, junyanz, pix2pixhd
 from advloss.interop.state_dicts import Result
 from advloss.interop.tokenizer_weights import KL
 from advloss.interop.tokenizers import tokenizer_from
@@ -39,6 +39,7 @@ IMPORTS = {
     "cut": Import(junyanz.generator_from, "generator"),
     "cyclegan": Import(junyanz.generator_from, "g_ab"),
     "pix2pix": Import(junyanz.generator_from, "generator"),
+    "pix2pixhd": Import(pix2pixhd.generator_from, "generator"),
     "super_resolution": Import(basicsr.generator_from, "generator"),
 }
 TRAINED_AS = {"msrresnet": "srresnet", "rrdbnet": "esrgan", "srvgg": "realesrgan"}

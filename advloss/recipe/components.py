@@ -61,6 +61,8 @@ from advloss.networks.encoders.dcgan import DCGANEncoder
 from advloss.networks.encoders.mlp import DenseClassifier, MLPEncoder
 from advloss.networks.generators.context_encoder import ContextEncoderGenerator
 from advloss.networks.generators.dcgan import DCGAN
+from advloss.networks.generators.label_maps.pix2pixhd import Pix2PixHDGenerator
+from advloss.networks.generators.label_maps.spade import SPADEGenerator
 from advloss.networks.generators.mlp import MLPGenerator
 from advloss.networks.generators.msrresnet import MSRResNet
 from advloss.networks.generators.progan import ProGANGenerator
@@ -110,6 +112,8 @@ METHODS: dict[str, type[Method]] = {
 GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "resnet": ResNetGenerator,
     "unet": UNetGenerator,
+    "pix2pixhd": Pix2PixHDGenerator,
+    "spade": SPADEGenerator,
     "srresnet": SRResNet,
     "msrresnet": MSRResNet,
     "rrdbnet": RRDBNet,

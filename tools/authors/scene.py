@@ -54,6 +54,12 @@ SMALL: dict[str, tuple[str, ...]] = {
         "networks.generator={name: unet, width: 2, levels: 4}",
         "losses.adversarial.discriminator.width=4",
     ),
+    "pix2pixhd": (
+        *_sized(64),  # of which two scales are made
+        "networks.generator={name: pix2pixhd, width: 2, downs: 1, blocks: 0}",
+        "losses.adversarial.discriminator.width=4",
+        RANDOM,
+    ),
     "rrdbnet": (f"data.crop={SIDE}", _ENLARGER[0]),
     "esrgan": ("data.crop=128", *_ENLARGER),  # the authors' discriminator takes nothing smaller
     "realesrgan": (f"data.crop={SIDE}", *_ENLARGER),

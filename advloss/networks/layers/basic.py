@@ -59,12 +59,18 @@ class BatchNorm(_BatchNorm):
     x: [B, C, *]. Returns the same shape.
     statistics_at_inference: eval mode normalises by the `running` averages of training, or by the `batch`'s own mean
     and variance, as pix2pix does at test time (Isola et al. 2017, arXiv:1611.07004, sec. 3.3). It changes no average.
+    affine: a learned scale and shift for each channel.
     """
 
     def __init__(
-        self, channels: int, statistics_at_inference: Statistics = "running", eps: float = 1e-5, momentum: float = 0.1
+        self,
+        channels: int,
+        statistics_at_inference: Statistics = "running",
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
     ) -> None:
-        super().__init__(channels, eps=eps, momentum=momentum)
+        super().__init__(channels, eps=eps, momentum=momentum, affine=affine)
         check_choice("statistics_at_inference", statistics_at_inference, Statistics)
         self.statistics_at_inference = statistics_at_inference
 
@@ -161,13 +167,18 @@ class Conv(nn.Conv2d):
                 )
 
 
-def norm_layer(name: Norm, channels: int, statistics_at_inference: Statistics = "running") -> nn.Module:
-    """The norm with this name: `instance` (no scale and shift, as in CycleGAN), `batch`, `none`; else InputError."""
+def norm_layer(
+    name: Norm, channels: int, statistics_at_inference: Statistics = "running", affine: bool = True
+) -> nn.Module:
+    """The norm with this name: `instance` (no scale and shift, as in CycleGAN), `batch`, `none`; else InputError.
+
+    affine: whether batch norm has a scale and shift.
+    """
     check_choice("norm", name, Norm)
     if name == "instance":
         return InstanceNorm(channels)
     if name == "batch":
-        return BatchNorm(channels, statistics_at_inference)
+        return BatchNorm(channels, statistics_at_inference, affine=affine)
     return nn.Identity()
 
 

@@ -28,6 +28,13 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
         "pix2pix",
         ["networks.generator={name: unet, width: 4, levels: 3, dropout: 0}", f"losses.adversarial.{NARROW}"],
     ),
+    "pix2pixhd": (  # several scales with feature matching, the generator first
+        "pix2pixhd-small",
+        [
+            "networks.generator={name: pix2pixhd, width: 4, downs: 1, blocks: 1, enhancers: 1, enhancer_blocks: 1}",
+            *(f"losses.adversarial.discriminator.{key}" for key in ("width=4", "layers=1")),
+        ],
+    ),
     "srgan": (
         "srgan-small",
         ["networks.generator={name: srresnet, width: 4, blocks: 1}", f"losses.adversarial.{NARROW}", "initial=null"],

@@ -1,0 +1,1 @@
+"""Generators that were made for label maps: pictures in which each pixel says what is there."""
