@@ -3,7 +3,8 @@
 # Takes under 8 minutes. What does not fit into this time is left out and named, and the exit code is then 1. advloss need
 # not be installed, but its dependencies must be. No weights are downloaded.
 # PYTHON: another interpreter. LIMIT: seconds in all. PEERS: a folder with checkouts of pytorch-CycleGAN-and-pix2pix,
-# BasicSR and taming-transformers (a folder's name may begin with something else): their iterations are compared with ours.
+# contrastive-unpaired-translation, BasicSR and taming-transformers (a folder's name may begin with something else): their
+# iterations are compared with ours.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=$(realpath -m "${1:-${OUT:-$root/docs/benchmarks}}")
@@ -66,6 +67,9 @@ else
 fi
 vqgan=(losses.perceptual.pretrained=false losses.adversarial.start=0 --recipe vqgan-f16 --batch 16 --size 128)
 iteration vqgan taming-transformers "${vqgan[@]}"
+park=contrastive-unpaired-translation
+iteration cut $park --recipe cut --size 256 --batch 1
+iteration fastcut $park --recipe fastcut --size 256 --batch 1
 basicsr=$(checkout BasicSR)
 beside=(${basicsr:+--peer "$basicsr"})
 benchmark upscale-msrresnet-cuda upscale --device cuda --network msrresnet "${beside[@]}"

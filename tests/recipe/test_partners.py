@@ -7,7 +7,8 @@ from advloss.recipe import components
 from advloss.recipe.resolve import resolve
 from advloss.recipe.text.source import read
 
-COMPARING = sorted(name for name, loss in components.LOSSES.items() if getattr(loss, "partners", False))
+PARTNERS = {name for name, loss in components.LOSSES.items() if getattr(loss, "partners", False)}
+COMPARING = sorted(PARTNERS - {"patch_nce"})  # which compares features
 
 
 def resolved(recipe: str, loss: str, between: str) -> None:

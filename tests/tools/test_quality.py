@@ -108,7 +108,13 @@ def test_a_recipe_that_goes_on_from_another_begins_with_its_network(monkeypatch:
     played: list[tuple[str, str, str | None]] = []
 
     def trained(recipe: Recipe, path: Path, device: str) -> dict[str, float]:
-        played.append((path.name, recipe.train.precision, recipe.initial and Path(recipe.initial).parent.name))
+        played.append(
+            (
+                path.name,
+                recipe.train.precision,
+                recipe.initial and recipe.initial.file and recipe.initial.file.parent.name,
+            )
+        )
         return {"losses.pixel": 1.0, "test.psnr": 20.0}
 
     monkeypatch.setattr(quality, "trained", trained)

@@ -16,6 +16,7 @@ from advloss.images.pillow_files import naming
 from advloss.images.writing import check_size
 from advloss.inference.files.moving import Frames
 
+FORMATS = ("GIF", "WEBP")
 QUALITY = 95
 """Of WebP, as of a single picture."""
 CLEARED = 2
@@ -40,7 +41,7 @@ def convert_animation(frames: Frames, source: Path, result: Path) -> None:
     A GIF's frames have 256 colours each, and pixels are transparent or not. Raises InputError for a file that can't be
     read, and for frames that are too many pixels together for the memory.
     """
-    with naming(source), Image.open(source) as image:
+    with naming(source), Image.open(source, formats=FORMATS) as image:
         timing = _timing(image)
         width, height = (side * frames.scale for side in image.size)
         if result.suffix.lower() == ".webp":
@@ -77,7 +78,7 @@ def _plays(image: Image.Image) -> int:
 def _made(frames: Frames, source: Path, timing: Timing) -> Iterator[Image.Image]:
     """The frames' results."""
     with naming(source):
-        image = Image.open(source)
+        image = Image.open(source, formats=FORMATS)
     with image:
         for number in tqdm(range(len(timing.durations)), unit="frame", disable=None):
             with naming(source):
