@@ -56,7 +56,7 @@ def test_each_command_is_one_and_its_recipe_is_right(tmp_path: Path) -> None:
         if each.benchmark == "iteration":
             recipes.resolved(each)
     trained = {each.recipe for each in asked if each.benchmark == "iteration"}
-    assert trained == {"cyclegan", "pix2pix", "srgan", "vqgan-f16"}
+    assert trained == {"cyclegan", "pix2pix", "srgan", "vqgan-f16", "cut", "fastcut"}
 
 
 def test_checkouts_are_found_by_the_end_of_their_names(tmp_path: Path) -> None:
