@@ -15,7 +15,7 @@ from advloss.core.storage.files import write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = 64
+COLOURS = 256
 """Of the PNG: enough for lines and points, and a third of the file's size."""
 
 
