@@ -105,25 +105,24 @@ class BackgroundWriter:
         """
         if picture.height * picture.width > LARGE:
             self.wait()
-            _write(result, picture)
-            self.summary.written += 1
+            self._write(result, picture)
             return
         whole = rows_of(picture.whole())  # computed here, while the last one is being written
         self.wait()
-        self._last = source, result, self._pool.submit(_write, result, whole)
+        self._last = source, result, self._pool.submit(self._write, result, whole)
 
     def wait(self) -> None:
         """Waits until nothing is being written."""
         if self._last is None:
             return
         source, result, written = self._last
-        wait([written])  # after Ctrl-C here it is counted at the end
+        wait([written])  # after Ctrl-C here it is waited for at the end
         self._last = None
         with failures_named(self.skipped, source, result):
             written.result()
-            self.summary.written += 1
 
-
-def _write(result: Path, picture: PictureRows) -> None:
-    make_folder(result.parent)
-    write_rows(result, picture)
+    def _write(self, result: Path, picture: PictureRows) -> None:
+        """Writes a result and counts it, in one thread, so that a Ctrl-C elsewhere can't come between."""
+        make_folder(result.parent)
+        write_rows(result, picture)
+        self.summary.written += 1
