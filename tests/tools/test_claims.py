@@ -221,7 +221,7 @@ def test_growing_is_measured_and_resumed_within_a_fade(tmp_path: Path):
         "--hold",
         "12",
         "--sizes",
-        "2",
+        "3",
         "--plot",
         str(tmp_path / "found.png"),
         "--work",
@@ -230,7 +230,7 @@ def test_growing_is_measured_and_resumed_within_a_fade(tmp_path: Path):
     assert claim.main([*words, "--out", str(tmp_path / "found.json"), "data.batch=2"]) == 0
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["result"]
     assert found["resumed within a fade"] == {"stopped": 18, "same_bytes": True}
-    assert all(len(found["fade ends"][name]["near"]) == 1 for name in ("adversarial", "adversarial.discriminator"))
+    assert all(len(found["fade ends"][name]["near"]) == 2 for name in ("adversarial", "adversarial.discriminator"))
     assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
 
 

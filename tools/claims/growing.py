@@ -34,6 +34,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Trains with fades, stopped at the end of each size and resumed; with sizes that come at once; and up to the
     end of the second size, stopped in the middle of the first fade instead."""
+    if arguments.sizes < 3:
+        raise InputError(f"--sizes {arguments.sizes}: at least 3 are needed, since the second is compared when it ends")
     each = arguments.hold
     ends = [each * (2 * size + 1) for size in range(arguments.sizes)]
     last = each * (2 * arguments.sizes + 2)
