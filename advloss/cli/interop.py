@@ -36,9 +36,9 @@ def import_(
 
     Generators of pytorch-CycleGAN-and-pix2pix, contrastive-unpaired-translation (CUT and FastCUT), pix2pixHD, BasicSR
     and Real-ESRGAN; tokenizers of taming-transformers, latent-diffusion, LlamaGen and diffusers. Width, depth, norm and
-    scale are read off the weights. They don't tell
-    what a layer without weights does: dropout (networks.generator.dropout=0 if there was none), whether it works at
-    inference (networks.generator.dropout_at_inference=false), and which statistics batch norm takes there
+    scale are read off the weights. They don't tell what a layer without weights does: dropout
+    (networks.generator.dropout=0 if there was none), whether it works at inference
+    (networks.generator.dropout_at_inference=false), and which statistics batch norm takes there
     (networks.generator.statistics_at_inference=running).
     """
     from advloss.interop.importing import import_model

@@ -165,6 +165,8 @@ def test_bad_input_is_one_sentence(capsys: pytest.CaptureFixture[str]):
     for name in ("ring", "critic"):
         assert claim.main([name, "--iterations", "5", "--every", "6"]) == 2
         assert capsys.readouterr().err == "claim: --every 6: it is 1 to --iterations 5\n"
+    assert claim.main(["growing", "--sizes", "2"]) == 2
+    assert capsys.readouterr().err.startswith("claim: --sizes 2: at least 3 are needed")
 
 
 def test_the_accuracy_is_that_of_the_test_images_and_else_of_validation(tmp_path: Path):

@@ -20,7 +20,7 @@ SYSTEMS = {
     "AAE": ("aae-small", "losses.adversarial.weight=0.03"),
     "VAE": ("vae-small",),
 }
-"""By name: a recipe, and changes of it. WAE-MMD's weight is ours: the paper's, 10, costs more of the reconstruction."""
+"""By name: a recipe, and changes of it. The weights are ours: the papers' cost more of the reconstruction."""
 SCALES = (0.1, 0.2, 0.5, 1, 2, 5, 10)
 """Of the kernel: those of WAE-MMD's authors, with which wae-mmd-small trains too."""
 FLOOR_DRAWS = 10

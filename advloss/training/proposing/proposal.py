@@ -1,9 +1,9 @@
 """What to train on a data set: recipes for what it holds, at sizes that its pictures have, with their measured time."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -177,4 +177,4 @@ def _channels(dataset: DataSet) -> int | None:
 
 def shown_name(where: str) -> str:
     """The set as a word of a command line."""
-    return f"'{where}'" if " " in where else str(Path(where)) if "/" in where else where
+    return shlex.quote(where)

@@ -1,4 +1,4 @@
-"""(b) CUT's contrastive loss with trained projection heads: Park et al. 2020, arXiv:2007.15651, eq. 3 and 4."""
+"""(b) A small form of CUT's contrastive loss with trained heads: Park et al. 2020, arXiv:2007.15651, eq. 3 and 4."""
 
 from collections.abc import Sequence
 
@@ -80,7 +80,7 @@ class CUT(Method):
 
 
 components.GENERATORS["layered"] = Layered
-components.LOSSES["patch_nce"] = PatchNCE
-components.METHODS["cut"] = CUT
+components.LOSSES["my_patch_nce"] = PatchNCE
+components.METHODS["my_cut"] = CUT
 if __name__ == "__main__":
     main()
